@@ -1,0 +1,316 @@
+/**
+ * The bytes between an encoder and a transport.
+ *
+ * @module
+ */
+
+import {
+  acquireBlock,
+  type Block,
+  LARGE_BLOCK_BYTES,
+  releaseBlock,
+} from "./_block_pool.ts";
+
+const NO_BLOCK: Block = {
+  bytes: new Uint8Array(0),
+  view: new DataView(new ArrayBuffer(0)),
+};
+const utf8 = new TextEncoder();
+
+/** Arrays from this size on go out by reference: copying would cost more. */
+const REFERENCE_BYTES = LARGE_BLOCK_BYTES;
+
+/**
+ * Appends numbers, bytes and text to one growing message.
+ *
+ * Small pieces are gathered in a block; arrays of 64 KiB and more are kept by
+ * reference, in order, and must not change until the message has been sent.
+ *
+ * @example
+ * ```ts
+ * import { ByteWriter } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const out = new ByteWriter();
+ * const header = out.length;
+ * out.writeUint(0, 4);
+ * const size = out.writeText("hello");
+ * out.setUint(header, size, 4);
+ * assertEquals(out.toBytes(), new Uint8Array([0, 0, 0, 5, 104, 101, 108, 108, 111]));
+ * ```
+ */
+export class ByteWriter {
+  #block: Block = NO_BLOCK;
+  /** Where the block's used part ends. */
+  #end = 0;
+  /** Where the block's part that is not in `#segments` begins. */
+  #sealed = 0;
+  /** Finished pieces before the block's unsealed part. */
+  #segments: Uint8Array[] = [];
+  #segmentBytes = 0;
+  /** Full blocks that `#segments` point into. */
+  #retired: Block[] = [];
+  #references = 0;
+
+  /** Bytes appended so far; also the position of the next one. */
+  get length(): number {
+    return this.#segmentBytes + this.#end - this.#sealed;
+  }
+
+  /** Whether an array is held by reference, so that it must not change yet. */
+  get hasReferences(): boolean {
+    return this.#references > 0;
+  }
+
+  /**
+   * Makes room for `length` bytes in one piece, with unspecified content, and
+   * returns where it begins in {@linkcode view}. Both are good until the next call.
+   *
+   * @param length Bytes to make room for.
+   */
+  allocate(length: number): number {
+    const start = this.#end;
+    const end = start + length;
+    if (end <= this.#block.bytes.length) {
+      this.#end = end;
+      return start;
+    }
+    return this.#grow(length);
+  }
+
+  /** The memory that {@linkcode allocate} speaks of. */
+  get view(): DataView {
+    return this.#block.view;
+  }
+
+  /** The memory that {@linkcode allocate} speaks of, as bytes. */
+  get block(): Uint8Array {
+    return this.#block.bytes;
+  }
+
+  #grow(length: number): number {
+    const old = this.#block;
+    const used = this.#end;
+    if (this.#sealed === 0 && used + length <= LARGE_BLOCK_BYTES) {
+      // Still a small block, and nobody points into it: move to a larger one.
+      const next = acquireBlock(used + length);
+      next.bytes.set(old.bytes.subarray(0, used));
+      if (old !== NO_BLOCK) releaseBlock(old);
+      this.#block = next;
+      this.#end = used + length;
+      return used;
+    }
+    this.#seal();
+    if (old !== NO_BLOCK) this.#retired.push(old);
+    this.#block = acquireBlock(Math.max(length, LARGE_BLOCK_BYTES));
+    this.#sealed = 0;
+    this.#end = length;
+    return 0;
+  }
+
+  #seal(): void {
+    if (this.#end === this.#sealed) return;
+    this.#segments.push(this.#block.bytes.subarray(this.#sealed, this.#end));
+    this.#segmentBytes += this.#end - this.#sealed;
+    this.#sealed = this.#end;
+  }
+
+  /**
+   * Appends bytes: a copy, or a reference from 64 KiB on.
+   *
+   * @param bytes What to append.
+   */
+  write(bytes: Uint8Array): void {
+    const { length } = bytes;
+    if (length < REFERENCE_BYTES) {
+      const start = this.allocate(length);
+      this.#block.bytes.set(bytes, start);
+    } else {
+      this.#seal();
+      this.#segments.push(bytes);
+      this.#segmentBytes += length;
+      this.#references++;
+    }
+  }
+
+  /**
+   * Appends text as UTF-8.
+   *
+   * @param text What to append; lone surrogates become U+FFFD.
+   * @returns How many bytes it took.
+   */
+  writeText(text: string): number {
+    const most = text.length * 3;
+    if (most > LARGE_BLOCK_BYTES) {
+      const bytes = utf8.encode(text);
+      this.write(bytes);
+      return bytes.length;
+    }
+    const start = this.allocate(most);
+    const room = this.#block.bytes.subarray(start, start + most);
+    const { written } = utf8.encodeInto(text, room);
+    this.#end = start + written;
+    return written;
+  }
+
+  /**
+   * Appends one byte.
+   *
+   * @param value From 0 to 255; higher bits are cut off.
+   */
+  writeByte(value: number): void {
+    const start = this.allocate(1);
+    this.#block.bytes[start] = value;
+  }
+
+  /**
+   * Appends an unsigned integer.
+   *
+   * @param value From 0 to 2^(8 * width) - 1, and at most 2^53 - 1.
+   * @param width Bytes: 1 to 8.
+   * @param littleEndian Whether the lowest byte comes first.
+   * @throws {RangeError} The value does not fit.
+   */
+  writeUint(value: number, width: number, littleEndian = false): void {
+    checkUint(value, width);
+    const start = this.allocate(width);
+    putUint(this.#block.bytes, start, value, width, littleEndian);
+  }
+
+  /**
+   * Overwrites an integer that was appended earlier, for instance a length that
+   * was not yet known then.
+   *
+   * @param position The `length` of the writer just before it was appended.
+   * @param value From 0 to 2^(8 * width) - 1, and at most 2^53 - 1.
+   * @param width Bytes: 1 to 8, as it was appended.
+   * @param littleEndian Whether the lowest byte comes first.
+   * @throws {RangeError} The value does not fit, or there is no such position.
+   */
+  setUint(
+    position: number,
+    value: number,
+    width: number,
+    littleEndian = false,
+  ): void {
+    checkUint(value, width);
+    if (!(position >= 0 && position + width <= this.length)) {
+      throw new RangeError(
+        `Cannot set an integer as its position must be from 0 to ${
+          this.length - width
+        }: current value is ${position}`,
+      );
+    }
+    let base = this.#segmentBytes;
+    if (position >= base) {
+      const start = this.#sealed + position - base;
+      putUint(this.#block.bytes, start, value, width, littleEndian);
+      return;
+    }
+    let i = this.#segments.length;
+    while (position < base) base -= this.#segments[--i].length;
+    putUint(this.#segments[i], position - base, value, width, littleEndian);
+  }
+
+  /**
+   * Takes back everything from `length` on.
+   *
+   * @param length An earlier `length` of this writer.
+   */
+  truncate(length: number): void {
+    if (length >= this.#segmentBytes) {
+      this.#end = Math.min(
+        this.#end,
+        this.#sealed + length - this.#segmentBytes,
+      );
+      return;
+    }
+    this.#end = this.#sealed;
+    while (this.#segmentBytes > length) {
+      const segment = this.#segments.pop()!;
+      this.#segmentBytes -= segment.length;
+      const kept = length - this.#segmentBytes;
+      if (kept > 0) {
+        this.#segments.push(segment.subarray(0, kept));
+        this.#segmentBytes = length;
+      }
+    }
+    if (this.#segments.length === 0) this.#references = 0;
+  }
+
+  /**
+   * The message as pieces to be sent in this order. They are good until
+   * {@linkcode clear}.
+   */
+  segments(): readonly Uint8Array[] {
+    this.#seal();
+    return this.#segments;
+  }
+
+  /** Forgets the message; its memory will be used again. */
+  clear(): void {
+    if (this.#block !== NO_BLOCK) releaseBlock(this.#block);
+    for (const block of this.#retired) releaseBlock(block);
+    this.#block = NO_BLOCK;
+    this.#end =
+      this.#sealed =
+      this.#segmentBytes =
+      this.#references =
+        0;
+    if (this.#segments.length > 0) this.#segments = [];
+    if (this.#retired.length > 0) this.#retired = [];
+  }
+
+  /** Forgets the message and keeps its memory away from others: somebody may still read it. */
+  abandon(): void {
+    this.#block = NO_BLOCK;
+    this.#retired = [];
+    this.clear();
+  }
+
+  /** A copy of the message in one piece, which is then forgotten. */
+  toBytes(): Uint8Array {
+    const message = new Uint8Array(this.length);
+    let filled = 0;
+    for (const segment of this.segments()) {
+      message.set(segment, filled);
+      filled += segment.length;
+    }
+    this.clear();
+    return message;
+  }
+}
+
+function checkUint(value: number, width: number): void {
+  if (!(width >= 1 && width <= 8)) {
+    throw new RangeError(
+      `Cannot write an integer as its width must be from 1 to 8 bytes: current value is ${width}`,
+    );
+  }
+  const most = width > 6 ? Number.MAX_SAFE_INTEGER : 2 ** (8 * width) - 1;
+  if (!(Number.isInteger(value) && value >= 0 && value <= most)) {
+    throw new RangeError(
+      `Cannot write an integer in ${width} bytes as it must be from 0 to ${most}: current value is ${value}`,
+    );
+  }
+}
+
+function putUint(
+  bytes: Uint8Array,
+  start: number,
+  value: number,
+  width: number,
+  littleEndian: boolean,
+): void {
+  if (width === 4 && !littleEndian) {
+    bytes[start] = value >>> 24;
+    bytes[start + 1] = value >>> 16;
+    bytes[start + 2] = value >>> 8;
+    bytes[start + 3] = value;
+    return;
+  }
+  for (let i = 0; i < width; i++) {
+    bytes[littleEndian ? start + i : start + width - 1 - i] = value % 256;
+    value = Math.floor(value / 256);
+  }
+}
