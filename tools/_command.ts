@@ -1,0 +1,76 @@
+import { importMapFlags, STD_VARIABLE, type StdSource } from "./_std.ts";
+
+/** The root of the checkout; every command runs there. */
+export const ROOT: URL = new URL("../", import.meta.url);
+
+/** What a command left behind. */
+export interface Outcome {
+  /** Its exit code. */
+  code: number;
+  /** What it printed, empty unless it was captured. */
+  output: string;
+}
+
+/** How {@linkcode runDeno} runs a command. */
+export interface DenoOptions {
+  /** Where `@std/*` comes from. */
+  std: StdSource;
+  /**
+   * Also keeps what the command prints on standard output.
+   *
+   * @default {false}
+   */
+  capture?: boolean;
+}
+
+/**
+ * Runs one `deno` command with the import map that this network needs.
+ *
+ * The running executable is used: under `npx deno` there is none on the PATH.
+ *
+ * @param args Its arguments; the import map goes behind the first where it has one.
+ */
+export async function runDeno(
+  args: string[],
+  { std, capture = false }: DenoOptions,
+): Promise<Outcome> {
+  const [name, ...rest] = args;
+  const flags = TAKES_IMPORT_MAP.has(name) ? importMapFlags(std) : [];
+  const env: Record<string, string> = { [STD_VARIABLE]: std };
+  // A captured child writes to a pipe and would drop its colors.
+  if (capture && Deno.stdout.isTerminal() && !Deno.noColor) {
+    env.FORCE_COLOR = "1";
+  }
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [name, ...flags, ...rest],
+    cwd: ROOT,
+    env,
+    stdin: "inherit",
+    stdout: capture ? "piped" : "inherit",
+    stderr: "inherit",
+  }).spawn();
+  const output = capture ? await tee(child.stdout) : "";
+  const { code } = await child.status;
+  return { code, output };
+}
+
+const TAKES_IMPORT_MAP: ReadonlySet<string> = new Set([
+  "run",
+  "test",
+  "bench",
+  "check",
+  "cache",
+]);
+
+/** Passes everything on to our own standard output, and keeps the text. */
+async function tee(stream: ReadableStream<Uint8Array>): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of stream) {
+    text += decoder.decode(chunk, { stream: true });
+    for (let at = 0; at < chunk.length;) {
+      at += Deno.stdout.writeSync(chunk.subarray(at));
+    }
+  }
+  return text + decoder.decode();
+}

@@ -1,0 +1,51 @@
+/**
+ * Runs the tasks of deno.json, on networks with JSR and without.
+ *
+ * ```sh
+ * deno task test tests/codec   # same as: deno run … tools/run.ts test tests/codec
+ * SLUICE_STD=npm deno task ok  # do not ask JSR at all
+ * ```
+ *
+ * @module
+ */
+import { runDeno } from "./_command.ts";
+import { check, ok } from "./_gate.ts";
+import { runExample } from "./_examples.ts";
+import { findStdSource, type StdSource } from "./_std.ts";
+import { formatTally, tallyTests } from "./_tally.ts";
+
+/** A task takes the rest of the command line and gives an exit code. */
+type Task = (args: string[], std: StdSource) => Promise<number>;
+
+const TASKS: Record<string, Task> = {
+  test,
+  bench: async (args, std) =>
+    (await runDeno(["bench", "--allow-all", ...args], { std })).code,
+  check,
+  ok: (_, std) => ok(std, test),
+  examples: runExample,
+};
+
+async function test(args: string[], std: StdSource): Promise<number> {
+  const { code, output } = await runDeno(
+    ["test", "--allow-all", "--doc", ...args],
+    { std, capture: true },
+  );
+  const tally = tallyTests(output, code);
+  console.log(formatTally(tally));
+  return tally.failed === 0 ? 0 : 1;
+}
+
+if (import.meta.main) {
+  const [name, ...args] = Deno.args;
+  const task = TASKS[name];
+  if (task === undefined) {
+    console.error(
+      `Cannot run a task as its name must be one of ${
+        Object.keys(TASKS).join(", ")
+      }: current value is ${name}`,
+    );
+    Deno.exit(2);
+  }
+  Deno.exit(await task(args, await findStdSource()));
+}
