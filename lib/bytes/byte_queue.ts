@@ -65,7 +65,17 @@ export class ByteQueue {
   #needle: number | Pattern | undefined;
   #searched = 0;
   #matched = 0;
+  #revision = 0;
   #compiled: { source: Uint8Array; pattern: Pattern } | undefined;
+
+  /**
+   * A number that grows whenever the front changes: by each byte that is taken,
+   * skipped or put back. Who looked ahead can tell by it whether what was seen is
+   * still next.
+   */
+  get revision(): number {
+    return this.#revision;
+  }
 
   /** Bytes waiting to be taken. */
   get length(): number {
@@ -158,6 +168,7 @@ export class ByteQueue {
       );
       this.#lent = true;
       this.#start = stop;
+      this.#revision += length;
       if (this.#searched !== 0) this.#moveSearch(length);
       if (stop === this.#end && this.#restLength !== 0) this.#nextSlab();
       return view;
@@ -211,6 +222,7 @@ export class ByteQueue {
     const stop = this.#start + length;
     if (stop <= this.#end && length >= 0) {
       this.#start = stop;
+      this.#revision += length;
       if (this.#searched !== 0) this.#moveSearch(length);
       if (stop === this.#end && this.#restLength !== 0) this.#nextSlab();
       return;
@@ -236,6 +248,18 @@ export class ByteQueue {
       this.#join(length);
     }
     return this.#bytes.subarray(this.#start, this.#start + length);
+  }
+
+  /**
+   * What is next in one piece, without a copy and without taking it: at least one
+   * byte, unless the queue is empty or `most` is 0. As good and as long as a view
+   * from {@linkcode peek}.
+   *
+   * @param most Bytes to look at, at most.
+   */
+  peekChunk(most = Infinity): Uint8Array {
+    const stop = Math.min(this.#end, this.#start + most);
+    return this.#bytes.subarray(this.#start, stop);
   }
 
   /** Gathers the first `length` bytes into the front slab. */
@@ -366,6 +390,7 @@ export class ByteQueue {
    */
   prepend(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    this.#revision += bytes.length;
     this.#searched = 0;
     this.#matched = 0;
     this.#needle = undefined;
@@ -451,6 +476,7 @@ export class ByteQueue {
 
   /** Drops everything, memory included. */
   clear(): void {
+    this.#revision += this.length;
     this.#bytes = EMPTY;
     this.#start = this.#end = 0;
     this.#rest = [];

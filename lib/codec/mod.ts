@@ -29,3 +29,5 @@ export {
   lengthPrefixed,
   type LengthPrefixedOptions,
 } from "./length_prefixed.ts";
+export { lines, type LinesOptions } from "./lines.ts";
+export type { TextOptions } from "./text_encoding.ts";

@@ -1,0 +1,248 @@
+/**
+ * The decoder of `lines`.
+ *
+ * @module
+ */
+
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
+import type { Decoder } from "./codec.ts";
+import { show } from "./_options.ts";
+import type { TextEncoding } from "./text_encoding.ts";
+import {
+  type DelimitedOversizePolicy,
+  type EofPolicy,
+  reportOversize,
+  unexpectedEof,
+} from "./policy.ts";
+
+const LF = 10;
+const CR = 13;
+/** Bytes that are turned into text in one go. */
+const WINDOW_BYTES = 4 * 1024;
+
+/** What a {@linkcode LineDecoder} needs to know. */
+export interface LineSettings {
+  /** Whether only CR LF ends a line, and neither may occur alone. */
+  readonly strict: boolean;
+  readonly most: number;
+  readonly oversize: DelimitedOversizePolicy;
+  readonly onOversize: ((error: FrameTooLargeError) => void) | undefined;
+  readonly atEof: EofPolicy;
+}
+
+/**
+ * Cuts text into lines.
+ *
+ * A call into TextDecoder costs as much for one line as for a page. So all lines
+ * of a window are decoded together, ahead of the queue, and handed out one by one
+ * while their bytes are skipped. `revision` tells whether the queue's front is
+ * still what the window shows. Anything unusual in a window (a line that is too
+ * large, bad text, a stray CR) ends its use: its lines are then taken singly,
+ * where every policy is applied.
+ */
+export class LineDecoder implements Decoder<string> {
+  readonly #encoding: TextEncoding;
+  readonly #settings: LineSettings;
+  readonly #strict: boolean;
+  readonly #most: number;
+
+  /** Text of whole lines at the front of the queue, and where the next begins. */
+  #window = "";
+  #next = 0;
+  /** Whether each of the window's characters is one byte. */
+  #plain = false;
+  /** The queue's revision at which the window is valid. */
+  #due = 0;
+  /** The queue's revision at the window's end. */
+  #windowEnd = 0;
+  /** Up to this revision of the queue, lines are taken singly. */
+  #singlyUntil = 0;
+
+  /** Whether the rest of a line that is too large is being dropped. */
+  #dropping = false;
+  #dropped = 0;
+
+  constructor(encoding: TextEncoding, settings: LineSettings) {
+    this.#encoding = encoding;
+    this.#settings = settings;
+    this.#strict = settings.strict;
+    this.#most = settings.most;
+  }
+
+  decode(bytes: ByteQueue): string | undefined {
+    if (this.#window !== "") {
+      const line = this.#fromWindow(bytes);
+      if (line !== undefined) return line;
+    }
+    while (!this.#dropping || this.#drop(bytes)) {
+      const end = bytes.indexOf(LF);
+      if (end < 0) {
+        if (
+          bytes.length <= this.#most ||
+          this.#content(bytes, bytes.length) <= this.#most
+        ) {
+          return undefined;
+        }
+      } else {
+        if (this.#openWindow(bytes, end)) {
+          const line = this.#fromWindow(bytes);
+          if (line !== undefined) return line;
+        }
+        const size = this.#content(bytes, end);
+        if (size <= this.#most) return this.#takeLine(bytes, size, end);
+      }
+      const head = this.#refuse(bytes);
+      if (head !== undefined) return head;
+    }
+    return undefined;
+  }
+
+  finish(bytes: ByteQueue): string | undefined {
+    const { atEof } = this.#settings;
+    if (this.#dropping) {
+      this.#dropping = false;
+      if (atEof === "error") {
+        throw unexpectedEof(this.#dropped + bytes.length, undefined);
+      }
+      bytes.skip(bytes.length);
+      return undefined;
+    }
+    const received = bytes.length;
+    if (received === 0) return undefined;
+    if (atEof === "error") throw unexpectedEof(received, undefined);
+    if (atEof === "emit") {
+      const line = bytes.take(
+        this.#strict ? received : this.#content(bytes, received),
+      );
+      bytes.skip(bytes.length);
+      return this.#toText(line);
+    }
+    bytes.skip(received);
+    return undefined;
+  }
+
+  /** Decodes all whole lines of the first piece, unless there is but one. */
+  #openWindow(bytes: ByteQueue, end: number): boolean {
+    if (bytes.revision < this.#singlyUntil) return false;
+    const chunk = bytes.peekChunk(WINDOW_BYTES);
+    const size = chunk.lastIndexOf(LF) + 1;
+    if (size <= end + 1) return false;
+    this.#due = bytes.revision;
+    this.#windowEnd = this.#due + size;
+    try {
+      this.#window = this.#encoding.decode(chunk.subarray(0, size));
+    } catch {
+      this.#closeWindow();
+      return false;
+    }
+    // No character is less than a byte: with as many of each, each is one.
+    this.#plain = this.#window.length === size;
+    this.#next = 0;
+    return true;
+  }
+
+  /** The window's next line, or `undefined` when the window is of no more use. */
+  #fromWindow(bytes: ByteQueue): string | undefined {
+    if (bytes.revision !== this.#due) {
+      this.#window = "";
+      return undefined;
+    }
+    const window = this.#window;
+    const start = this.#next;
+    const end = window.indexOf("\n", start);
+    const bytesToEnd = this.#plain ? end - start : bytes.indexOf(LF);
+    const cr = end > start && window.charCodeAt(end - 1) === CR ? 1 : 0;
+    if (
+      bytesToEnd - cr > this.#most ||
+      (this.#strict && window.indexOf("\r", start) !== end - 1)
+    ) {
+      this.#closeWindow();
+      return undefined;
+    }
+    bytes.skip(bytesToEnd + 1);
+    this.#due += bytesToEnd + 1;
+    this.#next = end + 1;
+    if (end + 1 === window.length) this.#window = "";
+    return window.slice(start, end - cr);
+  }
+
+  #closeWindow(): void {
+    this.#window = "";
+    this.#singlyUntil = this.#windowEnd;
+  }
+
+  /** Size of a line of `length` bytes without the CR that may be its last. */
+  #content(bytes: ByteQueue, length: number): number {
+    return length > 0 && bytes.at(length - 1) === CR ? length - 1 : length;
+  }
+
+  #takeLine(bytes: ByteQueue, size: number, end: number): string {
+    if (this.#strict && size === end) this.#refuseStray("\n", bytes.take(end));
+    const line = bytes.take(size);
+    bytes.skip(end + 1 - size);
+    return this.#toText(line);
+  }
+
+  #toText(line: Uint8Array): string {
+    if (this.#strict) {
+      if (line.includes(CR)) this.#refuseStray("\r", line);
+    }
+    return this.#encoding.decodeFrame(line);
+  }
+
+  #refuseStray(what: string, frame: Uint8Array): never {
+    throw new MalformedFrameError(
+      `Cannot decode a line as its ending must be ${
+        show("\r\n")
+      }: current value is a lone ${show(what)}`,
+      { frame, operation: "decode" },
+    );
+  }
+
+  /** Throws, or begins to drop the line at the front; gives its head if truncating. */
+  #refuse(bytes: ByteQueue): string | undefined {
+    const { oversize, onOversize } = this.#settings;
+    const most = this.#most;
+    if (oversize === "fail") {
+      throw new FrameTooLargeError(most, undefined, { operation: "decode" });
+    }
+    reportOversize(onOversize, most, undefined);
+    this.#dropping = true;
+    this.#dropped = 0;
+    if (oversize === "skip") return undefined;
+    this.#dropped = most;
+    const head = bytes.take(most);
+    return this.#toText(
+      this.#encoding.name === "utf-8" ? wholeCharacters(head) : head,
+    );
+  }
+
+  /** Drops what is there of a line that is too large: `true` at its end. */
+  #drop(bytes: ByteQueue): boolean {
+    const end = bytes.indexOf(LF);
+    if (end < 0) {
+      // The last byte stays: strict decoding must know what precedes a newline.
+      const count = Math.max(0, bytes.length - 1);
+      bytes.skip(count);
+      this.#dropped += count;
+      return false;
+    }
+    this.#dropping = false;
+    if (this.#strict && this.#content(bytes, end) === end) {
+      this.#refuseStray("\n", bytes.take(end));
+    }
+    bytes.skip(end + 1);
+    return true;
+  }
+}
+
+/** Cuts off a last UTF-8 character that is not whole. */
+function wholeCharacters(bytes: Uint8Array): Uint8Array {
+  let last = bytes.length - 1;
+  const least = Math.max(0, bytes.length - 4);
+  while (last > least && (bytes[last] & 0xc0) === 0x80) last--;
+  const lead = bytes[last];
+  const size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+  return last + size > bytes.length ? bytes.subarray(0, last) : bytes;
+}

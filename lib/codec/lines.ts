@@ -1,0 +1,136 @@
+/**
+ * Lines of text.
+ *
+ * @module
+ */
+
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { FrameTooLargeError } from "../errors.ts";
+import type { Codec, Encoder } from "./codec.ts";
+import { LineDecoder } from "./_line_decoder.ts";
+import { badOption, checkChoice, checkLimit, show } from "./_options.ts";
+import { TextEncoding, type TextOptions } from "./text_encoding.ts";
+import {
+  checkPolicies,
+  type DelimitedOversizePolicy,
+  type EofOptions,
+  type OversizeOptions,
+} from "./policy.ts";
+
+/** Options of {@linkcode lines}. */
+export interface LinesOptions
+  extends TextOptions, OversizeOptions<DelimitedOversizePolicy>, EofOptions {
+  /**
+   * What ends a line. `"\n"` also accepts `"\r\n"`. `"\r\n"` is strict: any other
+   * `"\n"` or `"\r"` is a `MalformedFrameError`, because two programs that disagree
+   * on where a line ends can be played against each other (request smuggling).
+   *
+   * @default {"\n"}
+   */
+  newline?: "\n" | "\r\n";
+  /**
+   * Size of the longest line in bytes, without its line ending. `Infinity` for no
+   * limit.
+   *
+   * @default {65_536}
+   */
+  maxLineBytes?: number;
+}
+
+/** Encodings in which a byte 10 is not always a newline. */
+const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
+
+/**
+ * Lines of text, without their line endings.
+ *
+ * A character that is split across reads stays intact. A byte order mark is kept:
+ * it is data. A last line without a newline counts, as in text files; `atEof:
+ * "error"` makes it an `UnexpectedEofError` instead. Waiting for a newline costs
+ * linear time and at most `maxLineBytes` of memory, however the bytes arrive.
+ *
+ * Decoding throws `FrameTooLargeError` for a line that is too long, and
+ * `MalformedFrameError` for one that is not valid text (if `fatal`) or has a stray
+ * `"\r"` or `"\n"` (if strict). Encoding throws `FrameTooLargeError`, and
+ * `RangeError` for a line that contains a line ending: it would arrive as two.
+ *
+ * Lines that arrive together may share the memory of their text, 4 KiB at most:
+ * who keeps one such line for long keeps that much.
+ *
+ * @param options Line ending, encoding, limit and policies.
+ * @returns A codec for any number of connections.
+ * @throws {RangeError} An option is out of its range.
+ *
+ * @example Lines off a stream
+ * ```ts
+ * import { ByteQueue, lines } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const decoder = lines().decoder();
+ * const bytes = new ByteQueue();
+ * bytes.append(new TextEncoder().encode("one\r\ntwo\nthr"));
+ * assertEquals(decoder.decode(bytes), "one");
+ * assertEquals(decoder.decode(bytes), "two");
+ * assertEquals(decoder.decode(bytes), undefined);
+ * assertEquals(decoder.finish?.(bytes), "thr");
+ * ```
+ */
+export function lines(options: LinesOptions = {}): Codec<string> {
+  const name = "lines";
+  const {
+    newline = "\n",
+    maxLineBytes = 64 * 1024,
+    oversize = "fail",
+    onOversize,
+    atEof = "emit",
+  } = options;
+  checkChoice(name, "newline", newline, ["\n", "\r\n"]);
+  checkLimit(name, "maxLineBytes", maxLineBytes);
+  checkPolicies(name, options, ["fail", "skip", "truncate"]);
+  const encoding = new TextEncoding(name, options);
+  if (NOT_LINE_BASED.includes(encoding.name)) {
+    const must = "one in which byte 10 is always a newline";
+    throw badOption(name, "encoding", must, encoding.name);
+  }
+  const strict = newline === "\r\n";
+  const settings = { strict, most: maxLineBytes, oversize, onOversize, atEof };
+  return {
+    decoder: () => new LineDecoder(encoding, settings),
+    encoder: () => new LineEncoder(encoding, newline, maxLineBytes),
+  };
+}
+
+class LineEncoder implements Encoder<string> {
+  readonly #encoding: TextEncoding;
+  readonly #newline: "\n" | "\r\n";
+  readonly #most: number;
+
+  constructor(encoding: TextEncoding, newline: "\n" | "\r\n", most: number) {
+    this.#encoding = encoding;
+    this.#newline = newline;
+    this.#most = most;
+  }
+
+  encode(line: string, out: ByteWriter): void {
+    if (this.#breaks(line)) {
+      throw new RangeError(
+        `Cannot encode a line as its text must be free of line endings: current value is ${
+          show(line)
+        }`,
+      );
+    }
+    const start = out.length;
+    const size = this.#encoding.encode(line, out);
+    if (size > this.#most) {
+      out.truncate(start);
+      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
+    }
+    if (this.#newline === "\r\n") out.writeByte(13);
+    out.writeByte(10);
+  }
+
+  #breaks(line: string): boolean {
+    if (line.includes("\n")) return true;
+    // A lenient reader takes a last "\r" for a part of the line ending.
+    return this.#newline === "\n" ? line.endsWith("\r") : line.includes("\r");
+  }
+}
