@@ -10,6 +10,7 @@
  */
 import { runDeno } from "./_command.ts";
 import { check, ok } from "./_gate.ts";
+import { updateExports } from "./_exports.ts";
 import { runExample } from "./_examples.ts";
 import { findStdSource, type StdSource } from "./_std.ts";
 import { formatTally, tallyTests } from "./_tally.ts";
@@ -24,6 +25,7 @@ const TASKS: Record<string, Task> = {
   check,
   ok: (_, std) => ok(std, test),
   examples: runExample,
+  "exports:update": updateExports,
 };
 
 async function test(args: string[], std: StdSource): Promise<number> {

@@ -1,0 +1,99 @@
+/**
+ * Finds the programs that the interoperability tests talk to.
+ *
+ * ```ts ignore
+ * Deno.test("lines() reads what socat sends", {
+ *   ignore: lacksPrograms("socat"),
+ *   timeout: 10_000,
+ * }, async () => {
+ *   const child = new Deno.Command(program("socat"), { ... }).spawn();
+ * });
+ * ```
+ *
+ * On a developer's machine such a test is skipped where the program is missing, and
+ * says so. In CI on Linux, where `.ci/run` installs them all, a missing program is a
+ * failed test: otherwise an interoperability suite could pass by never running.
+ *
+ * @module
+ */
+
+/** The Debian package of each program whose package has another name. */
+const DEBIAN_PACKAGES: Record<string, string> = {
+  dig: "bind9-dnsutils",
+  nc: "netcat-openbsd",
+  node: "nodejs",
+  "redis-cli": "redis-tools",
+};
+
+const reported = new Set<string>();
+
+/** The path of a program on the PATH, or undefined. */
+export function findProgram(name: string): string | undefined {
+  const windows = Deno.build.os === "windows";
+  const folders = (Deno.env.get("PATH") ?? "").split(windows ? ";" : ":");
+  const endings = windows ? [".exe", ".cmd", ".bat"] : [""];
+  for (const folder of folders) {
+    if (folder === "") continue;
+    for (const ending of endings) {
+      const path = `${folder}/${name}${ending}`;
+      if (isExecutable(path, windows)) return path;
+    }
+  }
+  return undefined;
+}
+
+/** The path of a program that is known to be there. */
+export function program(name: string): string {
+  const path = findProgram(name);
+  if (path === undefined) {
+    throw new Error(
+      `Cannot run ${name} as it must be on the PATH: ${howToInstall(name)}`,
+    );
+  }
+  return path;
+}
+
+/**
+ * Whether one of these programs is missing, for a test's `ignore`.
+ *
+ * Reports each missing one once per test file: in words, or in CI on Linux as a test
+ * that fails. Call it while the file loads.
+ */
+export function lacksPrograms(...names: string[]): boolean {
+  const missing = names.filter((name) => findProgram(name) === undefined);
+  for (const name of missing) {
+    if (reported.has(name)) continue;
+    reported.add(name);
+    if (mustHavePrograms()) {
+      Deno.test(`${name} is installed, as CI needs it`, () => {
+        program(name);
+      });
+    } else {
+      console.log(
+        `skipping the tests that need ${name}: ${howToInstall(name)}`,
+      );
+    }
+  }
+  return missing.length > 0;
+}
+
+/** Whether a missing program is an error: in CI, on the system CI installs them on. */
+function mustHavePrograms(): boolean {
+  const ci = Deno.env.get("CI");
+  return Deno.build.os === "linux" && ci !== undefined && ci !== "" &&
+    ci !== "false";
+}
+
+function howToInstall(name: string): string {
+  return `apt-get install ${DEBIAN_PACKAGES[name] ?? name}, for example`;
+}
+
+function isExecutable(path: string, windows: boolean): boolean {
+  try {
+    const { isFile, mode } = Deno.statSync(path);
+    return isFile && (windows || ((mode ?? 0) & 0o111) !== 0);
+  } catch {
+    // Folders of the PATH may be missing or closed to us.
+    return false;
+  }
+}

@@ -1,0 +1,97 @@
+/** One import of a file of `lib/`, both ends as paths from the root. */
+export interface Import {
+  from: string;
+  /** A path such as `lib/errors.ts`, or the whole specifier of what is outside. */
+  to: string;
+  /** Erased by the compiler: it costs nothing and cannot make a cycle. */
+  typeOnly: boolean;
+}
+
+/**
+ * What each part of `lib/` may import besides itself.
+ *
+ * ```text
+ * server   framed
+ *    \     /   \
+ *    socket    codec
+ *    /    \     |
+ * transport time bytes
+ *        \   |  /
+ *        errors, addr
+ * ```
+ */
+const MAY_IMPORT: Record<string, readonly string[]> = {
+  addr: ["errors"],
+  errors: ["addr"],
+  bytes: ["errors"],
+  time: ["errors"],
+  transport: ["errors", "addr"],
+  codec: ["bytes", "errors"],
+  socket: ["transport", "time", "bytes", "errors", "addr"],
+  framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
+  server: ["socket", "transport", "time", "bytes", "errors", "addr"],
+  permissions: ["transport", "errors", "addr"],
+};
+
+/** Parts that stand above all others and may import any of them. */
+const MAY_IMPORT_ALL: ReadonlySet<string> = new Set(["testing"]);
+
+/** Says in a line each which imports break the architecture. */
+export function brokenImports(imports: readonly Import[]): string[] {
+  return imports.flatMap((each) => {
+    const why = brokenBecause(each);
+    return why === undefined ? [] : [`${each.from} imports ${each.to}: ${why}`];
+  });
+}
+
+function brokenBecause({ from, to }: Import): string | undefined {
+  if (!to.startsWith("lib/")) return "lib/ imports nothing from outside";
+  const here = partOf(from);
+  const there = partOf(to);
+  if (here === there) return undefined;
+  if (/\/_[^/]*$/.test(to)) return "a private file belongs to its folder";
+  if (MAY_IMPORT_ALL.has(here)) return undefined;
+  const allowed = MAY_IMPORT[here];
+  if (allowed === undefined) return `${here} has no place in the architecture`;
+  if (allowed.includes(there)) return undefined;
+  return `${here} may import ${allowed.join(", ")}, not ${there}`;
+}
+
+/** `lib/socket/connect.ts` is part of `socket`, `lib/errors.ts` of `errors`. */
+function partOf(path: string): string {
+  return path.split("/")[1].replace(/\.ts$/, "");
+}
+
+/**
+ * Finds a circle of imports that is there at run time.
+ *
+ * @returns Its files, the first one again at the end, or undefined.
+ */
+export function findCycle(imports: readonly Import[]): string[] | undefined {
+  const next = Map.groupBy(
+    imports.filter(({ typeOnly }) => !typeOnly),
+    ({ from }) => from,
+  );
+  const done = new Set<string>();
+  const path: string[] = [];
+
+  const visit = (file: string): string[] | undefined => {
+    const at = path.indexOf(file);
+    if (at !== -1) return [...path.slice(at), file];
+    if (done.has(file)) return undefined;
+    path.push(file);
+    for (const { to } of next.get(file) ?? []) {
+      const cycle = visit(to);
+      if (cycle) return cycle;
+    }
+    path.pop();
+    done.add(file);
+    return undefined;
+  };
+
+  for (const file of next.keys()) {
+    const cycle = visit(file);
+    if (cycle) return cycle;
+  }
+  return undefined;
+}

@@ -1,0 +1,94 @@
+import { assertEquals, assertGreater } from "@std/assert";
+import { shebangFlags } from "../../tools/_examples.ts";
+import { listFiles, readText } from "./_checkout.ts";
+
+const MAX_LINES = 400;
+
+/** Files that are text and that people wrote. */
+const TEXT = /\.(ts|js|md|json|yml|c|h|py|sh|txt)$|^\.ci\/run$|^LICENSE$/;
+
+/** Paths from the root that match, each with its text. */
+async function readAll(
+  pattern: RegExp,
+): Promise<[path: string, text: string][]> {
+  const files = (await listFiles()).filter((path) => pattern.test(path));
+  assertGreater(files.length, 0, `no file matches ${pattern}`);
+  return await Promise.all(
+    files.map(async (path): Promise<[string, string]> => [
+      path,
+      await readText(path),
+    ]),
+  );
+}
+
+/** Lines that match, as `path:line: text`. */
+function findLines(
+  files: [path: string, text: string][],
+  pattern: RegExp,
+): string[] {
+  return files.flatMap(([path, text]) =>
+    text.split("\n").flatMap((line, index) =>
+      pattern.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : []
+    )
+  );
+}
+
+Deno.test("no file of lib/ has more than 400 lines", async () => {
+  const long = (await readAll(/^lib\/.*\.ts$/))
+    .map(([path, text]) => ({ path, lines: text.trimEnd().split("\n").length }))
+    .filter(({ lines }) => lines > MAX_LINES);
+  assertEquals(long, []);
+});
+
+Deno.test("source files have snake_case names", async () => {
+  const wrong = (await listFiles())
+    .filter((path) => /^(lib|tests|tools|examples|bench)\/.*\.ts$/.test(path))
+    .filter((path) => !/^[a-z0-9_/]+(\.d)?\.ts$/.test(path));
+  assertEquals(wrong, []);
+});
+
+Deno.test("every example starts with a shebang of narrow permissions", async () => {
+  const wrong = (await readAll(/^examples\/[^_/][^/]*\.ts$/)).filter(
+    ([, text]) => {
+      const flags = shebangFlags(text);
+      return flags === undefined ||
+        flags.some((flag) => /^(-A|--allow-all|--allow-net)$/.test(flag));
+    },
+  );
+  assertEquals(wrong.map(([path]) => path), []);
+});
+
+Deno.test("no file names a folder of somebody's machine", async () => {
+  // In pieces, so that this file does not find itself.
+  const homes = ["home", "Users", "root", "work"].join("|");
+  const machine = new RegExp(
+    `(?<![\\w.*)-])/(${homes})/[\\w.-]+|[A-Z]:\\\\Users`,
+  );
+  assertEquals(findLines(await readAll(TEXT), machine), []);
+});
+
+Deno.test("no file promises work for later", async () => {
+  const promises = new RegExp(
+    ["TO" + "DO", "FIX" + "ME", "X" + "XX"].join("\\b|\\b"),
+  );
+  assertEquals(findLines(await readAll(/\.ts$/), promises), []);
+});
+
+Deno.test("codecs touch no Deno API, so that they run anywhere", async () => {
+  const sources = (await readAll(/^lib\/(bytes|codec|errors)\b.*\.ts$/))
+    .map(([path, text]): [string, string] => [path, withoutComments(text)]);
+  assertEquals(findLines(sources, /\bDeno\s*\./), []);
+});
+
+Deno.test("Deno's errors are known to the transport alone", async () => {
+  const sources = (await readAll(/^lib\/(?!transport\/|permissions\/).*\.ts$/))
+    .map(([path, text]): [string, string] => [path, withoutComments(text)]);
+  assertEquals(findLines(sources, /\bDeno\s*\.\s*errors\b/), []);
+});
+
+/** The same number of lines, the comments of block and line style left out. */
+function withoutComments(source: string): string {
+  return source
+    .replaceAll(/\/\*[\s\S]*?\*\//g, (text) => text.replaceAll(/[^\n]/g, ""))
+    .replaceAll(/^\s*\/\/.*$/gm, "");
+}

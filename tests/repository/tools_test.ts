@@ -1,0 +1,76 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { shebangFlags } from "../../tools/_examples.ts";
+import { findStdSource, importMapFlags } from "../../tools/_std.ts";
+import { formatTally, tallyTests } from "../../tools/_tally.ts";
+
+Deno.test("findStdSource() does as it is told", async () => {
+  assertEquals(await findStdSource("jsr"), "jsr");
+  assertEquals(await findStdSource("npm"), "npm");
+});
+
+Deno.test("findStdSource() refuses a source it does not know", async () => {
+  await assertRejects(
+    () => findStdSource("ftp"),
+    RangeError,
+    "SLUICE_STD must be jsr or npm: current value is ftp",
+  );
+});
+
+Deno.test("importMapFlags() names a map that exists, for npm alone", async () => {
+  assertEquals(importMapFlags("jsr"), []);
+  const [flag] = importMapFlags("npm");
+  const file = flag.replace("--import-map=", "");
+  assertEquals((await Deno.stat(file)).isFile, true);
+});
+
+Deno.test("tallyTests() reads the counts of a good run", () => {
+  const output =
+    "a ... ok (1ms)\n\nok | 12 passed (3 steps) | 0 failed (9ms)\n";
+  assertEquals(tallyTests(output, 0), { passed: 12, failed: 0 });
+});
+
+Deno.test("tallyTests() reads the counts of a colored, failed run", () => {
+  const output = "\x1b[31mFAILED\x1b[0m | 1 passed | 5 failed | 1 ignored " +
+    "\x1b[38;5;245m(4ms)\x1b[0m\n";
+  assertEquals(tallyTests(output, 1), { passed: 1, failed: 5 });
+});
+
+Deno.test("tallyTests() takes the last summary, the run's own", () => {
+  const output = "FAILED | 0 passed | 1 failed (1ms)\n" +
+    "ok | 2 passed | 0 failed (4ms)\n";
+  assertEquals(tallyTests(output, 0), { passed: 2, failed: 0 });
+});
+
+Deno.test("tallyTests() counts a run without a summary as a failure", () => {
+  assertEquals(tallyTests("error: Type checking failed.\n", 1), {
+    passed: 0,
+    failed: 1,
+  });
+});
+
+Deno.test("tallyTests() counts a failure that the summary does not", () => {
+  const output = "ok | 2 passed | 0 failed (4ms)\n";
+  assertEquals(tallyTests(output, 1), { passed: 2, failed: 1 });
+});
+
+Deno.test("formatTally() writes the line that CI reads", () => {
+  assertEquals(formatTally({ passed: 12, failed: 3 }), "12 passed, 3 failed");
+});
+
+Deno.test("shebangFlags() gives the permissions of an example", () => {
+  const line =
+    "#!/usr/bin/env -S deno run --allow-net=127.0.0.1:8888 --allow-read=.";
+  assertEquals(shebangFlags(`${line}\nawait 0;\n`), [
+    "--allow-net=127.0.0.1:8888",
+    "--allow-read=.",
+  ]);
+  assertEquals(shebangFlags("#!/usr/bin/env -S deno run\n"), []);
+});
+
+Deno.test("shebangFlags() gives nothing for another first line", () => {
+  assertEquals(
+    shebangFlags("import 'x';\n#!/usr/bin/env -S deno run\n"),
+    undefined,
+  );
+  assertEquals(shebangFlags("#!/usr/bin/env node\n"), undefined);
+});
