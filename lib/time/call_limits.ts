@@ -5,7 +5,8 @@
  */
 
 import { TimeoutError } from "../errors.ts";
-import { checkDurationMs, startTimer, type Timer } from "./_timer.ts";
+import { checkDurationMs } from "./_timer.ts";
+import { Alarm } from "./coarse_timer.ts";
 import { type Deadline, parentSignal } from "./deadline.ts";
 
 /**
@@ -25,7 +26,10 @@ import { type Deadline, parentSignal } from "./deadline.ts";
 export interface CallOptions {
   /** Cancels the call, which rejects with `signal.reason`. None by default. */
   signal?: AbortSignal;
-  /** Most milliseconds the call may take, above 0. `Infinity` by default. */
+  /**
+   * Most milliseconds the call may take, above 0. `Infinity` by default. Never
+   * early, and at most an eighth and a few milliseconds late.
+   */
   timeoutMs?: number;
   /** Bounds this call together with others. None by default. */
   deadline?: Deadline;
@@ -63,7 +67,8 @@ export function checkCall(
  * the wait ends.
  *
  * A promise keeps what waits for it alive: pass one of this call, not one that
- * outlives many calls.
+ * outlives many calls. The limits are kept by coarse alarms: see
+ * `coarse_timer.ts` for how late they may be.
  *
  * @throws {unknown} `signal.reason`, untouched, where the signal aborts.
  * @throws {TimeoutError} `timeoutMs` or the deadline passed.
@@ -74,24 +79,7 @@ export function waitWithin<T>(
   options: CallOptions,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const { signal, timeoutMs = Infinity, deadline } = options;
-    const parent = deadline && parentSignal(deadline);
-    let timer: Timer | undefined;
-
-    const stop = () => {
-      timer?.stop();
-      signal?.removeEventListener("abort", onAbort);
-      parent?.removeEventListener("abort", onAbort);
-    };
-    const onAbort = () => {
-      stop();
-      reject((signal?.aborted ? signal : parent)!.reason);
-    };
-    const expire = (limitMs: number) => {
-      stop();
-      reject(new TimeoutError(operation, limitMs));
-    };
-
+    const stop = watchCall(operation, options, reject);
     promise.then((value) => {
       stop();
       resolve(value);
@@ -99,19 +87,59 @@ export function waitWithin<T>(
       stop();
       reject(error);
     });
-    if (signal?.aborted || parent?.aborted) return onAbort();
-    signal?.addEventListener("abort", onAbort);
-    parent?.addEventListener("abort", onAbort);
-
-    const endsAt = performance.now() + timeoutMs;
-    const watch = () => {
-      // Both are looked at again as a deadline can be extended meanwhile.
-      const leftMs = endsAt - performance.now();
-      const deadlineMs = deadline?.remainingMs ?? Infinity;
-      if (leftMs <= 0) return expire(timeoutMs);
-      if (deadlineMs <= 0) return expire(deadline!.timeoutMs);
-      timer = startTimer(Math.min(leftMs, deadlineMs), watch);
-    };
-    watch();
   });
+}
+
+/**
+ * Watches the limits of one call: `onLimit` hears once, of the first that ends it,
+ * with the reason to reject with. Call what is returned when the call is over.
+ */
+export function watchCall(
+  operation: string,
+  options: CallOptions,
+  onLimit: (reason: unknown) => void,
+): () => void {
+  const { signal, timeoutMs = Infinity, deadline } = options;
+  const parent = deadline && parentSignal(deadline);
+
+  const stop = () => {
+    callAlarm?.dispose();
+    deadlineAlarm?.dispose();
+    signal?.removeEventListener("abort", onAbort);
+    parent?.removeEventListener("abort", onAbort);
+  };
+  const onAbort = () => {
+    stop();
+    onLimit((signal?.aborted ? signal : parent)!.reason);
+  };
+  const expire = (limitMs: number) => {
+    stop();
+    onLimit(new TimeoutError(operation, limitMs));
+  };
+  const watchDeadline = () => {
+    const leftMs = deadline!.remainingMs;
+    if (leftMs === 0) expire(deadline!.timeoutMs);
+    // At first, and again where it was extended meanwhile.
+    else start(deadlineAlarm!, leftMs);
+  };
+  // Both exist before one starts: see `#schedule` in coarse_timer.ts.
+  const callAlarm = timeoutMs < Infinity
+    ? new Alarm(() => expire(timeoutMs))
+    : undefined;
+  const deadlineAlarm = deadline && new Alarm(watchDeadline);
+
+  if (signal?.aborted || parent?.aborted) {
+    onAbort();
+    return stop;
+  }
+  signal?.addEventListener("abort", onAbort);
+  parent?.addEventListener("abort", onAbort);
+  if (callAlarm !== undefined) start(callAlarm, timeoutMs);
+  if (deadlineAlarm !== undefined) watchDeadline();
+  return stop;
+}
+
+function start(alarm: Alarm, limitMs: number): void {
+  alarm.limitMs = limitMs;
+  alarm.arm();
 }
