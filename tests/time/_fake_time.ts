@@ -1,0 +1,120 @@
+import type { TimeSource } from "../../lib/time/coarse_timer.ts";
+
+interface Entry {
+  id: number;
+  dueAt: number;
+  callback: () => void;
+}
+
+const realSetTimeout = globalThis.setTimeout;
+
+/** Lets everything that is ready run: microtasks and one turn of the loop. */
+export function settle(): Promise<void> {
+  return new Promise((resolve) => realSetTimeout(resolve, 0));
+}
+
+/**
+ * Time that moves only when told. `FakeTime.install()` puts it in the place of
+ * the global functions until it is disposed.
+ */
+export class FakeTime implements TimeSource, Disposable {
+  /** Current time; starts away from 0, so that nobody relies on 0. */
+  current = 1_000;
+  #entries: Entry[] = [];
+  #lastId = 0;
+  #restore: (() => void) | undefined;
+
+  now = () => this.current;
+
+  setTimeout = (callback: () => void, ms: number): number => {
+    const id = ++this.#lastId;
+    this.#entries.push({ id, dueAt: this.current + ms, callback });
+    return id;
+  };
+
+  clearTimeout = (id: unknown): void => {
+    this.#entries = this.#entries.filter((entry) => entry.id !== id);
+  };
+
+  /** Timers that still run. */
+  get pending(): number {
+    return this.#entries.length;
+  }
+
+  /** Moves on, running each timer when it is due, in order. */
+  advance(ms: number): void {
+    const until = this.current + ms;
+    let entry;
+    while ((entry = this.#next(until)) !== undefined) this.#run(entry);
+    this.current = until;
+  }
+
+  /** Like `advance`, but what a timer wakes up runs before the next timer. */
+  async advanceAsync(ms: number): Promise<void> {
+    const until = this.current + ms;
+    await settle();
+    let entry;
+    while ((entry = this.#next(until)) !== undefined) {
+      this.#run(entry);
+      await settle();
+    }
+    this.current = until;
+  }
+
+  /** Stops the event loop for `ms`: overdue timers run late, at the end of it. */
+  stall(ms: number): void {
+    this.current += ms;
+    this.advance(0);
+  }
+
+  #next(until: number): Entry | undefined {
+    let first: Entry | undefined;
+    for (const entry of this.#entries) {
+      if (entry.dueAt > until) continue;
+      if (first === undefined || entry.dueAt < first.dueAt) first = entry;
+    }
+    return first;
+  }
+
+  #run(entry: Entry): void {
+    this.clearTimeout(entry.id);
+    this.current = Math.max(this.current, entry.dueAt);
+    entry.callback();
+  }
+
+  static install(): FakeTime {
+    const time = new FakeTime();
+    const { setTimeout, clearTimeout } = globalThis;
+    const { unrefTimer } = Deno;
+    Object.assign(globalThis, {
+      setTimeout: time.setTimeout,
+      clearTimeout: time.clearTimeout,
+    });
+    Deno.unrefTimer = () => {};
+    // On the object itself, in front of the one that the prototype has.
+    Object.defineProperty(performance, "now", {
+      configurable: true,
+      value: time.now,
+    });
+    time.#restore = () => {
+      Object.assign(globalThis, { setTimeout, clearTimeout });
+      Deno.unrefTimer = unrefTimer;
+      delete (performance as { now?: unknown }).now;
+    };
+    return time;
+  }
+
+  [Symbol.dispose](): void {
+    this.#restore?.();
+  }
+}
+
+/** Numbers from 0 to 1 which are the same in every run. */
+export function seededRandom(seed: number): () => number {
+  return () => {
+    seed = (seed + 0x6d2b79f5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

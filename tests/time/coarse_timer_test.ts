@@ -1,0 +1,303 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Alarm, CoarseClock } from "../../lib/time/coarse_timer.ts";
+import { FakeTime, seededRandom } from "./_fake_time.ts";
+
+function setup() {
+  const time = new FakeTime();
+  return { time, clock: new CoarseClock(time) };
+}
+
+/** An alarm that notes when it went off. */
+function noted(time: FakeTime, clock: CoarseClock, limitMs: number) {
+  const firedAt: number[] = [];
+  const alarm = new Alarm(() => firedAt.push(time.now()), clock);
+  alarm.limitMs = limitMs;
+  return { alarm, firedAt };
+}
+
+Deno.test("Alarm goes off once, never early and at most an eighth late", () => {
+  for (const limitMs of [1, 5, 10, 31, 32, 33, 100, 999, 1_000, 30_000, 1e7]) {
+    for (let phase = 0; phase < 1; phase += 0.17) {
+      const { time, clock } = setup();
+      // Another alarm keeps the lane going, so that arming hits any phase of it.
+      const other = noted(time, clock, limitMs);
+      other.alarm.arm();
+      time.advance(limitMs * phase);
+      const { alarm, firedAt } = noted(time, clock, limitMs);
+      alarm.arm();
+      const armedAt = time.now();
+      time.advance(limitMs * 3 + 10);
+      assertEquals(firedAt.length, 1);
+      const ageMs = firedAt[0] - armedAt;
+      assert(ageMs >= limitMs, `${limitMs} ms: early, after ${ageMs}`);
+      const latest = Math.max(limitMs * 1.125, limitMs + 2);
+      assert(ageMs <= latest + 1e-6, `${limitMs} ms: late, after ${ageMs}`);
+    }
+  }
+});
+
+Deno.test("Alarm counts from the last time it was armed", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, 1_000);
+  for (let i = 0; i < 100; i++) {
+    alarm.arm();
+    time.advance(900);
+  }
+  assertEquals(firedAt, []);
+  const armedAt = time.now() - 900;
+  time.advance(900);
+  assertEquals(firedAt.length, 1);
+  assert(firedAt[0] - armedAt >= 1_000);
+});
+
+Deno.test("Alarm that is disarmed stays silent, and can be armed again", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, 100);
+  alarm.arm();
+  assertEquals(alarm.armed, true);
+  time.advance(50);
+  alarm.disarm();
+  assertEquals(alarm.armed, false);
+  time.advance(1_000);
+  assertEquals(firedAt, []);
+  alarm.arm();
+  time.advance(200);
+  assertEquals(firedAt.length, 1);
+  assertEquals(alarm.armed, false);
+});
+
+Deno.test("Alarm without a limit never goes off and starts no timer", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, Infinity);
+  alarm.arm();
+  assertEquals(alarm.limitMs, Infinity);
+  assertEquals(time.pending, 0);
+  time.advance(1e9);
+  assertEquals(firedAt, []);
+});
+
+Deno.test("Alarm counts anew when its limit is set while it is armed", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, 1_000);
+  alarm.arm();
+  time.advance(900);
+  alarm.limitMs = 500;
+  time.advance(499);
+  assertEquals(firedAt, []);
+  time.advance(80);
+  assertEquals(firedAt.length, 1);
+
+  alarm.arm();
+  alarm.limitMs = Infinity;
+  time.advance(10_000);
+  assertEquals(firedAt.length, 1);
+  alarm.limitMs = 10;
+  time.advance(15);
+  assertEquals(firedAt.length, 2, "it was armed all the time");
+});
+
+Deno.test("Alarm rejects a bad limit at once", () => {
+  const { time, clock } = setup();
+  const { alarm } = noted(time, clock, 10);
+  for (const limitMs of [0, -1, NaN]) {
+    assertThrows(
+      () => alarm.limitMs = limitMs,
+      RangeError,
+      "Cannot set a time limit as 'limitMs' must be above 0",
+    );
+  }
+  assertThrows(() => alarm.limitMs = "1" as never, TypeError);
+  assertEquals(alarm.limitMs, 10);
+});
+
+Deno.test("a lane ticks only while one of its alarms is armed", () => {
+  const { time, clock } = setup();
+  const { alarm } = noted(time, clock, 1_000);
+  assertEquals(time.pending, 0);
+  alarm.arm();
+  assertEquals(time.pending, 1);
+  alarm.arm();
+  assertEquals(time.pending, 1);
+  alarm.disarm();
+  time.advance(100);
+  assertEquals(time.pending, 0);
+  alarm.arm();
+  assertEquals(time.pending, 1);
+  time.advance(2_000);
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("a lane stops at once when its last alarm is disposed", () => {
+  const { time, clock } = setup();
+  const first = noted(time, clock, 1_000);
+  const second = noted(time, clock, 1_001);
+  first.alarm.arm();
+  second.alarm.arm();
+  assertEquals(time.pending, 1, "both share a lane");
+  first.alarm.dispose();
+  first.alarm.dispose();
+  assertEquals(time.pending, 1);
+  second.alarm.dispose();
+  assertEquals(time.pending, 0);
+  first.alarm.arm();
+  first.alarm.limitMs = 10;
+  assertEquals(time.pending, 0);
+  time.advance(5_000);
+  assertEquals([...first.firedAt, ...second.firedAt], []);
+});
+
+Deno.test("a stalled event loop does not use up the limits", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, 1_000);
+  alarm.arm();
+  time.advance(100);
+  time.stall(3_600_000);
+  assertEquals(firedAt, []);
+  time.advance(700);
+  assertEquals(firedAt, []);
+  time.advance(300);
+  assertEquals(firedAt.length, 1);
+});
+
+Deno.test("an alarm may arm, dispose of and make others when it goes off", () => {
+  const { time, clock } = setup();
+  const log: string[] = [];
+  const alarms = new Map<string, Alarm>();
+  const add = (name: string, onExpire: () => void = () => {}) => {
+    const alarm = new Alarm(() => {
+      log.push(name);
+      onExpire();
+    }, clock);
+    alarm.limitMs = 100;
+    alarm.arm();
+    alarms.set(name, alarm);
+  };
+  add("a");
+  add("b", () => add("late"));
+  add("c", () => {
+    alarms.get("a")!.dispose();
+    alarms.get("c")!.dispose();
+  });
+  add("d", () => alarms.get("d")!.arm());
+  add("e");
+  time.advance(120);
+  assertEquals(log.sort(), ["b", "c", "d", "e"]);
+  log.length = 0;
+  alarms.get("e")!.arm();
+  time.advance(120);
+  assertEquals(log.sort(), ["d", "e", "late"]);
+});
+
+Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () => {
+  const { time, clock } = setup();
+  const second = noted(time, clock, 100);
+  const first = new Alarm(() => second.alarm.arm(), clock);
+  first.limitMs = 100;
+  first.arm();
+  // `second` was looked at already in the scan that lets `first` go off, or not
+  // yet: both orders must work.
+  time.advance(113);
+  assertEquals(second.alarm.armed, true);
+  time.advance(113);
+  assertEquals(second.firedAt.length, 1);
+  const other = new Alarm(() => first.arm(), clock);
+  other.limitMs = 100;
+  other.arm();
+  time.advance(500);
+  assertEquals(second.firedAt.length, 2);
+});
+
+Deno.test("an alarm that throws does not keep the others from going off", () => {
+  const { time, clock } = setup();
+  const before = noted(time, clock, 100);
+  const bad = new Alarm(() => {
+    throw new Error("trouble");
+  }, clock);
+  bad.limitMs = 100;
+  const after = noted(time, clock, 100);
+  for (const { alarm } of [before, { alarm: bad }, after]) alarm.arm();
+
+  const reported: unknown[] = [];
+  const onError = (event: ErrorEvent) => {
+    event.preventDefault();
+    reported.push(event.error.message);
+  };
+  addEventListener("error", onError);
+  try {
+    time.advance(200);
+  } finally {
+    removeEventListener("error", onError);
+  }
+  assertEquals([before.firedAt.length, after.firedAt.length], [1, 1]);
+  assertEquals(reported, ["trouble"]);
+});
+
+Deno.test("a thousand alarms in random use go off exactly when they should", () => {
+  const { time, clock } = setup();
+  const random = seededRandom(7);
+  const limits = [20, 100, 250, 1_000, 8_000];
+  const entries = Array.from({ length: 1_000 }, () => {
+    const limitMs = limits[Math.floor(random() * limits.length)];
+    return { limitMs, dueAt: Infinity, ...noted(time, clock, limitMs) };
+  });
+  const live = new Set(entries);
+  let fired = 0;
+  for (let step = 0; step < 300; step++) {
+    for (const entry of live) {
+      if (entry.firedAt.length > 0) {
+        const at = entry.firedAt.pop()!;
+        assert(at >= entry.dueAt);
+        assert(at <= entry.dueAt + Math.max(entry.limitMs / 8, 2) + 1e-6);
+        entry.dueAt = Infinity;
+        fired++;
+      }
+      const latest = entry.dueAt + Math.max(entry.limitMs / 8, 2) + 1e-6;
+      assert(time.now() <= latest, `${entry.limitMs} ms alarm is overdue`);
+      const dice = random();
+      if (dice < 0.05) {
+        entry.alarm.arm();
+        entry.dueAt = time.now() + entry.limitMs;
+      } else if (dice < 0.07) {
+        entry.alarm.disarm();
+        entry.dueAt = Infinity;
+      } else if (dice < 0.071) {
+        entry.alarm.dispose();
+        live.delete(entry);
+      }
+    }
+    time.advance(random() * 50);
+  }
+  assert(fired > 1_000, `only ${fired} went off`);
+  for (const { alarm } of live) alarm.dispose();
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("a lane survives a setTimeout that runs other code before it returns", () => {
+  const time = new FakeTime();
+  let during: (() => void) | undefined;
+  const clock = new CoarseClock({
+    now: time.now,
+    clearTimeout: time.clearTimeout,
+    setTimeout(callback, ms) {
+      const run = during;
+      during = undefined;
+      run?.();
+      return time.setTimeout(callback, ms);
+    },
+  });
+  const first = noted(time, clock, 100);
+  during = () => first.alarm.dispose();
+  first.alarm.arm();
+  assertEquals(time.pending, 0);
+
+  const second = noted(time, clock, 100);
+  const third = noted(time, clock, 100);
+  during = () => {
+    second.alarm.dispose();
+    third.alarm.dispose();
+    const fourth = noted(time, clock, 100);
+    fourth.alarm.arm();
+  };
+  second.alarm.arm();
+  assertEquals(time.pending, 1);
+});
