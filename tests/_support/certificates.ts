@@ -5,7 +5,7 @@
  * @module
  */
 
-import * as x509 from "@peculiar/x509";
+import * as x509 from "npm:@peculiar/x509@1.14.0";
 
 /** A certificate and its key, as PEM. */
 export interface Certificate {
