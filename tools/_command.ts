@@ -28,21 +28,19 @@ export interface DenoOptions {
  *
  * The running executable is used: under `npx deno` there is none on the PATH.
  *
- * @param args Its arguments; the import map goes behind the first where it has one.
+ * @param args Its arguments, the command's name first.
  */
 export async function runDeno(
   args: string[],
   { std, capture = false }: DenoOptions,
 ): Promise<Outcome> {
-  const [name, ...rest] = args;
-  const flags = TAKES_IMPORT_MAP.has(name) ? importMapFlags(std) : [];
   const env: Record<string, string> = { [STD_VARIABLE]: std };
   // A captured child writes to a pipe and would drop its colors.
   if (capture && Deno.stdout.isTerminal() && !Deno.noColor) {
     env.FORCE_COLOR = "1";
   }
   const child = new Deno.Command(Deno.execPath(), {
-    args: [name, ...flags, ...rest],
+    args: withImportMap(args, std),
     cwd: ROOT,
     env,
     stdin: "inherit",
@@ -52,6 +50,15 @@ export async function runDeno(
   const output = capture ? await tee(child.stdout) : "";
   const { code } = await child.status;
   return { code, output };
+}
+
+/** The same arguments of `deno`, with the import map where the command takes one. */
+export function withImportMap(
+  [name, ...rest]: string[],
+  std: StdSource,
+): string[] {
+  const flags = TAKES_IMPORT_MAP.has(name) ? importMapFlags(std) : [];
+  return [name, ...flags, ...rest];
 }
 
 const TAKES_IMPORT_MAP: ReadonlySet<string> = new Set([

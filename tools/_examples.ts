@@ -14,7 +14,22 @@ export function shebangFlags(source: string): string[] | undefined {
   return flags?.split(" ").filter((flag) => flag !== "");
 }
 
-/** Runs one example with exactly its own permissions, or lists them all. */
+/**
+ * The arguments of `deno` that run one example with exactly its own permissions.
+ *
+ * @param name Its file in `examples/`, without the ending.
+ * @throws {Error} It has no shebang that runs it.
+ */
+export async function exampleArguments(name: string): Promise<string[]> {
+  const file = `examples/${name}.ts`;
+  const flags = shebangFlags(await Deno.readTextFile(new URL(file, ROOT)));
+  if (flags === undefined) {
+    throw new Error(`Cannot run ${file} as its first line must be a shebang`);
+  }
+  return ["run", ...flags, file];
+}
+
+/** `deno task examples`: runs one with exactly its own permissions, or lists all. */
 export async function runExample(
   [name, ...args]: string[],
   std: StdSource,
@@ -32,13 +47,8 @@ export async function runExample(
     );
     return 2;
   }
-  const file = `examples/${name}.ts`;
-  const flags = shebangFlags(await Deno.readTextFile(new URL(file, ROOT)));
-  if (flags === undefined) {
-    console.error(`${file} has no shebang that runs it`);
-    return 2;
-  }
-  return (await runDeno(["run", ...flags, file, ...args], { std })).code;
+  return (await runDeno([...await exampleArguments(name), ...args], { std }))
+    .code;
 }
 
 /** Every example of the folder, private parts left out, in order. */

@@ -27,10 +27,18 @@ const DEBIAN_PACKAGES: Record<string, string> = {
 
 const reported = new Set<string>();
 
-/** The path of a program on the PATH, or undefined. */
-export function findProgram(name: string): string | undefined {
+/**
+ * The path of a program, or undefined.
+ *
+ * @param name Its name, without an ending.
+ * @param searchPath Where to look, in the manner of the PATH, which is the default.
+ */
+export function findProgram(
+  name: string,
+  searchPath: string = Deno.env.get("PATH") ?? "",
+): string | undefined {
   const windows = Deno.build.os === "windows";
-  const folders = (Deno.env.get("PATH") ?? "").split(windows ? ";" : ":");
+  const folders = searchPath.split(windows ? ";" : ":");
   const endings = windows ? [".exe", ".cmd", ".bat"] : [""];
   for (const folder of folders) {
     if (folder === "") continue;
