@@ -1,0 +1,45 @@
+/**
+ * Two sockets that are connected in memory: protocols are tested without a network.
+ *
+ * @module
+ */
+
+import { Socket } from "../socket/socket.ts";
+import type { SocketOptions } from "../socket/options.ts";
+import {
+  type MemoryTransportOptions,
+  memoryTransportPair,
+} from "../transport/memory.ts";
+
+/** What {@linkcode memoryPair} may be told: about the connection and both sockets. */
+export interface MemoryPairOptions extends MemoryTransportOptions {
+  /** Options of both sockets. */
+  socket?: SocketOptions;
+}
+
+/**
+ * Makes two sockets that are connected in memory, with real backpressure, half-close
+ * and resets.
+ *
+ * Closing one with unread input resets the other, as TCP does. Nothing is timed and
+ * no permission is needed.
+ *
+ * @param options Room, seed, names, and options of the sockets.
+ * @returns The two sockets; what one writes the other reads.
+ * @throws {RangeError} An option is out of range.
+ *
+ * @example
+ * ```ts
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [client, server] = memoryPair();
+ * await client.write("ping\n");
+ * assertEquals(await server.readLine(), "ping");
+ * ```
+ */
+export function memoryPair(options: MemoryPairOptions = {}): [Socket, Socket] {
+  const { socket, ...transport } = options;
+  const [left, right] = memoryTransportPair(transport);
+  return [new Socket(left, socket), new Socket(right, socket)];
+}

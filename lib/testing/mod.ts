@@ -1,0 +1,13 @@
+/**
+ * What tests of network code need: connections in memory, a simulated network, and
+ * conformance kits for codecs and transports.
+ *
+ * @module
+ */
+
+export { memoryPair, type MemoryPairOptions } from "./memory_pair.ts";
+export {
+  type MemoryTransport,
+  type MemoryTransportOptions,
+  memoryTransportPair,
+} from "../transport/memory.ts";
