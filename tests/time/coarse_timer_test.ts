@@ -188,6 +188,26 @@ Deno.test("an alarm may arm, dispose of and make others when it goes off", () =>
   assertEquals(log.sort(), ["d", "e", "late"]);
 });
 
+Deno.test("an alarm may dispose of every alarm when it goes off", () => {
+  const { time, clock } = setup();
+  const alarms: Alarm[] = [];
+  let fired = 0;
+  const add = (limitMs: number) => {
+    const alarm = new Alarm(() => {
+      fired++;
+      for (const each of alarms) each.dispose();
+    }, clock);
+    alarm.limitMs = limitMs;
+    alarm.arm();
+    alarms.push(alarm);
+  };
+  // The one in the middle goes off when those behind it were seen to be armed.
+  [127, 127, 64, 127, 127].forEach(add);
+  for (let i = 0; i < 100 && fired === 0; i++) time.advance(1);
+  assertEquals(fired, 1);
+  assertEquals(time.pending, 0);
+});
+
 Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () => {
   const { time, clock } = setup();
   const second = noted(time, clock, 100);
