@@ -7,8 +7,10 @@
 import { indexOfByte, Pattern } from "./pattern.ts";
 
 const EMPTY = new Uint8Array(0);
-/** What a connection that says little holds while it waits. */
-const MIN_SLAB_BYTES = 1024;
+/** What a new connection holds while it waits for its first bytes. */
+const FIRST_SLAB_BYTES = 1024;
+/** What a connection that says little goes on with: it costs no more to make. */
+const MIN_SLAB_BYTES = 4 * 1024;
 /** Reads gain nothing beyond this. */
 const MAX_SLAB_BYTES = 64 * 1024;
 /** Arrays up to this size are cheaper to copy than to keep track of. */
@@ -57,7 +59,7 @@ export class ByteQueue {
   /** Whether the back slab's free end is the queue's own to write to. */
   #owned = false;
 
-  #slabBytes = MIN_SLAB_BYTES;
+  #slabBytes = FIRST_SLAB_BYTES;
   #quietReads = 0;
   #offered = 0;
 
@@ -412,7 +414,7 @@ export class ByteQueue {
    * @returns At least one byte of free space.
    */
   reserve(): Uint8Array {
-    const back = this.#rest.at(-1);
+    const back = this.#rest.length === 0 ? undefined : this.#rest.at(-1);
     let bytes = back === undefined ? this.#bytes : back.bytes;
     let end = back === undefined ? this.#end : back.end;
     const unread = this.length;
@@ -429,6 +431,7 @@ export class ByteQueue {
         Math.max(this.#slabBytes, 1 << (31 - Math.clz32(unread | 1))),
       );
       const slab = new Uint8Array(size);
+      if (this.#slabBytes < MIN_SLAB_BYTES) this.#slabBytes = MIN_SLAB_BYTES;
       if (2 * unread <= size) {
         // Moving the tail keeps the next frame in one piece.
         this.#moveTo(slab);
@@ -464,7 +467,7 @@ export class ByteQueue {
       this.#quietReads = 0;
     }
     this.#offered = 0;
-    const back = this.#rest.at(-1);
+    const back = this.#rest.length === 0 ? undefined : this.#rest.at(-1);
     if (back === undefined) {
       this.#end += length;
     } else {
@@ -484,7 +487,7 @@ export class ByteQueue {
     this.#owned = this.#lent = false;
     this.#needle = undefined;
     this.#searched = this.#matched = 0;
-    this.#slabBytes = MIN_SLAB_BYTES;
+    this.#slabBytes = FIRST_SLAB_BYTES;
   }
 
   #moveTo(slab: Uint8Array): void {

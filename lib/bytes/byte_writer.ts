@@ -269,7 +269,7 @@ export class ByteWriter {
   }
 
   /** A copy of the message in one piece, which is then forgotten. */
-  toBytes(): Uint8Array {
+  toBytes(): Uint8Array<ArrayBuffer> {
     const message = new Uint8Array(this.length);
     let filled = 0;
     for (const segment of this.segments()) {

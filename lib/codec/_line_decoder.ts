@@ -100,26 +100,22 @@ export class LineDecoder implements Decoder<string> {
 
   finish(bytes: ByteQueue): string | undefined {
     const { atEof } = this.#settings;
-    if (this.#dropping) {
-      this.#dropping = false;
-      if (atEof === "error") {
-        throw unexpectedEof(this.#dropped + bytes.length, undefined);
-      }
+    const received = bytes.length + this.#dropped;
+    if (received === 0 && !this.#dropping) return undefined;
+    if (atEof === "error") throw unexpectedEof(received, undefined);
+    const wasDropping = this.#dropping;
+    this.#dropping = false;
+    this.#dropped = 0;
+    if (atEof === "drop" || wasDropping) {
       bytes.skip(bytes.length);
       return undefined;
     }
-    const received = bytes.length;
-    if (received === 0) return undefined;
-    if (atEof === "error") throw unexpectedEof(received, undefined);
-    if (atEof === "emit") {
-      const line = bytes.take(
-        this.#strict ? received : this.#content(bytes, received),
-      );
-      bytes.skip(bytes.length);
-      return this.#toText(line);
-    }
-    bytes.skip(received);
-    return undefined;
+    // Strict lines keep a last CR, which is then refused.
+    const line = bytes.take(
+      this.#strict ? received : this.#content(bytes, received),
+    );
+    bytes.skip(bytes.length);
+    return this.#toText(line);
   }
 
   /** Decodes all whole lines of the first piece, unless there is but one. */
@@ -209,7 +205,6 @@ export class LineDecoder implements Decoder<string> {
     }
     reportOversize(onOversize, most, undefined);
     this.#dropping = true;
-    this.#dropped = 0;
     if (oversize === "skip") return undefined;
     this.#dropped = most;
     const head = bytes.take(most);
@@ -229,6 +224,7 @@ export class LineDecoder implements Decoder<string> {
       return false;
     }
     this.#dropping = false;
+    this.#dropped = 0;
     if (this.#strict && this.#content(bytes, end) === end) {
       this.#refuseStray("\n", bytes.take(end));
     }

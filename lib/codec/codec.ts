@@ -52,3 +52,9 @@ export interface Codec<In, Out = In> {
   /** An encoder with state of its own, for one connection. */
   encoder(): Encoder<Out>;
 }
+
+/** A codec whose frames are text, which {@linkcode json} can build on. */
+export interface TextCodec extends Codec<string> {
+  /** Tells text from bytes where only a value is there to ask. */
+  readonly frameType: "text";
+}

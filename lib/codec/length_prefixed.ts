@@ -7,24 +7,13 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
-import type { Codec, Decoder, Encoder } from "./codec.ts";
-import {
-  badOption,
-  checkChoice,
-  checkInteger,
-  checkLimit,
-} from "./_options.ts";
-import {
-  checkPolicies,
-  type EofOptions,
-  type EofPolicy,
-  type OversizeOptions,
-  reportOversize,
-  unexpectedEof,
-} from "./policy.ts";
+import type { Codec, Encoder } from "./codec.ts";
+import { badOption, checkChoice, checkInteger } from "./_options.ts";
+import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { type SizedOptions, sizedSettings } from "./policy.ts";
 
 /** Options of {@linkcode lengthPrefixed}. */
-export interface LengthPrefixedOptions extends OversizeOptions, EofOptions {
+export interface LengthPrefixedOptions extends SizedOptions {
   /**
    * Size of the length field.
    *
@@ -58,16 +47,10 @@ export interface LengthPrefixedOptions extends OversizeOptions, EofOptions {
    * @default {offset + lengthBytes}
    */
   skip?: number;
-  /**
-   * Size of the largest frame, as it is handed over. `Infinity` for no limit.
-   *
-   * @default {1_048_576}
-   */
-  maxFrameBytes?: number;
 }
 
 /** Where an 8-byte length's upper half makes it lose its last bits as a number. */
-const UNSAFE_HIGH = 2 ** 21;
+const UNSAFE_UPPER = 2 ** 21;
 const MAX_HEADER_BYTES = 1024;
 
 /** The options of {@linkcode lengthPrefixed}, checked and complete. */
@@ -80,10 +63,8 @@ interface Layout {
   readonly skip: number;
   /** What turns the field's value into the frame's size. */
   readonly delta: number;
-  readonly most: number;
-  readonly skipOversize: boolean;
-  readonly onOversize: ((error: FrameTooLargeError) => void) | undefined;
-  readonly atEof: EofPolicy;
+  /** The least frame: as much of the header as is not skipped. */
+  readonly least: number;
 }
 
 /**
@@ -132,9 +113,10 @@ export function lengthPrefixed(
   options: LengthPrefixedOptions = {},
 ): Codec<Uint8Array> {
   const layout = toLayout(options);
+  const settings = sizedSettings("lengthPrefixed", options);
   return {
-    decoder: () => new LengthPrefixedDecoder(layout),
-    encoder: () => new LengthPrefixedEncoder(layout),
+    decoder: () => new SizedDecoder(new LengthHeader(layout), settings),
+    encoder: () => new LengthPrefixedEncoder(layout, settings.most),
   };
 }
 
@@ -145,10 +127,6 @@ function toLayout(options: LengthPrefixedOptions): Layout {
     byteOrder = "big",
     offset = 0,
     adjust = 0,
-    maxFrameBytes = 1024 * 1024,
-    oversize = "fail",
-    onOversize,
-    atEof = "error",
   } = options;
   checkChoice(name, "lengthBytes", width, [1, 2, 3, 4, 8]);
   checkChoice(name, "byteOrder", byteOrder, ["big", "little"]);
@@ -165,8 +143,6 @@ function toLayout(options: LengthPrefixedOptions): Layout {
       skip,
     );
   }
-  checkLimit(name, "maxFrameBytes", maxFrameBytes);
-  checkPolicies(name, options, ["fail", "skip"]);
   return {
     width,
     littleEndian: byteOrder === "little",
@@ -174,164 +150,117 @@ function toLayout(options: LengthPrefixedOptions): Layout {
     head,
     skip,
     delta: head + adjust - skip,
-    most: Math.min(maxFrameBytes, Number.MAX_SAFE_INTEGER - MAX_HEADER_BYTES),
-    skipOversize: oversize === "skip",
-    onOversize,
-    atEof,
+    least: Math.max(0, head - skip),
   };
 }
 
-class LengthPrefixedDecoder implements Decoder<Uint8Array> {
+class LengthHeader implements HeaderReader {
+  readonly headBytes: number;
+  readonly tailBytes = 0;
+  frameBytes = 0;
   readonly #layout: Layout;
-  // Copies of what every frame needs.
-  readonly #head: number;
-  readonly #skip: number;
-  readonly #least: number;
-  readonly #most: number;
-  /** Bytes still to be dropped of a message that is too large. */
-  #dropping = 0;
-  /** Size of that message. */
-  #dropped = 0;
+  /** Bytes that must have come before the length can be read. */
+  readonly #due: number;
 
   constructor(layout: Layout) {
+    this.headBytes = layout.skip;
     this.#layout = layout;
-    this.#head = layout.head;
-    this.#skip = layout.skip;
-    this.#least = Math.max(0, layout.head - layout.skip);
-    this.#most = layout.most;
+    this.#due = layout.head;
   }
 
-  decode(bytes: ByteQueue): Uint8Array | undefined {
-    while (this.#dropping === 0 || this.#drop(bytes)) {
-      const { length } = bytes;
-      if (length < this.#head) return undefined;
-      const size = this.#frameSize(bytes);
-      if (size >= this.#least && size <= this.#most) {
-        if (length < this.#skip + size) return undefined;
-        bytes.skip(this.#skip);
-        return bytes.take(size);
-      }
-      this.#refuse(bytes, size);
-    }
-    return undefined;
+  read(bytes: ByteQueue): boolean {
+    if (bytes.length < this.#due) return false;
+    const { width, offset, littleEndian, delta, least } = this.#layout;
+    const size = width < 8
+      ? bytes.uintAt(offset, width, littleEndian) + delta
+      : this.#readLong(bytes);
+    if (size < least) this.#refuse(size);
+    this.frameBytes = size;
+    return true;
   }
 
-  finish(bytes: ByteQueue): Uint8Array | undefined {
-    const { atEof } = this.#layout;
-    if (this.#dropping > 0 && !this.#drop(bytes)) {
-      const missing = this.#dropping;
-      this.#dropping = 0;
-      if (atEof !== "error") return undefined;
-      throw unexpectedEof(this.#dropped - missing, this.#dropped);
-    }
-    const received = bytes.length;
-    if (received === 0) return undefined;
-    if (atEof === "drop") {
-      bytes.skip(received);
-      return undefined;
-    }
-    if (received < this.#head) throw unexpectedEof(received, this.#head);
-    if (atEof === "emit") {
-      bytes.skip(Math.min(this.#skip, received));
-      return bytes.takeAll();
-    }
-    throw unexpectedEof(received, this.#skip + this.#frameSize(bytes));
+  #readLong(bytes: ByteQueue): number {
+    const { offset, littleEndian, delta } = this.#layout;
+    const [high, low] = littleEndian
+      ? [offset + 4, offset]
+      : [offset, offset + 4];
+    const upper = bytes.uintAt(high, 4, littleEndian);
+    if (upper >= UNSAFE_UPPER) return Infinity;
+    return upper * 2 ** 32 + bytes.uintAt(low, 4, littleEndian) + delta;
   }
 
-  /** Size of the frame whose header is at the front; `Infinity` beyond 2^53. */
-  #frameSize(bytes: ByteQueue): number {
-    const { width, offset, littleEndian, delta } = this.#layout;
-    if (width < 8) return bytes.uintAt(offset, width, littleEndian) + delta;
-    const high = bytes.uintAt(
-      littleEndian ? offset + 4 : offset,
-      4,
-      littleEndian,
+  #refuse(size: number): never {
+    const { skip, head } = this.#layout;
+    throw new MalformedFrameError(
+      `Cannot decode a frame as the bytes after its length field must be at least ${
+        Math.max(0, skip - head)
+      }: current value is ${size + skip - head}`,
+      { operation: "decode" },
     );
-    const low = bytes.uintAt(
-      littleEndian ? offset : offset + 4,
-      4,
-      littleEndian,
-    );
-    return high < UNSAFE_HIGH ? high * 2 ** 32 + low + delta : Infinity;
   }
 
-  /** Throws, or begins to drop the message at the front. */
-  #refuse(bytes: ByteQueue, size: number): void {
-    const { most, skipOversize, onOversize, delta, head, skip } = this.#layout;
-    if (size <= most) {
-      throw new MalformedFrameError(
-        `Cannot decode a frame as the bytes after its length field must be at least ${
-          Math.max(0, skip - head)
-        }: current value is ${size + skip - head}`,
-        { operation: "decode" },
-      );
-    }
-    const claimed = size === Infinity
-      ? this.#hugeLength(bytes) + BigInt(delta)
-      : size;
-    if (!skipOversize) {
-      throw new FrameTooLargeError(most, claimed, { operation: "decode" });
-    }
-    reportOversize(onOversize, most, claimed);
-    this.#dropped = this.#dropping = skip + size;
+  hugeSize(bytes: ByteQueue): bigint {
+    const { offset, littleEndian, delta } = this.#layout;
+    const { buffer, byteOffset } = bytes.peek(offset + 8);
+    const value = new DataView(buffer, byteOffset + offset)
+      .getBigUint64(0, littleEndian);
+    return value + BigInt(delta);
   }
 
-  #hugeLength(bytes: ByteQueue): bigint {
-    const { offset, littleEndian } = this.#layout;
-    const field = bytes.peek(offset + 8);
-    return new DataView(field.buffer, field.byteOffset)
-      .getBigUint64(offset, littleEndian);
-  }
+  takeTail(): void {}
 
-  /** Drops what is there of a message that is too large: `true` at its end. */
-  #drop(bytes: ByteQueue): boolean {
-    const count = Math.min(this.#dropping, bytes.length);
-    bytes.skip(count);
-    this.#dropping -= count;
-    return this.#dropping === 0;
+  expectedHeadBytes(): number {
+    return this.#due;
   }
 }
 
 class LengthPrefixedEncoder implements Encoder<Uint8Array> {
   readonly #layout: Layout;
+  readonly #most: number;
+  /** The largest value of the length field. */
   readonly #largest: number;
 
-  constructor(layout: Layout) {
+  constructor(layout: Layout, most: number) {
     this.#layout = layout;
+    this.#most = most;
     this.#largest = layout.width === 8
       ? Number.MAX_SAFE_INTEGER
       : 2 ** (8 * layout.width) - 1;
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
-    const { width, littleEndian, offset, head, skip, delta, most } =
-      this.#layout;
+    const { width, littleEndian, offset, head, skip, delta } = this.#layout;
     const size = frame.length;
-    if (size > most) {
-      throw new FrameTooLargeError(most, size, { operation: "encode" });
+    if (size > this.#most) {
+      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
     }
     const value = size - delta;
-    // The header that the frame itself holds must be there, too.
-    const least = Math.max(delta, head - skip);
-    if (value < 0 || value > this.#largest || size < least) {
-      throw new RangeError(
-        `Cannot encode a frame as its size must be from ${least} to ${
-          Math.min(most, this.#largest + delta)
-        } bytes: current value is ${size}`,
-      );
+    if (value < 0 || value > this.#largest || size < this.#layout.least) {
+      this.#refuse(size);
     }
-    if (skip === head && offset === 0) {
+    if (head === width && skip === width) {
       out.writeUint(value, width, littleEndian);
       out.write(frame);
       return;
     }
     const start = out.length;
-    // The copied part covers the length field, so the caller's array stays as it is.
-    const own = Math.max(0, head - skip);
     const zeros = out.allocate(skip);
     out.block.fill(0, zeros, zeros + skip);
+    // What is copied covers the length field, so the frame itself stays as it is.
+    const own = Math.max(0, head - skip);
     out.write(frame.subarray(0, own));
     out.setUint(start + offset, value, width, littleEndian);
     out.write(frame.subarray(own));
+  }
+
+  #refuse(size: number): never {
+    const { delta, least } = this.#layout;
+    throw new RangeError(
+      `Cannot encode a frame as its size must be from ${
+        Math.max(least, delta)
+      } to ${
+        Math.min(this.#most, this.#largest + delta)
+      } bytes: current value is ${size}`,
+    );
   }
 }

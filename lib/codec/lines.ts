@@ -6,7 +6,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError } from "../errors.ts";
-import type { Codec, Encoder } from "./codec.ts";
+import type { Encoder, TextCodec } from "./codec.ts";
 import { LineDecoder } from "./_line_decoder.ts";
 import { badOption, checkChoice, checkLimit, show } from "./_options.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
@@ -74,7 +74,7 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * assertEquals(decoder.finish?.(bytes), "thr");
  * ```
  */
-export function lines(options: LinesOptions = {}): Codec<string> {
+export function lines(options: LinesOptions = {}): TextCodec {
   const name = "lines";
   const {
     newline = "\n",
@@ -94,6 +94,7 @@ export function lines(options: LinesOptions = {}): Codec<string> {
   const strict = newline === "\r\n";
   const settings = { strict, most: maxLineBytes, oversize, onOversize, atEof };
   return {
+    frameType: "text",
     decoder: () => new LineDecoder(encoding, settings),
     encoder: () => new LineEncoder(encoding, newline, maxLineBytes),
   };

@@ -5,7 +5,11 @@
  */
 
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
-import { badOption, checkChoice } from "./_options.ts";
+import { badOption, checkChoice, checkLimit } from "./_options.ts";
+import type { SizedSettings } from "./_sized_decoder.ts";
+
+/** Size of the largest frame unless told otherwise. */
+export const DEFAULT_FRAME_BYTES: number = 1024 * 1024;
 
 /**
  * What becomes of a frame that is larger than its limit.
@@ -55,6 +59,34 @@ export interface OversizeOptions<Policy extends string = OversizePolicy> {
 export interface EofOptions {
   /** What becomes of a frame whose end has not come when the stream ends. */
   atEof?: EofPolicy;
+}
+
+/** Options of codecs that know the size of a frame before it comes. */
+export interface SizedOptions extends OversizeOptions, EofOptions {
+  /**
+   * Size of the largest frame, as it is handed over. `Infinity` for no limit.
+   *
+   * @default {1_048_576}
+   */
+  maxFrameBytes?: number;
+}
+
+/** Checks {@linkcode SizedOptions} and fills in what is missing. */
+export function sizedSettings(
+  codec: string,
+  options: SizedOptions,
+): SizedSettings {
+  const {
+    maxFrameBytes = DEFAULT_FRAME_BYTES,
+    oversize = "fail",
+    onOversize,
+    atEof = "error",
+  } = options;
+  checkLimit(codec, "maxFrameBytes", maxFrameBytes);
+  checkPolicies(codec, options, ["fail", "skip"]);
+  // Headers are added to sizes: leave room for them below the last safe integer.
+  const most = Math.min(maxFrameBytes, Number.MAX_SAFE_INTEGER - 2 ** 33);
+  return { most, oversize, onOversize, atEof };
 }
 
 /** Refuses policies that do not exist. */

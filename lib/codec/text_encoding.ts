@@ -8,6 +8,8 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError } from "../errors.ts";
 import { badOption, show } from "./_options.ts";
 
+const utf8 = new TextEncoder();
+
 /** Options of codecs whose frames are text. */
 export interface TextOptions {
   /**
@@ -74,6 +76,19 @@ export class TextEncoding {
   /** Appends `text`, and returns how many bytes that took. */
   encode(text: string, out: ByteWriter): number {
     if (this.name === "utf-8") return out.writeText(text);
+    const bytes = this.#toSingleBytes(text);
+    out.write(bytes);
+    return bytes.length;
+  }
+
+  /** Bytes of `text`, in an array of their own. */
+  toBytes(text: string): Uint8Array {
+    return this.name === "utf-8"
+      ? utf8.encode(text)
+      : this.#toSingleBytes(text);
+  }
+
+  #toSingleBytes(text: string): Uint8Array {
     const byteOf = this.#byteOf ??= this.#singleBytes();
     const bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) {
@@ -87,8 +102,7 @@ export class TextEncoding {
       }
       bytes[i] = byte;
     }
-    out.write(bytes);
-    return bytes.length;
+    return bytes;
   }
 
   #singleBytes(): Map<string, number> {

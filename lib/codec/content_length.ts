@@ -1,0 +1,158 @@
+/**
+ * Frames behind a `Content-Length` header block.
+ *
+ * @module
+ */
+
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
+import type { Codec, Encoder } from "./codec.ts";
+import { checkLimit, show } from "./_options.ts";
+import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { type SizedOptions, sizedSettings } from "./policy.ts";
+
+/** Options of {@linkcode contentLength}. */
+export interface ContentLengthOptions extends SizedOptions {
+  /**
+   * Size of the largest header block, with the empty line at its end. A larger one
+   * is a `FrameTooLargeError` under every policy: where the frame ends is unknown.
+   *
+   * @default {4096}
+   */
+  maxHeaderBytes?: number;
+}
+
+const BLANK_LINE = new Uint8Array([13, 10, 13, 10]);
+/** A field of RFC 9110: a name, and a value without control characters. */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(?:\t|\P{Cc})*$/u;
+const LENGTH = /^[^:]+:[ \t]*([0-9]{1,20})[ \t]*$/;
+const latin1 = new TextDecoder("latin1");
+
+/**
+ * Frames behind a header block, as the Language Server Protocol and the Debug
+ * Adapter Protocol send them. Use it as `json(contentLength())`.
+ *
+ * ```txt
+ * Content-Length: 18\r\n
+ * \r\n
+ * {"jsonrpc":"2.0"}
+ * ```
+ *
+ * Other fields, such as `Content-Type`, are checked for their form and ignored.
+ * Frames are views, and a claimed length allocates nothing. Policies for frames
+ * that are too large and for the end of the stream are those of
+ * {@linkcode lengthPrefixed}.
+ *
+ * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a block
+ * without exactly one `Content-Length`, or with a line that is not a field.
+ * Encoding throws `FrameTooLargeError`.
+ *
+ * @param options Limits and policies.
+ * @returns A codec for any number of connections.
+ * @throws {RangeError} An option is out of its range.
+ *
+ * @example
+ * ```ts
+ * import { ByteWriter, contentLength, json } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const out = new ByteWriter();
+ * json(contentLength()).encoder().encode({ id: 1 }, out);
+ * const wire = new TextDecoder().decode(out.toBytes());
+ * assertEquals(wire, 'Content-Length: 8\r\n\r\n{"id":1}');
+ * ```
+ */
+export function contentLength(
+  options: ContentLengthOptions = {},
+): Codec<Uint8Array> {
+  const { maxHeaderBytes = 4096 } = options;
+  checkLimit("contentLength", "maxHeaderBytes", maxHeaderBytes, 20);
+  const settings = sizedSettings("contentLength", options);
+  return {
+    decoder: () =>
+      new SizedDecoder(new ContentLengthHeader(maxHeaderBytes), settings),
+    encoder: () => new ContentLengthEncoder(settings.most),
+  };
+}
+
+class ContentLengthHeader implements HeaderReader {
+  headBytes = 0;
+  frameBytes = 0;
+  readonly tailBytes = 0;
+  readonly #most: number;
+  /** The queue's revision when this header was read. */
+  #readAt = -1;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  read(bytes: ByteQueue): boolean {
+    // The frame may come in many pieces: parse its header once.
+    if (this.#readAt === bytes.revision) return true;
+    const blank = bytes.indexOf(BLANK_LINE);
+    const size = blank < 0 ? bytes.length - 3 : blank + 4;
+    if (size > this.#most) {
+      throw new FrameTooLargeError(this.#most, blank < 0 ? undefined : size, {
+        operation: "decode",
+      });
+    }
+    if (blank < 0) return false;
+    const value = parseLength(latin1.decode(bytes.peek(blank)));
+    this.headBytes = size;
+    this.frameBytes = Number(value);
+    if (!Number.isSafeInteger(this.frameBytes)) this.frameBytes = Infinity;
+    this.#readAt = bytes.revision;
+    return true;
+  }
+
+  hugeSize(bytes: ByteQueue): bigint {
+    return BigInt(parseLength(latin1.decode(bytes.peek(this.headBytes - 4))));
+  }
+
+  takeTail(): void {}
+
+  expectedHeadBytes(): undefined {}
+}
+
+/** The digits of the one Content-Length in a header block. */
+function parseLength(block: string): string {
+  let digits: string | undefined;
+  for (const line of block.split("\r\n")) {
+    const field = FIELD.exec(line);
+    if (field === null) refuse("lines must be fields", line);
+    if (field[1].toLowerCase() !== "content-length") continue;
+    // Two lengths invite two readers to see two different frames.
+    if (digits !== undefined) refuse("Content-Length must occur once", line);
+    digits = LENGTH.exec(line)?.[1] ??
+      refuse("Content-Length must be 1 to 20 digits", line);
+  }
+  return digits ?? refuse("Content-Length must occur once", block);
+}
+
+function refuse(must: string, value: string): never {
+  throw new MalformedFrameError(
+    `Cannot decode a header block as its ${must}: current value is ${
+      show(value)
+    }`,
+    { operation: "decode" },
+  );
+}
+
+class ContentLengthEncoder implements Encoder<Uint8Array> {
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  encode(frame: Uint8Array, out: ByteWriter): void {
+    const size = frame.length;
+    if (size > this.#most) {
+      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
+    }
+    out.writeText(`Content-Length: ${size}\r\n\r\n`);
+    out.write(frame);
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Frames that end in a delimiter.
+ *
+ * @module
+ */
+
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { Pattern } from "../bytes/pattern.ts";
+import { FrameTooLargeError } from "../errors.ts";
+import type { Codec, Decoder, Encoder } from "./codec.ts";
+import { badOption, checkLimit } from "./_options.ts";
+import {
+  checkPolicies,
+  DEFAULT_FRAME_BYTES,
+  type DelimitedOversizePolicy,
+  type EofOptions,
+  type EofPolicy,
+  type OversizeOptions,
+  reportOversize,
+  unexpectedEof,
+} from "./policy.ts";
+
+/** Options of {@linkcode delimited}. */
+export interface DelimitedOptions
+  extends OversizeOptions<DelimitedOversizePolicy>, EofOptions {
+  /** What ends a frame: at least one byte, or text, which stands for its UTF-8. */
+  delimiter: Uint8Array | string;
+  /**
+   * Whether frames contain their delimiter. A frame to be encoded may then end in
+   * it or not; without it, it is added.
+   *
+   * @default {false}
+   */
+  keepDelimiter?: boolean;
+  /**
+   * Size of the largest frame, as it is handed over. `Infinity` for no limit.
+   *
+   * @default {1_048_576}
+   */
+  maxFrameBytes?: number;
+}
+
+interface Settings {
+  readonly delimiter: Uint8Array;
+  readonly keep: boolean;
+  /** Size of the largest frame without its delimiter. */
+  readonly most: number;
+  readonly limit: number;
+  readonly oversize: DelimitedOversizePolicy;
+  readonly onOversize: ((error: FrameTooLargeError) => void) | undefined;
+  readonly atEof: EofPolicy;
+}
+
+/**
+ * Frames that end in a delimiter of any length. For text, see {@linkcode lines}.
+ *
+ * ```txt
+ * | frame | delimiter | frame | delimiter |
+ * ```
+ *
+ * Frames are views. Waiting for a delimiter costs linear time and at most
+ * `maxFrameBytes` of memory, however the bytes arrive. A stream that ends without
+ * a delimiter is an `UnexpectedEofError`, unless `atEof` says otherwise.
+ *
+ * Decoding throws `FrameTooLargeError`. Encoding throws `FrameTooLargeError`, and
+ * `RangeError` for a frame that contains the delimiter, or would together with the
+ * delimiter that follows it: it would arrive as another.
+ *
+ * @param options Delimiter, limit and policies.
+ * @returns A codec for any number of connections.
+ * @throws {RangeError} An option is out of its range.
+ *
+ * @example Frames that end in a zero byte
+ * ```ts
+ * import { ByteQueue, delimited } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new ByteQueue();
+ * bytes.append(new Uint8Array([1, 2, 0, 3]));
+ * const decoder = delimited({ delimiter: "\0" }).decoder();
+ * assertEquals(decoder.decode(bytes), new Uint8Array([1, 2]));
+ * assertEquals(decoder.decode(bytes), undefined);
+ * ```
+ */
+export function delimited(options: DelimitedOptions): Codec<Uint8Array> {
+  const settings = toSettings(options);
+  return {
+    decoder: () => new DelimitedDecoder(settings),
+    encoder: () => new DelimitedEncoder(settings),
+  };
+}
+
+function toSettings(options: DelimitedOptions): Settings {
+  const name = "delimited";
+  const {
+    delimiter: given,
+    keepDelimiter: keep = false,
+    maxFrameBytes: limit = DEFAULT_FRAME_BYTES,
+    oversize = "fail",
+    onOversize,
+    atEof = "error",
+  } = options;
+  const delimiter = typeof given === "string"
+    ? new TextEncoder().encode(given)
+    : given instanceof Uint8Array
+    ? given.slice()
+    : undefined;
+  if (delimiter === undefined || delimiter.length === 0) {
+    throw badOption(name, "delimiter", "at least one byte", given);
+  }
+  if (typeof keep !== "boolean") {
+    throw badOption(name, "keepDelimiter", "a boolean", keep);
+  }
+  checkLimit(name, "maxFrameBytes", limit, keep ? delimiter.length : 0);
+  checkPolicies(name, options, ["fail", "skip", "truncate"]);
+  const most = keep ? limit - delimiter.length : limit;
+  return { delimiter, keep, most, limit, oversize, onOversize, atEof };
+}
+
+class DelimitedDecoder implements Decoder<Uint8Array> {
+  readonly #settings: Settings;
+  readonly #delimiter: Uint8Array;
+  readonly #size: number;
+  readonly #keep: boolean;
+  readonly #most: number;
+  /** Whether the rest of a frame that is too large is being dropped. */
+  #dropping = false;
+  #dropped = 0;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#delimiter = settings.delimiter;
+    this.#size = settings.delimiter.length;
+    this.#keep = settings.keep;
+    this.#most = settings.most;
+  }
+
+  decode(bytes: ByteQueue): Uint8Array | undefined {
+    while (!this.#dropping || this.#drop(bytes)) {
+      const end = bytes.indexOf(this.#delimiter);
+      if (end < 0) {
+        // All but the last bytes, which may begin a delimiter, are of the frame.
+        if (bytes.length - this.#size < this.#most) return undefined;
+      } else if (end <= this.#most) {
+        if (this.#keep) return bytes.take(end + this.#size);
+        const frame = bytes.take(end);
+        bytes.skip(this.#size);
+        return frame;
+      }
+      const head = this.#refuse(bytes);
+      if (head !== undefined) return head;
+    }
+    return undefined;
+  }
+
+  finish(bytes: ByteQueue): Uint8Array | undefined {
+    const { atEof } = this.#settings;
+    const received = bytes.length + this.#dropped;
+    if (received === 0 && !this.#dropping) return undefined;
+    if (atEof === "error") throw unexpectedEof(received, undefined);
+    let frame: Uint8Array | undefined;
+    if (atEof === "emit" && !this.#dropping) {
+      // What might have begun a delimiter was of the frame after all.
+      frame = received > this.#most ? this.#refuse(bytes) : bytes.takeAll();
+    }
+    bytes.skip(bytes.length);
+    this.#dropping = false;
+    this.#dropped = 0;
+    return frame;
+  }
+
+  /** Throws, or begins to drop the frame at the front; gives its head if truncating. */
+  #refuse(bytes: ByteQueue): Uint8Array | undefined {
+    const { limit, oversize, onOversize } = this.#settings;
+    if (oversize === "fail") {
+      throw new FrameTooLargeError(limit, undefined, { operation: "decode" });
+    }
+    reportOversize(onOversize, limit, undefined);
+    this.#dropping = true;
+    if (oversize === "skip") return undefined;
+    // Not up to the limit if that includes a delimiter: one could begin there.
+    this.#dropped = this.#most;
+    return bytes.take(this.#most);
+  }
+
+  /** Drops what is there of a frame that is too large: `true` at its end. */
+  #drop(bytes: ByteQueue): boolean {
+    const end = bytes.indexOf(this.#delimiter);
+    if (end < 0) {
+      const count = Math.max(0, bytes.length - this.#size + 1);
+      bytes.skip(count);
+      this.#dropped += count;
+      return false;
+    }
+    bytes.skip(end + this.#size);
+    this.#dropping = false;
+    this.#dropped = 0;
+    return true;
+  }
+}
+
+class DelimitedEncoder implements Encoder<Uint8Array> {
+  readonly #settings: Settings;
+  readonly #pattern: Pattern;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#pattern = new Pattern(settings.delimiter);
+  }
+
+  encode(frame: Uint8Array, out: ByteWriter): void {
+    const { delimiter, keep, most, limit } = this.#settings;
+    const body = keep && endsWith(frame, delimiter)
+      ? frame.subarray(0, frame.length - delimiter.length)
+      : frame;
+    if (body.length > most) {
+      const size = keep ? body.length + delimiter.length : body.length;
+      throw new FrameTooLargeError(limit, size, { operation: "encode" });
+    }
+    if (this.#isBroken(body)) {
+      throw new RangeError(
+        `Cannot encode a frame as its bytes must be free of the delimiter: current value is ${frame.length} bytes with one`,
+      );
+    }
+    out.write(body);
+    out.write(delimiter);
+  }
+
+  /** Whether the first delimiter in `body` and its delimiter is not the latter. */
+  #isBroken(body: Uint8Array): boolean {
+    const pattern = this.#pattern;
+    const { bytes } = pattern;
+    const matched = pattern.scan(body, 0, body.length, 0);
+    if (matched === 0) return false;
+    if (matched === bytes.length) return true;
+    // "-" may not end a frame that "--" delimits.
+    pattern.scan(bytes, 0, bytes.length, matched);
+    return pattern.end < bytes.length;
+  }
+}
+
+function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
+  const start = bytes.length - end.length;
+  return start >= 0 && end.every((byte, i) => bytes[start + i] === byte);
+}

@@ -1,0 +1,43 @@
+/**
+ * Encoding frames into any stream of bytes.
+ *
+ * @module
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { Codec } from "./codec.ts";
+
+/**
+ * A TransformStream that encodes frames into bytes, one chunk a frame.
+ *
+ * A frame that cannot be encoded is the error of both sides; nothing of it comes
+ * out, and all frames before it do.
+ *
+ * Backpressure: a frame is taken only when somebody waits for its bytes.
+ *
+ * @typeParam Out What is sent.
+ * @param codec What the bytes are to speak.
+ * @returns The stream, good for one use.
+ *
+ * @example
+ * ```ts
+ * import { encodeStream, lines } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = ReadableStream.from(["one", "two"]).pipeThrough(encodeStream(lines()));
+ * assertEquals(await new Response(bytes).text(), "one\ntwo\n");
+ * ```
+ */
+export function encodeStream<Out>(
+  codec: Codec<unknown, Out>,
+): TransformStream<Out, Uint8Array<ArrayBuffer>> {
+  const encoder = codec.encoder();
+  return new TransformStream<Out, Uint8Array<ArrayBuffer>>({
+    transform(frame, controller) {
+      const out = new ByteWriter();
+      encoder.encode(frame, out);
+      // A codec may hold a frame back, or leave it out.
+      if (out.length > 0) controller.enqueue(out.toBytes());
+    },
+  });
+}

@@ -1,0 +1,130 @@
+/**
+ * Netstrings: frames behind a length in decimal digits.
+ *
+ * @module
+ */
+
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
+import type { Codec, Encoder } from "./codec.ts";
+import { show } from "./_options.ts";
+import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { type SizedOptions, sizedSettings } from "./policy.ts";
+
+/** Options of {@linkcode netstring}. */
+export interface NetstringOptions extends SizedOptions {}
+
+const ZERO = 48;
+const COLON = 58;
+const COMMA = 44;
+/** Digits of 2^64: nobody has a frame for more. */
+const MOST_DIGITS = 20;
+
+/**
+ * Netstrings, as D. J. Bernstein defined them: `5:hello,`.
+ *
+ * ```txt
+ * | digits | : | length bytes  | , |
+ * | length |   |<--- frame --->|   |
+ * ```
+ *
+ * Frames are views, and a claimed length allocates nothing. Policies for frames
+ * that are too large and for the end of the stream are those of
+ * {@linkcode lengthPrefixed}.
+ *
+ * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for leading
+ * zeros, for anything but digits before the colon, and for a missing comma.
+ * Encoding throws `FrameTooLargeError`.
+ *
+ * @see {@link https://cr.yp.to/proto/netstrings.txt}
+ *
+ * @param options Limit and policies.
+ * @returns A codec for any number of connections.
+ * @throws {RangeError} An option is out of its range.
+ *
+ * @example
+ * ```ts
+ * import { ByteWriter, netstring, text } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const out = new ByteWriter();
+ * text(netstring()).encoder().encode("hello", out);
+ * assertEquals(new TextDecoder().decode(out.toBytes()), "5:hello,");
+ * ```
+ */
+export function netstring(options: NetstringOptions = {}): Codec<Uint8Array> {
+  const settings = sizedSettings("netstring", options);
+  return {
+    decoder: () => new SizedDecoder(new NetstringHeader(), settings),
+    encoder: () => new NetstringEncoder(settings.most),
+  };
+}
+
+class NetstringHeader implements HeaderReader {
+  headBytes = 0;
+  frameBytes = 0;
+  readonly tailBytes = 1;
+
+  read(bytes: ByteQueue): boolean {
+    let value = 0;
+    const most = Math.min(bytes.length, MOST_DIGITS + 1);
+    for (let i = 0; i < most; i++) {
+      const byte = bytes.at(i);
+      if (byte === COLON && i > 0) {
+        this.headBytes = i + 1;
+        this.frameBytes = value > Number.MAX_SAFE_INTEGER ? Infinity : value;
+        return true;
+      }
+      const digit = byte - ZERO;
+      if (digit < 0 || digit > 9 || i === MOST_DIGITS) {
+        refuse("length must be up to 20 digits and a colon", byte);
+      }
+      if (i === 1 && value === 0) {
+        refuse("length must be free of leading zeros", byte);
+      }
+      value = value * 10 + digit;
+    }
+    return false;
+  }
+
+  hugeSize(bytes: ByteQueue): bigint {
+    const digits = bytes.peek(this.headBytes - 1);
+    return BigInt(String.fromCharCode(...digits));
+  }
+
+  takeTail(bytes: ByteQueue): void {
+    const byte = bytes.at(0);
+    if (byte !== COMMA) refuse("last byte must be a comma", byte);
+    bytes.skip(1);
+  }
+
+  expectedHeadBytes(): undefined {}
+}
+
+function refuse(must: string, byte: number): never {
+  throw new MalformedFrameError(
+    `Cannot decode a netstring as its ${must}: current value is ${
+      show(String.fromCharCode(byte))
+    }`,
+    { operation: "decode" },
+  );
+}
+
+class NetstringEncoder implements Encoder<Uint8Array> {
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  encode(frame: Uint8Array, out: ByteWriter): void {
+    const size = frame.length;
+    if (size > this.#most) {
+      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
+    }
+    out.writeText(`${size}:`);
+    out.write(frame);
+    out.writeByte(COMMA);
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Frames of text.
+ *
+ * @module
+ */
+
+import type { Codec, TextCodec } from "./codec.ts";
+import { mapped } from "./mapped.ts";
+import { TextEncoding, type TextOptions } from "./text_encoding.ts";
+
+/**
+ * A codec whose frames are text, in the frames of `codec`. For text that ends in a
+ * newline, {@linkcode lines} is faster.
+ *
+ * A byte order mark is kept: it is data. Decoding throws `MalformedFrameError` for
+ * bad text if `fatal`, after which the next frame can be read, and what `codec`
+ * throws. Encoding throws `RangeError` for characters that the encoding does not
+ * have, and what `codec` throws.
+ *
+ * @param codec Where frames come from and go to.
+ * @param options Encoding of the text.
+ * @returns A codec for any number of connections.
+ * @throws {RangeError} The encoding does not exist.
+ *
+ * @example
+ * ```ts
+ * import { ByteQueue, lengthPrefixed, text } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const bytes = new ByteQueue();
+ * bytes.append(new Uint8Array([2, 104, 105]));
+ * const codec = text(lengthPrefixed({ lengthBytes: 1 }));
+ * assertEquals(codec.decoder().decode(bytes), "hi");
+ * ```
+ */
+export function text(
+  codec: Codec<Uint8Array>,
+  options: TextOptions = {},
+): TextCodec {
+  const encoding = new TextEncoding("text", options);
+  return {
+    frameType: "text",
+    ...mapped(
+      codec,
+      (frame) => encoding.decodeFrame(frame),
+      (frame: string) => encoding.toBytes(frame),
+    ),
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Frames behind a length of variable size, as protobuf delimits its messages.
+ *
+ * @module
+ */
+
+import type { ByteQueue } from "../bytes/byte_queue.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
+import type { Codec, Encoder } from "./codec.ts";
+import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { type SizedOptions, sizedSettings } from "./policy.ts";
+
+/** Options of {@linkcode varintPrefixed}. */
+export interface VarintPrefixedOptions extends SizedOptions {}
+
+/** What a 64-bit varint takes at most. */
+const MOST_BYTES = 10;
+
+/**
+ * Frames behind a length in LEB128: seven bits a byte, the lowest first, and the
+ * top bit set on all but the last. It is what protobuf's `encodeDelimited` and
+ * `writeDelimitedTo` write.
+ *
+ * ```txt
+ * | 1xxxxxxx ... 0xxxxxxx | length bytes |
+ * |<-- length, 1 to 10 -->|<-- frame --->|
+ * ```
+ *
+ * Frames are views, and a claimed length allocates nothing. Policies for frames
+ * that are too large and for the end of the stream are those of
+ * {@linkcode lengthPrefixed}.
+ *
+ * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a length
+ * that takes more than 64 bits or more bytes than it needs. Encoding throws
+ * `FrameTooLargeError`.
+ *
+ * @param options Limit and policies.
+ * @returns A codec for any number of connections.
+ * @throws {RangeError} An option is out of its range.
+ *
+ * @example
+ * ```ts
+ * import { ByteWriter, varintPrefixed } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const out = new ByteWriter();
+ * varintPrefixed().encoder().encode(new Uint8Array(300), out);
+ * assertEquals(out.toBytes().subarray(0, 2), new Uint8Array([0b1010_1100, 0b10]));
+ * ```
+ */
+export function varintPrefixed(
+  options: VarintPrefixedOptions = {},
+): Codec<Uint8Array> {
+  const settings = sizedSettings("varintPrefixed", options);
+  return {
+    decoder: () => new SizedDecoder(new VarintHeader(), settings),
+    encoder: () => new VarintPrefixedEncoder(settings.most),
+  };
+}
+
+class VarintHeader implements HeaderReader {
+  headBytes = 0;
+  frameBytes = 0;
+  readonly tailBytes = 0;
+
+  read(bytes: ByteQueue): boolean {
+    const { length } = bytes;
+    if (length === 0) return false;
+    const first = bytes.at(0);
+    if (first < 0x80) {
+      this.headBytes = 1;
+      this.frameBytes = first;
+      return true;
+    }
+    return this.#readLong(bytes, Math.min(length, MOST_BYTES));
+  }
+
+  #readLong(bytes: ByteQueue, most: number): boolean {
+    let value = 0;
+    let scale = 1;
+    for (let i = 0; i < most; i++) {
+      const byte = bytes.at(i);
+      if (i === MOST_BYTES - 1 && byte > 1) {
+        refuse("have at most 64 bits", byte);
+      }
+      value += (byte & 0x7f) * scale;
+      scale *= 128;
+      if (byte < 0x80) {
+        // Two ways to write one length are one too many.
+        if (byte === 0) refuse("take no more bytes than it needs", i + 1);
+        this.headBytes = i + 1;
+        this.frameBytes = value > Number.MAX_SAFE_INTEGER ? Infinity : value;
+        return true;
+      }
+    }
+    return false;
+  }
+
+  hugeSize(bytes: ByteQueue): bigint {
+    let value = 0n;
+    for (let i = this.headBytes - 1; i >= 0; i--) {
+      value = value << 7n | BigInt(bytes.at(i) & 0x7f);
+    }
+    return value;
+  }
+
+  takeTail(): void {}
+
+  expectedHeadBytes(): undefined {}
+}
+
+function refuse(must: string, value: number): never {
+  throw new MalformedFrameError(
+    `Cannot decode a frame as its length must ${must}: current value is ${value}`,
+    { operation: "decode" },
+  );
+}
+
+class VarintPrefixedEncoder implements Encoder<Uint8Array> {
+  readonly #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  encode(frame: Uint8Array, out: ByteWriter): void {
+    let rest = frame.length;
+    if (rest > this.#most) {
+      throw new FrameTooLargeError(this.#most, rest, { operation: "encode" });
+    }
+    while (rest > 0x7f) {
+      out.writeByte(rest % 128 | 0x80);
+      rest = Math.floor(rest / 128);
+    }
+    out.writeByte(rest);
+    out.write(frame);
+  }
+}
