@@ -1,44 +1,55 @@
 /**
- * What every limit shares: the check of a duration, and a `setTimeout` which
- * keeps its word.
+ * What every limit shares: a `setTimeout` which keeps its word, and the check of
+ * a duration.
  *
  * @module
  */
-
-/** A running timer. */
-export interface Timer {
-  /** Stops it. Safe to call at any time. */
-  stop(): void;
-}
 
 /** Above this `setTimeout` fires after one millisecond. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Calls `onEnd` after `ms`, never early and however long that is; `Infinity`
- * never ends.
- *
- * `setTimeout` may fire up to a millisecond early against `performance.now`, and
- * at once beyond 24 days: both are looked at again.
+ * Calls `onEnd` when its time is over: never early, however long that is, and
+ * `Infinity` never.
  */
-export function startTimer(
-  ms: number,
-  onEnd: () => void,
-  options: { unref?: boolean } = {},
-): Timer {
-  let id: ReturnType<typeof setTimeout> | undefined;
-  const endsAt = performance.now() + ms;
-  const wait = (leftMs: number) => {
-    id = setTimeout(fire, Math.min(Math.ceil(leftMs), MAX_TIMEOUT_MS));
-    if (options.unref) Deno.unrefTimer(id);
+export class Timer {
+  readonly #onEnd: () => void;
+  #endsAt = 0;
+  #running = false;
+  #id: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(onEnd: () => void) {
+    this.#onEnd = onEnd;
+  }
+
+  /** Starts to count. Once only. */
+  start(ms: number): void {
+    this.#running = true;
+    this.#endsAt = performance.now() + ms;
+    this.#wait(ms);
+  }
+
+  /** Stops for good. Safe to call at any time. */
+  stop(): void {
+    this.#running = false;
+    clearTimeout(this.#id);
+  }
+
+  #wait(ms: number): void {
+    if (ms === Infinity) return;
+    const id = setTimeout(this.#look, Math.min(Math.ceil(ms), MAX_TIMEOUT_MS));
+    // The first setTimeout of a process loads a module, and may run microtasks
+    // meanwhile: code in there may have stopped this timer.
+    if (this.#running) this.#id = id;
+    else clearTimeout(id);
+  }
+
+  // `setTimeout` may be a little early by the clock that users measure with.
+  readonly #look = () => {
+    const leftMs = this.#endsAt - performance.now();
+    if (leftMs > 0) this.#wait(leftMs);
+    else this.#onEnd();
   };
-  const fire = () => {
-    const leftMs = endsAt - performance.now();
-    if (leftMs > 0) wait(leftMs);
-    else onEnd();
-  };
-  if (ms !== Infinity) wait(ms);
-  return { stop: () => clearTimeout(id) };
 }
 
 /**

@@ -5,24 +5,19 @@
  */
 
 import { TimeoutError } from "../errors.ts";
-import { checkDurationMs, startTimer, type Timer } from "./_timer.ts";
+import { checkDurationMs, Timer } from "./_timer.ts";
+import type { SignalOptions } from "./signal_options.ts";
 
 /** The signal given to {@linkcode Deadline.after}. Internal. */
 export let parentSignal: (deadline: Deadline) => AbortSignal | undefined;
-
-/** Options of {@linkcode Deadline.after}. */
-export interface DeadlineOptions {
-  /** Ends the deadline early, with its own reason. None by default. */
-  signal?: AbortSignal;
-}
 
 /**
  * A point in time which bounds a whole exchange: every Socket and Framed call
  * takes `{ deadline }` beside `{ signal, timeoutMs }`.
  *
  * Making one reads the clock once and starts nothing. A timer runs only once
- * {@linkcode Deadline.signal} was asked for, until the end or the dispose; it
- * does not keep the process alive.
+ * {@linkcode Deadline.signal} was asked for, and keeps the process alive until the
+ * end or the dispose.
  *
  * An expired deadline stays expired.
  *
@@ -42,11 +37,6 @@ export interface DeadlineOptions {
  * ```
  */
 export class Deadline implements Disposable {
-  /** Length of the whole span, extensions included, in milliseconds. */
-  get timeoutMs(): number {
-    return this.#timeoutMs;
-  }
-
   readonly #parent: AbortSignal | undefined;
   #timeoutMs: number;
   #endsAt: number;
@@ -79,9 +69,14 @@ export class Deadline implements Disposable {
    * assertEquals(deadline.expired, false);
    * ```
    */
-  static after(ms: number, options?: DeadlineOptions): Deadline {
+  static after(ms: number, options?: SignalOptions): Deadline {
     checkDurationMs("start a deadline", "ms", ms, 0);
     return new Deadline(ms, options?.signal);
+  }
+
+  /** Length of the whole span, extensions included, in milliseconds. */
+  get timeoutMs(): number {
+    return this.#timeoutMs;
   }
 
   /**
@@ -161,7 +156,7 @@ export class Deadline implements Disposable {
     }
     this.#endsAt += ms;
     this.#timeoutMs += ms;
-    // The running timer is left alone: it looks again when it fires.
+    // A running timer is left alone: it looks again when it fires.
     return true;
   }
 
@@ -193,10 +188,12 @@ export class Deadline implements Disposable {
   }
 
   #watch(): void {
-    this.#timer = startTimer(this.remainingMs, () => {
+    this.#timer = new Timer(() => {
       if (this.expired) this.#expire();
+      // It was extended meanwhile.
       else this.#watch();
-    }, { unref: true });
+    });
+    this.#timer.start(this.remainingMs);
   }
 
   #expire(): void {

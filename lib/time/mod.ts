@@ -1,9 +1,23 @@
 /**
- * Timeouts, deadlines, retry: limits on anything asynchronous.
+ * Timeouts, deadlines, retry: limits on anything asynchronous, with or without a
+ * socket. Needs no permission.
  *
  * @module
  */
 
-export { TimeoutError } from "../errors.ts";
 export type { CallOptions } from "./call_limits.ts";
-export { Deadline, type DeadlineOptions } from "./deadline.ts";
+export { Deadline } from "./deadline.ts";
+export { interval } from "./interval.ts";
+export { retry, type RetryEvent, type RetryOptions } from "./retry.ts";
+export type { SignalOptions } from "./signal_options.ts";
+export { sleep } from "./sleep.ts";
+export { withTimeout } from "./with_timeout.ts";
+
+// The error, and what its fields are made of.
+export type { Addr, MemoryAddr } from "../addr.ts";
+export {
+  SocketError,
+  type SocketErrorCode,
+  type SocketErrorOptions,
+  TimeoutError,
+} from "../errors.ts";

@@ -1,0 +1,67 @@
+/**
+ * A steady beat.
+ *
+ * @module
+ */
+
+import { checkDurationMs } from "./_timer.ts";
+import type { SignalOptions } from "./signal_options.ts";
+import { sleep } from "./sleep.ts";
+
+/**
+ * Ticks every `ms` milliseconds; gives the number of the tick, from 1.
+ *
+ * Tick `n` comes `n * ms` milliseconds after the first one was asked for: late
+ * timers and slow loop bodies do not add up. Nothing overlaps and nothing piles
+ * up: ticks that pass while the body of the loop runs are left out, and the
+ * number jumps by as many.
+ *
+ * Cancellation: an aborted signal ends the loop with its reason. `break` ends it
+ * too; nothing is left running.
+ *
+ * @param ms Milliseconds from tick to tick, above 0.
+ * @param options A signal that ends the loop.
+ * @returns An iterable for one `for await` loop.
+ * @throws {TypeError} `ms` is not a number.
+ * @throws {RangeError} `ms` is not above 0, or not finite.
+ *
+ * @example
+ * ```ts
+ * import { interval } from "@sluice/net/timeout";
+ * import { assertEquals } from "@std/assert";
+ *
+ * let last = 0;
+ * for await (const tick of interval(2)) {
+ *   last = tick;
+ *   if (tick >= 3) break;
+ * }
+ * assertEquals(last >= 3, true);
+ * ```
+ */
+export function interval(
+  ms: number,
+  options: SignalOptions = {},
+): AsyncIterableIterator<number> {
+  checkDurationMs("tick", "ms", ms, "above 0");
+  if (ms === Infinity) {
+    throw new RangeError(
+      "Cannot tick as 'ms' must be finite: current value is Infinity",
+    );
+  }
+  return ticks(ms, options);
+}
+
+async function* ticks(
+  ms: number,
+  options: SignalOptions,
+): AsyncGenerator<number> {
+  const start = performance.now();
+  let tick = 0;
+  while (true) {
+    const nowTick = Math.ceil((performance.now() - start) / ms);
+    tick = Math.max(tick + 1, nowTick);
+    const leftMs = start + tick * ms - performance.now();
+    await sleep(Math.max(0, leftMs), options);
+    yield tick;
+  }
+}

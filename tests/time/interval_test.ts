@@ -1,0 +1,77 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { interval } from "../../lib/time/interval.ts";
+import { FakeTime } from "./_fake_time.ts";
+
+Deno.test("interval() ticks at each multiple of its length", async () => {
+  using time = FakeTime.install();
+  const start = time.now();
+  const seen: number[][] = [];
+  const loop = (async () => {
+    for await (const tick of interval(100)) {
+      seen.push([tick, time.now() - start]);
+      if (tick === 3) break;
+    }
+  })();
+  await time.advanceAsync(1_000);
+  await loop;
+  assertEquals(seen, [[1, 100], [2, 200], [3, 300]]);
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("interval() does not drift when each tick is late", async () => {
+  using time = FakeTime.install();
+  const start = time.now();
+  const ticks = interval(100);
+  for (let i = 1; i <= 1_000; i++) {
+    const next = ticks.next();
+    await Promise.resolve();
+    // The loop is busy: the timer runs 30 ms late.
+    time.stall(start + i * 100 + 30 - time.now());
+    assertEquals((await next).value, i);
+  }
+});
+
+Deno.test("interval() leaves out the ticks that pass while the body runs", async () => {
+  using time = FakeTime.install();
+  const start = time.now();
+  const ticks = interval(100);
+  const tickWithin = async (ms: number) => {
+    const next = ticks.next();
+    await time.advanceAsync(ms);
+    return (await next).value;
+  };
+  assertEquals(await tickWithin(100), 1);
+  time.advance(250);
+  // 350 ms have passed: 2 and 3 are over, 4 is due in 50.
+  assertEquals(await tickWithin(50), 4);
+  time.advance(300);
+  // The body ended just when 7 is due: it is not late.
+  assertEquals(await tickWithin(0), 7);
+  assertEquals(time.now() - start, 700);
+});
+
+Deno.test("interval() ends with the reason of its signal and leaves nothing", async () => {
+  using time = FakeTime.install();
+  const controller = new AbortController();
+  const ticks = interval(100, { signal: controller.signal });
+  const next = ticks.next();
+  controller.abort("quit");
+  assertEquals(await next.catch((reason) => reason), "quit");
+  assertEquals(time.pending, 0);
+  assertEquals(await ticks.next(), { done: true, value: undefined });
+});
+
+Deno.test("interval() does not tick under an aborted signal", async () => {
+  await assertRejects(
+    () => interval(1, { signal: AbortSignal.abort(new Error("no")) }).next(),
+    Error,
+    "no",
+  );
+});
+
+Deno.test("interval() rejects a bad length at once", () => {
+  for (const ms of [0, -1, NaN, Infinity]) {
+    assertThrows(() => interval(ms), RangeError, "Cannot tick as 'ms' must be");
+  }
+  assertThrows(() => interval("1" as never), TypeError, "be a number");
+});
