@@ -1,0 +1,10 @@
+import type { Addr } from "../addr.ts";
+import type { BindOptions } from "./bind.ts";
+import type { DialOptions } from "./dial.ts";
+
+/** The address that options ask for, for errors before there is a real one. */
+export function addressOf(options: DialOptions | BindOptions): Addr {
+  if ("path" in options) return { transport: "unix", path: options.path };
+  const { hostname = "127.0.0.1", port } = options;
+  return { transport: "tcp", hostname, port };
+}

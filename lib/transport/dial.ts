@@ -1,0 +1,92 @@
+/**
+ * Making a connection: TCP, TLS or Unix, with one call and one way to cancel it.
+ *
+ * @module
+ */
+
+import { addressOf } from "./_address_of.ts";
+import { checkDialOptions } from "./_check_options.ts";
+import { dialTcp } from "./_tcp.ts";
+import { dialTls } from "./_tls.ts";
+import { dialUnix } from "./_unix.ts";
+import type { TlsDialOptions } from "./tls_options.ts";
+import { translateError } from "./translate_error.ts";
+import type { Transport } from "./transport.ts";
+
+/** Where to connect to over TCP or TLS. */
+export interface TcpDialOptions {
+  /**
+   * Name or address of the host.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /** Port of the host, from 1 to 65535. */
+  port: number;
+  /**
+   * Sends small writes at once (no Nagle).
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the system ask a silent peer now and then whether it is still there.
+   *
+   * @default {false}
+   */
+  keepAlive?: boolean;
+  /**
+   * Speaks TLS: `true`, or how.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
+}
+
+/** Where to connect to over a Unix socket. */
+export interface UnixDialOptions {
+  /** Path of the socket. */
+  path: string;
+}
+
+/** Where to connect to. */
+export type DialOptions = TcpDialOptions | UnixDialOptions;
+
+/** What {@linkcode dial} may be told beside where to connect to. */
+export interface DialContext {
+  /** Gives up, in whatever phase, and leaves nothing behind. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Connects. For TLS the handshake is done when it resolves, and the transport is a
+ * `TlsTransport`; for TCP it is the `Deno.TcpConn` itself.
+ *
+ * Cancellation: whenever `signal` aborts, the call rejects with its reason at once and
+ * what was half made is closed, also where Deno cannot be told to stop.
+ *
+ * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host.
+ * @throws {RangeError} `port` is out of range.
+ * @throws {BrokenError} There is no connection; see `reason`.
+ * @throws {TlsError} The handshake failed; see `reason`.
+ * @throws {PermissionError} Deno denies it; see `flags`.
+ */
+export async function dial(
+  options: DialOptions,
+  { signal }: DialContext = {},
+): Promise<Transport> {
+  checkDialOptions(options);
+  signal?.throwIfAborted();
+  try {
+    if ("path" in options) return await dialUnix(options.path, signal);
+    const { tls = false } = options;
+    if (tls === false) return await dialTcp(options, signal);
+    return await dialTls(options, tls === true ? {} : tls, signal);
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw translateError(error, {
+      operation: "connect",
+      remoteAddr: addressOf(options),
+    });
+  }
+}

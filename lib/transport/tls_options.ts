@@ -1,0 +1,46 @@
+/**
+ * How TLS is spoken, on either side.
+ *
+ * @module
+ */
+
+import type { Transport } from "./transport.ts";
+
+/** How a client speaks TLS. */
+export interface TlsDialOptions {
+  /**
+   * Certificates of authorities to trust beside the usual ones, in PEM form. None by
+   * default.
+   */
+  caCerts?: string[];
+  /** Protocols to offer (ALPN), the best one first. None by default. */
+  alpnProtocols?: string[];
+  /**
+   * The name the certificate must be for, which is also sent as SNI. The host that is
+   * connected to by default.
+   */
+  serverName?: string;
+  /**
+   * This side's certificate, in PEM form, for servers that ask for one. Deno then can
+   * neither set `noDelay` nor check another `serverName`.
+   */
+  cert?: string;
+  /** The private key of `cert`, in PEM form. */
+  key?: string;
+}
+
+/** How a server speaks TLS. */
+export interface TlsBindOptions {
+  /** The server's certificate, then those that lead to its authority, in PEM form. */
+  cert: string;
+  /** The private key of `cert`, in PEM form. */
+  key: string;
+  /** Protocols to agree to (ALPN), the best one first. None by default. */
+  alpnProtocols?: string[];
+}
+
+/** A transport that speaks TLS. */
+export interface TlsTransport extends Transport {
+  /** The protocol both sides agreed on; `null` for none, or before the handshake. */
+  readonly alpnProtocol: string | null;
+}
