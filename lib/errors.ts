@@ -1,0 +1,475 @@
+/**
+ * Every error that Sluice throws, told apart by class or by the literal `code`.
+ *
+ * Three kinds are kept apart on purpose: you closed it ({@linkcode ClosedError}),
+ * the world broke it ({@linkcode BrokenError}), two tasks used it at once
+ * ({@linkcode BusyError}). Bad arguments are plain `TypeError` or `RangeError`,
+ * thrown at once; an aborted signal rejects with `signal.reason`, untouched.
+ *
+ * @module
+ */
+
+import type { Addr } from "./addr.ts";
+
+/** The literal in {@linkcode SocketError.code}, one for each error class. */
+export type SocketErrorCode =
+  | "closed"
+  | "broken"
+  | "busy"
+  | "timeout"
+  | "unexpected-eof"
+  | "frame-too-large"
+  | "malformed-frame"
+  | "tls"
+  | "limit"
+  | "permission";
+
+/** What an error can say about where it happened. */
+export interface SocketErrorOptions extends ErrorOptions {
+  /** The call that failed, for instance `"readExactly"`. */
+  operation?: string;
+  /** This side's address, where known. */
+  localAddr?: Addr;
+  /** The peer's address, where known. */
+  remoteAddr?: Addr;
+}
+
+/**
+ * The family of all errors that a socket, a server or a codec reports.
+ *
+ * @example Branch on the code, never on the text
+ * ```ts
+ * import { ClosedError, SocketError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error: unknown = new ClosedError("Cannot write as the socket must be open");
+ * if (error instanceof SocketError) assertEquals(error.code, "closed");
+ * ```
+ */
+export abstract class SocketError extends Error {
+  /** Which kind of error this is. */
+  abstract readonly code: SocketErrorCode;
+  /** The call that failed. */
+  declare readonly operation?: string;
+  /** This side's address. */
+  declare readonly localAddr?: Addr;
+  /** The peer's address. */
+  declare readonly remoteAddr?: Addr;
+
+  /** Made by the subclasses. */
+  constructor(message: string, options: SocketErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    const { operation, localAddr, remoteAddr } = options;
+    // Only what is known becomes a property: inspected errors stay short.
+    const known: SocketErrorOptions = {};
+    if (operation !== undefined) known.operation = operation;
+    if (localAddr !== undefined) known.localAddr = localAddr;
+    if (remoteAddr !== undefined) known.remoteAddr = remoteAddr;
+    Object.assign(this, known);
+  }
+}
+
+/**
+ * This side closed or aborted the socket, or ended the half that was used.
+ *
+ * @example
+ * ```ts
+ * import { ClosedError } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const [left] = memoryPair();
+ * left.abort();
+ * await assertRejects(() => left.read(), ClosedError);
+ * ```
+ */
+export class ClosedError extends SocketError {
+  static {
+    this.prototype.name = "ClosedError";
+  }
+  /** Always `"closed"`. */
+  readonly code: "closed" = "closed";
+}
+
+/** Why the world broke a connection, or refused to make one. */
+export type BrokenReason =
+  /** The peer reset the connection. */
+  | "reset"
+  /** The peer no longer reads. */
+  | "broken-pipe"
+  /** Nobody listens there. */
+  | "refused"
+  /** No route, or the network is down. */
+  | "unreachable"
+  /** The name has no address. */
+  | "dns"
+  /** Somebody listens there already. */
+  | "in-use"
+  /** The address is not one of this machine's. */
+  | "not-available"
+  /** The Unix socket's path does not exist. */
+  | "not-found"
+  /** The backlog is full, or the system is out of descriptors or memory. */
+  | "exhausted"
+  /** A write was cut off, so an unknown part of it is on the wire. */
+  | "write-cancelled"
+  /** Anything else; see `cause`. */
+  | "other";
+
+/**
+ * The world did it: the connection was reset, refused, unreachable, or could not
+ * be made. {@linkcode BrokenError.reason} says which.
+ *
+ * @example
+ * ```ts
+ * import { BrokenError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new BrokenError("refused", "Cannot connect to 127.0.0.1:1");
+ * assertEquals(error.reason, "refused");
+ * ```
+ */
+export class BrokenError extends SocketError {
+  static {
+    this.prototype.name = "BrokenError";
+  }
+  /** Always `"broken"`. */
+  readonly code: "broken" = "broken";
+  /** What happened. */
+  readonly reason: BrokenReason;
+
+  /** Says what broke and why. */
+  constructor(
+    reason: BrokenReason,
+    message: string,
+    options?: SocketErrorOptions,
+  ) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/**
+ * Two tasks read the same socket at once. The first one goes on undisturbed.
+ *
+ * @example
+ * ```ts
+ * import { BusyError } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const [left, right] = memoryPair();
+ * const first = left.read();
+ * await assertRejects(() => left.read(), BusyError);
+ * await right.write("hi");
+ * assertEquals((await first)?.length, 2);
+ * ```
+ */
+export class BusyError extends SocketError {
+  static {
+    this.prototype.name = "BusyError";
+  }
+  /** Always `"busy"`. */
+  readonly code: "busy" = "busy";
+}
+
+/**
+ * A time limit of ours passed. Its `name` is what the platform uses too, so
+ * `error.name === "TimeoutError"` catches both.
+ *
+ * @example
+ * ```ts
+ * import { TimeoutError } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const [left] = memoryPair();
+ * await assertRejects(() => left.read({ timeoutMs: 10 }), TimeoutError);
+ * ```
+ */
+export class TimeoutError extends SocketError {
+  static {
+    this.prototype.name = "TimeoutError";
+  }
+  /** Always `"timeout"`. */
+  readonly code: "timeout" = "timeout";
+  /** The limit that passed, in milliseconds. */
+  readonly timeoutMs: number;
+
+  /** Says which operation had how long. */
+  constructor(
+    operation: string,
+    timeoutMs: number,
+    options?: SocketErrorOptions,
+  ) {
+    super(
+      `Cannot ${operation} within ${timeoutMs} ms: the time limit passed`,
+      { ...options, operation },
+    );
+    this.timeoutMs = timeoutMs;
+  }
+}
+
+/**
+ * The peer ended its side in the middle of what was being read. The bytes that
+ * did arrive stay buffered.
+ *
+ * @example
+ * ```ts
+ * import { UnexpectedEofError } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const [left, right] = memoryPair();
+ * await right.write("abc");
+ * await right.closeWrite();
+ * const error = await assertRejects(() => left.readExactly(4), UnexpectedEofError);
+ * assertEquals([error.received, error.expected], [3, 4]);
+ * ```
+ */
+export class UnexpectedEofError extends SocketError {
+  static {
+    this.prototype.name = "UnexpectedEofError";
+  }
+  /** Always `"unexpected-eof"`. */
+  readonly code: "unexpected-eof" = "unexpected-eof";
+  /** Bytes of the unfinished piece that did arrive. */
+  readonly received: number;
+  /** Bytes that were expected, where known. */
+  readonly expected: number | undefined;
+
+  /** Says how much came and how much was due. */
+  constructor(
+    received: number,
+    expected: number | undefined,
+    message: string,
+    options?: SocketErrorOptions,
+  ) {
+    super(message, options);
+    this.received = received;
+    this.expected = expected;
+  }
+}
+
+/**
+ * A frame, a line or a buffer is larger than its limit. Nothing was allocated
+ * for it.
+ *
+ * @example
+ * ```ts
+ * import { FrameTooLargeError } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const [left, right] = memoryPair();
+ * await right.write("a line that is too long\n");
+ * const error = await assertRejects(
+ *   () => left.readUntil("\n", { maxBytes: 8 }),
+ *   FrameTooLargeError,
+ * );
+ * assertEquals(error.limit, 8);
+ * ```
+ */
+export class FrameTooLargeError extends SocketError {
+  static {
+    this.prototype.name = "FrameTooLargeError";
+  }
+  /** Always `"frame-too-large"`. */
+  readonly code: "frame-too-large" = "frame-too-large";
+  /** The most that is allowed, in bytes. */
+  readonly limit: number;
+  /** The size that was claimed, in bytes; `undefined` where only "more" is known. */
+  readonly claimed: number | bigint | undefined;
+  /** Whether the frame is being dropped so that the next one can still be read. */
+  readonly skipped: boolean;
+
+  /** Says what was claimed and what is allowed. */
+  constructor(
+    limit: number,
+    claimed: number | bigint | undefined,
+    options: SocketErrorOptions & {
+      /** See {@linkcode FrameTooLargeError.skipped}; `false` by default. */
+      skipped?: boolean;
+    } = {},
+  ) {
+    super(
+      `Cannot accept a frame as its size must be at most ${limit} bytes: ` +
+        `current value is ${claimed ?? `more than ${limit}`}`,
+      options,
+    );
+    this.limit = limit;
+    this.claimed = claimed;
+    this.skipped = options.skipped ?? false;
+  }
+}
+
+/**
+ * The bytes are not what the codec speaks.
+ *
+ * @example
+ * ```ts
+ * import { MalformedFrameError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const frame = new TextEncoder().encode("{oops");
+ * const error = new MalformedFrameError("Cannot parse the frame as JSON", { frame });
+ * assertEquals(error.frame, frame);
+ * ```
+ */
+export class MalformedFrameError extends SocketError {
+  static {
+    this.prototype.name = "MalformedFrameError";
+  }
+  /** Always `"malformed-frame"`. */
+  readonly code: "malformed-frame" = "malformed-frame";
+  /** The offending frame, where the codec could still cut it out. */
+  readonly frame: unknown;
+  /** Whether the stream is still in step, so that the next frame can be read. */
+  readonly recoverable: boolean;
+
+  /** Says what is wrong with the bytes. */
+  constructor(
+    message: string,
+    options: SocketErrorOptions & {
+      /** See {@linkcode MalformedFrameError.frame}. */
+      frame?: unknown;
+      /** See {@linkcode MalformedFrameError.recoverable}; `false` by default. */
+      recoverable?: boolean;
+    } = {},
+  ) {
+    super(message, options);
+    this.frame = options.frame;
+    this.recoverable = options.recoverable ?? false;
+  }
+}
+
+/** What was wrong with a TLS handshake or session. */
+export type TlsReason =
+  /** Nobody this side trusts signed the certificate. */
+  | "unknown-issuer"
+  /** The certificate is for another name. */
+  | "wrong-name"
+  /** The certificate's time is over. */
+  | "expired"
+  /** The certificate's time has not come. */
+  | "not-yet-valid"
+  /** The certificate was revoked. */
+  | "revoked"
+  /** The certificate is unfit in another way. */
+  | "bad-certificate"
+  /** The peer does not speak TLS. */
+  | "plaintext"
+  /** The peer ended the connection before the handshake was over. */
+  | "closed-in-handshake"
+  /** The peer ended without `close_notify`: what was read may be cut short. */
+  | "truncated"
+  /** The two sides share no ALPN protocol. */
+  | "no-protocol"
+  /** The peer asks for a client certificate, or rejects the one it got. */
+  | "client-certificate"
+  /** The peer sent a fatal alert. */
+  | "alert"
+  /** This side's certificate, key or options cannot be used. */
+  | "bad-configuration"
+  /** Anything else; see `cause`. */
+  | "other";
+
+/**
+ * TLS failed: {@linkcode TlsError.reason} says how. Never worth a retry.
+ *
+ * @example
+ * ```ts
+ * import { TlsError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new TlsError("expired", "Cannot trust the certificate of 127.0.0.1:443");
+ * assertEquals(error.reason, "expired");
+ * ```
+ */
+export class TlsError extends SocketError {
+  static {
+    this.prototype.name = "TlsError";
+  }
+  /** Always `"tls"`. */
+  readonly code: "tls" = "tls";
+  /** What is wrong. */
+  readonly reason: TlsReason;
+
+  /** Says what is wrong with the session. */
+  constructor(
+    reason: TlsReason,
+    message: string,
+    options?: SocketErrorOptions,
+  ) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
+
+/**
+ * A limit of the server or of the socket was reached; the message names it.
+ *
+ * @example
+ * ```ts
+ * import { LimitError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new LimitError("maxConnections", 100, "Cannot accept a connection");
+ * assertEquals([error.option, error.limit], ["maxConnections", 100]);
+ * ```
+ */
+export class LimitError extends SocketError {
+  static {
+    this.prototype.name = "LimitError";
+  }
+  /** Always `"limit"`. */
+  readonly code: "limit" = "limit";
+  /** The option that set the limit, for instance `"maxConnections"`. */
+  readonly option: string;
+  /** Its value. */
+  readonly limit: number;
+
+  /** Says which option's limit was reached. */
+  constructor(
+    option: string,
+    limit: number,
+    message: string,
+    options?: SocketErrorOptions,
+  ) {
+    super(message, options);
+    this.option = option;
+    this.limit = limit;
+  }
+}
+
+/**
+ * Deno denies the permission; {@linkcode PermissionError.flags} would grant it.
+ *
+ * @example
+ * ```ts
+ * import { PermissionError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new PermissionError(["--allow-net=127.0.0.1:80"], "Cannot listen");
+ * assertEquals(error.flags, ["--allow-net=127.0.0.1:80"]);
+ * ```
+ */
+export class PermissionError extends SocketError {
+  static {
+    this.prototype.name = "PermissionError";
+  }
+  /** Always `"permission"`. */
+  readonly code: "permission" = "permission";
+  /** The command-line flags that are missing. */
+  readonly flags: readonly string[];
+
+  /** Says which flags are missing. */
+  constructor(
+    flags: readonly string[],
+    message: string,
+    options?: SocketErrorOptions,
+  ) {
+    super(message, options);
+    this.flags = flags;
+  }
+}

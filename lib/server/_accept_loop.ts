@@ -1,0 +1,135 @@
+/**
+ * Accepting that outlives every client and every shortage.
+ *
+ * @module
+ */
+
+import type { Addr } from "../addr.ts";
+import { BrokenError, BusyError, ClosedError } from "../errors.ts";
+import { sleep } from "../time/sleep.ts";
+import type { AcceptedTransport, Acceptor } from "../transport/bind.ts";
+import { translateError } from "../transport/translate_error.ts";
+
+/** Out of descriptors or memory: the first pause, and the longest. */
+const FIRST_PAUSE_MS = 5;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** One transport after another from an acceptor, until it is closed. */
+export class AcceptLoop {
+  readonly #acceptor: Acceptor;
+  readonly #onError: (error: unknown, retryMs: number) => void;
+  readonly #stop = new AbortController();
+  #pauseMs = 0;
+  #pending: Promise<AcceptedTransport | undefined> | undefined;
+  #resumed: PromiseWithResolvers<void> | undefined;
+
+  /**
+   * @param acceptor Belongs to the loop from now on.
+   * @param onError Hears of each accept that failed, and of the pause before the
+   * next one.
+   */
+  constructor(
+    acceptor: Acceptor,
+    onError: (error: unknown, retryMs: number) => void,
+  ) {
+    this.#acceptor = acceptor;
+    this.#onError = onError;
+  }
+
+  get addr(): Addr {
+    return this.#acceptor.addr;
+  }
+
+  get closed(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** Stops handing out connections; those that come wait in the backlog. */
+  suspend(): void {
+    if (!this.closed) this.#resumed ??= Promise.withResolvers();
+  }
+
+  /** Hands out connections again. */
+  resume(): void {
+    this.#resumed?.resolve();
+    this.#resumed = undefined;
+  }
+
+  /** Ends the loop. Resolves when the address is free again. */
+  async close(): Promise<void> {
+    if (!this.closed) {
+      this.#stop.abort();
+      this.resume();
+      this.#acceptor.close();
+    }
+    // Deno frees the port when the pending accept has ended.
+    await this.#pending;
+  }
+
+  /**
+   * The next transport; `undefined` when the loop was closed.
+   *
+   * @throws {BusyError} Another call is under way.
+   */
+  async next(): Promise<AcceptedTransport | undefined> {
+    if (this.#pending !== undefined) {
+      throw new BusyError(
+        "Cannot accept as one accept at a time is allowed: another is under way",
+        { operation: "accept", localAddr: this.addr },
+      );
+    }
+    this.#pending = this.#next();
+    try {
+      return await this.#pending;
+    } finally {
+      this.#pending = undefined;
+    }
+  }
+
+  async #next(): Promise<AcceptedTransport | undefined> {
+    while (!this.closed) {
+      if (this.#resumed !== undefined) {
+        await this.#resumed.promise;
+        continue;
+      }
+      try {
+        const transport = await this.#acceptor.accept();
+        this.#pauseMs = 0;
+        // It came while nobody wanted it: it waits here instead of in the backlog.
+        while (this.#resumed !== undefined) await this.#resumed.promise;
+        if (!this.closed) return transport;
+        transport.close();
+      } catch (error) {
+        if (this.closed) return;
+        const failure = translateError(error, {
+          operation: "accept",
+          localAddr: this.addr,
+        });
+        if (failure instanceof ClosedError) {
+          // Somebody closed the acceptor behind our back.
+          this.#stop.abort();
+          return;
+        }
+        await this.#pause(failure);
+      }
+    }
+  }
+
+  /**
+   * A client that left while it was in the backlog concerns nobody: on with the
+   * next one. Anything else is a shortage, and asking again at once would spin
+   * thousands of times a second.
+   */
+  async #pause(failure: unknown): Promise<void> {
+    if (failure instanceof BrokenError && failure.reason === "reset") {
+      this.#onError(failure, 0);
+      return;
+    }
+    this.#pauseMs = Math.min(
+      LONGEST_PAUSE_MS,
+      Math.max(FIRST_PAUSE_MS, 2 * this.#pauseMs),
+    );
+    this.#onError(failure, this.#pauseMs);
+    await sleep(this.#pauseMs, { signal: this.#stop.signal }).catch(() => {});
+  }
+}

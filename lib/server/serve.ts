@@ -1,0 +1,401 @@
+/**
+ * A server: a handler for every client, limits, and a drain.
+ *
+ * @module
+ */
+
+import type { Addr } from "../addr.ts";
+import { BrokenError, ClosedError, LimitError } from "../errors.ts";
+import {
+  checkNumber,
+  checkSocketOptions,
+  type SocketOptions,
+} from "../socket/options.ts";
+import { Socket } from "../socket/socket.ts";
+import { waitWithin } from "../time/call_limits.ts";
+import {
+  type AcceptedTransport,
+  bind,
+  type BindOptions,
+} from "../transport/bind.ts";
+import { translateError } from "../transport/translate_error.ts";
+import { AcceptLoop } from "./_accept_loop.ts";
+import { Admission, type OnLimit } from "./_admission.ts";
+import type { ServerEvent, ServerStats } from "./events.ts";
+
+/** Where to serve, within which limits, and who hears of what. */
+export type ServeOptions = BindOptions & SocketOptions & {
+  /** Most connections at once. 10,000 by default. */
+  maxConnections?: number;
+  /** What happens to clients above `maxConnections`. `"wait"` by default. */
+  onLimit?: OnLimit;
+  /** Most connections at once from one address. `Infinity` by default. */
+  maxConnectionsPerAddress?: number;
+  /** Longest that a TLS handshake may take, in milliseconds. 10,000 by default. */
+  handshakeTimeoutMs?: number;
+  /** Longest that a drain waits for handlers, in milliseconds. 15,000 by default. */
+  shutdownTimeoutMs?: number;
+  /** Drains the server when it aborts. None by default. */
+  signal?: AbortSignal;
+  /**
+   * Hears what a handler threw. By default it is printed with `console.error`,
+   * unless the client just went away.
+   */
+  onError?: (error: unknown, socket: Socket) => void;
+  /** Hears what happens; see {@linkcode ServerEvent}. None by default. */
+  onEvent?: (event: ServerEvent) => void;
+};
+
+/** What a handler gets beside the socket. */
+export interface ServeContext {
+  /** Aborts when the server starts to drain: finish what is under way. */
+  readonly signal: AbortSignal;
+}
+
+/** What a drain came to. */
+export interface ShutdownReport {
+  /** Connections whose handlers finished by themselves. */
+  readonly completed: number;
+  /** Connections that were cut at the deadline. */
+  readonly aborted: number;
+}
+
+/** Takes care of one client. */
+export type Handler = (
+  socket: Socket,
+  context: ServeContext,
+) => void | Promise<void>;
+
+/**
+ * Serves clients: each gets a socket and a run of `handler`.
+ *
+ * When the handler returns, the socket is closed gracefully. When it throws, the
+ * socket is aborted, `onError` hears of it, and the server goes on. Neither a
+ * client nor a shortage of descriptors ends the server.
+ *
+ * `hostname` is `127.0.0.1` by default, not every interface: reaching the world is
+ * something one writes down.
+ *
+ * @param options Where, and within which limits.
+ * @param handler Takes care of one client.
+ * @throws {TypeError} An option is of the wrong type.
+ * @throws {RangeError} An option is out of range.
+ * @throws {BrokenError} The address is in use or not this machine's.
+ * @throws {PermissionError} Deno denies it; the message says which flag is missing.
+ *
+ * @example
+ * ```ts
+ * import { connect, framed, lines, serve } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0 }, async (socket) => {
+ *   const connection = framed(socket, lines());
+ *   for await (const line of connection) await connection.send(`you said ${line}`);
+ * });
+ *
+ * const { port } = server.addr as Deno.NetAddr;
+ * await using client = await connect({ port });
+ * await client.write("hello\n");
+ * assertEquals(await client.readLine(), "you said hello");
+ * ```
+ */
+export function serve(options: ServeOptions, handler: Handler): Server {
+  checkServeOptions(options, handler);
+  options.signal?.throwIfAborted();
+  return new Server(options, handler);
+}
+
+function checkServeOptions(options: ServeOptions, handler: Handler): void {
+  checkSocketOptions("serve", options);
+  const { maxConnections, maxConnectionsPerAddress } = options;
+  const { handshakeTimeoutMs, shutdownTimeoutMs, onLimit } = options;
+  const numbers = {
+    maxConnections,
+    maxConnectionsPerAddress,
+    handshakeTimeoutMs,
+  };
+  for (const [name, value] of Object.entries(numbers)) {
+    if (value !== undefined) checkNumber("serve", name, value, 1);
+  }
+  if (shutdownTimeoutMs !== undefined) {
+    checkNumber("serve", "shutdownTimeoutMs", shutdownTimeoutMs, 0);
+  }
+  if (onLimit !== undefined && onLimit !== "wait" && onLimit !== "reject") {
+    throw new TypeError(
+      `Cannot serve as onLimit must be "wait" or "reject": current value is ${onLimit}`,
+    );
+  }
+  if (typeof handler !== "function") {
+    throw new TypeError(
+      `Cannot serve as the handler must be a function: current value is ${handler}`,
+    );
+  }
+}
+
+/**
+ * A running server. Made by {@linkcode serve}; `await using` drains it.
+ *
+ * ```text
+ *           serve()            shutdown(), signal         handlers done, or deadline
+ * (nothing) ------> serving ---------------------> draining ------------------> closed
+ *                   |     ^
+ *         suspend() v     | resume()
+ *                  suspended
+ * ```
+ */
+export class Server implements AsyncDisposable {
+  readonly #options: ServeOptions;
+  readonly #handler: Handler;
+  readonly #loop: AcceptLoop;
+  readonly #admission: Admission;
+  readonly #draining = new AbortController();
+  readonly #context: ServeContext = { signal: this.#draining.signal };
+  readonly #sockets = new Set<Socket>();
+  /** Clients in their TLS handshake: no handler knows them yet. */
+  readonly #handshakes = new Set<AcceptedTransport>();
+  readonly #closed = Promise.withResolvers<void>();
+  readonly #counts = { accepted: 0, rejected: 0, failed: 0, acceptErrors: 0 };
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  #empty: PromiseWithResolvers<void> | undefined;
+  #shutdown: Promise<ShutdownReport> | undefined;
+  #aborted = 0;
+  readonly #onAbort = () => {
+    this.shutdown();
+  };
+
+  /** Use {@linkcode serve}. */
+  constructor(options: ServeOptions, handler: Handler) {
+    this.#options = options;
+    this.#handler = handler;
+    this.#admission = new Admission(
+      options.maxConnections ?? 10_000,
+      options.maxConnectionsPerAddress ?? Infinity,
+      options.onLimit ?? "wait",
+    );
+    this.#loop = new AcceptLoop(bind(options), (error, retryMs) => {
+      this.#counts.acceptErrors++;
+      this.#emit({ type: "accept-error", error, retryMs });
+    });
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#accept();
+  }
+
+  /** Where clients connect to; the port is the real one, also after port 0. */
+  get addr(): Addr {
+    return this.#loop.addr;
+  }
+
+  /** Counters since the server began. */
+  get stats(): ServerStats {
+    let bytesRead = this.#bytesRead;
+    let bytesWritten = this.#bytesWritten;
+    for (const { stats } of this.#sockets) {
+      bytesRead += stats.bytesRead;
+      bytesWritten += stats.bytesWritten;
+    }
+    return {
+      active: this.#sockets.size,
+      ...this.#counts,
+      bytesRead,
+      bytesWritten,
+    };
+  }
+
+  /** Resolves when the server has ended. Never rejects. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Stops accepting; clients wait in the system's backlog. Handlers go on. */
+  suspend(): void {
+    this.#loop.suspend();
+  }
+
+  /** Accepts again. */
+  resume(): void {
+    this.#loop.resume();
+  }
+
+  async #accept(): Promise<void> {
+    while (true) {
+      const room = this.#admission.room();
+      if (room !== undefined) {
+        await room;
+        if (this.#loop.closed) break;
+        continue;
+      }
+      const transport = await this.#loop.next();
+      if (transport === undefined) break;
+      const reason = this.#admission.enter(transport.remoteAddr);
+      if (reason === undefined) this.#serve(transport);
+      else this.#reject(transport, reason);
+    }
+    // The listener ended: by `shutdown`, or because it was closed from outside.
+    this.shutdown();
+  }
+
+  #reject(
+    transport: AcceptedTransport,
+    reason: "max-connections" | "max-connections-per-address",
+  ): void {
+    const { remoteAddr } = transport;
+    transport.close();
+    this.#counts.rejected++;
+    this.#emit({ type: "rejected", reason, remoteAddr });
+  }
+
+  async #serve(transport: AcceptedTransport): Promise<void> {
+    const { remoteAddr } = transport;
+    if (
+      transport.handshake === undefined || await this.#handshake(transport)
+    ) {
+      await this.#handle(new Socket(transport, this.#options));
+    }
+    this.#admission.leave(remoteAddr);
+    if (this.#admission.active === 0) this.#empty?.resolve();
+  }
+
+  async #handshake(transport: AcceptedTransport): Promise<boolean> {
+    const { handshakeTimeoutMs = 10_000 } = this.#options;
+    this.#handshakes.add(transport);
+    try {
+      await waitWithin("handshake", transport.handshake!(), {
+        timeoutMs: handshakeTimeoutMs,
+      });
+      return true;
+    } catch (error) {
+      const { remoteAddr, localAddr } = transport;
+      try {
+        transport.close();
+      } catch {
+        // The failed handshake has closed it already.
+      }
+      this.#counts.rejected++;
+      this.#emit({
+        type: "tls-failed",
+        error: translateError(error, {
+          operation: "handshake",
+          localAddr,
+          remoteAddr,
+        }),
+        remoteAddr,
+      });
+      return false;
+    } finally {
+      this.#handshakes.delete(transport);
+    }
+  }
+
+  async #handle(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    this.#counts.accepted++;
+    this.#emit({ type: "accepted", socket });
+    try {
+      await this.#handler(socket, this.#context);
+      await socket[Symbol.asyncDispose]();
+    } catch (error) {
+      socket.abort(error);
+      this.#counts.failed++;
+      this.#report(error, socket);
+    }
+    this.#sockets.delete(socket);
+    const { bytesRead, bytesWritten, openedAt } = socket.stats;
+    this.#bytesRead += bytesRead;
+    this.#bytesWritten += bytesWritten;
+    this.#emit({
+      type: "closed",
+      remoteAddr: socket.remoteAddr,
+      bytesRead,
+      bytesWritten,
+      durationMs: Date.now() - openedAt,
+    });
+  }
+
+  #report(error: unknown, socket: Socket): void {
+    const { onError } = this.#options;
+    this.#emit({ type: "error", error, socket });
+    if (onError !== undefined) {
+      guard(() => onError(error, socket));
+    } else if (
+      // A client that goes away, or one that we cut, is everyday life.
+      !(error instanceof BrokenError || error instanceof ClosedError)
+    ) {
+      console.error(error);
+    }
+  }
+
+  #emit(event: ServerEvent): void {
+    const { onEvent } = this.#options;
+    if (onEvent !== undefined) guard(() => onEvent(event));
+  }
+
+  /**
+   * Stops accepting, lets handlers finish, and cuts at the deadline what is left.
+   * When it resolves, the address can be bound again. A second call gets the same
+   * report; its shorter time limit counts.
+   *
+   * @param options `timeoutMs` replaces `shutdownTimeoutMs`; 0 cuts at once.
+   * @throws {RangeError} `timeoutMs` is out of range.
+   */
+  async shutdown(
+    options: { timeoutMs?: number } = {},
+  ): Promise<ShutdownReport> {
+    const timeoutMs = options.timeoutMs ?? this.#options.shutdownTimeoutMs ??
+      15_000;
+    checkNumber("shut down", "timeoutMs", timeoutMs, 0);
+    this.#shutdown ??= this.#drain();
+    const done = await waitWithin("shut down", this.#shutdown, {
+      timeoutMs: Math.max(timeoutMs, 1),
+    }).catch(() => undefined);
+    if (done === undefined) this.#cut();
+    return this.#shutdown;
+  }
+
+  async #drain(): Promise<ShutdownReport> {
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    const free = this.#loop.close();
+    this.#admission.wake();
+    const active = this.#admission.active;
+    this.#emit({ type: "drain", active });
+    this.#draining.abort(
+      new ClosedError(
+        "Cannot go on as the server must be serving: it is draining",
+      ),
+    );
+    await free;
+    if (this.#admission.active > 0) {
+      this.#empty = Promise.withResolvers();
+      await this.#empty.promise;
+    }
+    this.#closed.resolve();
+    return { completed: active - this.#aborted, aborted: this.#aborted };
+  }
+
+  /** The deadline passed: whoever is left is cut, and nobody is waited for. */
+  #cut(): void {
+    const left = [...this.#sockets];
+    this.#aborted += left.length + this.#handshakes.size;
+    for (const transport of this.#handshakes) transport.close();
+    const reason = new ClosedError(
+      "Cannot go on as the server must be serving: its time to drain is over",
+    );
+    for (const socket of left) socket.abort(reason);
+    // A handler that hangs on something else would hold the server for ever.
+    this.#empty?.resolve();
+  }
+
+  /** Drains, as {@linkcode Server.shutdown}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.shutdown();
+  }
+}
+
+/** A hook that throws never breaks I/O, and is not silent either. */
+function guard(hook: () => void): void {
+  try {
+    hook();
+  } catch (error) {
+    console.error(error);
+  }
+}

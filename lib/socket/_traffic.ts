@@ -1,0 +1,38 @@
+/**
+ * What a socket has moved so far.
+ *
+ * @module
+ */
+
+/** Counters of one socket. Times are milliseconds since the epoch. */
+export interface SocketStats {
+  /** Bytes that arrived from the transport. */
+  readonly bytesRead: number;
+  /** Bytes that the transport took. */
+  readonly bytesWritten: number;
+  /** When the socket was made. */
+  readonly openedAt: number;
+  /** When bytes last arrived; `undefined` before the first. */
+  readonly lastReadAt: number | undefined;
+  /** When the transport last took bytes; `undefined` before the first. */
+  readonly lastWriteAt: number | undefined;
+}
+
+/** The counters while they count. */
+export class Traffic implements SocketStats {
+  bytesRead = 0;
+  bytesWritten = 0;
+  readonly openedAt: number = Date.now();
+  lastReadAt: number | undefined;
+  lastWriteAt: number | undefined;
+
+  onRead(count: number): void {
+    this.bytesRead += count;
+    this.lastReadAt = Date.now();
+  }
+
+  onWrite(count: number): void {
+    this.bytesWritten += count;
+    this.lastWriteAt = Date.now();
+  }
+}

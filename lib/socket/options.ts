@@ -1,0 +1,82 @@
+/**
+ * What can be set on every socket, whoever makes it.
+ *
+ * @module
+ */
+
+/** How long a socket may take. All are `Infinity` by default: no limit. */
+export interface SocketTimeouts {
+  /**
+   * Longest that one read may wait, in milliseconds. The read rejects with
+   * `TimeoutError` and consumes nothing; the socket goes on.
+   */
+  readMs?: number;
+  /**
+   * Longest that a write may stall, in milliseconds, because the peer does not
+   * read. The writing side is broken afterwards.
+   */
+  writeMs?: number;
+  /**
+   * Longest that nothing may move in either direction, in milliseconds. The socket
+   * is aborted with `TimeoutError`.
+   */
+  idleMs?: number;
+}
+
+/** Limits and sizes of a socket. */
+export interface SocketOptions extends SocketTimeouts {
+  /**
+   * Bytes that may wait to be sent before `write` makes its caller wait. 64 KiB by
+   * default.
+   */
+  highWaterMarkBytes?: number;
+  /** Most bytes that one `readExactly` or `peek` may ask for. 16 MiB by default. */
+  maxBufferBytes?: number;
+  /**
+   * Longest that `close` may take, in milliseconds, to send what is left and to
+   * wait for the peer's end. 5,000 by default.
+   */
+  closeTimeoutMs?: number;
+}
+
+/** Throws unless `value` is a number from `least` to `Infinity`. */
+export function checkNumber(
+  action: string,
+  name: string,
+  value: unknown,
+  least: number,
+): void {
+  if (typeof value !== "number") {
+    throw new TypeError(
+      `Cannot ${action} as ${name} must be a number: current value is ${
+        String(value)
+      }`,
+    );
+  }
+  if (!(value >= least)) {
+    throw new RangeError(
+      `Cannot ${action} as ${name} must be at least ${least}: current value is ${value}`,
+    );
+  }
+}
+
+/** Throws if a time limit is not one. */
+export function checkTimeouts(action: string, timeouts: SocketTimeouts): void {
+  const { readMs, writeMs, idleMs } = timeouts;
+  for (const [name, value] of Object.entries({ readMs, writeMs, idleMs })) {
+    if (value !== undefined) checkNumber(action, name, value, 1);
+  }
+}
+
+/** Throws if a socket's option is out of range, naming it. */
+export function checkSocketOptions(
+  action: string,
+  options: SocketOptions,
+): void {
+  checkTimeouts(action, options);
+  const { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs } = options;
+  const sizes = { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs };
+  for (const [name, value] of Object.entries(sizes)) {
+    if (value !== undefined) checkNumber(action, name, value, 1);
+  }
+}

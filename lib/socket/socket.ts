@@ -1,0 +1,633 @@
+/**
+ * A connection: reads, writes, limits and an orderly end over any transport.
+ *
+ * This folder guarantees that no byte is lost to a time limit, that writes arrive
+ * whole and in order, and that every end is one clear outcome. It refuses to
+ * retry, to reconnect behind its user's back and to log. It may import
+ * `transport/`, `time/` and `bytes/`; `server/` and `framed/` may import it.
+ *
+ * @module
+ */
+
+import type { Addr } from "../addr.ts";
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  SocketError,
+  TimeoutError,
+} from "../errors.ts";
+import { Alarm } from "../time/coarse_timer.ts";
+import type { CallOptions } from "../time/call_limits.ts";
+import { translateError } from "../transport/translate_error.ts";
+import type { Transport } from "../transport/transport.ts";
+import { detachedTransport } from "./_detached_transport.ts";
+import { Reader } from "./_reader.ts";
+import { type SocketStats, Traffic } from "./_traffic.ts";
+import { readableOf, writableOf } from "./_web_streams.ts";
+import { Writer } from "./_writer.ts";
+import {
+  checkSocketOptions,
+  checkTimeouts,
+  type SocketOptions,
+  type SocketTimeouts,
+} from "./options.ts";
+
+/** The two halves, for `Framed` and the server: the only friends of a socket. */
+export interface SocketHalves {
+  readonly reader: Reader;
+  readonly writer: Writer;
+}
+
+/** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
+export let halvesOf: (socket: Socket) => SocketHalves;
+
+/** What a socket is doing; the table is in {@linkcode Socket}. */
+type State = "open" | "broken" | "closing" | "closed" | "detached";
+
+/** Cap of one delimiter search. */
+export interface ReadUntilOptions extends CallOptions {
+  /**
+   * Most bytes up to and including the delimiter. 64 KiB by default; more is a
+   * `FrameTooLargeError`, which consumes nothing.
+   */
+  maxBytes?: number;
+}
+
+/**
+ * One connection, over TCP, TLS, Unix sockets or memory alike.
+ *
+ * One task reads at a time; any number may write, and what each wrote stays whole
+ * and in order. Every call takes `{ signal, timeoutMs, deadline }`. A read that is
+ * cut off consumes nothing: the next one gets its bytes. A write that is cut off
+ * leaves an unknown part of itself on the wire, so the writing side is broken
+ * afterwards and says so.
+ *
+ * What each call does in each state:
+ *
+ * | state | comes by | reads | `write`, `flush` | `closeWrite` | `close` | `abort` |
+ * | --- | --- | --- | --- | --- | --- | --- |
+ * | open | | bytes | accepted | ends this side | ends gracefully | ends now |
+ * | peer ended | end of stream | what is left, then `null` | accepted | ends this side | ends gracefully | ends now |
+ * | write ended | `closeWrite` | bytes | `ClosedError` (`flush` waits) | the same promise | ends gracefully | ends now |
+ * | write failed | a failed, stalled or cut off write | bytes | the same error | the same error | ends now, then the same error | ends now |
+ * | broken | a failed read | what is left, then the same error | the same error | the same error | nothing, or the same error if bytes were lost | nothing |
+ * | closing | `close` | `ClosedError` | `ClosedError` | the same promise | the same promise | ends now |
+ * | closed | `abort`, end of `close`, idle limit | `ClosedError`* | `ClosedError`* | nothing | nothing | nothing |
+ * | detached | `detach` | `ClosedError` | `ClosedError` | nothing | nothing | nothing |
+ *
+ * \* After an idle limit, its `TimeoutError`.
+ *
+ * @example
+ * ```ts
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [left, right] = memoryPair();
+ * await left.write("hello\n");
+ * assertEquals(await right.readLine(), "hello");
+ * await Promise.all([left.close(), right.close()]);
+ * ```
+ */
+export class Socket
+  implements AsyncIterable<Uint8Array>, Disposable, AsyncDisposable {
+  static {
+    halvesOf = (socket) => socket.#halves;
+  }
+
+  readonly #transport: Transport;
+  readonly #halves: { reader: Reader; writer: Writer };
+  readonly #traffic: Traffic = new Traffic();
+  readonly #closeTimeoutMs: number;
+  #state: State = "open";
+  #idle: Alarm | undefined;
+  #closing: Promise<void> | undefined;
+  /** Why the socket ended; the reason of `signal`. */
+  #ending: unknown;
+  // Made on first use: most sockets are never asked for them.
+  #closed: PromiseWithResolvers<void> | undefined;
+  #controller: AbortController | undefined;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
+
+  /**
+   * Wraps a transport, which from now on belongs to the socket.
+   *
+   * @param transport For instance a `Deno.Conn`.
+   * @param options Limits and sizes.
+   * @throws {TypeError} An option is not a number.
+   * @throws {RangeError} An option is out of range.
+   */
+  constructor(transport: Transport, options: SocketOptions = {}) {
+    checkSocketOptions("make a socket", options);
+    this.#transport = transport;
+    this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
+    const where = () => ({
+      localAddr: transport.localAddr,
+      remoteAddr: transport.remoteAddr,
+    });
+    const onActivity = () => this.#idle?.arm();
+    const traffic = this.#traffic;
+    const writer: Writer = new Writer(
+      transport,
+      {
+        where,
+        onActivity,
+        hasInput: () => reader.queue.length > 0,
+        translate: (error) => this.#translate("write", error),
+      },
+      traffic,
+      options.highWaterMarkBytes ?? 64 * 1024,
+    );
+    const reader: Reader = new Reader(
+      transport,
+      {
+        where,
+        onActivity,
+        beforeWait: () => writer.send(),
+        onFailure: (error) => this.#break(error),
+      },
+      traffic,
+      options.maxBufferBytes ?? 16 * 1024 * 1024,
+    );
+    this.#halves = { reader, writer };
+    this.#limit(options);
+  }
+
+  /** This side's address. */
+  get localAddr(): Addr {
+    return this.#transport.localAddr;
+  }
+
+  /** The peer's address. */
+  get remoteAddr(): Addr {
+    return this.#transport.remoteAddr;
+  }
+
+  /** What has been moved so far. Live: look again and it has grown. */
+  get stats(): SocketStats {
+    return this.#traffic;
+  }
+
+  /** Resolves once, when the socket has ended, however it ended. Never rejects. */
+  get closed(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers();
+      if (this.#hasEnded) this.#closed.resolve();
+    }
+    return this.#closed.promise;
+  }
+
+  /**
+   * Aborts when the socket ends, with the reason. Made on first use.
+   *
+   * @example Stop work whose answer nobody will read
+   * ```ts
+   * import { memoryPair } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [left] = memoryPair();
+   * const { signal } = left;
+   * left.abort("enough");
+   * assertEquals([signal.aborted, signal.reason], [true, "enough"]);
+   * ```
+   */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#hasEnded) this.#controller.abort(this.#ending);
+    }
+    return this.#controller.signal;
+  }
+
+  get #hasEnded(): boolean {
+    return this.#state !== "open" && this.#state !== "closing";
+  }
+
+  // ---- reading ------------------------------------------------------------
+
+  /**
+   * Reads what is there: at least one byte, or `null` when the peer has ended its
+   * side. The bytes are yours.
+   *
+   * Cancellation: safe. A call that is cut off consumes nothing.
+   *
+   * @param options Limits of this call.
+   * @throws {TimeoutError} A time limit passed.
+   * @throws {BrokenError} The connection broke, and all that came before was read.
+   * @throws {ClosedError} This side was closed.
+   * @throws {BusyError} Another read is under way.
+   */
+  read(options?: CallOptions): Promise<Uint8Array | null> {
+    return this.#halves.reader.read(options);
+  }
+
+  /**
+   * Reads what is there into `target`. Without limits and with nothing buffered the
+   * bytes go from the transport straight into `target`, which is borrowed until the
+   * promise settles.
+   *
+   * Cancellation: safe. A call that is cut off consumes nothing.
+   *
+   * @param target Where the bytes go; if it is empty, the result is 0.
+   * @param options Limits of this call.
+   * @returns How many bytes, at least one, or `null` at the end of the stream.
+   * @throws As {@linkcode Socket.read}.
+   */
+  readInto(target: Uint8Array, options?: CallOptions): Promise<number | null> {
+    return this.#halves.reader.readInto(target, options);
+  }
+
+  /**
+   * Reads exactly `length` bytes. The bytes are yours. If the peer ends early, what
+   * already arrived stays buffered and the error says how much.
+   *
+   * Cancellation: safe. A call that is cut off consumes nothing.
+   *
+   * @param length Bytes to read, from 0 to `maxBufferBytes`.
+   * @param options Limits of this call.
+   * @returns The bytes, always `length` long.
+   * @throws {UnexpectedEofError} The peer ended first; see `received`.
+   * @throws {RangeError} `length` is out of range.
+   * @throws As {@linkcode Socket.read}.
+   *
+   * @example Read a four-byte header
+   * ```ts
+   * import { memoryPair } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [left, right] = memoryPair();
+   * await left.write(new Uint8Array([0, 0, 0, 7]));
+   * assertEquals((await right.readExactly(4))[3], 7);
+   * ```
+   */
+  readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {
+    return this.#halves.reader.readExactly(length, options);
+  }
+
+  /**
+   * Reads up to and including the next `delimiter`.
+   *
+   * Cancellation: safe. A call that is cut off consumes nothing, and the next
+   * search for the same delimiter goes on where it stopped.
+   *
+   * @param delimiter Bytes, or text in UTF-8; at least one byte.
+   * @param options Limits of this call, and `maxBytes` (64 KiB).
+   * @throws {FrameTooLargeError} `maxBytes` came without a delimiter.
+   * @throws {UnexpectedEofError} The peer ended before the delimiter.
+   * @throws {RangeError} The delimiter is empty, or `maxBytes` is out of range.
+   * @throws As {@linkcode Socket.read}.
+   */
+  readUntil(
+    delimiter: Uint8Array | string,
+    options?: ReadUntilOptions,
+  ): Promise<Uint8Array> {
+    return this.#halves.reader.readUntil(delimiter, options);
+  }
+
+  /**
+   * Reads a line of UTF-8 text without its `\n` or `\r\n`; `null` at the end of the
+   * stream. A last line without an ending counts.
+   *
+   * Cancellation: safe. A call that is cut off consumes nothing.
+   *
+   * @param options Limits of this call, and `maxBytes` (64 KiB).
+   * @throws {FrameTooLargeError} `maxBytes` came without a line ending.
+   * @throws As {@linkcode Socket.read}.
+   */
+  readLine(options?: ReadUntilOptions): Promise<string | null> {
+    return this.#halves.reader.readLine(options);
+  }
+
+  /**
+   * Looks at the next `length` bytes without consuming them; fewer only if the peer
+   * ends first. The result is a copy.
+   *
+   * Cancellation: safe.
+   *
+   * @param length Bytes to look at, from 0 to `maxBufferBytes`.
+   * @param options Limits of this call.
+   * @throws {RangeError} `length` is out of range.
+   * @throws As {@linkcode Socket.read}.
+   */
+  peek(length: number, options?: CallOptions): Promise<Uint8Array> {
+    return this.#halves.reader.peek(length, options);
+  }
+
+  /**
+   * Puts bytes back: the next read gets them first.
+   *
+   * @param bytes What to put back. Kept by reference: do not change it.
+   * @throws {BusyError} A read is under way.
+   * @throws {ClosedError} This side was closed.
+   */
+  unread(bytes: Uint8Array): void {
+    this.#halves.reader.unread(bytes);
+  }
+
+  /**
+   * Chunks as they come, until the peer ends its side; rejects if the connection
+   * breaks. `break` leaves the socket open: it goes on where the loop stopped.
+   *
+   * @example
+   * ```ts
+   * import { memoryPair } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [left, right] = memoryPair();
+   * await left.write("abc");
+   * await left.closeWrite();
+   * let bytes = 0;
+   * for await (const chunk of right) bytes += chunk.length;
+   * assertEquals(bytes, 3);
+   * ```
+   */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    const { reader } = this.#halves;
+    return {
+      next: async () => {
+        const value = await reader.read();
+        return value === null
+          ? { done: true, value: undefined }
+          : { done: false, value };
+      },
+    };
+  }
+
+  // ---- writing ------------------------------------------------------------
+
+  /**
+   * Writes all of `data`, after everything written before it.
+   *
+   * Resolves when the bytes are accepted under the high-water mark, so awaiting it
+   * is backpressure; from then on the array may be used again. Small writes of one
+   * turn of the event loop leave together, and a lone one leaves in the same turn.
+   *
+   * Cancellation: a call that is cut off while it waits leaves an unknown part of
+   * itself on the wire, so the writing side is broken afterwards.
+   *
+   * An un-awaited write that fails does not end the process: `flush`, `close` and
+   * later writes report the same error.
+   *
+   * @param data Bytes, or text, which is sent as UTF-8.
+   * @param options Limits of this call.
+   * @throws {BrokenError} The connection broke, now or in an earlier write.
+   * @throws {TimeoutError} A time limit passed.
+   * @throws {ClosedError} This side has ended.
+   */
+  write(data: Uint8Array | string, options?: CallOptions): Promise<void> {
+    return this.#halves.writer.write(data, options);
+  }
+
+  /**
+   * Resolves when everything written so far has been taken by the transport.
+   *
+   * Cancellation: safe. The bytes stay on their way.
+   *
+   * @param options Limits of this call.
+   * @throws As {@linkcode Socket.write}.
+   */
+  flush(options?: CallOptions): Promise<void> {
+    return this.#halves.writer.flush(options);
+  }
+
+  /**
+   * Sends what was written, then ends this side: the peer reads the end of the
+   * stream, and can still answer.
+   *
+   * @throws As {@linkcode Socket.write}.
+   */
+  closeWrite(): Promise<void> {
+    if (this.#state === "closed" || this.#state === "detached") {
+      return Promise.resolve();
+    }
+    return this.#halves.writer.end();
+  }
+
+  // ---- limits -------------------------------------------------------------
+
+  /**
+   * Changes the time limits that are named; the others stay.
+   *
+   * @param timeouts Limits in milliseconds, from 1; `Infinity` takes one away.
+   * @throws {TypeError} A limit is not a number.
+   * @throws {RangeError} A limit is out of range.
+   */
+  setTimeouts(timeouts: SocketTimeouts): void {
+    checkTimeouts("set timeouts", timeouts);
+    if (!this.#hasEnded) this.#limit(timeouts);
+  }
+
+  #limit({ readMs, writeMs, idleMs }: SocketTimeouts): void {
+    const { reader, writer } = this.#halves;
+    if (readMs !== undefined) reader.limitMs = readMs;
+    if (writeMs !== undefined) writer.limitMs = writeMs;
+    if (idleMs === undefined) return;
+    if (idleMs === Infinity && this.#idle === undefined) return;
+    this.#idle ??= new Alarm(() => {
+      const limitMs = this.#idle!.limitMs;
+      const error = new TimeoutError("stay idle", limitMs, this.#where());
+      this.#end("closed", error, error);
+    });
+    this.#idle.limitMs = idleMs;
+    this.#idle.arm();
+  }
+
+  // ---- ending -------------------------------------------------------------
+
+  /**
+   * Ends gracefully: sends what was written, ends this side, waits for the peer to
+   * end its side, discarding what still comes, and closes. All of it within
+   * `closeTimeoutMs`; then the connection is cut. Idempotent.
+   *
+   * @throws {BrokenError} What was written could not be sent.
+   * @throws {TimeoutError} What was written could not be sent in time.
+   */
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+      // An un-awaited close that fails must not end the process.
+      this.#closing.catch(() => {});
+    }
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { reader, writer } = this.#halves;
+    if (this.#hasEnded) {
+      // What was lost when the socket broke is said by close, too.
+      if (this.#lost !== undefined) throw this.#lost;
+      return;
+    }
+    this.#state = "closing";
+    reader.close(this.#closedError("use the socket"));
+    let failure: unknown;
+    const alarm = new Alarm(() => {
+      failure ??= writer.pendingBytes > 0
+        ? new TimeoutError("close", this.#closeTimeoutMs, this.#where())
+        : undefined;
+      this.#end("closed", this.#closedError("use the socket"));
+    });
+    alarm.limitMs = this.#closeTimeoutMs;
+    alarm.arm();
+    try {
+      await writer.end();
+      // Without this a close with unread input would reset the connection, and
+      // the peer could lose what it has not yet read.
+      await reader.discard();
+    } catch (error) {
+      failure ??= writer.failure === error && this.#state === "closing"
+        ? error
+        : undefined;
+    } finally {
+      alarm.dispose();
+      this.#end("closed", this.#closedError("use the socket"));
+    }
+    failure ??= this.#lost;
+    if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * Ends now: what was not sent is dropped, pending calls reject with
+   * {@linkcode ClosedError}. Idempotent, and never throws.
+   *
+   * @param reason Becomes the reason of `signal` and the `cause` of the errors.
+   */
+  abort(reason?: unknown): void {
+    const error = this.#closedError("use the socket", reason);
+    this.#end("closed", error, reason ?? error);
+  }
+
+  /** Bytes were accepted that never left; reported by `close`. */
+  #lost: SocketError | undefined;
+
+  #break(cause: unknown): SocketError {
+    const error = this.#translate("read", cause);
+    if (this.#hasEnded) return error;
+    const { writer } = this.#halves;
+    if (writer.pendingBytes > 0) this.#lost = error;
+    this.#end("broken", error);
+    return error;
+  }
+
+  #end(state: State, error: SocketError, reason: unknown = error): void {
+    if (this.#hasEnded) return;
+    const { reader, writer } = this.#halves;
+    this.#state = state;
+    this.#ending = reason;
+    this.#idle?.dispose();
+    if (state === "broken") reader.fail(error);
+    else reader.close(error);
+    writer.fail(error);
+    try {
+      this.#transport.close();
+    } catch {
+      // Closed already, by whoever made the transport: the aim is reached.
+    }
+    this.#closed?.resolve();
+    this.#controller?.abort(reason);
+  }
+
+  #where(): { localAddr: Addr; remoteAddr: Addr } {
+    const { localAddr, remoteAddr } = this.#transport;
+    return { localAddr, remoteAddr };
+  }
+
+  #closedError(action: string, cause?: unknown): ClosedError {
+    return new ClosedError(
+      `Cannot ${action} as it must be open: this side closed it`,
+      { ...this.#where(), ...(cause === undefined ? {} : { cause }) },
+    );
+  }
+
+  #translate(operation: string, error: unknown): SocketError {
+    const translated = translateError(error, { operation, ...this.#where() });
+    if (translated instanceof SocketError) return translated;
+    // A transport that throws anything else is broken as well.
+    return new BrokenError(
+      "other",
+      `Cannot ${operation} as the transport failed`,
+      {
+        operation,
+        cause: translated,
+        ...this.#where(),
+      },
+    );
+  }
+
+  // ---- leaving the socket -------------------------------------------------
+
+  /**
+   * Gives the transport back, with the bytes that were read and not consumed. The
+   * socket is of no use afterwards.
+   *
+   * @returns The transport, and what has to be read before it.
+   * @throws {BusyError} A read is under way, or written bytes are not yet sent
+   * (`await flush()` first).
+   * @throws {ClosedError} The socket has ended.
+   */
+  detach(): { transport: Transport; unread: Uint8Array } {
+    const { reader, writer } = this.#halves;
+    reader.check("detach");
+    writer.check("detach");
+    if (writer.pendingBytes > 0) {
+      throw new BusyError(
+        `Cannot detach as everything written must be sent: ${writer.pendingBytes} bytes are not`,
+        { operation: "detach", ...this.#where() },
+      );
+    }
+    const unread = reader.queue.takeAll();
+    const transport = reader.reading || reader.ended
+      ? detachedTransport(this.#transport, reader)
+      : this.#transport;
+    this.#state = "detached";
+    this.#ending = this.#closedError("use the socket");
+    this.#idle?.dispose();
+    reader.leave(this.#ending as ClosedError);
+    writer.fail(this.#ending as ClosedError);
+    this.#closed?.resolve();
+    this.#controller?.abort(this.#ending);
+    return { transport, unread };
+  }
+
+  /**
+   * What the peer sends, as a byte stream. Cancelling it aborts nothing: it stops
+   * reading. The end of the stream does not close the writing side.
+   *
+   * @example
+   * ```ts
+   * import { memoryPair } from "@sluice/net/testing";
+   * import { toText } from "@std/streams";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [left, right] = memoryPair();
+   * await left.write("hello");
+   * await left.closeWrite();
+   * assertEquals(await toText(right.readable), "hello");
+   * await right.write("and an answer");
+   * ```
+   */
+  get readable(): ReadableStream<Uint8Array> {
+    return this.#readable ??= readableOf(this);
+  }
+
+  /** What is sent to the peer. Closing it is `closeWrite`, aborting it is `abort`. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= writableOf(this);
+  }
+
+  /** Ends now, as {@linkcode Socket.abort}. */
+  [Symbol.dispose](): void {
+    this.abort();
+  }
+
+  /** Ends gracefully, as {@linkcode Socket.close}; an error that some call has reported already is not thrown again. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const reported = this.#halves.writer.reported;
+    try {
+      await this.close();
+    } catch (error) {
+      if (!reported) throw error;
+    }
+  }
+}

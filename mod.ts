@@ -1,0 +1,131 @@
+/**
+ * Sluice: async sockets for Deno. Servers as async iterators, clients with
+ * timeouts that lose nothing, framing codecs, and an orderly end for everything.
+ *
+ * @example A server and a client
+ * ```ts
+ * import { connect, framed, lines, serve } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0 }, async (socket) => {
+ *   const connection = framed(socket, lines());
+ *   for await (const line of connection) await connection.send(line);
+ * });
+ *
+ * const { port } = server.addr as Deno.NetAddr;
+ * await using client = framed(await connect({ port }), lines());
+ * await client.send("hello");
+ * assertEquals(await client.receive({ timeoutMs: 1_000 }), "hello");
+ * ```
+ *
+ * @module
+ */
+
+// Clients and servers
+export { connect, type ConnectOptions } from "./lib/socket/connect.ts";
+export { listen, Listener, type ListenOptions } from "./lib/server/listen.ts";
+export {
+  type Handler,
+  serve,
+  type ServeContext,
+  type ServeOptions,
+  Server,
+  type ShutdownReport,
+} from "./lib/server/serve.ts";
+export type { OnLimit } from "./lib/server/_admission.ts";
+export type {
+  AcceptedEvent,
+  AcceptErrorEvent,
+  ClosedEvent,
+  DrainEvent,
+  HandlerErrorEvent,
+  RejectedEvent,
+  RejectionReason,
+  ServerEvent,
+  ServerStats,
+  TlsFailedEvent,
+} from "./lib/server/events.ts";
+
+// Sockets
+export { type ReadUntilOptions, Socket } from "./lib/socket/socket.ts";
+export type { SocketOptions, SocketTimeouts } from "./lib/socket/options.ts";
+export type { SocketStats } from "./lib/socket/_traffic.ts";
+export type { Transport } from "./lib/transport/transport.ts";
+export type { BindOptions } from "./lib/transport/bind.ts";
+export type { DialOptions } from "./lib/transport/dial.ts";
+
+// Addresses
+export {
+  type Addr,
+  formatAddress,
+  type MemoryAddr,
+  parseAddress,
+} from "./lib/addr.ts";
+
+// Frames
+export { Framed, framed } from "./lib/framed/framed.ts";
+export {
+  ByteQueue,
+  ByteWriter,
+  type Codec,
+  contentLength,
+  type ContentLengthOptions,
+  type Decoder,
+  delimited,
+  type DelimitedOptions,
+  type DelimitedOversizePolicy,
+  type Encoder,
+  type EofOptions,
+  type EofPolicy,
+  fixed,
+  type FixedOptions,
+  json,
+  type JsonOptions,
+  lengthPrefixed,
+  type LengthPrefixedOptions,
+  lines,
+  type LinesOptions,
+  mapped,
+  netstring,
+  type NetstringOptions,
+  type OversizeOptions,
+  type OversizePolicy,
+  type SizedOptions,
+  text,
+  type TextCodec,
+  type TextOptions,
+  varintPrefixed,
+  type VarintPrefixedOptions,
+} from "./lib/codec/mod.ts";
+
+// Time
+export {
+  type CallOptions,
+  Deadline,
+  interval,
+  retry,
+  type RetryEvent,
+  type RetryOptions,
+  type SignalOptions,
+  sleep,
+  withTimeout,
+} from "./lib/time/mod.ts";
+
+// Errors
+export {
+  BrokenError,
+  type BrokenReason,
+  BusyError,
+  ClosedError,
+  FrameTooLargeError,
+  LimitError,
+  MalformedFrameError,
+  PermissionError,
+  SocketError,
+  type SocketErrorCode,
+  type SocketErrorOptions,
+  TimeoutError,
+  TlsError,
+  type TlsReason,
+  UnexpectedEofError,
+} from "./lib/errors.ts";
