@@ -11,3 +11,4 @@ export {
   type MemoryTransportOptions,
   memoryTransportPair,
 } from "../transport/memory.ts";
+export { checkCodec, type CheckCodecOptions } from "./check_codec.ts";

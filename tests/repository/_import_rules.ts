@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   bytes: ["errors"],
   time: ["errors"],
   transport: ["errors", "addr"],
-  codec: ["bytes", "errors"],
+  codec: ["bytes", "errors", "addr"],
   socket: ["transport", "time", "bytes", "errors", "addr"],
   framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
   server: ["socket", "transport", "time", "bytes", "errors", "addr"],
