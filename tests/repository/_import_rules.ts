@@ -23,8 +23,8 @@ export interface Import {
 const MAY_IMPORT: Record<string, readonly string[]> = {
   addr: ["errors"],
   errors: ["addr"],
-  bytes: ["errors"],
-  time: ["errors"],
+  bytes: ["errors", "addr"],
+  time: ["errors", "addr"],
   transport: ["errors", "addr"],
   codec: ["bytes", "errors", "addr"],
   socket: ["transport", "time", "bytes", "errors", "addr"],

@@ -92,7 +92,7 @@ Deno.test("brokenImports() reports a layer that looks up or sideways", () => {
   assertEquals(
     brokenImports(imports)[0],
     "lib/bytes/byte_queue.ts imports lib/socket/socket.ts: " +
-      "bytes may import errors, not socket",
+      "bytes may import errors, addr, not socket",
   );
 });
 
