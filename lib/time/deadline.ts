@@ -92,7 +92,7 @@ export class Deadline implements Disposable {
    * ```
    */
   get remainingMs(): number {
-    if (this.#controller?.signal.aborted || this.#parent?.aborted) return 0;
+    if (this.#parent?.aborted) return 0;
     return Math.max(0, this.#endsAt - performance.now());
   }
 

@@ -58,10 +58,10 @@ async function* ticks(
   const start = performance.now();
   let tick = 0;
   while (true) {
-    const nowTick = Math.ceil((performance.now() - start) / ms);
-    tick = Math.max(tick + 1, nowTick);
-    const leftMs = start + tick * ms - performance.now();
-    await sleep(Math.max(0, leftMs), options);
+    const elapsedMs = performance.now() - start;
+    tick = Math.max(tick + 1, Math.ceil(elapsedMs / ms));
+    // Rounding may make the tick that is due now a hair older than now.
+    await sleep(Math.max(0, tick * ms - elapsedMs), options);
     yield tick;
   }
 }

@@ -28,7 +28,9 @@ export class FakeTime implements TimeSource, Disposable {
 
   setTimeout = (callback: () => void, ms: number): number => {
     const id = ++this.#lastId;
-    this.#entries.push({ id, dueAt: this.current + ms, callback });
+    // As the real one has it, which counts in 31 bits.
+    const delayMs = ms > 2 ** 31 - 1 ? 1 : ms;
+    this.#entries.push({ id, dueAt: this.current + delayMs, callback });
     return id;
   };
 
@@ -85,12 +87,10 @@ export class FakeTime implements TimeSource, Disposable {
   static install(): FakeTime {
     const time = new FakeTime();
     const { setTimeout, clearTimeout } = globalThis;
-    const { unrefTimer } = Deno;
     Object.assign(globalThis, {
       setTimeout: time.setTimeout,
       clearTimeout: time.clearTimeout,
     });
-    Deno.unrefTimer = () => {};
     // On the object itself, in front of the one that the prototype has.
     Object.defineProperty(performance, "now", {
       configurable: true,
@@ -98,7 +98,6 @@ export class FakeTime implements TimeSource, Disposable {
     });
     time.#restore = () => {
       Object.assign(globalThis, { setTimeout, clearTimeout });
-      Deno.unrefTimer = unrefTimer;
       delete (performance as { now?: unknown }).now;
     };
     return time;

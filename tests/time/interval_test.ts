@@ -75,3 +75,19 @@ Deno.test("interval() rejects a bad length at once", () => {
   }
   assertThrows(() => interval("1" as never), TypeError, "be a number");
 });
+
+Deno.test("interval() survives a tick that rounding puts before now", async () => {
+  using time = FakeTime.install();
+  time.current = 0;
+  const ticks = interval(3.29);
+  const first = ticks.next();
+  await time.advanceAsync(4);
+  assertEquals((await first).value, 1);
+  // One bit above 9 * 3.29, and yet divided by 3.29 it is 9.
+  const now = 29.610000000000003;
+  time.current = now;
+  assertEquals(Math.ceil(now / 3.29) * 3.29 < now, true);
+  const next = ticks.next();
+  await time.advanceAsync(0);
+  assertEquals((await next).value, 9);
+});

@@ -101,17 +101,24 @@ Deno.test("retry() ends a pause with the reason of the signal", async () => {
 Deno.test("retry() stops waiting for an attempt when the signal aborts", async () => {
   const controller = new AbortController();
   const { promise, reject } = Promise.withResolvers<never>();
-  const result = retry(() => promise, { signal: controller.signal });
+  let retries = 0;
+  const result = retry(() => promise, {
+    signal: controller.signal,
+    onRetry: () => retries++,
+  });
   controller.abort("quit");
   assertEquals(await result.catch((reason) => reason), "quit");
+  assertEquals(retries, 0, "an abort is not a failure to try again after");
   reject(new Error("late"));
   await settle();
 });
 
 Deno.test("retry() does not start under an aborted signal", async () => {
   const signal = AbortSignal.abort("quit");
-  const result = retry(() => assert(false, "it started"), { signal });
+  let started = false;
+  const result = retry(() => started = true, { signal });
   assertEquals(await result.catch((reason) => reason), "quit");
+  assertEquals(started, false);
 });
 
 Deno.test("retry() gives the signal's reason when the task aborts the signal itself", async () => {
@@ -119,7 +126,7 @@ Deno.test("retry() gives the signal's reason when the task aborts the signal its
   const result = retry(() => {
     controller.abort("quit");
     throw new Error("its own error");
-  }, { signal: controller.signal });
+  }, { signal: controller.signal, attempts: 1 });
   assertEquals(await result.catch((reason) => reason), "quit");
 });
 
