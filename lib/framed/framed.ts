@@ -17,7 +17,7 @@ import {
   UnexpectedEofError,
 } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
-import type { Poll } from "../socket/_reader.ts";
+import type { Poll } from "../socket/poll.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
 /**
@@ -132,13 +132,11 @@ export class Framed<In, Out = In>
    * @throws {BusyError} Another read is under way.
    */
   receive(options?: CallOptions): Promise<In | null> {
-    return this.#reader.run("receive", options, this.#pollFrame);
+    return this.#reader.run<In | null>("receive", options, (ended) => {
+      const frame = this.#decode(ended);
+      return frame === undefined && ended ? null : frame;
+    });
   }
-
-  readonly #pollFrame: Poll<In | null> = (ended) => {
-    const frame = this.#decode(ended);
-    return frame === undefined && ended ? null : frame;
-  };
 
   /**
    * The next frame if it has arrived in full, without waiting; else `undefined`,
@@ -156,16 +154,14 @@ export class Framed<In, Out = In>
    * open: another loop, or `receive`, goes on with the next frame.
    */
   [Symbol.asyncIterator](): AsyncIterator<In> {
-    return {
-      next: () => this.#reader.run("receive", undefined, this.#pollNext),
+    const reader = this.#reader;
+    const poll: Poll<IteratorResult<In>> = (ended) => {
+      const frame = this.#decode(ended);
+      if (frame !== undefined) return { done: false, value: frame };
+      return ended ? { done: true, value: undefined } : undefined;
     };
+    return { next: () => reader.run("receive", undefined, poll) };
   }
-
-  readonly #pollNext: Poll<IteratorResult<In>> = (ended) => {
-    const frame = this.#decode(ended);
-    if (frame !== undefined) return { done: false, value: frame };
-    return ended ? { done: true, value: undefined } : undefined;
-  };
 
   /** The next frame in the queue; at the end, what the decoder makes of the rest. */
   #decode(ended: boolean): In | undefined {
@@ -245,18 +241,20 @@ export class Framed<In, Out = In>
    * ```
    */
   batches(): AsyncIterable<In[]> {
-    return {
-      [Symbol.asyncIterator]: () => ({
-        next: () => this.#reader.run("receive", undefined, this.#pollBatch),
-      }),
+    const reader = this.#reader;
+    const poll: Poll<IteratorResult<In[]>> = (ended) => {
+      const batch = this.#decodeAll(ended);
+      if (batch !== undefined) return { done: false, value: batch };
+      return ended ? { done: true, value: undefined } : undefined;
     };
+    const next = () => reader.run("receive", undefined, poll);
+    return { [Symbol.asyncIterator]: () => ({ next }) };
   }
 
-  readonly #pollBatch: Poll<IteratorResult<In[]>> = (ended) => {
+  /** All frames in the queue, or `undefined`. */
+  #decodeAll(ended: boolean): In[] | undefined {
     let frame = this.#decode(ended);
-    if (frame === undefined) {
-      return ended ? { done: true, value: undefined } : undefined;
-    }
+    if (frame === undefined) return undefined;
     const batch: In[] = [];
     try {
       do {
@@ -267,8 +265,8 @@ export class Framed<In, Out = In>
       // Where it is sticky, the next call throws it anyway.
       if (!this.#failed) this.#deferred = error;
     }
-    return { done: false, value: batch };
-  };
+    return batch;
+  }
 
   // ---- sending ------------------------------------------------------------
 
@@ -349,13 +347,10 @@ export class Framed<In, Out = In>
 
   /** The frames as a stream. It receives only when somebody wants to read. */
   get readable(): ReadableStream<In> {
+    const frames = this[Symbol.asyncIterator]();
     return this.#readable ??= new ReadableStream<In>({
       pull: async (controller) => {
-        const result = await this.#reader.run(
-          "receive",
-          undefined,
-          this.#pollNext,
-        );
+        const result = await frames.next();
         if (result.done) controller.close();
         else controller.enqueue(result.value);
       },

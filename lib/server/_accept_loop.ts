@@ -88,19 +88,17 @@ export class AcceptLoop {
 
   async #next(): Promise<AcceptedTransport | undefined> {
     while (!this.closed) {
-      if (this.#resumed !== undefined) {
-        await this.#resumed.promise;
-        continue;
-      }
       try {
+        await this.#untilResumed();
+        if (this.closed) break;
         const transport = await this.#acceptor.accept();
         this.#pauseMs = 0;
         // It came while nobody wanted it: it waits here instead of in the backlog.
-        while (this.#resumed !== undefined) await this.#resumed.promise;
+        await this.#untilResumed();
         if (!this.closed) return transport;
         transport.close();
       } catch (error) {
-        if (this.closed) return;
+        if (this.closed) break;
         const failure = translateError(error, {
           operation: "accept",
           localAddr: this.addr,
@@ -108,11 +106,16 @@ export class AcceptLoop {
         if (failure instanceof ClosedError) {
           // Somebody closed the acceptor behind our back.
           this.#stop.abort();
-          return;
+          break;
         }
         await this.#pause(failure);
       }
     }
+    return undefined;
+  }
+
+  async #untilResumed(): Promise<void> {
+    while (this.#resumed !== undefined) await this.#resumed.promise;
   }
 
   /**

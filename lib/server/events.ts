@@ -12,9 +12,7 @@ export type RejectionReason =
   /** `maxConnections` was reached, and `onLimit` is `"reject"`. */
   | "max-connections"
   /** `maxConnectionsPerAddress` was reached. */
-  | "max-connections-per-address"
-  /** The server is draining. */
-  | "draining";
+  | "max-connections-per-address";
 
 /** A client was accepted; its handler starts. */
 export interface AcceptedEvent {

@@ -5,7 +5,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { BrokenError, ClosedError, LimitError } from "../errors.ts";
+import { BrokenError, ClosedError } from "../errors.ts";
 import {
   checkNumber,
   checkSocketOptions,
@@ -21,7 +21,7 @@ import {
 import { translateError } from "../transport/translate_error.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
 import { Admission, type OnLimit } from "./_admission.ts";
-import type { ServerEvent, ServerStats } from "./events.ts";
+import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
 
 /** Where to serve, within which limits, and who hears of what. */
 export type ServeOptions = BindOptions & SocketOptions & {
@@ -237,7 +237,7 @@ export class Server implements AsyncDisposable {
 
   #reject(
     transport: AcceptedTransport,
-    reason: "max-connections" | "max-connections-per-address",
+    reason: RejectionReason,
   ): void {
     const { remoteAddr } = transport;
     transport.close();

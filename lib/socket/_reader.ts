@@ -14,35 +14,13 @@ import {
 } from "../errors.ts";
 import { Alarm } from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
-import type { Transport } from "../transport/transport.ts";
-import type { Traffic } from "./_traffic.ts";
-
-/** What the reader asks of the socket it belongs to. */
-export interface ReaderOwner {
-  /** Addresses, for errors. */
-  readonly where: () => {
-    localAddr: Transport["localAddr"];
-    remoteAddr: Transport["remoteAddr"];
-  };
-  /** The reader is about to wait: what was written has to be on its way by then. */
-  readonly beforeWait: () => void;
-  /** Something moved: the connection is not idle. */
-  readonly onActivity: () => void;
-  /** The connection broke; `error` comes from the transport, untranslated. */
-  readonly onFailure: (error: unknown) => SocketError;
-}
+import type { Link } from "./_link.ts";
+import type { Poll } from "./poll.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 const utf8 = new TextEncoder();
 const LF = 10;
 const CR = 13;
-
-/**
- * What a call is after: looks at the queue, and returns what it found, or
- * `undefined` while it needs more bytes. `ended` says that no more will come: then
- * it returns something, or throws.
- */
-export type Poll<T> = (ended: boolean) => T | undefined;
 
 /** The call that waits. */
 interface Call<T> {
@@ -62,9 +40,7 @@ interface Call<T> {
  */
 export class Reader {
   readonly queue: ByteQueue = new ByteQueue();
-  readonly #transport: Transport;
-  readonly #owner: ReaderOwner;
-  readonly #traffic: Traffic;
+  readonly #link: Link;
   readonly #maxBufferBytes: number;
   #reading = false;
   #ended = false;
@@ -83,15 +59,8 @@ export class Reader {
   #direct = false;
   #directCount = 0;
 
-  constructor(
-    transport: Transport,
-    owner: ReaderOwner,
-    traffic: Traffic,
-    maxBufferBytes: number,
-  ) {
-    this.#transport = transport;
-    this.#owner = owner;
-    this.#traffic = traffic;
+  constructor(link: Link, maxBufferBytes: number) {
+    this.#link = link;
     this.#maxBufferBytes = maxBufferBytes;
   }
 
@@ -116,7 +85,7 @@ export class Reader {
     if (this.#call === undefined) return;
     const { limitMs } = this.#alarm!;
     this.interrupt(
-      new TimeoutError(this.#call.operation, limitMs, this.#owner.where()),
+      new TimeoutError(this.#call.operation, limitMs, this.#link.ends()),
     );
   }
 
@@ -149,7 +118,7 @@ export class Reader {
     if (this.#call !== undefined) {
       throw new BusyError(
         `Cannot ${operation} as one read at a time is allowed: ${this.#call.operation} is under way`,
-        { operation, ...this.#owner.where() },
+        { operation, ...this.#link.ends() },
       );
     }
     const closed = this.#closed ?? this.#left;
@@ -213,10 +182,10 @@ export class Reader {
   }
 
   #read(target?: Uint8Array): void {
-    this.#owner.beforeWait();
+    this.#link.beforeWait();
     if (this.#reading) return;
     this.#reading = true;
-    this.#transport.read(target ?? this.queue.reserve())
+    this.#link.transport.read(target ?? this.queue.reserve())
       .then(this.#onRead, this.#onError);
   }
 
@@ -228,8 +197,8 @@ export class Reader {
       if (this.#direct) this.#directCount = count;
       // While the socket closes, what still comes is not even looked at.
       else if (this.#closed === undefined) this.queue.commit(count);
-      this.#traffic.onRead(count);
-      this.#owner.onActivity();
+      this.#link.traffic.onRead(count);
+      this.#link.onActivity();
     }
     if (this.#call !== undefined) this.#advance(this.#call);
   };
@@ -249,16 +218,17 @@ export class Reader {
   readonly #onError = (error: unknown): void => {
     this.#reading = false;
     if (this.#left !== undefined) this.interrupt(error);
-    else this.#owner.onFailure(error);
+    else this.#link.onReadFailure(error);
   };
 
   // ---- the calls ----------------------------------------------------------
 
-  readonly #pollChunk: Poll<Uint8Array | null> = (ended) =>
-    this.queue.length > 0 ? this.queue.takeChunk() : ended ? null : undefined;
-
   read(options?: CallOptions): Promise<Uint8Array | null> {
-    return this.run("read", options, this.#pollChunk);
+    const { queue } = this;
+    return this.run("read", options, (ended) => {
+      if (queue.length > 0) return queue.takeChunk();
+      return ended ? null : undefined;
+    });
   }
 
   readInto(
@@ -274,7 +244,10 @@ export class Reader {
       !this.#reading && this.#call === undefined &&
       this.#closed === undefined && this.#left === undefined
     ) {
-      return this.#wait("readInto", undefined, this.#pollDirect, target);
+      return this.#wait<number | null>("readInto", undefined, (ended) => {
+        this.#direct = false;
+        return ended ? null : this.#directCount;
+      }, target);
     }
     return this.run("readInto", options, (ended) => {
       if (target.length === 0) return 0;
@@ -282,11 +255,6 @@ export class Reader {
       return ended ? null : undefined;
     });
   }
-
-  readonly #pollDirect: Poll<number | null> = (ended) => {
-    this.#direct = false;
-    return ended ? null : this.#directCount;
-  };
 
   readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {
     const { queue } = this;
@@ -360,7 +328,7 @@ export class Reader {
     if (start >= 0 || this.queue.length >= maxBytes) {
       throw new FrameTooLargeError(maxBytes, start < 0 ? undefined : end, {
         operation,
-        ...this.#owner.where(),
+        ...this.#link.ends(),
       });
     }
     return undefined;
@@ -396,7 +364,7 @@ export class Reader {
       expected,
       `Cannot ${operation} as the peer ended the stream: ${received} bytes came` +
         (expected === undefined ? "" : `, ${expected} were due`),
-      { operation, ...this.#owner.where() },
+      { operation, ...this.#link.ends() },
     );
   }
 

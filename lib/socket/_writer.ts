@@ -17,23 +17,13 @@ import {
   checkCall,
   waitWithin,
 } from "../time/call_limits.ts";
-import type { Transport } from "../transport/transport.ts";
-import type { Traffic } from "./_traffic.ts";
-
-/** What the writer asks of the socket it belongs to. */
-export interface WriterOwner {
-  /** Addresses, for errors. */
-  readonly where: () => {
-    localAddr: Transport["localAddr"];
-    remoteAddr: Transport["remoteAddr"];
-  };
-  /** Whether input is waiting: then its handler is likely to write more this turn. */
-  readonly hasInput: () => boolean;
-  /** Something moved: the connection is not idle. */
-  readonly onActivity: () => void;
-  /** Turns what the transport threw into an error of this library. */
-  readonly translate: (error: unknown) => SocketError;
-}
+import type { Link } from "./_link.ts";
+import {
+  noteProgress,
+  type TurnListener,
+  whenQuiet,
+  whenTurnEnds,
+} from "./_turn.ts";
 
 /** Somebody who waits until so many bytes have been sent. */
 interface Waiter {
@@ -42,13 +32,12 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
 }
 
-/**
- * Microtasks without a new byte after which a turn is taken to be over. A writer
- * that awaits each write, through a function or two of its own, comes back sooner.
- */
-const QUIET_MICROTASKS = 4;
-
 const DONE = Promise.resolve();
+const NOTHING: readonly Uint8Array[] = [];
+
+// A socket with nothing to send holds no message: ten thousand idle ones share these.
+const spareMessages: ByteWriter[] = [];
+const MOST_SPARE_MESSAGES = 64;
 
 /**
  * A write that nobody awaits must not end the process when it fails: the failure
@@ -66,51 +55,33 @@ function observed<T>(promise: Promise<T>): Promise<T> {
  * turn ends, when the reader is about to wait, when it passes the high-water mark,
  * or on `flush`; there is no timer.
  */
-export class Writer {
-  readonly #transport: Transport;
-  readonly #owner: WriterOwner;
-  readonly #traffic: Traffic;
+export class Writer implements TurnListener {
+  readonly #link: Link;
   readonly #highWaterMarkBytes: number;
   /** What is being filled, and what is on its way. */
-  #filling = new ByteWriter();
-  #sending = new ByteWriter();
-  #segments: readonly Uint8Array[] = [];
+  #filling: ByteWriter | undefined;
+  #sending: ByteWriter | undefined;
+  #segments = NOTHING;
   #segment = 0;
   #offset = 0;
-  #busy = false;
   /** Bytes before `#filling`, and bytes sent, since the beginning. */
   #committed = 0;
   #sent = 0;
-  #waiters: Waiter[] = [];
+  #waiters: Waiter[] | undefined;
   #scheduled = false;
-  #seen = 0;
-  #quiet = 0;
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
   #alarm: Alarm | undefined;
 
-  constructor(
-    transport: Transport,
-    owner: WriterOwner,
-    traffic: Traffic,
-    highWaterMarkBytes: number,
-  ) {
-    this.#transport = transport;
-    this.#owner = owner;
-    this.#traffic = traffic;
+  constructor(link: Link, highWaterMarkBytes: number) {
+    this.#link = link;
     this.#highWaterMarkBytes = highWaterMarkBytes;
   }
 
   /** Why nothing can be written any more. */
   get failure(): SocketError | undefined {
     return this.#failure;
-  }
-
-  /** Whether whoever wants to append more should wait for `appended` first. */
-  get isFull(): boolean {
-    return this.#filling.hasReferences ||
-      this.pendingBytes >= this.#highWaterMarkBytes;
   }
 
   /** Whether a caller has been told of the failure. */
@@ -123,21 +94,27 @@ export class Writer {
     return this.#position - this.#sent;
   }
 
-  /** Longest that a write may stall, in milliseconds. */
-  set limitMs(limitMs: number) {
-    if (limitMs === Infinity && this.#alarm === undefined) return;
-    this.#alarm ??= new Alarm(() => {
-      this.fail(
-        new TimeoutError("write", this.#alarm!.limitMs, this.#owner.where()),
-      );
-    });
-    this.#alarm.limitMs = limitMs;
-    if (this.#busy) this.#alarm.arm();
+  /** Whether whoever wants to append more should wait for `appended` first. */
+  get isFull(): boolean {
+    return this.pendingBytes >= this.#highWaterMarkBytes ||
+      this.#filling !== undefined && this.#filling.hasReferences;
   }
 
   /** Where the next byte goes, counted since the beginning. */
   get #position(): number {
-    return this.#committed + this.#filling.length;
+    const filling = this.#filling;
+    return this.#committed + (filling === undefined ? 0 : filling.length);
+  }
+
+  /** Longest that a write may stall, in milliseconds. */
+  set limitMs(limitMs: number) {
+    if (limitMs === Infinity && this.#alarm === undefined) return;
+    this.#alarm ??= new Alarm(() => {
+      const { limitMs } = this.#alarm!;
+      this.fail(new TimeoutError("write", limitMs, this.#link.ends()));
+    });
+    this.#alarm.limitMs = limitMs;
+    if (this.#sending !== undefined) this.#alarm.arm();
   }
 
   /** Throws if nothing may be written. */
@@ -147,7 +124,7 @@ export class Writer {
     if (this.#ending !== undefined) {
       throw new ClosedError(
         `Cannot ${operation} as the writing side must be open: this side ended it`,
-        { operation, ...this.#owner.where() },
+        { operation, ...this.#link.ends() },
       );
     }
   }
@@ -160,20 +137,21 @@ export class Writer {
 
   /** What the next bytes are appended to; follow with {@linkcode appended}. */
   get message(): ByteWriter {
-    return this.#filling;
+    return this.#filling ??= spareMessages.pop() ?? new ByteWriter();
   }
 
   /** Bytes were appended. Resolves when they are accepted under the high-water mark. */
   appended(operation: string, options?: CallOptions): Promise<void> {
-    const held = this.#filling.hasReferences;
-    const excess = this.#position - this.#sent - this.#highWaterMarkBytes;
-    if (excess <= 0 && !held) {
-      if (!this.#busy && !this.#scheduled) this.#schedule();
+    noteProgress();
+    const end = this.#position;
+    const held = this.#filling !== undefined && this.#filling.hasReferences;
+    if (!held && end - this.#sent <= this.#highWaterMarkBytes) {
+      if (this.#sending === undefined && !this.#scheduled) this.#schedule();
       return DONE;
     }
-    this.#send();
+    this.send();
     // A borrowed array may change once its write resolves: not before it is sent.
-    const position = this.#position - (held ? 0 : this.#highWaterMarkBytes);
+    const position = end - (held ? 0 : this.#highWaterMarkBytes);
     const sent = this.#untilSent(position);
     if (options === undefined) return sent;
     const bounded = waitWithin(operation, sent, options).catch((error) => {
@@ -183,7 +161,7 @@ export class Writer {
           new BrokenError(
             "write-cancelled",
             `Cannot write as an earlier ${operation} was cut off: an unknown part of it was sent`,
-            { operation, cause: error, ...this.#owner.where() },
+            { operation, cause: error, ...this.#link.ends() },
           ),
         );
       }
@@ -195,8 +173,8 @@ export class Writer {
   write(data: Uint8Array | string, options?: CallOptions): Promise<void> {
     try {
       this.check("write", options);
-      if (typeof data === "string") this.#filling.writeText(data);
-      else this.#filling.write(data);
+      if (typeof data === "string") this.message.writeText(data);
+      else this.message.write(data);
       return this.appended("write", options);
     } catch (error) {
       return observed(Promise.reject(error));
@@ -208,8 +186,9 @@ export class Writer {
     if (options !== undefined) checkCall("flush", options);
     this.#checkFailure();
     this.send();
-    if (this.#sent === this.#position) return;
-    const sent = this.#untilSent(this.#position);
+    const position = this.#position;
+    if (this.#sent === position) return;
+    const sent = this.#untilSent(position);
     await (options === undefined ? sent : waitWithin("flush", sent, options));
   }
 
@@ -221,9 +200,10 @@ export class Writer {
   async #end(): Promise<void> {
     await this.flush();
     try {
-      await this.#transport.closeWrite();
+      await this.#link.transport.closeWrite();
     } catch (error) {
-      const failure = this.#failure ?? this.#owner.translate(error);
+      const failure = this.#failure ??
+        this.#link.translate("closeWrite", error);
       this.fail(failure);
       throw failure;
     }
@@ -234,24 +214,21 @@ export class Writer {
     if (this.#failure !== undefined) return;
     this.#failure = error;
     this.#alarm?.dispose();
-    this.#filling.clear();
-    // The transport may still be reading what is on its way.
-    this.#sending.abandon();
+    // Not given back: the transport may still be reading what is on its way.
+    this.#committed = this.#position;
+    this.#filling = undefined;
+    this.#segments = NOTHING;
     const waiters = this.#waiters;
-    this.#waiters = [];
+    if (waiters === undefined) return;
+    this.#waiters = undefined;
     if (waiters.length > 0) this.#reported = true;
     for (const { reject } of waiters) reject(error);
-  }
-
-  /** Forgets the alarm: nothing will be written any more. */
-  dispose(): void {
-    this.#alarm?.dispose();
   }
 
   #untilSent(position: number): Promise<void> {
     return observed(
       new Promise((resolve, reject) => {
-        const waiters = this.#waiters;
+        const waiters = this.#waiters ??= [];
         // Sorted by position. Nearly always the new one comes last.
         let i = waiters.length;
         while (i > 0 && waiters[i - 1].position > position) i--;
@@ -262,102 +239,81 @@ export class Writer {
     );
   }
 
-  // ---- when a message leaves ----------------------------------------------
-
   #schedule(): void {
     this.#scheduled = true;
-    if (this.#owner.hasInput()) {
-      // More answers are on their way: the whole turn's worth leaves together, at
-      // the latest when the event loop comes round.
-      setImmediate(this.#onTurnEnd);
-    } else {
-      this.#seen = this.#position;
-      this.#quiet = 0;
-      queueMicrotask(this.#onMicrotask);
-    }
+    // With input waiting, more answers are on their way: the whole turn's worth
+    // leaves together.
+    if (this.#link.unreadBytes > 0) whenTurnEnds(this);
+    else whenQuiet(this);
   }
 
-  readonly #onTurnEnd = (): void => {
+  onTurnEnd(): void {
     this.#scheduled = false;
     this.send();
-  };
-
-  readonly #onMicrotask = (): void => {
-    if (this.#filling.length === 0) {
-      this.#scheduled = false;
-      return;
-    }
-    const position = this.#position;
-    if (position !== this.#seen) {
-      this.#seen = position;
-      this.#quiet = 0;
-    }
-    if (this.#busy || ++this.#quiet > QUIET_MICROTASKS) this.#onTurnEnd();
-    else queueMicrotask(this.#onMicrotask);
-  };
+  }
 
   /** Sends what there is, unless a message is on its way already. */
   send(): void {
-    if (!this.#busy && this.#filling.length > 0) this.#send();
-  }
-
-  // ---- one message after another ------------------------------------------
-
-  #send(): void {
-    if (this.#busy || this.#failure !== undefined) return;
     const message = this.#filling;
-    this.#filling = this.#sending;
+    if (
+      message === undefined || this.#sending !== undefined ||
+      this.#failure !== undefined
+    ) return;
+    this.#filling = undefined;
     this.#sending = message;
     this.#committed += message.length;
     this.#segments = message.segments();
     this.#segment = this.#offset = 0;
-    this.#busy = true;
+    if (this.#segments.length === 0) this.#finishMessage();
+    else this.#write(this.#segments[0]);
+  }
+
+  #write(bytes: Uint8Array): void {
     this.#alarm?.arm();
-    this.#transport.write(this.#segments[0]).then(this.#onSent, this.#onError);
+    this.#link.transport.write(bytes).then(this.#onSent, this.#onError);
   }
 
   readonly #onSent = (count: number): void => {
     this.#sent += count;
-    this.#traffic.onWrite(count);
-    this.#owner.onActivity();
-    if (this.#failure !== undefined) {
-      this.#busy = false;
-      return;
-    }
+    this.#link.traffic.onWrite(count);
+    this.#link.onActivity();
+    if (this.#failure !== undefined) return;
     this.#offset += count;
     let segment = this.#segments[this.#segment];
     if (this.#offset === segment.length) {
-      this.#segment++;
       this.#offset = 0;
-      segment = this.#segments[this.#segment];
+      segment = this.#segments[++this.#segment];
     }
-    if (segment !== undefined) {
-      this.#alarm?.arm();
-      const rest = this.#offset === 0
-        ? segment
-        : segment.subarray(this.#offset);
-      this.#transport.write(rest).then(this.#onSent, this.#onError);
-    } else {
-      this.#busy = false;
-      this.#alarm?.disarm();
-      this.#sending.clear();
-      // What was gathered meanwhile has waited long enough.
-      this.send();
-    }
-    if (this.#waiters.length > 0) this.#wake();
+    if (segment === undefined) this.#finishMessage();
+    else {this.#write(
+        this.#offset === 0 ? segment : segment.subarray(this.#offset),
+      );}
+    if (this.#waiters !== undefined) this.#wake(this.#waiters);
   };
 
-  #wake(): void {
-    const waiters = this.#waiters;
+  #finishMessage(): void {
+    const message = this.#sending!;
+    this.#sending = undefined;
+    this.#segments = NOTHING;
+    this.#alarm?.disarm();
+    message.clear();
+    if (spareMessages.length < MOST_SPARE_MESSAGES) spareMessages.push(message);
+    // What was gathered meanwhile has waited long enough.
+    this.send();
+  }
+
+  #wake(waiters: Waiter[]): void {
     let done = 0;
     while (done < waiters.length && waiters[done].position <= this.#sent) {
       waiters[done++].resolve();
     }
-    if (done > 0) waiters.splice(0, done);
+    if (done === waiters.length) this.#waiters = undefined;
+    else if (done > 0) waiters.splice(0, done);
   }
 
   readonly #onError = (error: unknown): void => {
-    this.#busy = false;
-    if (this.#failure === undefined) this.fail(this.#owner.translate(error));
+    if (this.#failure === undefined) {
+      this.fail(this.#link.translate("write", error));
+    }
   };
 }

@@ -10,22 +10,13 @@
  */
 
 import type { Addr } from "../addr.ts";
-import {
-  BrokenError,
-  BusyError,
-  ClosedError,
-  SocketError,
-  TimeoutError,
-} from "../errors.ts";
-import { Alarm } from "../time/coarse_timer.ts";
 import type { CallOptions } from "../time/call_limits.ts";
-import { translateError } from "../transport/translate_error.ts";
 import type { Transport } from "../transport/transport.ts";
-import { detachedTransport } from "./_detached_transport.ts";
-import { Reader } from "./_reader.ts";
-import { type SocketStats, Traffic } from "./_traffic.ts";
+import { Connection } from "./_connection.ts";
+import type { Reader } from "./_reader.ts";
+import type { SocketStats } from "./_traffic.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
-import { Writer } from "./_writer.ts";
+import type { Writer } from "./_writer.ts";
 import {
   checkSocketOptions,
   checkTimeouts,
@@ -33,7 +24,7 @@ import {
   type SocketTimeouts,
 } from "./options.ts";
 
-/** The two halves, for `Framed` and the server: the only friends of a socket. */
+/** The two halves, for `Framed`: the only friend of a socket. */
 export interface SocketHalves {
   readonly reader: Reader;
   readonly writer: Writer;
@@ -41,9 +32,6 @@ export interface SocketHalves {
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
 export let halvesOf: (socket: Socket) => SocketHalves;
-
-/** What a socket is doing; the table is in {@linkcode Socket}. */
-type State = "open" | "broken" | "closing" | "closed" | "detached";
 
 /** Cap of one delimiter search. */
 export interface ReadUntilOptions extends CallOptions {
@@ -92,21 +80,11 @@ export interface ReadUntilOptions extends CallOptions {
 export class Socket
   implements AsyncIterable<Uint8Array>, Disposable, AsyncDisposable {
   static {
-    halvesOf = (socket) => socket.#halves;
+    halvesOf = (socket) => socket.#connection;
   }
 
-  readonly #transport: Transport;
-  readonly #halves: { reader: Reader; writer: Writer };
-  readonly #traffic: Traffic = new Traffic();
-  readonly #closeTimeoutMs: number;
-  #state: State = "open";
-  #idle: Alarm | undefined;
-  #closing: Promise<void> | undefined;
-  /** Why the socket ended; the reason of `signal`. */
-  #ending: unknown;
-  // Made on first use: most sockets are never asked for them.
-  #closed: PromiseWithResolvers<void> | undefined;
-  #controller: AbortController | undefined;
+  readonly #connection: Connection;
+  // Made on first use.
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
@@ -120,62 +98,27 @@ export class Socket
    */
   constructor(transport: Transport, options: SocketOptions = {}) {
     checkSocketOptions("make a socket", options);
-    this.#transport = transport;
-    this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
-    const where = () => ({
-      localAddr: transport.localAddr,
-      remoteAddr: transport.remoteAddr,
-    });
-    const onActivity = () => this.#idle?.arm();
-    const traffic = this.#traffic;
-    const writer: Writer = new Writer(
-      transport,
-      {
-        where,
-        onActivity,
-        hasInput: () => reader.queue.length > 0,
-        translate: (error) => this.#translate("write", error),
-      },
-      traffic,
-      options.highWaterMarkBytes ?? 64 * 1024,
-    );
-    const reader: Reader = new Reader(
-      transport,
-      {
-        where,
-        onActivity,
-        beforeWait: () => writer.send(),
-        onFailure: (error) => this.#break(error),
-      },
-      traffic,
-      options.maxBufferBytes ?? 16 * 1024 * 1024,
-    );
-    this.#halves = { reader, writer };
-    this.#limit(options);
+    this.#connection = new Connection(transport, options);
   }
 
   /** This side's address. */
   get localAddr(): Addr {
-    return this.#transport.localAddr;
+    return this.#connection.transport.localAddr;
   }
 
   /** The peer's address. */
   get remoteAddr(): Addr {
-    return this.#transport.remoteAddr;
+    return this.#connection.transport.remoteAddr;
   }
 
   /** What has been moved so far. Live: look again and it has grown. */
   get stats(): SocketStats {
-    return this.#traffic;
+    return this.#connection.traffic;
   }
 
   /** Resolves once, when the socket has ended, however it ended. Never rejects. */
   get closed(): Promise<void> {
-    if (this.#closed === undefined) {
-      this.#closed = Promise.withResolvers();
-      if (this.#hasEnded) this.#closed.resolve();
-    }
-    return this.#closed.promise;
+    return this.#connection.closed;
   }
 
   /**
@@ -193,15 +136,7 @@ export class Socket
    * ```
    */
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#hasEnded) this.#controller.abort(this.#ending);
-    }
-    return this.#controller.signal;
-  }
-
-  get #hasEnded(): boolean {
-    return this.#state !== "open" && this.#state !== "closing";
+    return this.#connection.signal;
   }
 
   // ---- reading ------------------------------------------------------------
@@ -219,7 +154,7 @@ export class Socket
    * @throws {BusyError} Another read is under way.
    */
   read(options?: CallOptions): Promise<Uint8Array | null> {
-    return this.#halves.reader.read(options);
+    return this.#connection.reader.read(options);
   }
 
   /**
@@ -235,7 +170,7 @@ export class Socket
    * @throws As {@linkcode Socket.read}.
    */
   readInto(target: Uint8Array, options?: CallOptions): Promise<number | null> {
-    return this.#halves.reader.readInto(target, options);
+    return this.#connection.reader.readInto(target, options);
   }
 
   /**
@@ -262,7 +197,7 @@ export class Socket
    * ```
    */
   readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {
-    return this.#halves.reader.readExactly(length, options);
+    return this.#connection.reader.readExactly(length, options);
   }
 
   /**
@@ -282,7 +217,7 @@ export class Socket
     delimiter: Uint8Array | string,
     options?: ReadUntilOptions,
   ): Promise<Uint8Array> {
-    return this.#halves.reader.readUntil(delimiter, options);
+    return this.#connection.reader.readUntil(delimiter, options);
   }
 
   /**
@@ -296,7 +231,7 @@ export class Socket
    * @throws As {@linkcode Socket.read}.
    */
   readLine(options?: ReadUntilOptions): Promise<string | null> {
-    return this.#halves.reader.readLine(options);
+    return this.#connection.reader.readLine(options);
   }
 
   /**
@@ -311,7 +246,7 @@ export class Socket
    * @throws As {@linkcode Socket.read}.
    */
   peek(length: number, options?: CallOptions): Promise<Uint8Array> {
-    return this.#halves.reader.peek(length, options);
+    return this.#connection.reader.peek(length, options);
   }
 
   /**
@@ -322,7 +257,7 @@ export class Socket
    * @throws {ClosedError} This side was closed.
    */
   unread(bytes: Uint8Array): void {
-    this.#halves.reader.unread(bytes);
+    this.#connection.reader.unread(bytes);
   }
 
   /**
@@ -343,7 +278,7 @@ export class Socket
    * ```
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    const { reader } = this.#halves;
+    const { reader } = this.#connection;
     return {
       next: async () => {
         const value = await reader.read();
@@ -376,7 +311,7 @@ export class Socket
    * @throws {ClosedError} This side has ended.
    */
   write(data: Uint8Array | string, options?: CallOptions): Promise<void> {
-    return this.#halves.writer.write(data, options);
+    return this.#connection.writer.write(data, options);
   }
 
   /**
@@ -388,7 +323,7 @@ export class Socket
    * @throws As {@linkcode Socket.write}.
    */
   flush(options?: CallOptions): Promise<void> {
-    return this.#halves.writer.flush(options);
+    return this.#connection.writer.flush(options);
   }
 
   /**
@@ -398,10 +333,7 @@ export class Socket
    * @throws As {@linkcode Socket.write}.
    */
   closeWrite(): Promise<void> {
-    if (this.#state === "closed" || this.#state === "detached") {
-      return Promise.resolve();
-    }
-    return this.#halves.writer.end();
+    return this.#connection.closeWrite();
   }
 
   // ---- limits -------------------------------------------------------------
@@ -415,22 +347,7 @@ export class Socket
    */
   setTimeouts(timeouts: SocketTimeouts): void {
     checkTimeouts("set timeouts", timeouts);
-    if (!this.#hasEnded) this.#limit(timeouts);
-  }
-
-  #limit({ readMs, writeMs, idleMs }: SocketTimeouts): void {
-    const { reader, writer } = this.#halves;
-    if (readMs !== undefined) reader.limitMs = readMs;
-    if (writeMs !== undefined) writer.limitMs = writeMs;
-    if (idleMs === undefined) return;
-    if (idleMs === Infinity && this.#idle === undefined) return;
-    this.#idle ??= new Alarm(() => {
-      const limitMs = this.#idle!.limitMs;
-      const error = new TimeoutError("stay idle", limitMs, this.#where());
-      this.#end("closed", error, error);
-    });
-    this.#idle.limitMs = idleMs;
-    this.#idle.arm();
+    this.#connection.limit(timeouts);
   }
 
   // ---- ending -------------------------------------------------------------
@@ -444,47 +361,7 @@ export class Socket
    * @throws {TimeoutError} What was written could not be sent in time.
    */
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#closing = this.#close();
-      // An un-awaited close that fails must not end the process.
-      this.#closing.catch(() => {});
-    }
-    return this.#closing;
-  }
-
-  async #close(): Promise<void> {
-    const { reader, writer } = this.#halves;
-    if (this.#hasEnded) {
-      // What was lost when the socket broke is said by close, too.
-      if (this.#lost !== undefined) throw this.#lost;
-      return;
-    }
-    this.#state = "closing";
-    reader.close(this.#closedError("use the socket"));
-    let failure: unknown;
-    const alarm = new Alarm(() => {
-      failure ??= writer.pendingBytes > 0
-        ? new TimeoutError("close", this.#closeTimeoutMs, this.#where())
-        : undefined;
-      this.#end("closed", this.#closedError("use the socket"));
-    });
-    alarm.limitMs = this.#closeTimeoutMs;
-    alarm.arm();
-    try {
-      await writer.end();
-      // Without this a close with unread input would reset the connection, and
-      // the peer could lose what it has not yet read.
-      await reader.discard();
-    } catch (error) {
-      failure ??= writer.failure === error && this.#state === "closing"
-        ? error
-        : undefined;
-    } finally {
-      alarm.dispose();
-      this.#end("closed", this.#closedError("use the socket"));
-    }
-    failure ??= this.#lost;
-    if (failure !== undefined) throw failure;
+    return this.#connection.close();
   }
 
   /**
@@ -494,65 +371,7 @@ export class Socket
    * @param reason Becomes the reason of `signal` and the `cause` of the errors.
    */
   abort(reason?: unknown): void {
-    const error = this.#closedError("use the socket", reason);
-    this.#end("closed", error, reason ?? error);
-  }
-
-  /** Bytes were accepted that never left; reported by `close`. */
-  #lost: SocketError | undefined;
-
-  #break(cause: unknown): SocketError {
-    const error = this.#translate("read", cause);
-    if (this.#hasEnded) return error;
-    const { writer } = this.#halves;
-    if (writer.pendingBytes > 0) this.#lost = error;
-    this.#end("broken", error);
-    return error;
-  }
-
-  #end(state: State, error: SocketError, reason: unknown = error): void {
-    if (this.#hasEnded) return;
-    const { reader, writer } = this.#halves;
-    this.#state = state;
-    this.#ending = reason;
-    this.#idle?.dispose();
-    if (state === "broken") reader.fail(error);
-    else reader.close(error);
-    writer.fail(error);
-    try {
-      this.#transport.close();
-    } catch {
-      // Closed already, by whoever made the transport: the aim is reached.
-    }
-    this.#closed?.resolve();
-    this.#controller?.abort(reason);
-  }
-
-  #where(): { localAddr: Addr; remoteAddr: Addr } {
-    const { localAddr, remoteAddr } = this.#transport;
-    return { localAddr, remoteAddr };
-  }
-
-  #closedError(action: string, cause?: unknown): ClosedError {
-    return new ClosedError(
-      `Cannot ${action} as it must be open: this side closed it`,
-      { ...this.#where(), ...(cause === undefined ? {} : { cause }) },
-    );
-  }
-
-  #translate(operation: string, error: unknown): SocketError {
-    const translated = translateError(error, { operation, ...this.#where() });
-    if (translated instanceof SocketError) return translated;
-    // A transport that throws anything else is broken as well.
-    return new BrokenError(
-      "other",
-      `Cannot ${operation} as the transport failed`,
-      {
-        operation,
-        cause: translated,
-        ...this.#where(),
-      },
-    );
+    this.#connection.abort(reason);
   }
 
   // ---- leaving the socket -------------------------------------------------
@@ -567,27 +386,7 @@ export class Socket
    * @throws {ClosedError} The socket has ended.
    */
   detach(): { transport: Transport; unread: Uint8Array } {
-    const { reader, writer } = this.#halves;
-    reader.check("detach");
-    writer.check("detach");
-    if (writer.pendingBytes > 0) {
-      throw new BusyError(
-        `Cannot detach as everything written must be sent: ${writer.pendingBytes} bytes are not`,
-        { operation: "detach", ...this.#where() },
-      );
-    }
-    const unread = reader.queue.takeAll();
-    const transport = reader.reading || reader.ended
-      ? detachedTransport(this.#transport, reader)
-      : this.#transport;
-    this.#state = "detached";
-    this.#ending = this.#closedError("use the socket");
-    this.#idle?.dispose();
-    reader.leave(this.#ending as ClosedError);
-    writer.fail(this.#ending as ClosedError);
-    this.#closed?.resolve();
-    this.#controller?.abort(this.#ending);
-    return { transport, unread };
+    return this.#connection.detach();
   }
 
   /**
@@ -623,7 +422,7 @@ export class Socket
 
   /** Ends gracefully, as {@linkcode Socket.close}; an error that some call has reported already is not thrown again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const reported = this.#halves.writer.reported;
+    const reported = this.#connection.writer.reported;
     try {
       await this.close();
     } catch (error) {

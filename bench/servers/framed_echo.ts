@@ -1,0 +1,41 @@
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1
+/**
+ * An echo of length-prefixed frames on Sluice, for load generators to drive.
+ * Usage: `framed_echo.ts PORT [iterate|batches] [limits]`; with `limits` every time
+ * limit is armed.
+ *
+ * @module
+ */
+
+import { framed, lengthPrefixed, serve } from "../../mod.ts";
+
+const port = Number(Deno.args[0]);
+const mode = Deno.args[1] ?? "iterate";
+const limits = Deno.args[2] ?? "";
+if (
+  !Number.isInteger(port) || !["iterate", "batches"].includes(mode) ||
+  !["", "limits"].includes(limits)
+) {
+  console.error("usage: framed_echo.ts PORT [iterate|batches] [limits]");
+  Deno.exit(2);
+}
+
+const codec = lengthPrefixed({ maxFrameBytes: 16 * 1024 * 1024 });
+const timeouts = limits
+  ? { readMs: 60_000, writeMs: 60_000, idleMs: 120_000 }
+  : {};
+
+const server = serve(
+  { port, maxConnections: 20_000, ...timeouts },
+  async (socket) => {
+    const connection = framed(socket, codec);
+    if (mode === "iterate") {
+      for await (const frame of connection) await connection.send(frame);
+    } else {
+      for await (const frames of connection.batches()) {
+        await connection.sendAll(frames);
+      }
+    }
+  },
+);
+console.log(`listening on ${(server.addr as Deno.NetAddr).port}`);

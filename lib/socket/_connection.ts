@@ -1,0 +1,250 @@
+/**
+ * The life of a socket: what its states are, and how one leads to the next.
+ *
+ * @module
+ */
+
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  SocketError,
+  TimeoutError,
+} from "../errors.ts";
+import { Alarm } from "../time/coarse_timer.ts";
+import { translateError } from "../transport/translate_error.ts";
+import type { Transport } from "../transport/transport.ts";
+import { detachedTransport } from "./_detached_transport.ts";
+import type { Ends, Link } from "./_link.ts";
+import { Reader } from "./_reader.ts";
+import { Traffic } from "./_traffic.ts";
+import { Writer } from "./_writer.ts";
+import type { SocketOptions, SocketTimeouts } from "./options.ts";
+
+/**
+ * ```text
+ *               close()               sent, peer ended, or time over
+ *        open ----------> closing ----------------------------------> closed
+ *         | |                |                                           ^
+ *         | +----------------+--------- abort(), idle limit -------------+
+ *         |                  |
+ *         +------------------+-- a read fails --> broken
+ *         |
+ *         +-- detach() --> detached
+ * ```
+ *
+ * The end of the peer's side, of this one, and a failed write are not states of
+ * the connection but of its reader and its writer: each half goes on without the
+ * other.
+ */
+type State = "open" | "closing" | "closed" | "broken" | "detached";
+
+/** The two halves of a socket, its limits and its end. */
+export class Connection implements Link {
+  readonly transport: Transport;
+  readonly traffic: Traffic = new Traffic();
+  readonly reader: Reader;
+  readonly writer: Writer;
+  readonly #closeTimeoutMs: number;
+  #state: State = "open";
+  #idle: Alarm | undefined;
+  #closing: Promise<void> | undefined;
+  /** Why the connection ended; the reason of `signal`. */
+  #reason: unknown;
+  /** Bytes were accepted and never left; `close` says so. */
+  #lost: SocketError | undefined;
+  // Made on first use: most sockets are never asked for them.
+  #closed: PromiseWithResolvers<void> | undefined;
+  #controller: AbortController | undefined;
+
+  constructor(transport: Transport, options: SocketOptions) {
+    this.transport = transport;
+    this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
+    this.writer = new Writer(this, options.highWaterMarkBytes ?? 64 * 1024);
+    this.reader = new Reader(this, options.maxBufferBytes ?? 16 * 1024 * 1024);
+    this.limit(options);
+  }
+
+  get #hasEnded(): boolean {
+    return this.#state !== "open" && this.#state !== "closing";
+  }
+
+  get closed(): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = Promise.withResolvers();
+      if (this.#hasEnded) this.#closed.resolve();
+    }
+    return this.#closed.promise;
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#hasEnded) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  // ---- what the halves ask ------------------------------------------------
+
+  ends(): Ends {
+    const { localAddr, remoteAddr } = this.transport;
+    return { localAddr, remoteAddr };
+  }
+
+  get unreadBytes(): number {
+    return this.reader.queue.length;
+  }
+
+  beforeWait(): void {
+    this.writer.send();
+  }
+
+  onActivity(): void {
+    if (this.#idle !== undefined && !this.#hasEnded) this.#idle.arm();
+  }
+
+  onReadFailure(cause: unknown): void {
+    if (this.#hasEnded) return;
+    const error = this.translate("read", cause);
+    if (this.writer.pendingBytes > 0) this.#lost = error;
+    this.#end("broken", error);
+  }
+
+  translate(operation: string, error: unknown): SocketError {
+    const ends = this.ends();
+    const translated = translateError(error, { operation, ...ends });
+    if (translated instanceof SocketError) return translated;
+    // A transport that throws anything else is broken as well.
+    return new BrokenError(
+      "other",
+      `Cannot ${operation} as the transport failed`,
+      { operation, cause: translated, ...ends },
+    );
+  }
+
+  // ---- limits -------------------------------------------------------------
+
+  limit({ readMs, writeMs, idleMs }: SocketTimeouts): void {
+    if (this.#hasEnded) return;
+    if (readMs !== undefined) this.reader.limitMs = readMs;
+    if (writeMs !== undefined) this.writer.limitMs = writeMs;
+    if (idleMs === undefined) return;
+    if (idleMs === Infinity && this.#idle === undefined) return;
+    this.#idle ??= new Alarm(() => {
+      const { limitMs } = this.#idle!;
+      this.#end("closed", new TimeoutError("stay idle", limitMs, this.ends()));
+    });
+    this.#idle.limitMs = idleMs;
+    this.#idle.arm();
+  }
+
+  // ---- ending -------------------------------------------------------------
+
+  closeWrite(): Promise<void> {
+    const over = this.#state === "closed" || this.#state === "detached";
+    return over ? Promise.resolve() : this.writer.end();
+  }
+
+  close(): Promise<void> {
+    if (this.#closing === undefined) {
+      this.#closing = this.#close();
+      // An un-awaited close that fails must not end the process.
+      this.#closing.catch(() => {});
+    }
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    let failure: unknown;
+    if (!this.#hasEnded) {
+      const { reader, writer } = this;
+      this.#state = "closing";
+      reader.close(this.#closedError());
+      const alarm = new Alarm(() => {
+        if (writer.pendingBytes > 0) {
+          failure = new TimeoutError(
+            "close",
+            this.#closeTimeoutMs,
+            this.ends(),
+          );
+        }
+        this.#end("closed", this.#closedError());
+      });
+      alarm.limitMs = this.#closeTimeoutMs;
+      alarm.arm();
+      try {
+        await writer.end();
+        // A close with unread input resets the connection, and the peer could lose
+        // what it has not yet read.
+        await reader.discard();
+      } catch (error) {
+        if (writer.failure === error && this.#state === "closing") {
+          failure = error;
+        }
+      } finally {
+        alarm.dispose();
+        this.#end("closed", this.#closedError());
+      }
+    }
+    failure ??= this.#lost;
+    if (failure !== undefined) throw failure;
+  }
+
+  abort(reason?: unknown): void {
+    const error = this.#closedError(reason);
+    this.#end("closed", error, reason ?? error);
+  }
+
+  #end(state: State, error: SocketError, reason: unknown = error): void {
+    if (this.#hasEnded) return;
+    this.#state = state;
+    this.#reason = reason;
+    this.#idle?.dispose();
+    if (state === "broken") this.reader.fail(error);
+    else this.reader.close(error);
+    this.writer.fail(error);
+    try {
+      this.transport.close();
+    } catch {
+      // Closed already, by whoever made the transport: the aim is reached.
+    }
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#closed?.resolve();
+    this.#controller?.abort(this.#reason);
+  }
+
+  #closedError(cause?: unknown): ClosedError {
+    return new ClosedError(
+      "Cannot use the socket as it must be open: this side closed it",
+      { ...this.ends(), ...(cause === undefined ? {} : { cause }) },
+    );
+  }
+
+  detach(): { transport: Transport; unread: Uint8Array } {
+    const { reader, writer } = this;
+    reader.check("detach");
+    writer.check("detach");
+    if (writer.pendingBytes > 0) {
+      throw new BusyError(
+        `Cannot detach as everything written must be sent: ${writer.pendingBytes} bytes are not`,
+        { operation: "detach", ...this.ends() },
+      );
+    }
+    const unread = reader.queue.takeAll();
+    const transport = reader.reading || reader.ended
+      ? detachedTransport(this.transport, reader)
+      : this.transport;
+    const error = this.#closedError();
+    this.#state = "detached";
+    this.#reason = error;
+    this.#idle?.dispose();
+    reader.leave(error);
+    writer.fail(error);
+    this.#tell();
+    return { transport, unread };
+  }
+}
