@@ -1,0 +1,367 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { BrokenError, TlsError } from "../../lib/errors.ts";
+import {
+  type AcceptedTransport,
+  type Acceptor,
+  bind,
+  type BindOptions,
+} from "../../lib/transport/bind.ts";
+import { dial } from "../../lib/transport/dial.ts";
+import { createAuthority } from "../_support/certificates.ts";
+
+const TIMEOUT = { timeout: 20_000 };
+const LOCAL = { hostname: "127.0.0.1", port: 0 };
+
+const portOf = (acceptor: Acceptor): number =>
+  (acceptor.addr as Deno.NetAddr).port;
+
+Deno.test(
+  "bind() listens on 127.0.0.1 unless told otherwise",
+  TIMEOUT,
+  async () => {
+    const acceptor = bind({ port: 0 });
+    const { hostname, port } = acceptor.addr as Deno.NetAddr;
+    assertEquals(hostname, "127.0.0.1");
+    const accepting = assertRejects(
+      () => acceptor.accept(),
+      Deno.errors.BadResource,
+    );
+    acceptor.close();
+    acceptor.close();
+    await accepting;
+    // The pending accept has ended, so the port is free at once.
+    const again = bind({ port });
+    assertEquals(portOf(again), port);
+    again.close();
+  },
+);
+
+Deno.test("bind() says who is in the way", async () => {
+  const acceptor = bind(LOCAL);
+  const port = portOf(acceptor);
+  const error = assertThrows(
+    () => bind({ port }),
+    BrokenError,
+    `Cannot listen on 127.0.0.1:${port}`,
+  );
+  assertEquals(error.reason, "in-use");
+  acceptor.close();
+  const { cert } = await (await createAuthority()).issue();
+  const { key } = await (await createAuthority()).issue();
+  const mixed = assertThrows(
+    () => bind({ ...LOCAL, tls: { cert, key } }),
+    TlsError,
+  );
+  assertEquals(mixed.reason, "bad-configuration");
+});
+
+Deno.test(
+  "bind() accepts over TLS while a silent client has not shaken hands",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const acceptor = bind({ ...LOCAL, tls: await authority.issue() });
+    const port = portOf(acceptor);
+    using _silent = await Deno.connect({ ...LOCAL, port });
+    const stuck = await acceptor.accept();
+    const handshake = stuck.handshake?.();
+    assert(handshake !== undefined);
+
+    const accepted = acceptor.accept();
+    const dialled = dial({ port, tls: { caCerts: [authority.cert] } });
+    const server = await accepted;
+    await server.handshake?.();
+    const client = await dialled;
+    await server.write(new Uint8Array(2));
+    assertEquals(await client.read(new Uint8Array(9)), 2);
+
+    const interrupted = assertRejects(() => handshake, Deno.errors.Interrupted);
+    stuck.close();
+    await interrupted;
+    client.close();
+    server.close();
+    acceptor.close();
+  },
+);
+
+async function withPath(test: (path: string) => Promise<void>): Promise<void> {
+  const dir = await Deno.makeTempDir();
+  try {
+    await test(`${dir}/a.sock`);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+const exists = (path: string): boolean => {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+/** Connects to the path and checks that it is this acceptor which answers. */
+async function assertServes(acceptor: Acceptor, path: string): Promise<void> {
+  const [server, client] = await Promise.all([
+    acceptor.accept(),
+    dial({ path }),
+  ]);
+  await client.write(new Uint8Array(4));
+  assertEquals(await server.read(new Uint8Array(9)), 4);
+  client.close();
+  server.close();
+}
+
+/** Leaves a socket file behind that nobody listens on, as a crash does. */
+async function leaveStale(path: string): Promise<void> {
+  const code = `Deno.listen({ transport: "unix", path: ${
+    JSON.stringify(path)
+  } }); Deno.exit();`;
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-config", "--no-lock", code],
+  }).output();
+  assert(success && exists(path));
+}
+
+Deno.test(
+  "bind() on a Unix path serves, and takes its file away",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      const acceptor = bind({ path });
+      assertEquals(acceptor.addr, { transport: "unix", path });
+      assertEquals(acceptor.ready, undefined);
+      await assertServes(acceptor, path);
+      const accepting = assertRejects(
+        () => acceptor.accept(),
+        Deno.errors.BadResource,
+      );
+      acceptor.close();
+      acceptor.close();
+      await accepting;
+      assert(!exists(path));
+      await assertRejects(() => acceptor.accept(), Deno.errors.BadResource);
+    }),
+);
+
+Deno.test(
+  "bind() on a Unix path sets exactly the mode it was given",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      for (const mode of [0o600, 0o666, 0o777]) {
+        const umask = Deno.umask();
+        const acceptor = bind({ path, mode });
+        assertEquals((Deno.lstatSync(path).mode ?? 0) & 0o777, mode);
+        assertEquals(Deno.umask(), umask);
+        acceptor.close();
+      }
+      await Promise.resolve();
+    }),
+);
+
+Deno.test(
+  "bind() replaces a Unix socket file that nobody listens on",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      await leaveStale(path);
+      const acceptor = bind({ path });
+      const accepted = acceptor.accept();
+      await acceptor.ready;
+      const client = await dial({ path });
+      client.close();
+      (await accepted).close();
+      await assertServes(acceptor, path);
+      acceptor.close();
+      assert(!exists(path));
+    }),
+);
+
+Deno.test(
+  "bind() leaves a Unix socket alone which somebody listens on",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      const first = bind({ path });
+      const second = bind({ path });
+      const asked = first.accept();
+      await assertRejects(() => second.accept(), Deno.errors.AddrInUse);
+      await assertRejects(
+        () => second.ready ?? Promise.resolve(),
+        Deno.errors.AddrInUse,
+      );
+      (await asked).close();
+      second.close();
+      await assertServes(first, path);
+      first.close();
+    }),
+);
+
+Deno.test(
+  "bind() never replaces a file that is no socket",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      await Deno.writeTextFile(path, "precious");
+      const error = assertThrows(() => bind({ path }), BrokenError);
+      assertEquals(error.reason, "in-use");
+      assertEquals(await Deno.readTextFile(path), "precious");
+    }),
+);
+
+Deno.test(
+  "bind() can be closed while it asks about a stale Unix socket",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      await leaveStale(path);
+      const acceptor = bind({ path });
+      const accepting = assertRejects(
+        () => acceptor.accept(),
+        Deno.errors.BadResource,
+      );
+      acceptor.close();
+      await accepting;
+      assert(exists(path));
+    }),
+);
+
+Deno.test(
+  "close() leaves the file alone which another server put at the path",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      const first = bind({ path });
+      const accepting = assertRejects(
+        () => first.accept(),
+        Deno.errors.BadResource,
+      );
+      await Deno.remove(path);
+      const second = bind({ path });
+      const { ino } = Deno.lstatSync(path);
+      first.close();
+      await accepting;
+      assertEquals(Deno.lstatSync(path).ino, ino);
+      await assertServes(second, path);
+      second.close();
+      assertEquals([...Deno.readDirSync(path.replace(/\/a\.sock$/, ""))], []);
+    }),
+);
+
+Deno.test(
+  "close() works when the file is gone already",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      const acceptor = bind({ path });
+      await Deno.remove(path);
+      const accepting = assertRejects(
+        () => acceptor.accept(),
+        Deno.errors.BadResource,
+      );
+      acceptor.close();
+      await accepting;
+    }),
+);
+
+Deno.test(
+  "close() keeps another server's file with the narrowest permissions too",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      const file = await Deno.makeTempFile({ suffix: ".ts" });
+      const source =
+        new URL("../../lib/transport/bind.ts", import.meta.url).href;
+      await Deno.writeTextFile(
+        file,
+        `
+      import { bind } from ${JSON.stringify(source)};
+      const path = ${JSON.stringify(path)};
+      const first = bind({ path, mode: 0o600 });
+      const accepting = first.accept().catch((error) => error.name);
+      Deno.removeSync(path);
+      const second = bind({ path });
+      first.close();
+      console.log(await accepting, Deno.lstatSync(path).isSocket);
+      Deno.exit();
+      `,
+      );
+      const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+        args: [
+          "run",
+          "--no-config",
+          "--no-lock",
+          "--no-prompt",
+          `--allow-read=${path}`,
+          `--allow-write=${path}`,
+          `--allow-net=unix:${path}`,
+          file,
+        ],
+        env: { NO_COLOR: "1" },
+      }).output();
+      await Deno.remove(file);
+      assertEquals(
+        new TextDecoder().decode(stdout),
+        "BadResource true\n",
+        new TextDecoder().decode(stderr),
+      );
+    }),
+);
+
+Deno.test("bind() refuses options that cannot be meant", () => {
+  const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [
+    [null, TypeError, "Cannot listen as options must be an object"],
+    [{}, TypeError, "port must be a number: current value is undefined"],
+    [{ port: -1 }, RangeError, "port must be an integer from 0 to 65535"],
+    [
+      { port: 0, hostname: "" },
+      TypeError,
+      "hostname must be a name or an address",
+    ],
+    [{ port: 0, noDelay: null }, TypeError, "noDelay must be a boolean"],
+    [
+      { port: 0, tls: true },
+      TypeError,
+      "tls must be an object: current value is true",
+    ],
+    [{ port: 0, tls: {} }, TypeError, "cert must be a CERTIFICATE in PEM form"],
+    [{ path: 5 }, TypeError, "path must be a path: current value is 5"],
+    [
+      { path: "/tmp/a", mode: 0o1000 },
+      RangeError,
+      "mode must be an integer from 0o0",
+    ],
+    [{ path: "/tmp/a", mode: 0.5 }, RangeError, "current value is 0.5"],
+  ];
+  for (const [options, kind, text] of wrong) {
+    assertThrows(() => bind(options as BindOptions), kind, text);
+  }
+});
+
+Deno.test(
+  "accept() hands out TCP connections one at a time",
+  TIMEOUT,
+  async () => {
+    const acceptor = bind(LOCAL);
+    const first = acceptor.accept();
+    await assertRejects(() => acceptor.accept(), Deno.errors.Busy);
+    const clients = [
+      await dial({ port: portOf(acceptor) }),
+      await dial({ port: portOf(acceptor) }),
+    ];
+    const servers: AcceptedTransport[] = [await first, await acceptor.accept()];
+    assertEquals(servers.map((server) => server.handshake), [
+      undefined,
+      undefined,
+    ]);
+    assertEquals(
+      servers.map(({ remoteAddr }) => remoteAddr),
+      clients.map(({ localAddr }) => localAddr),
+    );
+    for (const transport of [...clients, ...servers]) transport.close();
+    acceptor.close();
+  },
+);
