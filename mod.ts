@@ -58,8 +58,10 @@ export type { DialOptions } from "./lib/transport/dial.ts";
 export {
   type Addr,
   formatAddress,
+  type FormattableAddress,
   type MemoryAddr,
   parseAddress,
+  type ParsedAddress,
 } from "./lib/addr.ts";
 
 // Frames

@@ -21,7 +21,8 @@ export interface Import {
  * ```
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
-  addr: ["errors"],
+  ip: [],
+  addr: ["errors", "ip"],
   errors: ["addr"],
   bytes: ["errors", "addr"],
   time: ["errors", "addr"],
@@ -29,7 +30,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   codec: ["bytes", "errors", "addr"],
   socket: ["transport", "time", "bytes", "errors", "addr"],
   framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
-  server: ["socket", "transport", "time", "bytes", "errors", "addr"],
+  server: ["socket", "transport", "time", "bytes", "errors", "addr", "ip"],
   permissions: ["transport", "errors", "addr"],
 };
 

@@ -1,0 +1,152 @@
+/**
+ * IP addresses and ranges of them, for lists of who may come in.
+ *
+ * @module
+ */
+
+/**
+ * The bytes of an IP address, 4 or 16 of them; `undefined` for anything else.
+ *
+ * An IPv4 address that came over an IPv6 socket (`::ffff:1.2.3.4`) gives 4 bytes: it
+ * is the same peer. A zone (`fe80::1%eth0`) is left out. Forms that systems read
+ * differently (`127.1`, `010.0.0.1`) are none.
+ */
+export function parseIp(text: string): Uint8Array | undefined {
+  if (!text.includes(":")) return parseIpv4(text);
+  const bytes = parseIpv6(text.replace(/%[^\s%/:\[\]]+$/, ""));
+  return bytes !== undefined && isMapped(bytes) ? bytes.subarray(12) : bytes;
+}
+
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  for (const part of parts) {
+    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) {
+      return undefined;
+    }
+  }
+  return Uint8Array.from(parts, Number);
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  const halves = text.split("::");
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0], halves.length === 1);
+  const tail = halves.length === 1 ? [] : parseGroups(halves[1], true);
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 16 - head.length - tail.length;
+  // "::" stands for at least one group.
+  if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
+  const bytes = new Uint8Array(16);
+  bytes.set(head);
+  bytes.set(tail, 16 - tail.length);
+  return bytes;
+}
+
+/** The bytes of groups between colons; the last may be a dotted IPv4 address. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
+  if (text === "") return [];
+  const groups = text.split(":");
+  const bytes: number[] = [];
+  for (const [i, group] of groups.entries()) {
+    if (isEnd && i === groups.length - 1 && group.includes(".")) {
+      const ipv4 = parseIpv4(group);
+      if (ipv4 === undefined) return undefined;
+      bytes.push(...ipv4);
+    } else {
+      if (!/^[\da-f]{1,4}$/i.test(group)) return undefined;
+      const value = parseInt(group, 16);
+      bytes.push(value >> 8, value & 0xff);
+    }
+  }
+  return bytes;
+}
+
+function isMapped(bytes: Uint8Array): boolean {
+  return bytes[10] === 0xff && bytes[11] === 0xff &&
+    bytes.subarray(0, 10).every((byte) => byte === 0);
+}
+
+interface Range {
+  bytes: Uint8Array;
+  /** Bits that count, from the front. */
+  prefix: number;
+}
+
+/**
+ * A list of IP addresses and ranges (CIDR): `"10.0.0.0/8"`, `"::1"`, `"fc00::/7"`.
+ *
+ * IPv4 and IPv6 are apart: `::/0` holds no IPv4 address, however it came in, and
+ * `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+ */
+export class IpRanges {
+  readonly #ranges: Range[];
+
+  /**
+   * @param name The option that the list is, for messages.
+   * @param texts Addresses and ranges.
+   * @throws {TypeError} One of them is neither.
+   */
+  constructor(name: string, texts: readonly string[]) {
+    if (!Array.isArray(texts)) {
+      throw new TypeError(
+        `Cannot read '${name}' as it must be an array: current value is ${
+          String(texts)
+        }`,
+      );
+    }
+    this.#ranges = texts.map((text) => parseRange(name, text));
+  }
+
+  /** Whether `address` is in one of the ranges; what is no IP address is in none. */
+  includes(address: string): boolean {
+    const bytes = parseIp(address);
+    return bytes !== undefined &&
+      this.#ranges.some((range) => contains(range, bytes));
+  }
+}
+
+function parseRange(name: string, text: string): Range {
+  const fail = (need: string) => {
+    throw new TypeError(
+      `Cannot read '${name}' as each of it must ${need}: current value is ${
+        typeof text === "string" ? JSON.stringify(text) : String(text)
+      }`,
+    );
+  };
+  const [, ip, bits] = typeof text === "string"
+    ? /^([^/%]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+    : [];
+  const bytes = ip === undefined ? undefined : parseIp(ip);
+  if (bytes === undefined) return fail("be an IP address or a CIDR range");
+  // A mapped range counts its bits from the front of the IPv6 address.
+  const offset = ip.includes(":") && bytes.length === 4 ? 96 : 0;
+  const most = bytes.length * 8;
+  const prefix = bits === undefined ? most : Number(bits) - offset;
+  if (prefix < 0 || prefix > most) {
+    return fail(`have a prefix from ${offset} to ${offset + most}`);
+  }
+  if (hasBitAfter(bytes, prefix)) {
+    // 10.1.2.3/8 is a slip, and a list of who may come in is no place for one.
+    return fail("have no bit set after its prefix");
+  }
+  return { bytes, prefix };
+}
+
+function hasBitAfter(bytes: Uint8Array, prefix: number): boolean {
+  const whole = prefix >> 3;
+  return bytes.some((byte, i) =>
+    i > whole ? byte !== 0 : i === whole && (byte & 0xff >> (prefix & 7)) !== 0
+  );
+}
+
+function contains(range: Range, bytes: Uint8Array): boolean {
+  if (range.bytes.length !== bytes.length) return false;
+  const whole = range.prefix >> 3;
+  for (let i = 0; i < whole; i++) {
+    if (bytes[i] !== range.bytes[i]) return false;
+  }
+  const mask = 0xff00 >> (range.prefix & 7) & 0xff;
+  return whole === bytes.length ||
+    (bytes[whole] & mask) === (range.bytes[whole] & mask);
+}
