@@ -43,6 +43,56 @@ export { mapped } from "./mapped.ts";
 export { text } from "./text.ts";
 export type { TextOptions } from "./text_encoding.ts";
 
+// Typed packets.
+export type { Field, UintField } from "./field.ts";
+export {
+  bool,
+  f32,
+  f32le,
+  f64,
+  f64le,
+  i16,
+  i16le,
+  i32,
+  i32le,
+  i64,
+  i64le,
+  i8,
+  u16,
+  u16le,
+  u24,
+  u24le,
+  u32,
+  u32le,
+  u64,
+  u64le,
+  u8,
+} from "./number_fields.ts";
+export { array, bytes, utf8 } from "./sized_fields.ts";
+export { enumOf, literal, optional } from "./choice_fields.ts";
+export type { Packet } from "./packet.ts";
+export {
+  type CheckedFields,
+  type InOf,
+  type OmissibleKeys,
+  type OutOf,
+  type Plain,
+  type RefOf,
+  type Struct,
+  struct,
+  type StructFields,
+  type StructIn,
+  type StructOut,
+} from "./struct.ts";
+export {
+  union,
+  type UnionIn,
+  type UnionOut,
+  type UnionTag,
+  type UnionVariants,
+} from "./union.ts";
+export { packets } from "./packets.ts";
+
 // Streams.
 export {
   type BadFrameError,

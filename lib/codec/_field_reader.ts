@@ -1,0 +1,81 @@
+/**
+ * Where a packet is read from.
+ *
+ * @module
+ */
+
+import { MalformedFrameError } from "../errors.ts";
+import { show } from "./_options.ts";
+
+const NOTHING = new Uint8Array(0);
+/** Arrays that are not worth a second thought when they stay referenced. */
+const KEPT_BYTES = 64 * 1024;
+
+/**
+ * A position in a frame. A DataView costs more than all else about a small packet,
+ * so one is kept for the whole slab that frames are views of.
+ */
+export class FieldReader {
+  frame: Uint8Array = NOTHING;
+  view: DataView = new DataView(NOTHING.buffer);
+  /** Positions in `view`, not in `frame`. */
+  position = 0;
+  end = 0;
+
+  /** Begins to read `frame`. */
+  open(frame: Uint8Array): void {
+    if (frame.buffer !== this.view.buffer) {
+      this.view = new DataView(frame.buffer);
+    }
+    this.frame = frame;
+    this.position = frame.byteOffset;
+    this.end = this.position + frame.byteLength;
+  }
+
+  /** Lets go of large memory. */
+  close(): void {
+    this.frame = NOTHING;
+    if (this.view.byteLength > KEPT_BYTES) {
+      this.view = new DataView(NOTHING.buffer);
+    }
+  }
+
+  /** Bytes not read yet. */
+  get left(): number {
+    return this.end - this.position;
+  }
+
+  /** Refuses to read past the frame. */
+  need(count: number, name: string): void {
+    if (count > this.end - this.position) {
+      throw this.malformed(
+        name,
+        `have its ${count} bytes within the frame`,
+        `${this.left} bytes left`,
+      );
+    }
+  }
+
+  /** Takes the next `count` bytes, a view. */
+  take(count: number, name: string): Uint8Array {
+    this.need(count, name);
+    const start = this.position;
+    this.position += count;
+    return new Uint8Array(this.frame.buffer, start, count);
+  }
+
+  /** The error for a field that is not what it must be. The frame as such is whole. */
+  malformed(
+    name: string,
+    must: string,
+    value: unknown,
+    cause?: unknown,
+  ): MalformedFrameError {
+    return new MalformedFrameError(
+      `Cannot decode field ${show(name)} as it must ${must}: current value is ${
+        String(value)
+      }`,
+      { frame: this.frame, recoverable: true, operation: "decode", cause },
+    );
+  }
+}

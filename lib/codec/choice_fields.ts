@@ -1,0 +1,235 @@
+/**
+ * Fields that may be absent, or that are one of a few values.
+ *
+ * @module
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import { badOption, show } from "./_options.ts";
+import type { FieldReader } from "./_field_reader.ts";
+import {
+  type AnyField,
+  badValue,
+  type Field,
+  FieldImpl,
+  implOf,
+  type UintField,
+} from "./field.ts";
+import { isUint } from "./number_fields.ts";
+import { soleField } from "./sized_fields.ts";
+
+/**
+ * A field that may be absent: a byte that is 0 or 1, and after a 1 the value.
+ *
+ * @param of What the value is.
+ * @throws {TypeError} `of` is not a field.
+ *
+ * @example
+ * ```ts
+ * import { optional, struct, u16, u8 } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const reply = struct({ code: u8, retryAfter: optional(u16) });
+ * assertEquals(reply.encode({ code: 7 }), new Uint8Array([7, 0]));
+ * assertEquals(reply.decode(new Uint8Array([7, 1, 0, 9])).retryAfter, 9);
+ * ```
+ */
+export function optional<In, Out>(
+  of: Field<In, Out>,
+): Field<In | undefined, Out | undefined>;
+/**
+ * A field that is there if an earlier {@linkcode bool} of the same struct says so.
+ * That bool is computed when encoding.
+ *
+ * @param of What the value is.
+ * @param flag The name of the earlier field.
+ * @throws {TypeError} `of` is not a field.
+ */
+export function optional<In, Out, Ref extends string>(
+  of: Field<In, Out>,
+  flag: Ref,
+): Field<In | undefined, Out | undefined, Ref>;
+export function optional<In, Out>(
+  of: Field<In, Out>,
+  flag?: string,
+): Field<In | undefined, Out | undefined> {
+  if (flag !== undefined && typeof flag !== "string") {
+    throw badOption("optional", "its flag", "a field's name", flag);
+  }
+  return new OptionalField<In, Out>(soleField("optional", of), flag);
+}
+
+/**
+ * A field that is one of a few names, each with its number on the wire. Any other
+ * number is a `MalformedFrameError`.
+ *
+ * @param of The number field underneath.
+ * @param names Each name's number.
+ * @throws {RangeError} A number does not fit, or is there twice.
+ * @throws {TypeError} `of` is not an unsigned number field.
+ *
+ * @example
+ * ```ts
+ * import { enumOf, struct, u8 } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const move = struct({ to: enumOf(u8, { north: 1, east: 2, south: 3, west: 4 }) });
+ * assertEquals(move.decode(new Uint8Array([3])), { to: "south" });
+ * ```
+ */
+export function enumOf<const Names extends Readonly<Record<string, number>>>(
+  of: UintField,
+  names: Names,
+): Field<keyof Names & string> {
+  return new EnumField<keyof Names & string>(implOf(of, "enumOf"), names);
+}
+
+/**
+ * A field that is always the same, such as a protocol's magic number. It may be left
+ * out when encoding. Any other value is a `MalformedFrameError` when decoding, and
+ * a `RangeError` when encoding.
+ *
+ * @param of What the value is.
+ * @param value The value.
+ * @throws {TypeError} `of` is not a field, or not one of such values.
+ * @throws {RangeError} The value is out of the field's range.
+ *
+ * @example
+ * ```ts
+ * import { literal, struct, u16, utf8 } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const hello = struct({ magic: literal(utf8(4), "SLCE"), version: u16 });
+ * assertEquals(hello.encode({ version: 1 }).length, 6);
+ * ```
+ */
+export function literal<const T extends number | bigint | boolean | string>(
+  of: Field<number> | Field<bigint> | Field<boolean> | Field<string>,
+  value: T,
+): Field<T, T | undefined> {
+  return new LiteralField<T>(soleField("literal", of), value);
+}
+
+class OptionalField<In, Out>
+  extends FieldImpl<In | undefined, Out | undefined> {
+  readonly kind = "optional";
+  readonly fixedBytes = undefined;
+  readonly minBytes: number;
+  override readonly ref: string | undefined;
+  override readonly refKind = "flag";
+  readonly #of: AnyField;
+
+  constructor(of: AnyField, flag: string | undefined) {
+    super();
+    this.#of = of;
+    this.ref = flag;
+    this.minBytes = flag === undefined ? 1 : 0;
+  }
+
+  read(reader: FieldReader, name: string, count: number): In | undefined {
+    const present = this.ref === undefined
+      ? reader.take(1, name)[0] !== 0
+      : count !== 0;
+    return present ? this.#of.read(reader, name, -1) : undefined;
+  }
+
+  write(value: Out | undefined, out: ByteWriter, name: string): number {
+    const present = value === undefined ? 0 : 1;
+    if (this.ref === undefined) out.writeByte(present);
+    if (present === 1) this.#of.write(value, out, name);
+    return present;
+  }
+}
+
+class EnumField<Name extends string> extends FieldImpl<Name> {
+  readonly kind = "enumOf";
+  readonly fixedBytes: number;
+  readonly minBytes: number;
+  readonly names: readonly Name[];
+  readonly #of: AnyField;
+  readonly #numbers: ReadonlyMap<string, number>;
+  readonly #names = new Map<number, Name>();
+
+  constructor(of: AnyField, numbers: Readonly<Record<string, number>>) {
+    super();
+    if (!isUint(of)) {
+      throw new TypeError(
+        `Cannot make an enumOf as its field must be u8, u16, u24 or u32: current value is ${of.kind}`,
+      );
+    }
+    this.#of = of;
+    this.fixedBytes = this.minBytes = of.fixedBytes;
+    this.#numbers = new Map(Object.entries(numbers));
+    this.names = Object.keys(numbers) as Name[];
+    for (const name of this.names) {
+      const number = numbers[name];
+      if (!(Number.isInteger(number) && number >= 0 && number <= of.max)) {
+        const must = `an integer from 0 to ${of.max}`;
+        throw badOption("enumOf", show(name), must, number);
+      }
+      if (this.#names.has(number)) {
+        throw badOption("enumOf", show(name), "a number of its own", number);
+      }
+      this.#names.set(number, name);
+    }
+  }
+
+  read(reader: FieldReader, name: string): Name {
+    const number = this.#of.read(reader, name, -1) as number;
+    const value = this.#names.get(number);
+    if (value === undefined) {
+      const numbers = [...this.#names.keys()].join(", ");
+      throw reader.malformed(name, `be one of ${numbers}`, number);
+    }
+    return value;
+  }
+
+  write(value: Name, out: ByteWriter, name: string): number {
+    const number = this.#numbers.get(value);
+    if (number === undefined) {
+      const must = `one of ${this.names.map(show).join(", ")}`;
+      throw badValue(name, must, value, ["string"]);
+    }
+    return this.#of.write(number, out, name);
+  }
+}
+
+/** The names of an {@linkcode enumOf}, if that is what `field` is. */
+export function namesOf(field: AnyField): readonly string[] | undefined {
+  return field instanceof EnumField ? field.names : undefined;
+}
+
+class LiteralField<T extends number | bigint | boolean | string>
+  extends FieldImpl<T, T | undefined> {
+  readonly kind = "literal";
+  readonly fixedBytes: number | undefined;
+  readonly minBytes: number;
+  readonly #of: AnyField;
+  readonly #value: T;
+
+  constructor(of: AnyField, value: T) {
+    super();
+    // Refuses now what it would refuse on every encode.
+    of.write(value, new ByteWriter(), "literal");
+    this.#of = of;
+    this.#value = value;
+    this.fixedBytes = of.fixedBytes;
+    this.minBytes = of.minBytes;
+  }
+
+  read(reader: FieldReader, name: string): T {
+    const value = this.#of.read(reader, name, -1);
+    if (value !== this.#value) {
+      throw reader.malformed(name, `be ${show(this.#value)}`, show(value));
+    }
+    return this.#value;
+  }
+
+  write(value: T | undefined, out: ByteWriter, name: string): number {
+    if (value !== undefined && value !== this.#value) {
+      const must = `${show(this.#value)}, or left out`;
+      throw badValue(name, must, value, [typeof this.#value]);
+    }
+    return this.#of.write(this.#value, out, name);
+  }
+}

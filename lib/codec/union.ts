@@ -1,0 +1,209 @@
+/**
+ * Packets of several kinds.
+ *
+ * @module
+ */
+
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import type { FieldReader } from "./_field_reader.ts";
+import { badOption, show } from "./_options.ts";
+import { literal, namesOf } from "./choice_fields.ts";
+import { type AnyField, badValue, type Field, implOf } from "./field.ts";
+import { isUint } from "./number_fields.ts";
+import { type Packet, PacketImpl } from "./packet.ts";
+import {
+  type InOf,
+  type OutOf,
+  type Plain,
+  type Struct,
+  StructImpl,
+} from "./struct.ts";
+
+/** The one field that tells the kinds of a {@linkcode union} apart: `{ name: field }`. */
+export type UnionTag = Readonly<Record<string, Field<string> | Field<number>>>;
+
+/** The kinds of a {@linkcode union}, by the value of its tag. */
+export type UnionVariants<Tag extends UnionTag> = Readonly<
+  Record<InOf<Tag[keyof Tag]>, Struct<unknown, unknown>>
+>;
+
+/** What decoding a union gives. */
+export type UnionIn<
+  Tag extends UnionTag,
+  Variants extends UnionVariants<Tag>,
+> = {
+  [K in keyof Variants]: Plain<
+    { -readonly [T in keyof Tag]: K } & InOf<Variants[K]>
+  >;
+}[keyof Variants];
+
+/** What encoding a union takes. */
+export type UnionOut<
+  Tag extends UnionTag,
+  Variants extends UnionVariants<Tag>,
+> = {
+  [K in keyof Variants]: Plain<
+    { -readonly [T in keyof Tag]: K } & OutOf<Variants[K]>
+  >;
+}[keyof Variants];
+
+/**
+ * A packet that is one of several structs; a tag before it says which.
+ *
+ * ```txt
+ * | tag | fields of the struct that the tag stands for |
+ * ```
+ *
+ * The tag is `{ name: field }`, with {@linkcode enumOf} for tags with names, or a
+ * number field for bare numbers. Decoding gives the struct's fields and the tag
+ * together in one object: a discriminated union, so that a `switch` over the tag
+ * is checked for completeness, and with `enumOf` the variants are too. A tag that
+ * stands for nothing is a `MalformedFrameError`.
+ *
+ * @param tag The tag's name and field.
+ * @param variants A struct for each value of the tag.
+ * @returns The packet; put it on a connection with {@linkcode packets}.
+ * @throws {TypeError} The tag is not `{ name: field }`, or a variant no struct.
+ * @throws {RangeError} Variants and tags do not match, or a variant has a field of
+ * the tag's name.
+ *
+ * @example
+ * ```ts
+ * import { enumOf, struct, u32, u8, union, utf8 } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const message = union({ type: enumOf(u8, { join: 1, say: 2 }) }, {
+ *   join: struct({ room: u32 }),
+ *   say: struct({ text: utf8(u8) }),
+ * });
+ * const frame = message.encode({ type: "say", text: "hi" });
+ * assertEquals(frame, new Uint8Array([2, 2, 104, 105]));
+ * assertEquals(message.decode(frame), { type: "say", text: "hi" });
+ * ```
+ */
+export function union<
+  const Tag extends UnionTag,
+  const Variants extends UnionVariants<Tag>,
+>(
+  tag: Tag,
+  variants: Variants,
+): Packet<UnionIn<Tag, Variants>, UnionOut<Tag, Variants>> {
+  return new UnionImpl<UnionIn<Tag, Variants>, UnionOut<Tag, Variants>>(
+    tag,
+    variants as Readonly<Record<string, unknown>>,
+  );
+}
+
+class UnionImpl<In, Out> extends PacketImpl<In, Out> {
+  readonly kind = "union";
+  readonly fixedBytes: number | undefined;
+  readonly minBytes: number;
+  readonly #tagName: string;
+  readonly #tag: AnyField;
+  /** A struct with the tag in front, for each tag. */
+  readonly #variants = new Map<unknown, StructImpl<In, Out>>();
+
+  constructor(tag: UnionTag, variants: Readonly<Record<string, unknown>>) {
+    super();
+    const [tagName, ...others] = Object.keys(tag);
+    if (tagName === undefined || others.length > 0) {
+      throw new TypeError(
+        `Cannot make a union as its tag must be one field: current value is ${
+          Object.keys(tag).length
+        } fields`,
+      );
+    }
+    this.#tagName = tagName;
+    this.#tag = implOf(tag[tagName], show(tagName));
+    const names = checkTags(this.#tag, Object.keys(variants));
+    for (const name of Object.keys(variants)) {
+      const value = names === undefined ? Number(name) : name;
+      const { fields } = checkVariant(name, tagName, variants[name]);
+      const front = { [tagName]: literal(tag[tagName], value) };
+      this.#variants.set(value, new StructImpl({ ...front, ...fields }));
+    }
+    const sizes = [...this.#variants.values()];
+    this.minBytes = Math.min(...sizes.map(({ minBytes }) => minBytes));
+    const [{ fixedBytes }] = sizes;
+    this.fixedBytes = sizes.every((size) => size.fixedBytes === fixedBytes)
+      ? fixedBytes
+      : undefined;
+  }
+
+  read(reader: FieldReader): In {
+    const { position } = reader;
+    const tag = this.#tag.read(reader, this.#tagName, -1);
+    const variant = this.#variants.get(tag);
+    if (variant === undefined) {
+      throw reader.malformed(this.#tagName, `be ${this.#tags()}`, show(tag));
+    }
+    reader.position = position;
+    return variant.read(reader);
+  }
+
+  write(value: Out, out: ByteWriter, name: string): number {
+    if (typeof value !== "object" || value === null) {
+      throw badValue(name, "an object", value, []);
+    }
+    const tag = (value as Record<string, unknown>)[this.#tagName];
+    const variant = this.#variants.get(tag);
+    if (variant === undefined) {
+      const types = ["string", "number"];
+      throw badValue(this.#tagName, this.#tags(), tag, types);
+    }
+    return variant.write(value, out, name);
+  }
+
+  #tags(): string {
+    return `one of ${[...this.#variants.keys()].map(show).join(", ")}`;
+  }
+}
+
+/** The names of the tag's values, if it has names; all must have a variant. */
+function checkTags(
+  tag: AnyField,
+  keys: readonly string[],
+): readonly string[] | undefined {
+  const names = namesOf(tag);
+  if (names === undefined && !isUint(tag)) {
+    throw new TypeError(
+      `Cannot make a union as its tag must be an enumOf, u8, u16, u24 or u32: current value is ${tag.kind}`,
+    );
+  }
+  const fit = names === undefined
+    ? keys.every((key) => isTagNumber(key, tag))
+    : keys.length === names.length &&
+      names.every((name) => keys.includes(name));
+  if (!fit || keys.length === 0) {
+    const must = names === undefined
+      ? `numbers that fit ${tag.kind}`
+      : names.map(show).join(", ");
+    throw badOption("union", "its variants", must, keys.join(", "));
+  }
+  return names;
+}
+
+function isTagNumber(key: string, tag: AnyField): boolean {
+  const value = Number(key);
+  return isUint(tag) && Number.isInteger(value) && value >= 0 &&
+    value <= tag.max;
+}
+
+function checkVariant(
+  name: string,
+  tagName: string,
+  variant: unknown,
+): StructImpl<unknown, unknown> {
+  if (!(variant instanceof StructImpl)) {
+    throw new TypeError(
+      `Cannot make a union as its variant ${
+        show(name)
+      } must be a struct: current value is ${show(variant)}`,
+    );
+  }
+  if (Object.hasOwn(variant.fields, tagName)) {
+    const must = `free of a field ${show(tagName)}`;
+    throw badOption("union", `its variant ${show(name)}`, must, "one with it");
+  }
+  return variant;
+}
