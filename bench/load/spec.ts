@@ -1,0 +1,51 @@
+/**
+ * What the benches and the load generator say to each other, as lines of JSON.
+ *
+ * ```text
+ * bench                                    generator
+ *   | ---- LoadSpec, as its argument ---------> |  connects
+ *   | <--- "ready" ---------------------------- |
+ *   | ---- LoadWindow ------------------------> |  loads until the window ends
+ *   | <--- LoadResult ------------------------- |  keeps its connections
+ *   | ---- end of its standard input ---------> |  exits
+ * ```
+ *
+ * @module
+ */
+
+/** What a generator does to a server on 127.0.0.1. */
+export interface LoadSpec {
+  /**
+   * - `echo`: sends `depth` frames on each connection, waits for their echo, again.
+   * - `bulk`: sends zeros as fast as they are taken; a one at the end asks the sink for
+   *   its count.
+   * - `churn`: connects, sends one frame, waits for its echo, closes, again.
+   * - `hold`: one echo on each connection, then silence.
+   * - `stall`: sends frames and reads nothing, until nothing moves any more.
+   */
+  kind: "echo" | "bulk" | "churn" | "hold" | "stall";
+  /** The server's port. */
+  port: number;
+  /** Connections at once. */
+  connections: number;
+  /** Frames in a batch; of `echo` alone. */
+  depth: number;
+  /** Payload of a frame. */
+  payloadBytes: number;
+}
+
+/** The time that counts, as milliseconds since 1970. */
+export interface LoadWindow {
+  /** What was done before is warming up. */
+  fromMs: number;
+  /** The load stops here. */
+  untilMs: number;
+}
+
+/** What was done within the window. */
+export interface LoadResult {
+  /** Frames, connections or, of `bulk` and `stall`, bytes. */
+  units: number;
+  /** How long batches took, as {@linkcode Histogram.toJSON}; empty if none were. */
+  latency: [bucket: number, count: number][];
+}
