@@ -17,6 +17,9 @@ const NO_BLOCK: Block = {
 };
 const utf8 = new TextEncoder();
 
+/** Up to this many ASCII characters a loop beats the call into the engine. */
+const SHORT_TEXT = 24;
+
 /** Arrays from this size on go out by reference: copying would cost more. */
 const REFERENCE_BYTES = LARGE_BLOCK_BYTES;
 
@@ -140,6 +143,18 @@ export class ByteWriter {
    * @returns How many bytes it took.
    */
   writeText(text: string): number {
+    if (text.length <= SHORT_TEXT) {
+      const start = this.allocate(text.length);
+      const bytes = this.#block.bytes;
+      let i = 0;
+      for (; i < text.length; i++) {
+        const code = text.charCodeAt(i);
+        if (code > 0x7f) break;
+        bytes[start + i] = code;
+      }
+      if (i === text.length) return i;
+      this.#end = start;
+    }
     const most = text.length * 3;
     if (most > LARGE_BLOCK_BYTES) {
       const bytes = utf8.encode(text);
@@ -247,6 +262,28 @@ export class ByteWriter {
     return this.#segments;
   }
 
+  /**
+   * The message in one piece: a view if that needs no copy, good until the writer
+   * is next used.
+   */
+  peek(): Uint8Array {
+    if (this.#segments.length > 0) {
+      const message = new Uint8Array(this.length);
+      this.#copyTo(message);
+      return message;
+    }
+    const { buffer } = this.#block.bytes;
+    return new Uint8Array(buffer, this.#sealed, this.#end - this.#sealed);
+  }
+
+  #copyTo(target: Uint8Array): void {
+    let filled = 0;
+    for (const segment of this.segments()) {
+      target.set(segment, filled);
+      filled += segment.length;
+    }
+  }
+
   /** Forgets the message; its memory will be used again. */
   clear(): void {
     if (this.#block !== NO_BLOCK) releaseBlock(this.#block);
@@ -271,24 +308,26 @@ export class ByteWriter {
   /** A copy of the message in one piece, which is then forgotten. */
   toBytes(): Uint8Array<ArrayBuffer> {
     const message = new Uint8Array(this.length);
-    let filled = 0;
-    for (const segment of this.segments()) {
-      message.set(segment, filled);
-      filled += segment.length;
-    }
+    this.#copyTo(message);
     this.clear();
     return message;
   }
 }
 
+/** The largest integer of each width that a number can hold exactly. */
+const MOST = Array.from(
+  { length: 9 },
+  (_, width) => Math.min(2 ** (8 * width) - 1, Number.MAX_SAFE_INTEGER),
+);
+
 function checkUint(value: number, width: number): void {
-  if (!(width >= 1 && width <= 8)) {
+  const most = MOST[width];
+  if (width === 0 || most === undefined) {
     throw new RangeError(
       `Cannot write an integer as its width must be from 1 to 8 bytes: current value is ${width}`,
     );
   }
-  const most = width > 6 ? Number.MAX_SAFE_INTEGER : 2 ** (8 * width) - 1;
-  if (!(Number.isInteger(value) && value >= 0 && value <= most)) {
+  if (!(value >= 0 && value <= most && Number.isInteger(value))) {
     throw new RangeError(
       `Cannot write an integer in ${width} bytes as it must be from 0 to ${most}: current value is ${value}`,
     );

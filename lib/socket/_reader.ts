@@ -22,14 +22,6 @@ const utf8 = new TextEncoder();
 const LF = 10;
 const CR = 13;
 
-/** The call that waits. */
-interface Call<T> {
-  readonly operation: string;
-  readonly poll: Poll<T>;
-  readonly resolve: (value: T) => void;
-  readonly reject: (reason: unknown) => void;
-}
-
 /**
  * Reads from a transport into a queue, and from the queue to one caller at a time.
  *
@@ -50,8 +42,18 @@ export class Reader {
   #closed: SocketError | undefined;
   /** The same, but what was read belongs to the next owner of the transport. */
   #left: SocketError | undefined;
-  // deno-lint-ignore no-explicit-any -- one call at a time, of any type
-  #call: Call<any> | undefined;
+  // The call that waits. In fields of its own, not an object: it is made per read.
+  #operation: string | undefined;
+  #poll: Poll<unknown> | undefined;
+  #resolve: ((value: unknown) => void) | undefined;
+  #reject: ((reason: unknown) => void) | undefined;
+  readonly #setCall = (
+    resolve: (value: unknown) => void,
+    reject: (reason: unknown) => void,
+  ): void => {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  };
   #unwatch: (() => void) | undefined;
   #alarm: Alarm | undefined;
   #delimiter: { text: string; bytes: Uint8Array } | undefined;
@@ -82,10 +84,10 @@ export class Reader {
   }
 
   #onAlarm(): void {
-    if (this.#call === undefined) return;
+    if (this.#operation === undefined) return;
     const { limitMs } = this.#alarm!;
     this.interrupt(
-      new TimeoutError(this.#call.operation, limitMs, this.#link.ends()),
+      new TimeoutError(this.#operation, limitMs, this.#link.ends()),
     );
   }
 
@@ -115,9 +117,9 @@ export class Reader {
   /** What every call checks first: limits, overlap, state. */
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
-    if (this.#call !== undefined) {
+    if (this.#operation !== undefined) {
       throw new BusyError(
-        `Cannot ${operation} as one read at a time is allowed: ${this.#call.operation} is under way`,
+        `Cannot ${operation} as one read at a time is allowed: ${this.#operation} is under way`,
         { operation, ...this.#link.ends() },
       );
     }
@@ -148,37 +150,41 @@ export class Reader {
     target?: Uint8Array,
   ): Promise<T> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      this.#call = { operation, poll, resolve, reject };
-      this.#alarm?.arm();
-      if (options !== undefined) {
-        this.#unwatch = watchCall(
-          operation,
-          options,
-          (reason) => this.interrupt(reason),
-        );
-      }
-      this.#direct = target !== undefined;
-      this.#read(target);
-    });
+    const call = new Promise<unknown>(this.#setCall);
+    this.#operation = operation;
+    this.#poll = poll;
+    this.#alarm?.arm();
+    if (options !== undefined) {
+      this.#unwatch = watchCall(
+        operation,
+        options,
+        (reason) => this.interrupt(reason),
+      );
+    }
+    this.#direct = target !== undefined;
+    this.#read(target);
+    return call as Promise<T>;
   }
 
-  /** The call is over. */
-  #leaveCall(): Call<unknown> {
-    const call = this.#call!;
-    this.#call = undefined;
+  #leaveCall(): void {
+    this.#operation =
+      this.#poll =
+      this.#resolve =
+      this.#reject =
+        undefined;
     this.#alarm?.disarm();
     if (this.#unwatch !== undefined) {
       this.#unwatch();
       this.#unwatch = undefined;
     }
-    return call;
   }
 
   /** Ends the wait of the call under way; the transport read goes on. */
   interrupt(reason: unknown): void {
-    if (this.#call === undefined) return;
-    this.#leaveCall().reject(reason);
+    const reject = this.#reject;
+    if (reject === undefined) return;
+    this.#leaveCall();
+    reject(reason);
   }
 
   #read(target?: Uint8Array): void {
@@ -200,19 +206,24 @@ export class Reader {
       this.#link.traffic.onRead(count);
       this.#link.onActivity();
     }
-    if (this.#call !== undefined) this.#advance(this.#call);
+    if (this.#poll !== undefined) this.#advance(this.#poll);
   };
 
-  #advance(call: Call<unknown>): void {
+  #advance(poll: Poll<unknown>): void {
     let found: unknown;
     try {
-      found = call.poll(this.#ended);
+      found = poll(this.#ended);
     } catch (error) {
       this.interrupt(error);
       return;
     }
-    if (found === undefined) this.#read();
-    else this.#leaveCall().resolve(found);
+    if (found === undefined) {
+      this.#read();
+    } else {
+      const resolve = this.#resolve!;
+      this.#leaveCall();
+      resolve(found);
+    }
   }
 
   readonly #onError = (error: unknown): void => {
@@ -223,12 +234,16 @@ export class Reader {
 
   // ---- the calls ----------------------------------------------------------
 
+  #pollChunk: Poll<Uint8Array | null> | undefined;
+
   read(options?: CallOptions): Promise<Uint8Array | null> {
     const { queue } = this;
-    return this.run("read", options, (ended) => {
+    // Made once, for those who read a lot.
+    this.#pollChunk ??= (ended) => {
       if (queue.length > 0) return queue.takeChunk();
       return ended ? null : undefined;
-    });
+    };
+    return this.run("read", options, this.#pollChunk);
   }
 
   readInto(
@@ -241,7 +256,7 @@ export class Reader {
     if (
       options === undefined && this.#alarm === undefined &&
       queue.length === 0 && target.length > 0 && !this.#ended &&
-      !this.#reading && this.#call === undefined &&
+      !this.#reading && this.#operation === undefined &&
       this.#closed === undefined && this.#left === undefined
     ) {
       return this.#wait<number | null>("readInto", undefined, (ended) => {

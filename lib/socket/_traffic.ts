@@ -18,6 +18,23 @@ export interface SocketStats {
   readonly lastWriteAt: number | undefined;
 }
 
+let now = 0;
+const forgetTime = () => {
+  now = 0;
+};
+
+/**
+ * The time, asked once for all that happens together: when the event loop brings
+ * fifty reads at a time, forty-nine questions to the system are saved.
+ */
+function currentTime(): number {
+  if (now === 0) {
+    now = Date.now();
+    queueMicrotask(forgetTime);
+  }
+  return now;
+}
+
 /** The counters while they count. */
 export class Traffic implements SocketStats {
   bytesRead = 0;
@@ -28,11 +45,11 @@ export class Traffic implements SocketStats {
 
   onRead(count: number): void {
     this.bytesRead += count;
-    this.lastReadAt = Date.now();
+    this.lastReadAt = currentTime();
   }
 
   onWrite(count: number): void {
     this.bytesWritten += count;
-    this.lastWriteAt = Date.now();
+    this.lastWriteAt = currentTime();
   }
 }

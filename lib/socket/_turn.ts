@@ -21,6 +21,8 @@ export interface TurnListener {
 const QUIET_MICROTASKS = 4;
 
 let soon: TurnListener[] = [];
+/** How many of them still have something to send. */
+let left = 0;
 let late: TurnListener[] = [];
 let progress = 0;
 let seen = 0;
@@ -33,10 +35,16 @@ export function noteProgress(): void {
 
 /** Calls `listener` once, when the code that runs now has come to rest. */
 export function whenQuiet(listener: TurnListener): void {
+  left++;
   if (soon.push(listener) > 1) return;
   seen = progress;
   quiet = 0;
   queueMicrotask(onMicrotask);
+}
+
+/** One who called {@linkcode whenQuiet} has sent everything by itself. */
+export function notWaiting(): void {
+  left--;
 }
 
 /** Calls `listener` once, at the latest when the event loop comes round. */
@@ -48,13 +56,17 @@ function onMicrotask(): void {
   if (progress !== seen) {
     seen = progress;
     quiet = 0;
-  } else if (++quiet > QUIET_MICROTASKS) {
-    const listeners = soon;
-    soon = [];
-    for (const listener of listeners) listener.onTurnEnd();
+  } else {
+    quiet++;
+  }
+  if (left > 0 && quiet <= QUIET_MICROTASKS) {
+    queueMicrotask(onMicrotask);
     return;
   }
-  queueMicrotask(onMicrotask);
+  const listeners = soon;
+  soon = [];
+  left = 0;
+  for (const listener of listeners) listener.onTurnEnd();
 }
 
 function onImmediate(): void {

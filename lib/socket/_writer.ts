@@ -20,6 +20,7 @@ import {
 import type { Link } from "./_link.ts";
 import {
   noteProgress,
+  notWaiting,
   type TurnListener,
   whenQuiet,
   whenTurnEnds,
@@ -69,6 +70,8 @@ export class Writer implements TurnListener {
   #sent = 0;
   #waiters: Waiter[] | undefined;
   #scheduled = false;
+  /** Scheduled for the moment when the code comes to rest, not for the turn's end. */
+  #waiting = false;
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
@@ -243,12 +246,16 @@ export class Writer implements TurnListener {
     this.#scheduled = true;
     // With input waiting, more answers are on their way: the whole turn's worth
     // leaves together.
-    if (this.#link.unreadBytes > 0) whenTurnEnds(this);
-    else whenQuiet(this);
+    if (this.#link.unreadBytes > 0) {
+      whenTurnEnds(this);
+    } else {
+      this.#waiting = true;
+      whenQuiet(this);
+    }
   }
 
   onTurnEnd(): void {
-    this.#scheduled = false;
+    this.#scheduled = this.#waiting = false;
     this.send();
   }
 
@@ -259,6 +266,10 @@ export class Writer implements TurnListener {
       message === undefined || this.#sending !== undefined ||
       this.#failure !== undefined
     ) return;
+    if (this.#waiting) {
+      this.#waiting = this.#scheduled = false;
+      notWaiting();
+    }
     this.#filling = undefined;
     this.#sending = message;
     this.#committed += message.length;
