@@ -12,3 +12,8 @@ export {
   memoryTransportPair,
 } from "../transport/memory.ts";
 export { checkCodec, type CheckCodecOptions } from "./check_codec.ts";
+export {
+  checkTransport,
+  type CheckTransportOptions,
+  type MakePair,
+} from "./check_transport.ts";

@@ -82,6 +82,8 @@ export async function startTlsClient(
       caCerts,
       alpnProtocols,
     });
+    // Deno 2.9 leaves this out here, and only here.
+    for (const addr of [tls.localAddr, tls.remoteAddr]) addr.transport = "tcp";
   } catch (error) {
     closeQuietly(conn);
     throw error;

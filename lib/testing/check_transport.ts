@@ -1,0 +1,103 @@
+/**
+ * The conformance kit for transports.
+ *
+ * @module
+ */
+
+import { waitWithin } from "../time/call_limits.ts";
+import type { Transport } from "../transport/transport.ts";
+import { AssertionError } from "./_decoding.ts";
+import { CHECKS } from "./_transport_checks.ts";
+
+/** Options of {@linkcode checkTransport}: where transports legitimately differ. */
+export interface CheckTransportOptions {
+  /**
+   * Whether a side that has ended its own writing still reads what its peer writes.
+   *
+   * @default {true}
+   */
+  halfClose?: boolean;
+  /**
+   * Bytes of the big transfer, each way.
+   *
+   * @default {4_194_304}
+   */
+  bulkBytes?: number;
+  /**
+   * Milliseconds after which a write counts as waiting for the peer to read.
+   *
+   * @default {100}
+   */
+  stallMs?: number;
+  /**
+   * Most milliseconds that each check may take.
+   *
+   * @default {10_000}
+   */
+  timeoutMs?: number;
+}
+
+/** Makes two fresh ends of one connection, ready to be used. */
+export type MakePair = () =>
+  | [Transport, Transport]
+  | Promise<[Transport, Transport]>;
+
+/**
+ * Checks that a transport does all that a socket builds on: bytes both ways and whole,
+ * partial reads and writes, backpressure, half-close, the ends of both sides, arrays
+ * that are borrowed only until their promise settles, and errors that are known.
+ *
+ * Both ends of every pair are checked, and closed. Errors may differ between
+ * transports as long as `Socket` understands them; a peer that closes without ending
+ * its writing first may show as an end or as an error.
+ *
+ * @param makePair Makes two connected ends; called some forty times.
+ * @param options Where transports differ, and limits.
+ * @throws {AssertionError} A check failed; the message says which, and `cause` holds
+ * the reason.
+ *
+ * @example Check the in-memory transport
+ * ```ts
+ * import { checkTransport, memoryTransportPair } from "@sluice/net/testing";
+ *
+ * await checkTransport(() => memoryTransportPair({ seed: 1 }), { bulkBytes: 10_000 });
+ * ```
+ */
+export async function checkTransport(
+  makePair: MakePair,
+  options: CheckTransportOptions = {},
+): Promise<void> {
+  const {
+    halfClose = true,
+    bulkBytes = 4 * 1024 * 1024,
+    stallMs = 100,
+    timeoutMs = 10_000,
+  } = options;
+  for (const [name, check] of Object.entries(CHECKS)) {
+    for (const turned of [false, true]) {
+      const pair = await makePair();
+      const [left, right] = turned ? pair.toReversed() : pair;
+      try {
+        const checked = check(left, right, { halfClose, bulkBytes, stallMs });
+        await waitWithin("check", checked, { timeoutMs });
+      } catch (cause) {
+        const reason = cause instanceof Error ? cause.message : String(cause);
+        const end = turned ? "second" : "first";
+        throw new AssertionError(
+          `Cannot pass "${name}" from the ${end} end: ${reason}`,
+          { cause },
+        );
+      } finally {
+        for (const end of pair) closeForGood(end);
+      }
+    }
+  }
+}
+
+function closeForGood(end: Transport): void {
+  try {
+    end.close();
+  } catch {
+    // The check has closed it already.
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Two connected transports of each kind, for tests that hold for all of them.
+ *
+ * @module
+ */
+
+import { bind, type BindOptions } from "../../lib/transport/bind.ts";
+import { dial, type DialOptions } from "../../lib/transport/dial.ts";
+import type { Transport } from "../../lib/transport/transport.ts";
+import { createAuthority } from "./certificates.ts";
+
+/** Connects two transports through a listener that is closed again. */
+async function connected(
+  listenOptions: BindOptions,
+  dialOptions: (addr: Deno.NetAddr) => DialOptions,
+): Promise<[Transport, Transport]> {
+  const acceptor = bind(listenOptions);
+  try {
+    const [server, client] = await Promise.all([
+      acceptor.accept().then(async (transport) => {
+        await transport.handshake?.();
+        return transport;
+      }),
+      dial(dialOptions(acceptor.addr as Deno.NetAddr)),
+    ]);
+    return [client, server];
+  } finally {
+    acceptor.close();
+  }
+}
+
+/** Makes a TCP client and its server. */
+export function tcpPair(): Promise<[Transport, Transport]> {
+  return connected({ port: 0 }, ({ port }) => ({ port }));
+}
+
+/** Makes a Unix client and its server, in a directory that must exist. */
+export function unixPair(dir: string): Promise<[Transport, Transport]> {
+  const path = `${dir}/${crypto.randomUUID().slice(0, 8)}.sock`;
+  return connected({ path }, () => ({ path }));
+}
+
+/** Returns a function that makes a TLS client and its server, all of one authority. */
+export async function tlsPairs(): Promise<
+  () => Promise<[Transport, Transport]>
+> {
+  const authority = await createAuthority();
+  const certificate = await authority.issue();
+  const caCerts = [authority.cert];
+  return () =>
+    connected(
+      { port: 0, tls: certificate },
+      ({ port }) => ({ port, tls: { caCerts } }),
+    );
+}
