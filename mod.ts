@@ -24,14 +24,13 @@
 // Clients and servers
 export { connect, type ConnectOptions } from "./lib/socket/connect.ts";
 export { listen, Listener, type ListenOptions } from "./lib/server/listen.ts";
-export {
-  type Handler,
-  serve,
-  type ServeContext,
-  type ServeOptions,
-  Server,
-  type ShutdownReport,
-} from "./lib/server/serve.ts";
+export { serve, Server } from "./lib/server/serve.ts";
+export type {
+  Handler,
+  ServeContext,
+  ServeOptions,
+  ShutdownReport,
+} from "./lib/server/serve_options.ts";
 export type { OnLimit } from "./lib/server/_admission.ts";
 export type {
   AcceptedEvent,
@@ -47,12 +46,28 @@ export type {
 } from "./lib/server/events.ts";
 
 // Sockets
-export { type ReadUntilOptions, Socket } from "./lib/socket/socket.ts";
-export type { SocketOptions, SocketTimeouts } from "./lib/socket/options.ts";
+export { Socket } from "./lib/socket/socket.ts";
+export type {
+  ReadUntilOptions,
+  SocketOptions,
+  SocketTimeouts,
+} from "./lib/socket/options.ts";
 export type { SocketStats } from "./lib/socket/_traffic.ts";
 export type { Transport } from "./lib/transport/transport.ts";
-export type { BindOptions } from "./lib/transport/bind.ts";
-export type { DialOptions } from "./lib/transport/dial.ts";
+export type {
+  BindOptions,
+  TcpBindOptions,
+  UnixBindOptions,
+} from "./lib/transport/bind.ts";
+export type {
+  DialOptions,
+  TcpDialOptions,
+  UnixDialOptions,
+} from "./lib/transport/dial.ts";
+export type {
+  TlsBindOptions,
+  TlsDialOptions,
+} from "./lib/transport/tls_options.ts";
 
 // Addresses
 export {

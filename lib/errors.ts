@@ -1,30 +1,23 @@
 /**
  * Every error that Sluice throws, told apart by class or by the literal `code`.
  *
- * Three kinds are kept apart on purpose: you closed it ({@linkcode ClosedError}),
- * the world broke it ({@linkcode BrokenError}), two tasks used it at once
- * ({@linkcode BusyError}). Bad arguments are plain `TypeError` or `RangeError`,
- * thrown at once; an aborted signal rejects with `signal.reason`, untouched.
+ * You closed it, the world broke it, two tasks used it at once: three errors. Bad
+ * arguments are plain `TypeError` or `RangeError`, thrown at once; an aborted
+ * signal rejects with `signal.reason`, untouched.
  *
  * @module
  */
 
 import type { Addr } from "./addr.ts";
+import type {
+  BrokenReason,
+  SocketErrorCode,
+  TlsReason,
+} from "./error_codes.ts";
 
-/** The literal in {@linkcode SocketError.code}, one for each error class. */
-export type SocketErrorCode =
-  | "closed"
-  | "broken"
-  | "busy"
-  | "timeout"
-  | "unexpected-eof"
-  | "frame-too-large"
-  | "malformed-frame"
-  | "tls"
-  | "limit"
-  | "permission";
+export type { BrokenReason, SocketErrorCode, TlsReason };
 
-/** What an error can say about where it happened. */
+/** Where an error happened. */
 export interface SocketErrorOptions extends ErrorOptions {
   /** The call that failed, for instance `"readExactly"`. */
   operation?: string;
@@ -41,7 +34,6 @@ export interface SocketErrorOptions extends ErrorOptions {
  * ```ts
  * import { ClosedError, SocketError } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
- *
  * const error: unknown = new ClosedError("Cannot write as the socket must be open");
  * if (error instanceof SocketError) assertEquals(error.code, "closed");
  * ```
@@ -59,13 +51,12 @@ export abstract class SocketError extends Error {
   /** Made by the subclasses. */
   constructor(message: string, options: SocketErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
-    const { operation, localAddr, remoteAddr } = options;
     // Only what is known becomes a property: inspected errors stay short.
-    const known: SocketErrorOptions = {};
-    if (operation !== undefined) known.operation = operation;
-    if (localAddr !== undefined) known.localAddr = localAddr;
-    if (remoteAddr !== undefined) known.remoteAddr = remoteAddr;
-    Object.assign(this, known);
+    for (const key of ["operation", "localAddr", "remoteAddr"] as const) {
+      if (options[key] !== undefined) {
+        Object.assign(this, { [key]: options[key] });
+      }
+    }
   }
 }
 
@@ -77,7 +68,6 @@ export abstract class SocketError extends Error {
  * import { ClosedError } from "@sluice/net";
  * import { memoryPair } from "@sluice/net/testing";
  * import { assertRejects } from "@std/assert";
- *
  * const [left] = memoryPair();
  * left.abort();
  * await assertRejects(() => left.read(), ClosedError);
@@ -91,31 +81,6 @@ export class ClosedError extends SocketError {
   readonly code: "closed" = "closed";
 }
 
-/** Why the world broke a connection, or refused to make one. */
-export type BrokenReason =
-  /** The peer reset the connection. */
-  | "reset"
-  /** The peer no longer reads. */
-  | "broken-pipe"
-  /** Nobody listens there. */
-  | "refused"
-  /** No route, or the network is down. */
-  | "unreachable"
-  /** The name has no address. */
-  | "dns"
-  /** Somebody listens there already. */
-  | "in-use"
-  /** The address is not one of this machine's. */
-  | "not-available"
-  /** The Unix socket's path does not exist. */
-  | "not-found"
-  /** The backlog is full, or the system is out of descriptors or memory. */
-  | "exhausted"
-  /** A write was cut off, so an unknown part of it is on the wire. */
-  | "write-cancelled"
-  /** Anything else; see `cause`. */
-  | "other";
-
 /**
  * The world did it: the connection was reset, refused, unreachable, or could not
  * be made. {@linkcode BrokenError.reason} says which.
@@ -124,7 +89,6 @@ export type BrokenReason =
  * ```ts
  * import { BrokenError } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
- *
  * const error = new BrokenError("refused", "Cannot connect to 127.0.0.1:1");
  * assertEquals(error.reason, "refused");
  * ```
@@ -157,7 +121,6 @@ export class BrokenError extends SocketError {
  * import { BusyError } from "@sluice/net";
  * import { memoryPair } from "@sluice/net/testing";
  * import { assertEquals, assertRejects } from "@std/assert";
- *
  * const [left, right] = memoryPair();
  * const first = left.read();
  * await assertRejects(() => left.read(), BusyError);
@@ -182,7 +145,6 @@ export class BusyError extends SocketError {
  * import { TimeoutError } from "@sluice/net";
  * import { memoryPair } from "@sluice/net/testing";
  * import { assertRejects } from "@std/assert";
- *
  * const [left] = memoryPair();
  * await assertRejects(() => left.read({ timeoutMs: 10 }), TimeoutError);
  * ```
@@ -219,7 +181,6 @@ export class TimeoutError extends SocketError {
  * import { UnexpectedEofError } from "@sluice/net";
  * import { memoryPair } from "@sluice/net/testing";
  * import { assertEquals, assertRejects } from "@std/assert";
- *
  * const [left, right] = memoryPair();
  * await right.write("abc");
  * await right.closeWrite();
@@ -260,7 +221,6 @@ export class UnexpectedEofError extends SocketError {
  * import { FrameTooLargeError } from "@sluice/net";
  * import { memoryPair } from "@sluice/net/testing";
  * import { assertEquals, assertRejects } from "@std/assert";
- *
  * const [left, right] = memoryPair();
  * await right.write("a line that is too long\n");
  * const error = await assertRejects(
@@ -310,7 +270,6 @@ export class FrameTooLargeError extends SocketError {
  * ```ts
  * import { MalformedFrameError } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
- *
  * const frame = new TextEncoder().encode("{oops");
  * const error = new MalformedFrameError("Cannot parse the frame as JSON", { frame });
  * assertEquals(error.frame, frame);
@@ -343,47 +302,14 @@ export class MalformedFrameError extends SocketError {
   }
 }
 
-/** What was wrong with a TLS handshake or session. */
-export type TlsReason =
-  /** Nobody this side trusts signed the certificate. */
-  | "unknown-issuer"
-  /** The certificate is for another name. */
-  | "wrong-name"
-  /** The certificate's time is over. */
-  | "expired"
-  /** The certificate's time has not come. */
-  | "not-yet-valid"
-  /** The certificate was revoked. */
-  | "revoked"
-  /** The certificate is unfit in another way. */
-  | "bad-certificate"
-  /** The peer does not speak TLS. */
-  | "plaintext"
-  /** The peer ended the connection before the handshake was over. */
-  | "closed-in-handshake"
-  /** The peer ended without `close_notify`: what was read may be cut short. */
-  | "truncated"
-  /** The two sides share no ALPN protocol. */
-  | "no-protocol"
-  /** The peer asks for a client certificate, or rejects the one it got. */
-  | "client-certificate"
-  /** The peer sent a fatal alert. */
-  | "alert"
-  /** This side's certificate, key or options cannot be used. */
-  | "bad-configuration"
-  /** Anything else; see `cause`. */
-  | "other";
-
 /**
  * TLS failed: {@linkcode TlsError.reason} says how. Never worth a retry.
  *
  * @example
  * ```ts
  * import { TlsError } from "@sluice/net";
- * import { assertEquals } from "@std/assert";
- *
- * const error = new TlsError("expired", "Cannot trust the certificate of 127.0.0.1:443");
- * assertEquals(error.reason, "expired");
+ * const retry = (error: unknown) => !(error instanceof TlsError);
+ * console.assert(!retry(new TlsError("expired", "Cannot trust 127.0.0.1:443")));
  * ```
  */
 export class TlsError extends SocketError {
@@ -413,7 +339,6 @@ export class TlsError extends SocketError {
  * ```ts
  * import { LimitError } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
- *
  * const error = new LimitError("maxConnections", 100, "Cannot accept a connection");
  * assertEquals([error.option, error.limit], ["maxConnections", 100]);
  * ```
@@ -449,7 +374,6 @@ export class LimitError extends SocketError {
  * ```ts
  * import { PermissionError } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
- *
  * const error = new PermissionError(["--allow-net=127.0.0.1:80"], "Cannot listen");
  * assertEquals(error.flags, ["--allow-net=127.0.0.1:80"]);
  * ```

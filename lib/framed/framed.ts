@@ -18,6 +18,7 @@ import {
 } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { Poll } from "../socket/poll.ts";
+import { readableOf, writableOf } from "./_web_streams.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
 /**
@@ -347,23 +348,12 @@ export class Framed<In, Out = In>
 
   /** The frames as a stream. It receives only when somebody wants to read. */
   get readable(): ReadableStream<In> {
-    const frames = this[Symbol.asyncIterator]();
-    return this.#readable ??= new ReadableStream<In>({
-      pull: async (controller) => {
-        const result = await frames.next();
-        if (result.done) controller.close();
-        else controller.enqueue(result.value);
-      },
-    }, { highWaterMark: 0 });
+    return this.#readable ??= readableOf(this);
   }
 
   /** Frames to send, as a stream. Closing it is the socket's `closeWrite`. */
   get writable(): WritableStream<Out> {
-    return this.#writable ??= new WritableStream<Out>({
-      write: (frame) => this.send(frame),
-      close: () => this.#socket.closeWrite(),
-      abort: (reason) => this.#socket.abort(reason),
-    });
+    return this.#writable ??= writableOf(this, this.#socket);
   }
 
   #detached = false;

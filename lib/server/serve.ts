@@ -6,65 +6,21 @@
 
 import type { Addr } from "../addr.ts";
 import { BrokenError, ClosedError } from "../errors.ts";
-import {
-  checkNumber,
-  checkSocketOptions,
-  type SocketOptions,
-} from "../socket/options.ts";
+import { checkNumber } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
-import {
-  type AcceptedTransport,
-  bind,
-  type BindOptions,
-} from "../transport/bind.ts";
+import { type AcceptedTransport, bind } from "../transport/bind.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
-import { Admission, type OnLimit } from "./_admission.ts";
+import { Admission } from "./_admission.ts";
 import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
-
-/** Where to serve, within which limits, and who hears of what. */
-export type ServeOptions = BindOptions & SocketOptions & {
-  /** Most connections at once. 10,000 by default. */
-  maxConnections?: number;
-  /** What happens to clients above `maxConnections`. `"wait"` by default. */
-  onLimit?: OnLimit;
-  /** Most connections at once from one address. `Infinity` by default. */
-  maxConnectionsPerAddress?: number;
-  /** Longest that a TLS handshake may take, in milliseconds. 10,000 by default. */
-  handshakeTimeoutMs?: number;
-  /** Longest that a drain waits for handlers, in milliseconds. 15,000 by default. */
-  shutdownTimeoutMs?: number;
-  /** Drains the server when it aborts. None by default. */
-  signal?: AbortSignal;
-  /**
-   * Hears what a handler threw. By default it is printed with `console.error`,
-   * unless the client just went away.
-   */
-  onError?: (error: unknown, socket: Socket) => void;
-  /** Hears what happens; see {@linkcode ServerEvent}. None by default. */
-  onEvent?: (event: ServerEvent) => void;
-};
-
-/** What a handler gets beside the socket. */
-export interface ServeContext {
-  /** Aborts when the server starts to drain: finish what is under way. */
-  readonly signal: AbortSignal;
-}
-
-/** What a drain came to. */
-export interface ShutdownReport {
-  /** Connections whose handlers finished by themselves. */
-  readonly completed: number;
-  /** Connections that were cut at the deadline. */
-  readonly aborted: number;
-}
-
-/** Takes care of one client. */
-export type Handler = (
-  socket: Socket,
-  context: ServeContext,
-) => void | Promise<void>;
+import {
+  checkServeOptions,
+  type Handler,
+  type ServeContext,
+  type ServeOptions,
+  type ShutdownReport,
+} from "./serve_options.ts";
 
 /**
  * Serves clients: each gets a socket and a run of `handler`.
@@ -103,33 +59,6 @@ export function serve(options: ServeOptions, handler: Handler): Server {
   checkServeOptions(options, handler);
   options.signal?.throwIfAborted();
   return new Server(options, handler);
-}
-
-function checkServeOptions(options: ServeOptions, handler: Handler): void {
-  checkSocketOptions("serve", options);
-  const { maxConnections, maxConnectionsPerAddress } = options;
-  const { handshakeTimeoutMs, shutdownTimeoutMs, onLimit } = options;
-  const numbers = {
-    maxConnections,
-    maxConnectionsPerAddress,
-    handshakeTimeoutMs,
-  };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (value !== undefined) checkNumber("serve", name, value, 1);
-  }
-  if (shutdownTimeoutMs !== undefined) {
-    checkNumber("serve", "shutdownTimeoutMs", shutdownTimeoutMs, 0);
-  }
-  if (onLimit !== undefined && onLimit !== "wait" && onLimit !== "reject") {
-    throw new TypeError(
-      `Cannot serve as onLimit must be "wait" or "reject": current value is ${onLimit}`,
-    );
-  }
-  if (typeof handler !== "function") {
-    throw new TypeError(
-      `Cannot serve as the handler must be a function: current value is ${handler}`,
-    );
-  }
 }
 
 /**
@@ -321,6 +250,7 @@ export class Server implements AsyncDisposable {
       // A client that goes away, or one that we cut, is everyday life.
       !(error instanceof BrokenError || error instanceof ClosedError)
     ) {
+      // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
       console.error(error);
     }
   }
@@ -396,6 +326,7 @@ function guard(hook: () => void): void {
   try {
     hook();
   } catch (error) {
+    // deno-lint-ignore no-console -- the hook that should have heard of it failed
     console.error(error);
   }
 }

@@ -123,8 +123,6 @@ export class Reader {
         { operation, ...this.#link.ends() },
       );
     }
-    const closed = this.#closed ?? this.#left;
-    if (closed !== undefined) throw closed;
   }
 
   /** Runs a call: at once if the queue can serve it, else as soon as it can. */

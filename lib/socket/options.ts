@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { CallOptions } from "../time/call_limits.ts";
+
 /** How long a socket may take. All are `Infinity` by default: no limit. */
 export interface SocketTimeouts {
   /**
@@ -37,6 +39,15 @@ export interface SocketOptions extends SocketTimeouts {
    * wait for the peer's end. 5,000 by default.
    */
   closeTimeoutMs?: number;
+}
+
+/** Cap of one delimiter search. */
+export interface ReadUntilOptions extends CallOptions {
+  /**
+   * Most bytes up to and including the delimiter. 64 KiB by default; more is a
+   * `FrameTooLargeError`, which consumes nothing.
+   */
+  maxBytes?: number;
 }
 
 /** Throws unless `value` is a number from `least` to `Infinity`. */

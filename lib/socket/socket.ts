@@ -20,6 +20,7 @@ import type { Writer } from "./_writer.ts";
 import {
   checkSocketOptions,
   checkTimeouts,
+  type ReadUntilOptions,
   type SocketOptions,
   type SocketTimeouts,
 } from "./options.ts";
@@ -32,15 +33,6 @@ export interface SocketHalves {
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
 export let halvesOf: (socket: Socket) => SocketHalves;
-
-/** Cap of one delimiter search. */
-export interface ReadUntilOptions extends CallOptions {
-  /**
-   * Most bytes up to and including the delimiter. 64 KiB by default; more is a
-   * `FrameTooLargeError`, which consumes nothing.
-   */
-  maxBytes?: number;
-}
 
 /**
  * One connection, over TCP, TLS, Unix sockets or memory alike.
@@ -123,17 +115,6 @@ export class Socket
 
   /**
    * Aborts when the socket ends, with the reason. Made on first use.
-   *
-   * @example Stop work whose answer nobody will read
-   * ```ts
-   * import { memoryPair } from "@sluice/net/testing";
-   * import { assertEquals } from "@std/assert";
-   *
-   * const [left] = memoryPair();
-   * const { signal } = left;
-   * left.abort("enough");
-   * assertEquals([signal.aborted, signal.reason], [true, "enough"]);
-   * ```
    */
   get signal(): AbortSignal {
     return this.#connection.signal;
@@ -392,19 +373,6 @@ export class Socket
   /**
    * What the peer sends, as a byte stream. Cancelling it aborts nothing: it stops
    * reading. The end of the stream does not close the writing side.
-   *
-   * @example
-   * ```ts
-   * import { memoryPair } from "@sluice/net/testing";
-   * import { toText } from "@std/streams";
-   * import { assertEquals } from "@std/assert";
-   *
-   * const [left, right] = memoryPair();
-   * await left.write("hello");
-   * await left.closeWrite();
-   * assertEquals(await toText(right.readable), "hello");
-   * await right.write("and an answer");
-   * ```
    */
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= readableOf(this);

@@ -1,0 +1,75 @@
+/**
+ * The literals that callers branch on: the `code` of every error, and the `reason`
+ * of the two that have many.
+ *
+ * @module
+ */
+
+/** The literal in `SocketError.code`, one for each error class. */
+export type SocketErrorCode =
+  | "closed"
+  | "broken"
+  | "busy"
+  | "timeout"
+  | "unexpected-eof"
+  | "frame-too-large"
+  | "malformed-frame"
+  | "tls"
+  | "limit"
+  | "permission";
+
+/** Why the world broke a connection, or refused to make one. */
+export type BrokenReason =
+  /** The peer reset the connection. */
+  | "reset"
+  /** The peer no longer reads. */
+  | "broken-pipe"
+  /** Nobody listens there. */
+  | "refused"
+  /** No route, or the network is down. */
+  | "unreachable"
+  /** The name has no address. */
+  | "dns"
+  /** Somebody listens there already. */
+  | "in-use"
+  /** The address is not one of this machine's. */
+  | "not-available"
+  /** The Unix socket's path does not exist. */
+  | "not-found"
+  /** The backlog is full, or the system is out of descriptors or memory. */
+  | "exhausted"
+  /** A write was cut off, so an unknown part of it is on the wire. */
+  | "write-cancelled"
+  /** Anything else; see `cause`. */
+  | "other";
+
+/** What was wrong with a TLS handshake or session. */
+export type TlsReason =
+  /** Nobody this side trusts signed the certificate. */
+  | "unknown-issuer"
+  /** The certificate is for another name. */
+  | "wrong-name"
+  /** The certificate's time is over. */
+  | "expired"
+  /** The certificate's time has not come. */
+  | "not-yet-valid"
+  /** The certificate was revoked. */
+  | "revoked"
+  /** The certificate is unfit in another way. */
+  | "bad-certificate"
+  /** The peer does not speak TLS. */
+  | "plaintext"
+  /** The peer ended the connection before the handshake was over. */
+  | "closed-in-handshake"
+  /** The peer ended without `close_notify`: what was read may be cut short. */
+  | "truncated"
+  /** The two sides share no ALPN protocol. */
+  | "no-protocol"
+  /** The peer asks for a client certificate, or rejects the one it got. */
+  | "client-certificate"
+  /** The peer sent a fatal alert. */
+  | "alert"
+  /** This side's certificate, key or options cannot be used. */
+  | "bad-configuration"
+  /** Anything else; see `cause`. */
+  | "other";
