@@ -1,0 +1,140 @@
+/**
+ * What every example does with its command line: flags by `@std/cli`, addresses by
+ * `parseAddress`, and one line and an exit code for whatever is wrong.
+ *
+ * @module
+ */
+
+import { parseArgs } from "@std/cli/parse-args";
+import {
+  parseAddress,
+  type ParsedAddress,
+  type Server,
+  SocketError,
+} from "@sluice/net";
+
+/** What the command line said. */
+export interface CommandLine<Name extends string> {
+  /** The value of each flag. */
+  flags: Record<Name, string>;
+  /** What stood beside the flags. */
+  texts: string[];
+}
+
+/** The flags were wrong: nothing was tried. */
+const BAD_USAGE = 2;
+/** The flags were fine, the network was not. */
+const FAILED = 1;
+
+/**
+ * Reads the flags of an example. `--help` prints the help and ends the program; a
+ * flag that it does not know, or one without a value, ends it with exit code 2.
+ *
+ * @param help What `--help` prints.
+ * @param defaults Each flag, with the value it has when it is not given.
+ * @param options Whether other texts may stand beside the flags; not by default.
+ */
+export function commandLine<Name extends string>(
+  help: string,
+  defaults: Record<Name, string>,
+  { texts: mayHaveTexts = false }: { texts?: boolean } = {},
+): CommandLine<Name> {
+  const names = Object.keys(defaults) as Name[];
+  const known = [...names, "help"].map((name) => `--${name}`).join(", ");
+  const args = parseArgs(Deno.args, {
+    string: names,
+    boolean: ["help"],
+    default: defaults,
+    unknown: (arg, key) => {
+      if (key === undefined && mayHaveTexts) return;
+      stop(
+        `Cannot run as each flag must be one of ${known}: current value is ${arg}`,
+        BAD_USAGE,
+      );
+    },
+  });
+  if (args.help) {
+    console.log(help.trim());
+    Deno.exit();
+  }
+  const flags = {} as Record<Name, string>;
+  for (const name of names) {
+    flags[name] = String((args as Record<string, unknown>)[name]);
+    if (flags[name] === "") {
+      stop(
+        `Cannot run as --${name} must have a value: current value is empty`,
+        BAD_USAGE,
+      );
+    }
+  }
+  return { flags, texts: args._.map(String) };
+}
+
+/** The address in a flag; ends the program with exit code 2 if it is none. */
+export function addressFlag(name: string, value: string): ParsedAddress {
+  try {
+    return parseAddress(value);
+  } catch (error) {
+    stop(`--${name}: ${(error as Error).message}`, BAD_USAGE);
+  }
+}
+
+/** Where to listen; no example has a certificate, so `tls://` is refused. */
+export function listenFlag(name: string, value: string) {
+  const address = addressFlag(name, value);
+  if (!("tls" in address)) return address;
+  stop(
+    `--${name}: Cannot listen as the address must be without tls://: current value is ${value}`,
+    BAD_USAGE,
+  );
+}
+
+/** The whole number in a flag; ends the program with exit code 2 if it is none. */
+export function integerFlag(
+  name: string,
+  value: string,
+  { least, most }: { least: number; most: number },
+): number {
+  const number = Number(value);
+  if (/^\d+$/.test(value) && number >= least && number <= most) return number;
+  stop(
+    `Cannot run as --${name} must be a whole number from ${least} to ${most}: ` +
+      `current value is ${value}`,
+    BAD_USAGE,
+  );
+}
+
+/** Runs an example; what the network did wrong is one line and exit code 1. */
+export async function run(main: () => void | Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof SocketError) stop(error.message, FAILED);
+    throw error;
+  }
+}
+
+/**
+ * Ctrl-C drains the server: nobody new comes in, and who is there may finish for
+ * three seconds. A second Ctrl-C cuts them off.
+ *
+ * @param server Which one; the call returns when it has ended.
+ */
+export async function drainOnInterrupt(server: Server): Promise<void> {
+  let timeoutMs = 3_000;
+  const onInterrupt = () => {
+    server.shutdown({ timeoutMs });
+    timeoutMs = 0;
+  };
+  Deno.addSignalListener("SIGINT", onInterrupt);
+  await server.closed;
+  Deno.removeSignalListener("SIGINT", onInterrupt);
+  const { completed, aborted } = await server.shutdown();
+  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+}
+
+/** Ends the program with one line of explanation and exit code 1. */
+export function stop(message: string, code = FAILED): never {
+  console.error(message);
+  Deno.exit(code);
+}

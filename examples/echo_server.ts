@@ -1,0 +1,58 @@
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1
+/**
+ * The first server of every tutorial: it sends back whatever it gets. Talk to it with
+ * `echo_client.ts`, or with `nc 127.0.0.1 8888`.
+ *
+ * @module
+ */
+
+import { formatAddress, serve, type ServerEvent } from "@sluice/net";
+import {
+  commandLine,
+  drainOnInterrupt,
+  listenFlag,
+  run,
+} from "./_command_line.ts";
+
+const HELP = `
+An echo server: sends back whatever it gets. Ctrl-C drains it.
+
+Usage: deno task examples echo_server [--listen ADDRESS]
+
+  --listen ADDRESS  where to listen; 127.0.0.1:8888 by default. Port 0 takes one
+                    that is free. What is not on 127.0.0.1, such as 0.0.0.0:8888
+                    or unix:/tmp/echo.sock, must be allowed to Deno as well.
+  --help            shows this text
+`;
+
+const { flags } = commandLine(HELP, { listen: "127.0.0.1:8888" });
+const address = listenFlag("listen", flags.listen);
+
+await run(async () => {
+  const server = serve({
+    ...address,
+    maxConnections: 1_000,
+    idleMs: 60_000, // Who says nothing for a minute has left.
+    writeMs: 10_000, // Who sends and never reads does not hold us up for ever.
+    onEvent: report,
+  }, async (socket, { signal }) => {
+    // When the server drains, our end tells the client to hang up.
+    signal.addEventListener("abort", () => socket.closeWrite());
+    for await (const chunk of socket) await socket.write(chunk);
+  });
+  console.log(`listening on ${formatAddress(server.addr)}`);
+  await drainOnInterrupt(server);
+});
+
+function report(event: ServerEvent): void {
+  if (event.type === "accepted") {
+    console.log(`${formatAddress(event.socket.remoteAddr)} came`);
+  }
+  if (event.type === "closed") {
+    const { remoteAddr, bytesRead, bytesWritten, durationMs } = event;
+    console.log(
+      `${formatAddress(remoteAddr)} left: ${bytesRead} bytes in, ` +
+        `${bytesWritten} out, ${durationMs} ms`,
+    );
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * Runs examples as their users do: as programs, with exactly the permissions of their
+ * first line.
+ *
+ * @module
+ */
+
+import { withImportMap } from "../../tools/_command.ts";
+import { exampleArguments } from "../../tools/_examples.ts";
+import { findStdSource } from "../../tools/_std.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** How an example ended. */
+export interface Ending {
+  /** Its exit code. */
+  code: number;
+  /** All of its standard output. */
+  output: string;
+  /** All of its standard error. */
+  errors: string;
+}
+
+/** An example that runs; disposing of it kills it. */
+export class Example implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #output: Promise<void>;
+  readonly #errors: Promise<string>;
+  #text = "";
+  #more = Promise.withResolvers<void>();
+  #over = false;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#input = child.stdin.getWriter();
+    this.#output = this.#follow(child.stdout);
+    this.#errors = new Response(child.stderr).text();
+  }
+
+  /**
+   * Starts an example.
+   *
+   * @param name Its file in `examples/`, without the ending.
+   * @param args Its own arguments.
+   */
+  static async start(name: string, ...args: string[]): Promise<Example> {
+    const command = [...await exampleArguments(name), ...args];
+    const child = new Deno.Command(Deno.execPath(), {
+      args: withImportMap(command, await findStdSource()),
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    return new Example(child);
+  }
+
+  /** Waits until a pattern is in the output so far, and gives what matched. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    while (true) {
+      const match = pattern.exec(this.#text);
+      if (match !== null) return match;
+      if (this.#over) {
+        throw new Error(
+          `It never printed ${pattern}, but: ${this.#text}\n${await this
+            .#errors}`,
+        );
+      }
+      await this.#more.promise;
+    }
+  }
+
+  /** Types text. */
+  async type(text: string): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(text));
+  }
+
+  /** Presses Ctrl-C. */
+  interrupt(): void {
+    this.#child.kill("SIGINT");
+  }
+
+  /** Ends the input, and waits for the program to end by itself. */
+  async ended(): Promise<Ending> {
+    await this.#input.close().catch(() => {});
+    const { code } = await this.#child.status;
+    await this.#output;
+    return { code, output: this.#text, errors: await this.#errors };
+  }
+
+  async #follow(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      this.#text += decoder.decode(chunk, { stream: true });
+      this.#wake();
+    }
+    this.#over = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#more.resolve();
+    this.#more = Promise.withResolvers();
+  }
+
+  /** Kills it, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.ended();
+  }
+}
+
+/** Runs an example from start to end, with nothing typed. */
+export async function runExample(
+  name: string,
+  ...args: string[]
+): Promise<Ending> {
+  await using example = await Example.start(name, ...args);
+  return await example.ended();
+}
+
+/** Starts a server example on a free port, and says where it listens. */
+export async function startServer(
+  name: string,
+  ...args: string[]
+): Promise<{ server: Example; address: string; port: number }> {
+  const server = await Example.start(
+    name,
+    "--listen",
+    "127.0.0.1:0",
+    ...args,
+  );
+  try {
+    const [, address, port] = await server.printed(/on (127\.0\.0\.1:(\d+))/);
+    return { server, address, port: Number(port) };
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+}
