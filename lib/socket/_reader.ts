@@ -114,9 +114,12 @@ export class Reader {
 
   // ---- one call at a time -------------------------------------------------
 
-  /** What every call checks first: limits, overlap, state. */
+  /** What every call checks first: limits, state, overlap. */
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
+    // Before overlap: while a socket closes, it is the socket itself that reads.
+    const closed = this.#closed ?? this.#left;
+    if (closed !== undefined) throw closed;
     if (this.#operation !== undefined) {
       throw new BusyError(
         `Cannot ${operation} as one read at a time is allowed: ${this.#operation} is under way`,
