@@ -38,6 +38,7 @@ export class Reader {
   #ended = false;
   /** Why no more bytes will come; thrown when the queue cannot serve a call. */
   #failure: SocketError | undefined;
+  #reported = false;
   /** Why nothing at all may be read any more, whatever the queue holds. */
   #closed: SocketError | undefined;
   /** The same, but what was read belongs to the next owner of the transport. */
@@ -71,6 +72,11 @@ export class Reader {
     return this.#ended;
   }
 
+  /** Whether a caller has been told why no more bytes will come. */
+  get reported(): boolean {
+    return this.#reported;
+  }
+
   /** Whether a transport read is in flight. */
   get reading(): boolean {
     return this.#reading;
@@ -102,6 +108,7 @@ export class Reader {
   /** No more bytes will come; those in the queue can still be read. */
   fail(error: SocketError): void {
     this.#failure ??= error;
+    this.#reported = this.#operation !== undefined;
     this.#alarm?.dispose();
     this.interrupt(error);
   }
@@ -150,7 +157,10 @@ export class Reader {
     poll: Poll<T>,
     target?: Uint8Array,
   ): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#failure !== undefined) {
+      this.#reported = true;
+      return Promise.reject(this.#failure);
+    }
     const call = new Promise<unknown>(this.#setCall);
     this.#operation = operation;
     this.#poll = poll;

@@ -390,7 +390,8 @@ export class Socket
 
   /** Ends gracefully, as {@linkcode Socket.close}; an error that some call has reported already is not thrown again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const reported = this.#connection.writer.reported;
+    const { reader, writer } = this.#connection;
+    const reported = reader.reported || writer.reported;
     try {
       await this.close();
     } catch (error) {
