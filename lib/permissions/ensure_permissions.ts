@@ -1,0 +1,73 @@
+/**
+ * Saying at the start what is missing, rather than failing in the middle.
+ *
+ * @module
+ */
+
+import { PermissionError } from "../errors.ts";
+import { flagsOf, type PermissionPlan } from "./permission_plan.ts";
+
+/**
+ * Makes sure that everything the plans take is granted, before a program starts.
+ *
+ * Never prompts: permissions are only queried. One error names all that is missing,
+ * as flags to add to those that were given.
+ *
+ * @param plans Made by `permissionsFor`.
+ * @throws {PermissionError} Something is missing; see `flags`.
+ *
+ * @example The first lines of a server
+ * ```ts
+ * import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
+ * import { serve } from "@sluice/net";
+ *
+ * const options = { port: 0 };
+ * await ensurePermissions(permissionsFor(options, { action: "listen" }));
+ * await using server = serve(options, (socket) => socket.write("hello\n"));
+ * ```
+ */
+export async function ensurePermissions(
+  ...plans: PermissionPlan[]
+): Promise<void> {
+  const missing = [];
+  const unstable = new Set<string>();
+  const purposes = new Set<string>();
+  const denied = new Set<string>();
+  for (const { purpose, descriptors, unstable: features } of plans) {
+    for (const descriptor of descriptors) {
+      const { state } = await Deno.permissions.query(descriptor);
+      if (state === "granted") continue;
+      missing.push(descriptor);
+      purposes.add(purpose);
+      if (state === "denied") denied.add(`--deny-${descriptor.name}`);
+    }
+    for (const feature of features) {
+      if (isEnabled(feature)) continue;
+      unstable.add(feature);
+      purposes.add(purpose);
+    }
+  }
+  if (purposes.size === 0) return;
+
+  const flags = [...unstable, ...flagsOf(missing)];
+  const without = denied.size === 0 ? "" : ` and without ${[...denied].join()}`;
+  throw new PermissionError(
+    flags,
+    `Cannot ${[...purposes].join(", ")}: run again with ${
+      flags.map(quote).join(" ")
+    }${without}`,
+  );
+}
+
+/** Deno has no query for this, but a function that is not there otherwise. */
+function isEnabled(unstable: string): boolean {
+  return unstable === "--unstable-net" &&
+    typeof Deno.listenDatagram === "function";
+}
+
+/** As it must be typed: a shell takes the brackets of `[::1]` for a pattern. */
+function quote(flag: string): string {
+  return /^[\w@%+=:,./-]+$/.test(flag)
+    ? flag
+    : `'${flag.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,25 @@
+/**
+ * The permission planner: the narrowest flags for what a program is going to do,
+ * and one clear sentence where they are missing.
+ *
+ * @module
+ */
+
+export { ensurePermissions } from "./ensure_permissions.ts";
+export {
+  type PermissionPlan,
+  permissionsFor,
+  type PermissionsForOptions,
+  type PlannableOptions,
+  type PlannedAction,
+  type PlannedDescriptor,
+} from "./permission_plan.ts";
+
+// The error, and what its fields are made of.
+export type { Addr, MemoryAddr } from "../addr.ts";
+export {
+  PermissionError,
+  SocketError,
+  type SocketErrorCode,
+  type SocketErrorOptions,
+} from "../errors.ts";

@@ -1,0 +1,166 @@
+/**
+ * Which permissions a connection or a listener takes.
+ *
+ * @module
+ */
+
+import { formatAddress, parseAddress } from "../addr.ts";
+
+/**
+ * The part of the options of `connect`, `listen` and `serve` that permissions depend
+ * on: any of those will do.
+ */
+export type PlannableOptions =
+  | {
+    /** Name or address of the host. `127.0.0.1` by default. */
+    hostname?: string;
+    /** Its port; 0 for a listener on one that is free. */
+    port: number;
+    /** TLS takes no permission of its own. */
+    tls?: unknown;
+    /** Shares the port with other listeners; takes `--unstable-net`. */
+    reusePort?: boolean;
+  }
+  | {
+    /** Path of a Unix socket. */
+    path: string;
+  };
+
+/** What is going to be done with the options. */
+export type PlannedAction = "connect" | "listen";
+
+/** Options of {@linkcode permissionsFor}. */
+export interface PermissionsForOptions {
+  /**
+   * What the options are for; only words in messages depend on it. By default the
+   * messages say "use".
+   */
+  action?: PlannedAction;
+}
+
+/** A permission that can be asked for, and written as a flag. */
+export type PlannedDescriptor =
+  | Deno.NetPermissionDescriptor & { host: string }
+  | Deno.ReadPermissionDescriptor & { path: string }
+  | Deno.WritePermissionDescriptor & { path: string };
+
+/**
+ * What a connection or a listener takes: as command-line flags, and as what
+ * `Deno.permissions` understands. Made by {@linkcode permissionsFor}.
+ *
+ * @example
+ * ```ts
+ * import { type PermissionPlan, permissionsFor } from "@sluice/net/permissions";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const plan: PermissionPlan = permissionsFor({ port: 8888 });
+ * assertEquals(plan.descriptors, [{ name: "net", host: "127.0.0.1:8888" }]);
+ * ```
+ */
+export interface PermissionPlan {
+  /** What it is for, for instance `"listen on 127.0.0.1:8888"`. */
+  readonly purpose: string;
+  /** The permission flags that suffice and of which none can be left out. */
+  readonly flags: readonly string[];
+  /** The same permissions, as `Deno.permissions.query` takes them. */
+  readonly descriptors: readonly PlannedDescriptor[];
+  /** Flags of unstable features that it takes beside the permissions. */
+  readonly unstable: readonly string[];
+}
+
+/**
+ * Plans the permissions for a connection or a listener, and no more than that.
+ *
+ * Nothing is asked, looked up or opened. Deno compares the host as it is written,
+ * so `localhost` takes another flag than `127.0.0.1`, and each port takes its own:
+ * port 0 is written as such. A Unix socket takes three permissions, for its whole
+ * path. Reading certificate files is not part of it.
+ *
+ * @param options What will be given to `connect`, `listen` or `serve`.
+ * @param how What for, so that messages can say so.
+ * @returns Flags to type and descriptors to query.
+ * @throws {TypeError} The host or the port cannot be used, or the path has a comma,
+ * which Deno's flags cannot express.
+ * @throws {RangeError} The port is out of range.
+ *
+ * @example
+ * ```ts
+ * import { permissionsFor } from "@sluice/net/permissions";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { flags } = permissionsFor({ port: 8888 }, { action: "listen" });
+ * assertEquals(flags, ["--allow-net=127.0.0.1:8888"]);
+ *
+ * assertEquals(permissionsFor({ path: "/run/x.sock" }).flags, [
+ *   "--allow-read=/run/x.sock",
+ *   "--allow-write=/run/x.sock",
+ *   "--allow-net=unix:/run/x.sock",
+ * ]);
+ * ```
+ */
+export function permissionsFor(
+  options: PlannableOptions,
+  how: PermissionsForOptions = {},
+): PermissionPlan {
+  const isUnix = "path" in options;
+  const descriptors = isUnix
+    ? describePath(options.path)
+    : describeHost(options.hostname, options.port);
+  return {
+    purpose: `${phrase(how.action)} ${valueOf(descriptors.at(-1)!)}`,
+    flags: flagsOf(descriptors),
+    descriptors,
+    unstable: !isUnix && options.reusePort ? ["--unstable-net"] : [],
+  };
+}
+
+function phrase(action: PlannedAction | undefined): string {
+  if (action === undefined) return "use";
+  return action === "listen" ? "listen on" : "connect to";
+}
+
+function describeHost(
+  hostname: string | undefined,
+  port: number,
+): PlannedDescriptor[] {
+  const host = formatAddress({ hostname, port });
+  // What the parser refuses, Deno's flags do not understand either.
+  parseAddress(host);
+  return [{ name: "net", host }];
+}
+
+function describePath(path: string): PlannedDescriptor[] {
+  if (typeof path !== "string" || path === "" || path.includes(",")) {
+    throw new TypeError(
+      "Cannot plan permissions as 'path' must be a path without a comma: " +
+        `current value is ${
+          typeof path === "string" ? JSON.stringify(path) : String(path)
+        }`,
+    );
+  }
+  // A flag for a Unix socket must be absolute, even where the path is not.
+  const isAbsolute = path.startsWith("/");
+  const absolute = isAbsolute
+    ? path
+    : `${Deno.cwd()}/${path.replace(/^(\.\/+)+/, "")}`;
+  return [
+    { name: "read", path: absolute },
+    { name: "write", path: absolute },
+    { name: "net", host: `unix:${absolute}` },
+  ];
+}
+
+function valueOf(descriptor: PlannedDescriptor): string {
+  return descriptor.name === "net" ? descriptor.host : descriptor.path;
+}
+
+/** One flag for each kind of permission, with all its values. */
+export function flagsOf(descriptors: readonly PlannedDescriptor[]): string[] {
+  const values = new Map<string, Set<string>>();
+  for (const descriptor of descriptors) {
+    const { name } = descriptor;
+    const known = values.get(name) ?? new Set();
+    values.set(name, known.add(valueOf(descriptor)));
+  }
+  return [...values].map(([name, set]) => `--allow-${name}=${[...set].join()}`);
+}

@@ -1,0 +1,47 @@
+// Does what its first argument says, with the permissions of this process, and
+// prints how that went: "ok", the code of our error, or what was thrown.
+import { SocketError } from "../../lib/errors.ts";
+import {
+  ensurePermissions,
+  permissionsFor,
+  type PlannedAction,
+} from "../../lib/permissions/mod.ts";
+import { bind } from "../../lib/transport/bind.ts";
+import { dial } from "../../lib/transport/dial.ts";
+
+const [action, json] = Deno.args;
+const options = JSON.parse(json);
+
+async function run(): Promise<string> {
+  switch (action) {
+    case "listen": {
+      const acceptor = bind(options);
+      await acceptor.ready;
+      acceptor.close();
+      return "ok";
+    }
+    case "connect":
+      (await dial(options)).close();
+      return "ok";
+    case "reuse":
+      Deno.listen({ hostname: "127.0.0.1", ...options }).close();
+      return "ok";
+    case "ensure": {
+      const plans = options as [PlannedAction, { port: number }][];
+      await ensurePermissions(
+        ...plans.map(([action, each]) => permissionsFor(each, { action })),
+      );
+      return "ok";
+    }
+    default:
+      return `no such action: ${action}`;
+  }
+}
+
+try {
+  console.log(await run());
+} catch (error) {
+  const { name, message } = error as Error;
+  if (action === "ensure") console.log(`${name}: ${message}`);
+  else console.log(error instanceof SocketError ? error.code : name);
+}

@@ -1,0 +1,248 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { parseAddress } from "../../lib/addr.ts";
+import { permissionsFor } from "../../lib/permissions/permission_plan.ts";
+import { runProbe } from "./_run_probe.ts";
+
+const TIMEOUT = { timeout: 60_000 };
+
+/** Some containers have no IPv6. */
+const HAS_IPV6 = Deno.networkInterfaces().some(({ address }) =>
+  address === "::1"
+);
+
+Deno.test("permissionsFor() plans one net permission for TCP and TLS", () => {
+  const forms: [Parameters<typeof permissionsFor>[0], string][] = [
+    [{ port: 8888 }, "127.0.0.1:8888"],
+    [{ port: 0 }, "127.0.0.1:0"],
+    [{ hostname: "0.0.0.0", port: 80 }, "0.0.0.0:80"],
+    [{ hostname: "localhost", port: 80 }, "localhost:80"],
+    [{ hostname: "example.com.", port: 443, tls: true }, "example.com.:443"],
+    [{ hostname: "::1", port: 80 }, "[::1]:80"],
+    [{ hostname: "::ffff:1.2.3.4", port: 80 }, "[::ffff:1.2.3.4]:80"],
+    [{ hostname: "fe80::1%eth0", port: 80 }, "[fe80::1%eth0]:80"],
+  ];
+  for (const [options, host] of forms) {
+    const plan = permissionsFor(options);
+    assertEquals(plan.flags, [`--allow-net=${host}`]);
+    assertEquals(plan.descriptors, [{ name: "net", host }]);
+    assertEquals(plan.unstable, []);
+    assertEquals(plan.purpose, `use ${host}`);
+  }
+});
+
+Deno.test("permissionsFor() plans read, write and net for a Unix path", () => {
+  const plan = permissionsFor({ path: "/run/a b.sock" }, { action: "connect" });
+  assertEquals(plan, {
+    purpose: "connect to unix:/run/a b.sock",
+    flags: [
+      "--allow-read=/run/a b.sock",
+      "--allow-write=/run/a b.sock",
+      "--allow-net=unix:/run/a b.sock",
+    ],
+    descriptors: [
+      { name: "read", path: "/run/a b.sock" },
+      { name: "write", path: "/run/a b.sock" },
+      { name: "net", host: "unix:/run/a b.sock" },
+    ],
+    unstable: [],
+  });
+});
+
+Deno.test("permissionsFor() makes a relative path absolute, as flags must be", () => {
+  for (const path of ["x.sock", "./x.sock", ".//././x.sock"]) {
+    const { flags } = permissionsFor({ path });
+    assertEquals(flags.at(-1), `--allow-net=unix:${Deno.cwd()}/x.sock`);
+  }
+  const { flags } = permissionsFor({ path: ".x.sock" });
+  assertEquals(flags[0], `--allow-read=${Deno.cwd()}/.x.sock`);
+});
+
+Deno.test("permissionsFor() takes what parseAddress() gives", () => {
+  for (
+    const text of ["[::1]:80", "tls://example.com:443", "unix:/run/x.sock"]
+  ) {
+    const { flags } = permissionsFor(parseAddress(text as string));
+    assertEquals(flags.at(-1), `--allow-net=${text.replace("tls://", "")}`);
+  }
+});
+
+Deno.test("permissionsFor() names the unstable flag of reusePort", () => {
+  const plan = permissionsFor({ port: 80, reusePort: true });
+  assertEquals(plan.unstable, ["--unstable-net"]);
+  assertEquals(plan.flags, ["--allow-net=127.0.0.1:80"]);
+  assertEquals(permissionsFor({ port: 80, reusePort: false }).unstable, []);
+});
+
+Deno.test("permissionsFor() refuses what no flag can express", () => {
+  for (const path of ["", "/run/a,b.sock", undefined, 80]) {
+    assertThrows(
+      () => permissionsFor({ path: path as string }),
+      TypeError,
+      "Cannot plan permissions as 'path' must be a path without a comma",
+    );
+  }
+  for (
+    const options of [
+      {},
+      { port: undefined },
+      { port: "x" },
+      { port: 1.5 },
+      { hostname: "", port: 80 },
+      { hostname: "a,b", port: 80 },
+      { hostname: "hôte", port: 80 },
+      { hostname: "a b", port: 80 },
+      { hostname: ":::", port: 80 },
+    ]
+  ) {
+    assertThrows(
+      () => permissionsFor(options as { port: number }),
+      TypeError,
+      "Cannot parse the address",
+    );
+  }
+  assertThrows(() => permissionsFor({ port: 65_536 }), RangeError);
+  assertThrows(() => permissionsFor({ port: -1 }), RangeError);
+});
+
+/** Runs with exactly the plan, then again without each of its flags. */
+async function assertExact(
+  action: string,
+  options: Parameters<typeof permissionsFor>[0],
+  expected = "ok",
+) {
+  const { flags } = permissionsFor(options);
+  const exact = await runProbe(flags, action, options);
+  assertEquals(exact.stdout, expected, exact.stderr);
+  for (const left of flags) {
+    const rest = flags.filter((flag) => flag !== left);
+    const { stdout } = await runProbe(rest, action, options);
+    assertEquals(stdout, "permission", `it works without ${left}`);
+  }
+}
+
+/** Listens on a free port, which nobody else has while `use` runs. */
+async function withServer(
+  hostname: string,
+  use: (port: number) => Promise<void>,
+) {
+  const listener = Deno.listen({ hostname, port: 0 });
+  const accepting = (async () => {
+    for await (const conn of listener) conn.close();
+  })();
+  try {
+    await use((listener.addr as Deno.NetAddr).port);
+  } finally {
+    listener.close();
+    await accepting;
+  }
+}
+
+Deno.test("a plan to listen on TCP is exact", TIMEOUT, async () => {
+  await assertExact("listen", { port: 0 });
+  await assertExact("listen", { hostname: "localhost", port: 0 });
+  if (HAS_IPV6) await assertExact("listen", { hostname: "::1", port: 0 });
+});
+
+Deno.test("a plan to connect to TCP is exact", TIMEOUT, async () => {
+  await withServer("127.0.0.1", async (port) => {
+    await assertExact("connect", { port });
+    await assertExact("connect", { hostname: "localhost", port });
+  });
+  if (!HAS_IPV6) return;
+  await withServer("::1", async (port) => {
+    await assertExact("connect", { hostname: "::1", port });
+  });
+});
+
+Deno.test("a plan to connect over TLS is exact", TIMEOUT, async () => {
+  await withServer("127.0.0.1", async (port) => {
+    // The server hangs up in the handshake: it got as far as that.
+    await assertExact("connect", { port, tls: true }, "tls");
+  });
+});
+
+Deno.test(
+  "a plan for one host and port does not cover another",
+  TIMEOUT,
+  async () => {
+    const { flags } = permissionsFor({ port: 8888 });
+    for (const other of [{ port: 0 }, { hostname: "localhost", port: 8888 }]) {
+      assertEquals(
+        (await runProbe(flags, "listen", other)).stdout,
+        "permission",
+      );
+    }
+  },
+);
+
+Deno.test("a plan for a Unix socket is exact", TIMEOUT, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = `${folder}/a b.sock`;
+    await assertExact("listen", { path });
+    {
+      using listener = Deno.listen({ transport: "unix", path });
+      const accepted = listener.accept();
+      await assertExact("connect", { path });
+      (await accepted).close();
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test(
+  "a plan for a Unix socket covers a stale file and a mode",
+  TIMEOUT,
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      const path = `${folder}/x.sock`;
+      const { flags } = permissionsFor({ path });
+      // A process that exits at once leaves its file behind.
+      const crash = `Deno.listen({ transport: "unix", path: ${
+        JSON.stringify(path)
+      } }); Deno.exit()`;
+      await new Deno.Command(Deno.execPath(), {
+        args: ["eval", "--no-config", crash],
+      }).output();
+      assert((await Deno.lstat(path)).isSocket);
+      const { stdout } = await runProbe(flags, "listen", { path, mode: 0o600 });
+      assertEquals(stdout, "ok");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+Deno.test(
+  "a plan for a relative Unix path works from the same folder",
+  TIMEOUT,
+  async () => {
+    const folder = await Deno.realPath(await Deno.makeTempDir());
+    const before = Deno.cwd();
+    try {
+      Deno.chdir(folder);
+      const options = { path: "./x.sock" };
+      const { flags } = permissionsFor(options);
+      const { stdout } = await runProbe(flags, "listen", options, folder);
+      assertEquals(stdout, "ok");
+    } finally {
+      Deno.chdir(before);
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+Deno.test(
+  "a plan with reusePort takes its unstable flag",
+  TIMEOUT,
+  async () => {
+    const options = { port: 0, reusePort: true };
+    const { flags, unstable } = permissionsFor(options);
+    const exact = await runProbe([...unstable, ...flags], "reuse", options);
+    assertEquals(exact.stdout, "ok", exact.stderr);
+    const less = await runProbe(flags, "reuse", options);
+    assertEquals(less.code, 70, "Deno ends the process, nothing can catch it");
+  },
+);
