@@ -8,6 +8,7 @@ import {
   BrokenError,
   BusyError,
   ClosedError,
+  LimitError,
   SocketError,
   TimeoutError,
 } from "../errors.ts";
@@ -16,6 +17,7 @@ import { translateError } from "../transport/translate_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import { detachedTransport } from "./_detached_transport.ts";
 import type { Ends, Link } from "./_link.ts";
+import { Pace } from "./_pace.ts";
 import { Reader } from "./_reader.ts";
 import { Traffic } from "./_traffic.ts";
 import { Writer } from "./_writer.ts";
@@ -60,9 +62,26 @@ export class Connection implements Link {
   constructor(transport: Transport, options: SocketOptions) {
     this.transport = transport;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
-    this.writer = new Writer(this, options.highWaterMarkBytes ?? 64 * 1024);
+    this.writer = new Writer(this, options);
     this.reader = new Reader(this, options.maxBufferBytes ?? 16 * 1024 * 1024);
     this.limit(options);
+    const { minReadBytesPerSecond = 0, minReadWindowMs = 5_000 } = options;
+    if (minReadBytesPerSecond > 0) {
+      const onSlow = () => this.#cutSlow(minReadBytesPerSecond);
+      this.reader.setPace(
+        new Pace(this.traffic, minReadBytesPerSecond, minReadWindowMs, onSlow),
+      );
+    }
+  }
+
+  #cutSlow(limit: number): void {
+    const error = new LimitError(
+      "minReadBytesPerSecond",
+      limit,
+      `Cannot go on as the peer must send at least ${limit} bytes a second: it sends fewer`,
+      this.ends(),
+    );
+    this.#end("closed", error);
   }
 
   get #hasEnded(): boolean {

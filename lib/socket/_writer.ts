@@ -8,6 +8,7 @@ import { ByteWriter } from "../bytes/byte_writer.ts";
 import {
   BrokenError,
   ClosedError,
+  LimitError,
   type SocketError,
   TimeoutError,
 } from "../errors.ts";
@@ -25,6 +26,7 @@ import {
   whenQuiet,
   whenTurnEnds,
 } from "./_turn.ts";
+import type { SocketOptions } from "./options.ts";
 
 /** Somebody who waits until so many bytes have been sent. */
 interface Waiter {
@@ -59,6 +61,7 @@ function observed<T>(promise: Promise<T>): Promise<T> {
 export class Writer implements TurnListener {
   readonly #link: Link;
   readonly #highWaterMarkBytes: number;
+  readonly #maxPendingBytes: number;
   /** What is being filled, and what is on its way. */
   #filling: ByteWriter | undefined;
   #sending: ByteWriter | undefined;
@@ -77,9 +80,10 @@ export class Writer implements TurnListener {
   #ending: Promise<void> | undefined;
   #alarm: Alarm | undefined;
 
-  constructor(link: Link, highWaterMarkBytes: number) {
+  constructor(link: Link, options: SocketOptions) {
     this.#link = link;
-    this.#highWaterMarkBytes = highWaterMarkBytes;
+    this.#highWaterMarkBytes = options.highWaterMarkBytes ?? 64 * 1024;
+    this.#maxPendingBytes = options.maxPendingBytes ?? 16 * 1024 * 1024;
   }
 
   /** Why nothing can be written any more. */
@@ -123,6 +127,7 @@ export class Writer implements TurnListener {
   /** Throws if nothing may be written. */
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
+    this.#checkPending(operation);
     this.#checkFailure();
     if (this.#ending !== undefined) {
       throw new ClosedError(
@@ -130,6 +135,20 @@ export class Writer implements TurnListener {
         { operation, ...this.#link.ends() },
       );
     }
+  }
+
+  /** A peer that does not read and a caller that does not wait fill the memory. */
+  #checkPending(operation: string): void {
+    const limit = this.#maxPendingBytes;
+    if (this.#sending === undefined || this.pendingBytes <= limit) return;
+    this.fail(
+      new LimitError(
+        "maxPendingBytes",
+        limit,
+        `Cannot ${operation} as at most ${limit} bytes may wait to be sent: await what is written`,
+        { operation, ...this.#link.ends() },
+      ),
+    );
   }
 
   #checkFailure(): void {

@@ -28,6 +28,24 @@ export interface SocketTimeouts {
 /** Limits and sizes of a socket. */
 export interface SocketOptions extends SocketTimeouts {
   /**
+   * Fewest bytes a second that the peer must send while a read waits for them; less
+   * aborts the socket with `LimitError`. It ends peers that drip a byte at a time,
+   * and also those that are silent between requests: set it where the peer is known
+   * to have something to say. 0, the default, asks for nothing.
+   */
+  minReadBytesPerSecond?: number;
+  /**
+   * Waiting time over which `minReadBytesPerSecond` is averaged, in milliseconds.
+   * 5,000 by default.
+   */
+  minReadWindowMs?: number;
+  /**
+   * Most bytes that may wait to be sent when further ones are written; more breaks
+   * the writing side with `LimitError`. Only writes that nobody awaits come that
+   * far. 16 MiB by default.
+   */
+  maxPendingBytes?: number;
+  /**
    * Bytes that may wait to be sent before `write` makes its caller wait. 64 KiB by
    * default.
    */
@@ -86,8 +104,19 @@ export function checkSocketOptions(
 ): void {
   checkTimeouts(action, options);
   const { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs } = options;
-  const sizes = { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs };
-  for (const [name, value] of Object.entries(sizes)) {
+  const { minReadWindowMs, maxPendingBytes } = options;
+  const numbers = {
+    highWaterMarkBytes,
+    maxBufferBytes,
+    closeTimeoutMs,
+    minReadWindowMs,
+    maxPendingBytes,
+  };
+  for (const [name, value] of Object.entries(numbers)) {
     if (value !== undefined) checkNumber(action, name, value, 1);
+  }
+  const { minReadBytesPerSecond } = options;
+  if (minReadBytesPerSecond !== undefined) {
+    checkNumber(action, "minReadBytesPerSecond", minReadBytesPerSecond, 0);
   }
 }
