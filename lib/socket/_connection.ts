@@ -11,8 +11,11 @@ import {
   LimitError,
   SocketError,
   TimeoutError,
+  TlsError,
 } from "../errors.ts";
 import { Alarm } from "../time/coarse_timer.ts";
+import { checkCall, watchCall } from "../time/call_limits.ts";
+import { startTls } from "../transport/start_tls.ts";
 import { translateError } from "../transport/translate_error.ts";
 import type { Transport } from "../transport/transport.ts";
 import { detachedTransport } from "./_detached_transport.ts";
@@ -22,6 +25,7 @@ import { Reader } from "./_reader.ts";
 import { Traffic } from "./_traffic.ts";
 import { Writer } from "./_writer.ts";
 import type { SocketOptions, SocketTimeouts } from "./options.ts";
+import type { StartTlsOptions } from "./start_tls_options.ts";
 
 /**
  * ```text
@@ -47,6 +51,7 @@ export class Connection implements Link {
   readonly traffic: Traffic = new Traffic();
   readonly reader: Reader;
   readonly writer: Writer;
+  readonly options: SocketOptions;
   readonly #closeTimeoutMs: number;
   #state: State = "open";
   #idle: Alarm | undefined;
@@ -61,6 +66,7 @@ export class Connection implements Link {
 
   constructor(transport: Transport, options: SocketOptions) {
     this.transport = transport;
+    this.options = options;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.writer = new Writer(this, options);
     this.reader = new Reader(this, options.maxBufferBytes ?? 16 * 1024 * 1024);
@@ -241,6 +247,41 @@ export class Connection implements Link {
       "Cannot use the socket as it must be open: this side closed it",
       { ...this.ends(), ...(cause === undefined ? {} : { cause }) },
     );
+  }
+
+  /** Hands the transport to TLS. Nothing of the plain text may be left over. */
+  async startTls(options: StartTlsOptions): Promise<Transport> {
+    const { signal, timeoutMs = 10_000, deadline, ...tls } = options;
+    const limits = { signal, timeoutMs, deadline };
+    checkCall("start TLS", limits);
+    this.reader.check("start TLS");
+    if (this.unreadBytes > 0) {
+      throw new TlsError(
+        "plaintext",
+        `Cannot start TLS as everything received in the clear must be read: ${this.unreadBytes} bytes are not`,
+        { operation: "start TLS", ...this.ends() },
+      );
+    }
+    if (this.reader.reading) {
+      throw new BusyError(
+        "Cannot start TLS as no read may be in flight: one that was cut off still is",
+        { operation: "start TLS", ...this.ends() },
+      );
+    }
+    await this.writer.flush(limits);
+    const controller = new AbortController();
+    const unwatch = watchCall(
+      "start TLS",
+      limits,
+      (reason) => controller.abort(reason),
+    );
+    try {
+      const { transport } = this.detach();
+      const { signal } = controller;
+      return await startTls(transport, { ...tls, signal });
+    } finally {
+      unwatch();
+    }
   }
 
   detach(): { transport: Transport; unread: Uint8Array } {

@@ -17,6 +17,7 @@ import type { Reader } from "./_reader.ts";
 import type { SocketStats } from "./_traffic.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import type { Writer } from "./_writer.ts";
+import type { StartTlsOptions } from "./start_tls_options.ts";
 import {
   checkSocketOptions,
   checkTimeouts,
@@ -120,15 +121,12 @@ export class Socket
     return this.#connection.signal;
   }
 
-  // ---- reading ------------------------------------------------------------
-
   /**
    * Reads what is there: at least one byte, or `null` when the peer has ended its
    * side. The bytes are yours.
    *
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
-   * @param options Limits of this call.
    * @throws {TimeoutError} A time limit passed.
    * @throws {BrokenError} The connection broke, and all that came before was read.
    * @throws {ClosedError} This side was closed.
@@ -146,7 +144,6 @@ export class Socket
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
    * @param target Where the bytes go; if it is empty, the result is 0.
-   * @param options Limits of this call.
    * @returns How many bytes, at least one, or `null` at the end of the stream.
    * @throws As {@linkcode Socket.read}.
    */
@@ -161,7 +158,6 @@ export class Socket
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
    * @param length Bytes to read, from 0 to `maxBufferBytes`.
-   * @param options Limits of this call.
    * @returns The bytes, always `length` long.
    * @throws {UnexpectedEofError} The peer ended first; see `received`.
    * @throws {RangeError} `length` is out of range.
@@ -222,7 +218,6 @@ export class Socket
    * Cancellation: safe.
    *
    * @param length Bytes to look at, from 0 to `maxBufferBytes`.
-   * @param options Limits of this call.
    * @throws {RangeError} `length` is out of range.
    * @throws As {@linkcode Socket.read}.
    */
@@ -244,19 +239,6 @@ export class Socket
   /**
    * Chunks as they come, until the peer ends its side; rejects if the connection
    * breaks. `break` leaves the socket open: it goes on where the loop stopped.
-   *
-   * @example
-   * ```ts
-   * import { memoryPair } from "@sluice/net/testing";
-   * import { assertEquals } from "@std/assert";
-   *
-   * const [left, right] = memoryPair();
-   * await left.write("abc");
-   * await left.closeWrite();
-   * let bytes = 0;
-   * for await (const chunk of right) bytes += chunk.length;
-   * assertEquals(bytes, 3);
-   * ```
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
     const { reader } = this.#connection;
@@ -269,8 +251,6 @@ export class Socket
       },
     };
   }
-
-  // ---- writing ------------------------------------------------------------
 
   /**
    * Writes all of `data`, after everything written before it.
@@ -286,7 +266,6 @@ export class Socket
    * later writes report the same error.
    *
    * @param data Bytes, or text, which is sent as UTF-8.
-   * @param options Limits of this call.
    * @throws {BrokenError} The connection broke, now or in an earlier write.
    * @throws {TimeoutError} A time limit passed.
    * @throws {ClosedError} This side has ended.
@@ -300,7 +279,6 @@ export class Socket
    *
    * Cancellation: safe. The bytes stay on their way.
    *
-   * @param options Limits of this call.
    * @throws As {@linkcode Socket.write}.
    */
   flush(options?: CallOptions): Promise<void> {
@@ -317,8 +295,6 @@ export class Socket
     return this.#connection.closeWrite();
   }
 
-  // ---- limits -------------------------------------------------------------
-
   /**
    * Changes the time limits that are named; the others stay.
    *
@@ -330,8 +306,6 @@ export class Socket
     checkTimeouts("set timeouts", timeouts);
     this.#connection.limit(timeouts);
   }
-
-  // ---- ending -------------------------------------------------------------
 
   /**
    * Ends gracefully: sends what was written, ends this side, waits for the peer to
@@ -355,7 +329,31 @@ export class Socket
     this.#connection.abort(reason);
   }
 
-  // ---- leaving the socket -------------------------------------------------
+  /**
+   * Speaks TLS from now on, as a client, on a plain TCP connection (STARTTLS). This
+   * socket is of no use afterwards; the new one has its options and limits.
+   *
+   * Cancellation: when a limit ends it, the connection is closed.
+   *
+   * @param options Whom to trust, and limits; `timeoutMs` is 10,000 by default.
+   * @throws {TlsError} The handshake failed, or (`plaintext`) bytes that came in the
+   * clear are still unread: an attacker could have put them there.
+   * @throws {BusyError} A read is under way or was cut off, or written bytes are
+   * not yet sent.
+   * @throws {TypeError} The transport is not a plain TCP connection.
+   */
+  async startTls(options: StartTlsOptions = {}): Promise<Socket> {
+    const transport = await this.#connection.startTls(options);
+    return new Socket(transport, this.#connection.options);
+  }
+
+  /** The protocol that TLS agreed on (ALPN); `null` for none and without TLS. */
+  get alpnProtocol(): string | null {
+    const { transport } = this.#connection;
+    return "alpnProtocol" in transport
+      ? transport.alpnProtocol as string | null
+      : null;
+  }
 
   /**
    * Gives the transport back, with the bytes that were read and not consumed. The

@@ -1,0 +1,13 @@
+/**
+ * What a socket may be told when it starts to speak TLS.
+ *
+ * @module
+ */
+
+import type { CallOptions } from "../time/call_limits.ts";
+import type { TlsDialOptions } from "../transport/tls_options.ts";
+
+/** How to speak TLS, and for how long to try. */
+export type StartTlsOptions =
+  & Pick<TlsDialOptions, "caCerts" | "alpnProtocols" | "serverName">
+  & CallOptions;
