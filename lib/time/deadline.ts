@@ -120,11 +120,7 @@ export class Deadline implements Disposable {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
       if (this.#parent?.aborted) this.#follow();
-      else if (this.expired) this.#expire();
-      else if (!this.#disposed) {
-        this.#parent?.addEventListener("abort", this.#follow, { once: true });
-        this.#watch();
-      }
+      else this.#watch();
     }
     return this.#controller.signal;
   }
@@ -188,12 +184,13 @@ export class Deadline implements Disposable {
   }
 
   #watch(): void {
-    this.#timer = new Timer(() => {
-      if (this.expired) this.#expire();
-      // It was extended meanwhile.
-      else this.#watch();
-    });
-    this.#timer.start(this.remainingMs);
+    const leftMs = this.remainingMs;
+    if (leftMs === 0) return this.#expire();
+    if (this.#disposed) return;
+    this.#parent?.addEventListener("abort", this.#follow);
+    // When it fires, the deadline may have been extended meanwhile.
+    this.#timer = new Timer(() => this.#watch());
+    this.#timer.start(leftMs);
   }
 
   #expire(): void {

@@ -25,9 +25,15 @@ export interface RetryEvent {
  *
  * @example
  * ```ts
- * import type { RetryOptions } from "@sluice/net/timeout";
+ * import { retry, type RetryOptions } from "@sluice/net/timeout";
+ * import { assertRejects } from "@std/assert";
  *
- * const patient: RetryOptions = { attempts: Infinity, maxDelayMs: 60_000 };
+ * const notAType: RetryOptions = {
+ *   attempts: Infinity,
+ *   retryIf: (error) => !(error instanceof TypeError),
+ * };
+ * await assertRejects(() => retry(() => decodeURI("%"), { attempts: 1 }), URIError);
+ * await assertRejects(() => retry(() => new URL(""), notAType), TypeError);
  * ```
  */
 export interface RetryOptions extends SignalOptions {
