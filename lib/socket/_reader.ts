@@ -8,6 +8,7 @@ import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { Intake } from "./_intake.ts";
 import type { Link } from "./_link.ts";
+import { checkBytes, checkNumber } from "./options.ts";
 import type { Poll } from "./poll.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -42,6 +43,11 @@ export class Reader extends Intake {
     options?: CallOptions,
   ): Promise<number | null> {
     const { queue } = this;
+    try {
+      checkBytes("readInto", "target", target);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (options === undefined && target.length > 0) {
       const direct = this.runDirect("readInto", target);
       if (direct !== undefined) return direct;
@@ -114,11 +120,7 @@ export class Reader extends Intake {
     options: { maxBytes?: number } | undefined,
   ): number | undefined {
     const maxBytes = options?.maxBytes ?? 64 * 1024;
-    if (!(maxBytes >= 1)) {
-      throw new RangeError(
-        `Cannot ${operation} as maxBytes must be at least 1: current value is ${maxBytes}`,
-      );
-    }
+    checkNumber(operation, "maxBytes", maxBytes, 1);
     const start = this.queue.indexOf(delimiter);
     const end = start + delimiterLength;
     if (start >= 0 && end <= maxBytes) return end;
@@ -137,7 +139,10 @@ export class Reader extends Intake {
         "Cannot readUntil as the delimiter must be at least 1 byte long: current value is empty",
       );
     }
-    if (typeof delimiter !== "string") return delimiter;
+    if (typeof delimiter !== "string") {
+      checkBytes("readUntil", "the delimiter, unless it is text,", delimiter);
+      return delimiter;
+    }
     // One array for one text, so that a search that missed is resumed.
     if (this.#delimiter?.text !== delimiter) {
       this.#delimiter = { text: delimiter, bytes: utf8.encode(delimiter) };
@@ -147,7 +152,8 @@ export class Reader extends Intake {
 
   #checkLength(operation: string, length: number): void {
     const most = this.#maxBufferBytes;
-    if (!(Number.isInteger(length) && length >= 0 && length <= most)) {
+    checkNumber(operation, "the length", length, 0);
+    if (!(Number.isInteger(length) && length <= most)) {
       throw new RangeError(
         `Cannot ${operation} as the length must be an integer from 0 to ${most}: current value is ${length}`,
       );
@@ -167,6 +173,7 @@ export class Reader extends Intake {
 
   /** Puts bytes back at the front. */
   unread(bytes: Uint8Array): void {
+    checkBytes("unread", "bytes", bytes);
     this.check("unread");
     this.queue.prepend(bytes);
   }

@@ -26,7 +26,7 @@ import {
   whenQuiet,
   whenTurnEnds,
 } from "./_turn.ts";
-import type { SocketOptions } from "./options.ts";
+import { checkBytes, type SocketOptions } from "./options.ts";
 
 /** Somebody who waits until so many bytes have been sent. */
 interface Waiter {
@@ -46,7 +46,7 @@ const MOST_SPARE_MESSAGES = 64;
  * A write that nobody awaits must not end the process when it fails: the failure
  * is sticky, so `flush`, `close` and the next write report it.
  */
-function observed<T>(promise: Promise<T>): Promise<T> {
+export function observed<T>(promise: Promise<T>): Promise<T> {
   promise.catch(() => {});
   return promise;
 }
@@ -194,17 +194,26 @@ export class Writer implements TurnListener {
 
   write(data: Uint8Array | string, options?: CallOptions): Promise<void> {
     try {
+      if (typeof data !== "string") checkBytes("write", "data", data);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    try {
       this.check("write", options);
-      if (typeof data === "string") this.message.writeText(data);
-      else this.message.write(data);
-      return this.appended("write", options);
     } catch (error) {
       return observed(Promise.reject(error));
     }
+    if (typeof data === "string") this.message.writeText(data);
+    else this.message.write(data);
+    return this.appended("write", options);
   }
 
   /** Resolves when everything appended so far was sent. */
-  async flush(options?: CallOptions): Promise<void> {
+  flush(options?: CallOptions): Promise<void> {
+    return observed(this.#flush(options));
+  }
+
+  async #flush(options: CallOptions | undefined): Promise<void> {
     if (options !== undefined) checkCall("flush", options);
     this.#checkFailure();
     this.send();

@@ -89,6 +89,16 @@ export function checkNumber(
   }
 }
 
+/** Throws unless `value` is bytes: anything else would spoil what is counted in bytes. */
+export function checkBytes(action: string, name: string, value: unknown): void {
+  if (value instanceof Uint8Array) return;
+  // Its kind, not its content: that may be secret, or long.
+  const kind = Object.prototype.toString.call(value);
+  throw new TypeError(
+    `Cannot ${action} as ${name} must be a Uint8Array: current value is ${kind}`,
+  );
+}
+
 /** Throws if a time limit is not one. */
 export function checkTimeouts(action: string, timeouts: SocketTimeouts): void {
   const { readMs, writeMs, idleMs } = timeouts;

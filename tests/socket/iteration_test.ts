@@ -1,0 +1,73 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { BrokenError, BusyError } from "../../lib/errors.ts";
+import {
+  bytes,
+  spiedPair,
+  testOverMemoryAndTcp,
+  textOf,
+  turn,
+  underEverySplit,
+} from "../_support/sockets.ts";
+
+testOverMemoryAndTcp(
+  "for await over a socket gives chunks until the peer ends",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    right.write("some ").then(() => right.write("text")).then(() =>
+      right.closeWrite()
+    );
+    let text = "";
+    for await (const chunk of left) text += textOf(chunk);
+    assertEquals(text, "some text");
+    // The end of the peer's side is not the end of ours.
+    await left.write("answer");
+    await left.flush();
+    assertEquals(textOf(await right.readExactly(6)), "answer");
+  },
+);
+
+Deno.test("break leaves the socket open, and the next loop goes on", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    right.write(bytes(200)).then(() => right.closeWrite());
+    const received: number[] = [];
+    for await (const chunk of left) {
+      received.push(...chunk);
+      break;
+    }
+    received.push(...await left.readExactly((200 - received.length) >> 1));
+    for await (const chunk of left) received.push(...chunk);
+    assertEquals(new Uint8Array(received), bytes(200));
+  });
+});
+
+Deno.test("the loop throws when the connection breaks", async () => {
+  using pair = spiedPair();
+  const { left, right, far } = pair;
+  await right.write("last words");
+  const received: (string | null)[] = [];
+  await assertRejects(async () => {
+    for await (const chunk of left) {
+      received.push(textOf(chunk));
+      far.reset();
+    }
+  }, BrokenError);
+  assertEquals(received, ["last words"]);
+});
+
+Deno.test("a second loop is refused, the first goes on", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const first = (async () => {
+    let text = "";
+    for await (const chunk of left) text += textOf(chunk);
+    return text;
+  })();
+  await turn();
+  await assertRejects(async () => {
+    for await (const _ of left);
+  }, BusyError);
+  await right.write("whole");
+  await right.closeWrite();
+  assertEquals(await first, "whole");
+});
