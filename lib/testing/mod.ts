@@ -17,3 +17,13 @@ export {
   type CheckTransportOptions,
   type MakePair,
 } from "./check_transport.ts";
+export { FakeClock, fakeClock } from "./fake_clock.ts";
+export {
+  type MemoryConnectOptions,
+  type MemoryListenOptions,
+  MemoryNetwork,
+  memoryNetwork,
+  type MemoryNetworkOptions,
+  type MemoryServeOptions,
+  type NetworkEvent,
+} from "./memory_network.ts";

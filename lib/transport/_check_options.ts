@@ -120,10 +120,24 @@ function checkIsObject(action: string, options: unknown): void {
   }
 }
 
+function checkMethods(
+  action: string,
+  name: string,
+  value: object | null | undefined,
+  ...methods: string[]
+): void {
+  const found = Object(value) as Record<string, unknown>;
+  if (methods.every((method) => typeof found[method] === "function")) return;
+  fail(action, name, `an object with ${methods.join("() and ")}()`, value);
+}
+
 /** Throws unless there can be a connection to this. */
 export function checkDialOptions(options: DialOptions): void {
   const action = "connect";
   checkIsObject(action, options);
+  if ("dialer" in options) {
+    return checkMethods(action, "dialer", options.dialer, "dial");
+  }
   if ("path" in options) return checkPath(action, options.path);
   checkHostAndPort(action, options, 1);
   const { tls } = options;
@@ -135,6 +149,15 @@ export function checkDialOptions(options: DialOptions): void {
 export function checkBindOptions(options: BindOptions): void {
   const action = "listen";
   checkIsObject(action, options);
+  if ("acceptor" in options) {
+    return checkMethods(
+      action,
+      "acceptor",
+      options.acceptor,
+      "accept",
+      "close",
+    );
+  }
   if ("path" in options) {
     checkPath(action, options.path);
     const { mode } = options;

@@ -55,8 +55,14 @@ export interface UnixBindOptions {
   mode?: number;
 }
 
+/** Listening on something of your own: see `Acceptor`. */
+export interface AcceptorOptions {
+  /** Yields the connections, and belongs to the listener from now on. */
+  acceptor: Acceptor;
+}
+
 /** Where to listen. */
-export type BindOptions = TcpBindOptions | UnixBindOptions;
+export type BindOptions = TcpBindOptions | UnixBindOptions | AcceptorOptions;
 
 /** A connection that came in. */
 export interface AcceptedTransport extends Transport {
@@ -98,6 +104,7 @@ export interface Acceptor {
  */
 export function bind(options: BindOptions): Acceptor {
   checkBindOptions(options);
+  if ("acceptor" in options) return options.acceptor;
   try {
     if ("path" in options) return bindUnix(options);
     return options.tls === undefined

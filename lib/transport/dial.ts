@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Addr } from "../addr.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
 import { dialTcp } from "./_tcp.ts";
@@ -49,8 +50,25 @@ export interface UnixDialOptions {
   path: string;
 }
 
+/** Makes connections to one peer, over something of your own. */
+export interface Dialer {
+  /** The peer, for messages. */
+  readonly addr: Addr;
+  /**
+   * Makes a connection. When `signal` aborts it must reject soon and leave nothing
+   * behind. Errors of the runtime are translated, others are passed on.
+   */
+  dial(signal: AbortSignal | undefined): Promise<Transport>;
+}
+
+/** Connecting over something of your own. */
+export interface DialerOptions {
+  /** Makes the connection. */
+  dialer: Dialer;
+}
+
 /** Where to connect to. */
-export type DialOptions = TcpDialOptions | UnixDialOptions;
+export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
 
 /** What {@linkcode dial} may be told beside where to connect to. */
 export interface DialContext {
@@ -78,6 +96,7 @@ export async function dial(
   checkDialOptions(options);
   signal?.throwIfAborted();
   try {
+    if ("dialer" in options) return await options.dialer.dial(signal);
     if ("path" in options) return await dialUnix(options.path, signal);
     const { tls = false } = options;
     if (tls === false) return await dialTcp(options, signal);

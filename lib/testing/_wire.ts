@@ -1,0 +1,176 @@
+/**
+ * One direction of a simulated connection: bytes leave one end, travel, and arrive.
+ *
+ * @module
+ */
+
+import type { Random } from "../transport/_seeded_random.ts";
+import type { MemoryTransport } from "../transport/memory.ts";
+import type { Transport } from "../transport/transport.ts";
+
+/** How a wire carries bytes. */
+export interface WireOptions {
+  latencyMs: number;
+  jitterMs: number;
+  bytesPerSecond: number;
+  /** Most bytes that are on their way. */
+  windowBytes: number;
+  random: Random;
+  /** Holds everything back while it is set. */
+  gate: Gate;
+  /** Hears what arrives: a count of bytes, or the end. */
+  onArrival: (what: number | "end") => void;
+}
+
+/** Something that can be shut, and those who wait for it. */
+export class Gate {
+  #opened: PromiseWithResolvers<void> | undefined;
+
+  shut(): void {
+    this.#opened ??= Promise.withResolvers();
+  }
+
+  open(): void {
+    this.#opened?.resolve();
+    this.#opened = undefined;
+  }
+
+  /** Settles when the gate is open; `undefined` if it is. */
+  get waiting(): Promise<void> | undefined {
+    return this.#opened?.promise;
+  }
+}
+
+interface Parcel {
+  readonly dueMs: number;
+  /** What arrives: bytes, `null` for the end of the stream, or what broke it. */
+  readonly what: Uint8Array | null | { error: unknown };
+}
+
+/** Carries what is written into `from`'s other end to `to`'s other end. */
+export class Wire {
+  readonly #from: MemoryTransport;
+  readonly #to: MemoryTransport;
+  readonly #options: WireOptions;
+  readonly #parcels: Parcel[] = [];
+  #underWayBytes = 0;
+  /** When the line is free for the next byte. */
+  #freeMs = 0;
+  /** When the last parcel arrives: none overtakes another. */
+  #lastDueMs = 0;
+  #stopped = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #wake: (() => void) | undefined;
+  #room: (() => void) | undefined;
+
+  constructor(
+    from: MemoryTransport,
+    to: MemoryTransport,
+    options: WireOptions,
+  ) {
+    this.#from = from;
+    this.#to = to;
+    this.#options = options;
+  }
+
+  /** Carries until the stream has ended, or rejects when either end broke. */
+  async run(): Promise<void> {
+    await Promise.all([this.#collect(), this.#deliver()]);
+  }
+
+  /** Drops what is under way. */
+  stop(): void {
+    this.#stopped = true;
+    this.#parcels.length = 0;
+    clearTimeout(this.#timer);
+    this.#wake?.();
+    this.#room?.();
+  }
+
+  async #collect(): Promise<void> {
+    const { windowBytes } = this.#options;
+    const buffer = new Uint8Array(Math.min(windowBytes, 65_536));
+    for (;;) {
+      while (this.#underWayBytes >= windowBytes && !this.#stopped) {
+        await new Promise<void>((resolve) => this.#room = resolve);
+      }
+      if (this.#stopped) return;
+      const room = windowBytes - this.#underWayBytes;
+      let count: number | null;
+      try {
+        count = await this.#from.read(buffer.subarray(0, room));
+      } catch (error) {
+        this.#send({ error }, 0);
+        return;
+      }
+      if (count === null) {
+        this.#send(null, 0);
+        return;
+      }
+      this.#send(buffer.slice(0, count), count);
+    }
+  }
+
+  #send(what: Parcel["what"], byteCount: number): void {
+    const { bytesPerSecond, latencyMs, jitterMs, random } = this.#options;
+    const startMs = Math.max(performance.now(), this.#freeMs);
+    this.#freeMs = startMs + byteCount / bytesPerSecond * 1000;
+    const dueMs = this.#freeMs + latencyMs + random() * jitterMs;
+    this.#lastDueMs = Math.max(this.#lastDueMs, dueMs);
+    this.#underWayBytes += byteCount;
+    this.#parcels.push({ dueMs: this.#lastDueMs, what });
+    this.#wake?.();
+  }
+
+  async #deliver(): Promise<void> {
+    for (;;) {
+      if (this.#stopped) return;
+      const parcel = this.#parcels[0];
+      if (parcel === undefined) {
+        await new Promise<void>((resolve) => this.#wake = resolve);
+        continue;
+      }
+      const leftMs = parcel.dueMs - performance.now();
+      if (leftMs > 0) {
+        await this.#wait(leftMs);
+        continue;
+      }
+      const { waiting } = this.#options.gate;
+      if (waiting !== undefined) {
+        await waiting;
+        continue;
+      }
+      this.#parcels.shift();
+      if (await this.#arrive(parcel.what)) return;
+    }
+  }
+
+  /** Hands over what has travelled; says whether it was the last. */
+  async #arrive(what: Parcel["what"]): Promise<boolean> {
+    if (what === null) {
+      await this.#to.closeWrite();
+      this.#options.onArrival("end");
+      return true;
+    }
+    if ("error" in what) throw what.error;
+    await writeAll(this.#to, what);
+    this.#underWayBytes -= what.length;
+    this.#options.onArrival(what.length);
+    this.#room?.();
+    return false;
+  }
+
+  async #wait(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      this.#timer = setTimeout(resolve, Math.ceil(ms));
+    });
+    clearTimeout(this.#timer);
+  }
+}
+
+async function writeAll(to: Transport, bytes: Uint8Array): Promise<void> {
+  for (let sent = 0; sent < bytes.length;) {
+    sent += await to.write(bytes.subarray(sent));
+  }
+}

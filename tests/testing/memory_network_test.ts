@@ -1,0 +1,341 @@
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { BrokenError, TimeoutError } from "../../lib/errors.ts";
+import type { Socket } from "../../lib/socket/socket.ts";
+import { checkTransport } from "../../lib/testing/check_transport.ts";
+import { type FakeClock, fakeClock } from "../../lib/testing/fake_clock.ts";
+import { Link } from "../../lib/testing/_link.ts";
+import { Gate } from "../../lib/testing/_wire.ts";
+import {
+  type MemoryNetwork,
+  memoryNetwork,
+  type MemoryNetworkOptions,
+  type NetworkEvent,
+} from "../../lib/testing/memory_network.ts";
+
+async function echo(socket: Socket): Promise<void> {
+  for await (const chunk of socket) await socket.write(chunk);
+}
+
+/** Connects while the clock runs. */
+async function connected(
+  network: MemoryNetwork,
+  clock: FakeClock,
+  ms: number,
+): Promise<Socket> {
+  const connecting = network.connect({ name: "echo" });
+  await clock.advance(ms);
+  return await connecting;
+}
+
+Deno.test("memoryNetwork() connects clients to a server by name", async () => {
+  using network = memoryNetwork();
+  await using server = network.serve({ name: "echo" }, echo);
+  const [one, two] = await Promise.all([
+    network.connect({ name: "echo" }),
+    network.connect({ name: "echo" }),
+  ]);
+  assertEquals(server.addr, { transport: "memory", name: "echo" });
+  assertEquals(one.localAddr, { transport: "memory", name: "client-1" });
+  assertEquals(two.remoteAddr, { transport: "memory", name: "echo" });
+  await one.write("from one\n");
+  await two.write("from two\n");
+  assertEquals(await two.readLine(), "from two");
+  assertEquals(await one.readLine(), "from one");
+  assertEquals(network.connections, 2);
+  await Promise.all([one.close(), two.close()]);
+});
+
+Deno.test("memoryNetwork() has listeners, which name themselves where nobody does", async () => {
+  using network = memoryNetwork();
+  using listener = network.listen();
+  assertEquals(listener.addr, { transport: "memory", name: "server-1" });
+  const accepted = listener.accept();
+  const client = await network.connect({ name: "server-1" });
+  const server = await accepted;
+  await client.write("hello");
+  await client.closeWrite();
+  assertEquals((await server?.readExactly(5))?.length, 5);
+  assertEquals(await server?.read(), null);
+  await Promise.all([client.close(), server?.close()]);
+});
+
+Deno.test("memoryNetwork() refuses connections to a name that nobody listens on", async () => {
+  using network = memoryNetwork();
+  const refused = await assertRejects(
+    () => network.connect({ name: "nobody" }),
+    BrokenError,
+    "Cannot connect to memory:nobody",
+  );
+  assertEquals(refused.reason, "refused");
+  const listener = network.listen({ name: "one" });
+  const inUse = assertThrows(
+    () => network.listen({ name: "one" }),
+    BrokenError,
+  );
+  assertEquals(inUse.reason, "in-use");
+  await listener.close();
+  await network.listen({ name: "one" }).close();
+});
+
+Deno.test("memoryNetwork() carries bytes as long as latency says", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 100 });
+  network.serve({ name: "echo" }, echo);
+  const connecting = network.connect({ name: "echo" });
+  let socket: Socket | undefined;
+  connecting.then((made) => socket = made);
+  await clock.advance(199);
+  assertEquals(socket, undefined);
+  await clock.advance(1);
+  assert(socket !== undefined);
+  await socket.write("ping\n");
+  let reply: string | null | undefined;
+  socket.readLine().then((line) => reply = line);
+  await clock.advance(199);
+  assertEquals(reply, undefined);
+  await clock.advance(1);
+  assertEquals(reply, "ping");
+});
+
+Deno.test("memoryNetwork() carries bytes as fast as bytesPerSecond says", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ bytesPerSecond: 1000, split: false });
+  using listener = network.listen({ name: "echo" });
+  const accepted = listener.accept();
+  const client = await connected(network, clock, 0);
+  const server = await accepted;
+  assert(server !== null);
+  let got = 0;
+  const reading = (async () => {
+    while (got < 5000) got += (await server.read())?.length ?? 5000;
+  })();
+  await client.write(new Uint8Array(2000));
+  await clock.advance(1999);
+  await client.write(new Uint8Array(3000));
+  assertEquals(got, 0);
+  await clock.advance(1);
+  assertEquals(got, 2000);
+  await clock.advance(2999);
+  assertEquals(got, 2000);
+  await clock.advance(1);
+  assertEquals(got, 5000);
+  await reading;
+});
+
+Deno.test("memoryNetwork() keeps the order of bytes that jitter delays", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 5, jitterMs: 50, seed: 4 });
+  network.serve({ name: "echo" }, echo);
+  const socket = await connected(network, clock, 10);
+  const sent = Uint8Array.from({ length: 5000 }, (_, index) => index);
+  await socket.write(sent);
+  const reading = socket.readExactly(5000);
+  await clock.advance(5_000);
+  assertEquals(await reading, sent);
+});
+
+Deno.test("memoryNetwork() makes a writer wait while nobody reads", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ highWaterMarkBytes: 1000, latencyMs: 1 });
+  using listener = network.listen({ name: "echo" });
+  const accepted = listener.accept();
+  const client = await connected(network, clock, 2);
+  const server = await accepted;
+  let written = false;
+  const writing = client.write(new Uint8Array(100_000)).then(() =>
+    written = true
+  );
+  await clock.advance(1_000);
+  assertEquals(written, false);
+  const reading = server?.readExactly(100_000);
+  await clock.advance(10_000);
+  assertEquals((await reading)?.length, 100_000);
+  await writing;
+});
+
+Deno.test("partition() stops everything without a word, and heal() goes on", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 10 });
+  network.serve({ name: "echo" }, echo);
+  const socket = await connected(network, clock, 20);
+  network.partition();
+  await socket.write("lost?\n");
+  const reading = socket.readLine({ timeoutMs: 5_000 });
+  const timedOut = assertRejects(() => reading, TimeoutError);
+  const unreachable = assertRejects(
+    () => network.connect({ name: "echo", timeoutMs: 1_000 }),
+    TimeoutError,
+  );
+  await clock.advance(10_000);
+  await timedOut;
+  await unreachable;
+  network.heal();
+  const late = socket.readLine();
+  await clock.advance(100);
+  assertEquals(await late, "lost?");
+});
+
+Deno.test("reset() breaks every connection, and a client can connect again", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 10 });
+  const server = network.serve({ name: "echo", onError: () => {} }, echo);
+  const socket = await connected(network, clock, 20);
+  const reading = socket.read();
+  network.reset();
+  const error = await assertRejects(() => reading, BrokenError);
+  assertEquals(error.reason, "reset");
+  assertEquals(network.connections, 0);
+  const again = await connected(network, clock, 20);
+  await again.write("x\n");
+  const line = again.readLine();
+  await clock.advance(100);
+  assertEquals(await line, "x");
+  assertEquals(server.stats.accepted, 2);
+});
+
+Deno.test("a reset of one end reaches the other one after the latency", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 50 });
+  using listener = network.listen({ name: "echo" });
+  const accepted = listener.accept();
+  const client = await connected(network, clock, 100);
+  const server = await accepted;
+  assert(server !== null);
+  await server.write("never read");
+  await clock.advance(50);
+  let failed: unknown;
+  server.read().catch((error) => failed = error);
+  client.abort();
+  await clock.advance(49);
+  assertEquals(failed, undefined);
+  await clock.advance(1);
+  assert(failed instanceof BrokenError);
+  assertEquals(failed.reason, "reset");
+});
+
+Deno.test("connect() retries on a simulated network as on a real one", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const connecting = network.connect({
+    name: "echo",
+    retry: {
+      attempts: 10,
+      minDelayMs: 1_000,
+      maxDelayMs: 1_000,
+      jitter: 0,
+    },
+  });
+  await clock.advance(3_500);
+  network.serve({ name: "echo" }, echo);
+  await clock.advance(1_000);
+  const socket = await connecting;
+  assertEquals(socket.localAddr, { transport: "memory", name: "client-5" });
+});
+
+/** What happens when some clients talk on a bad network. */
+async function story(options: MemoryNetworkOptions): Promise<NetworkEvent[]> {
+  using clock = fakeClock();
+  const events: NetworkEvent[] = [];
+  using network = memoryNetwork({
+    latencyMs: 20,
+    jitterMs: 30,
+    bytesPerSecond: 50_000,
+    onEvent: (event) => events.push(event),
+    ...options,
+  });
+  network.serve({ name: "echo", onError: () => {} }, echo);
+  const talk = async (): Promise<void> => {
+    const socket = await network.connect({ name: "echo" });
+    for (let round = 0; round < 5; round++) {
+      await socket.write(new Uint8Array(300).fill(round));
+      await socket.readExactly(300);
+    }
+    await socket.close();
+  };
+  const talks = Promise.allSettled([talk(), talk(), talk()]);
+  await clock.advance(10_000);
+  await talks;
+  return events;
+}
+
+Deno.test("memoryNetwork() gives the same run for the same seed", async () => {
+  const events = await story({ seed: 5 });
+  assert(events.length > 50);
+  assertEquals(await story({ seed: 5 }), events);
+  assert(JSON.stringify(await story({ seed: 6 })) !== JSON.stringify(events));
+});
+
+Deno.test("memoryNetwork() resets connections at random, by its seed", async () => {
+  const events = await story({ seed: 5, resetRate: 0.02 });
+  assert(events.some(({ type }) => type === "reset"));
+  assertEquals(await story({ seed: 5, resetRate: 0.02 }), events);
+  const calm = await story({ seed: 5 });
+  assertEquals(calm.filter(({ type }) => type === "reset"), []);
+});
+
+Deno.test("memoryNetwork() goes on when onEvent throws", async () => {
+  using network = memoryNetwork({
+    onEvent: () => {
+      throw new Error("Not now");
+    },
+  });
+  await using _server = network.serve({ name: "echo" }, echo);
+  await using socket = await network.connect({ name: "echo" });
+  await socket.write("x\n");
+  assertEquals(await socket.readLine(), "x");
+});
+
+Deno.test("memoryNetwork() ends with everything that is on it", async () => {
+  const network = memoryNetwork();
+  const listener = network.listen({ name: "echo" });
+  const socket = await network.connect({ name: "echo" });
+  const accepting = (async () => {
+    await listener.accept();
+    return await listener.accept();
+  })();
+  const reading = assertRejects(() => socket.read(), BrokenError);
+  network[Symbol.dispose]();
+  await reading;
+  assertEquals(await accepting, null);
+  const gone = await assertRejects(
+    () => network.connect({ name: "echo" }),
+    BrokenError,
+  );
+  assertEquals(gone.reason, "refused");
+});
+
+Deno.test("the ends of a simulated connection do all that a transport has to do", async () => {
+  await checkTransport(() => {
+    const link = new Link({
+      seed: 9,
+      split: true,
+      latencyMs: 0,
+      jitterMs: 0,
+      bytesPerSecond: Infinity,
+      highWaterMarkBytes: 5_000,
+      resetRate: 0,
+      names: ["client", "server"],
+      gate: new Gate(),
+      onArrival: () => {},
+      onReset: () => {},
+      onDone: () => {},
+    });
+    return [link.client, link.server];
+  }, { bulkBytes: 50_000, stallMs: 20 });
+});
+
+Deno.test("memoryNetwork() refuses options that are out of range", () => {
+  const wrong: MemoryNetworkOptions[] = [
+    { latencyMs: -1 },
+    { jitterMs: NaN },
+    { bytesPerSecond: 0 },
+    { highWaterMarkBytes: 0 },
+    { resetRate: -0.1 },
+    { resetRate: 1.1 },
+    { seed: 0.5 },
+  ];
+  for (const options of wrong) {
+    const name = Object.keys(options)[0];
+    assertThrows(() => memoryNetwork(options), RangeError, name);
+  }
+});
