@@ -31,7 +31,7 @@ export type {
   ServeOptions,
   ShutdownReport,
 } from "./lib/server/serve_options.ts";
-export type { OnLimit } from "./lib/server/_admission.ts";
+export type { AdmissionOptions, OnLimit } from "./lib/server/_admission.ts";
 export type {
   AcceptedEvent,
   AcceptErrorEvent,
@@ -42,6 +42,8 @@ export type {
   RejectionReason,
   ServerEvent,
   ServerStats,
+  TimeoutEvent,
+  TlsEvent,
   TlsFailedEvent,
 } from "./lib/server/events.ts";
 
@@ -82,6 +84,7 @@ export {
 
 // Frames
 export { Framed, framed } from "./lib/framed/framed.ts";
+export type { FramedOptions } from "./lib/framed/framed_options.ts";
 export {
   ByteQueue,
   ByteWriter,

@@ -17,7 +17,9 @@ import {
   UnexpectedEofError,
 } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
+import type { Alarm } from "../time/coarse_timer.ts";
 import type { Poll } from "../socket/poll.ts";
+import type { FramedOptions } from "./framed_options.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
@@ -27,6 +29,8 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
  *
  * @param socket Where the bytes go.
  * @param codec How frames look in bytes; one value serves any number of sockets.
+ * @param options Limits of the frames.
+ * @throws {RangeError} `frameTimeoutMs` is not above 0.
  *
  * @example An echo of lines
  * ```ts
@@ -50,8 +54,9 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 export function framed<In, Out>(
   socket: Socket,
   codec: Codec<In, Out>,
+  options?: FramedOptions,
 ): Framed<In, Out> {
-  return new Framed(socket, codec);
+  return new Framed(socket, codec, options);
 }
 
 /**
@@ -76,19 +81,6 @@ export function framed<In, Out>(
  * Errors in what the peer sends end the frames, and the socket stays with its
  * owner; only an error that says `recoverable` or `skipped` leaves the next frame
  * to be received.
- *
- * @example
- * ```ts
- * import { Framed, lengthPrefixed } from "@sluice/net";
- * import { memoryPair } from "@sluice/net/testing";
- * import { assertEquals } from "@std/assert";
- *
- * const [left, right] = memoryPair();
- * const sender = new Framed(left, lengthPrefixed());
- * const receiver = new Framed(right, lengthPrefixed());
- * await sender.send(new Uint8Array([1, 2, 3]));
- * assertEquals(await receiver.receive(), new Uint8Array([1, 2, 3]));
- * ```
  */
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
@@ -97,6 +89,8 @@ export class Framed<In, Out = In>
   readonly #writer: SocketHalves["writer"];
   readonly #decoder: Decoder<In>;
   readonly #encoder: Encoder<Out>;
+  /** Runs from the first byte of a frame to its last. */
+  #slow: Alarm | undefined;
   /** Why there are no more frames. */
   #failure: unknown;
   #failed = false;
@@ -107,16 +101,22 @@ export class Framed<In, Out = In>
   #writable: WritableStream<Out> | undefined;
 
   /** Puts a framing on a socket, as {@linkcode framed}. */
-  constructor(socket: Socket, codec: Codec<In, Out>) {
+  constructor(
+    socket: Socket,
+    codec: Codec<In, Out>,
+    options: FramedOptions = {},
+  ) {
     this.#socket = socket;
     const { reader, writer } = halvesOf(socket);
     this.#reader = reader;
     this.#writer = writer;
     this.#decoder = codec.decoder();
     this.#encoder = codec.encoder();
+    const { frameTimeoutMs = Infinity } = options;
+    if (frameTimeoutMs !== Infinity) {
+      this.#slow = reader.limitPiece("receive a whole frame", frameTimeoutMs);
+    }
   }
-
-  // ---- receiving ----------------------------------------------------------
 
   /**
    * The next frame, or `null` when the peer has ended its side between two frames.
@@ -173,10 +173,16 @@ export class Framed<In, Out = In>
       const frame = queue.length === 0
         ? undefined
         : this.#decoder.decode(queue);
+      if (this.#slow !== undefined) this.#watchFrame(this.#slow, frame);
       return frame === undefined && ended ? this.#finish() : frame;
     } catch (error) {
       throw this.#refuse(error);
     }
+  }
+
+  #watchFrame(alarm: Alarm, frame: In | undefined): void {
+    if (frame !== undefined || this.#reader.queue.length === 0) alarm.disarm();
+    else if (!alarm.armed) alarm.arm();
   }
 
   #throwDeferred(): never {
@@ -269,8 +275,6 @@ export class Framed<In, Out = In>
     return batch;
   }
 
-  // ---- sending ------------------------------------------------------------
-
   /**
    * Sends a frame, whole, after everything sent before it. Frames of one turn of
    * the event loop leave together, and a lone one leaves in the same turn.
@@ -343,8 +347,6 @@ export class Framed<In, Out = In>
   flush(options?: CallOptions): Promise<void> {
     return this.#writer.flush(options);
   }
-
-  // ---- streams and ends ---------------------------------------------------
 
   /** The frames as a stream. It receives only when somebody wants to read. */
   get readable(): ReadableStream<In> {

@@ -5,10 +5,13 @@
  */
 
 import type { Addr } from "../addr.ts";
+import type { TimeoutError } from "../errors.ts";
 import type { Socket } from "../socket/socket.ts";
 
 /** Why a client was turned away. */
 export type RejectionReason =
+  /** It is in `deny`, or not in `allow`. */
+  | "denied"
   /** `maxConnections` was reached, and `onLimit` is `"reject"`. */
   | "max-connections"
   /** `maxConnectionsPerAddress` was reached. */
@@ -32,6 +35,16 @@ export interface RejectedEvent {
   remoteAddr: Addr;
 }
 
+/** A TLS handshake is done; the handler starts. */
+export interface TlsEvent {
+  /** Tells the events apart. */
+  type: "tls";
+  /** The client's address. */
+  remoteAddr: Addr;
+  /** The protocol agreed on (ALPN), or `null`. */
+  alpnProtocol: string | null;
+}
+
 /** A TLS handshake failed, or took too long. */
 export interface TlsFailedEvent {
   /** Tells the events apart. */
@@ -48,6 +61,16 @@ export interface HandlerErrorEvent {
   type: "error";
   /** What it threw. */
   error: unknown;
+  /** The client's socket. */
+  socket: Socket;
+}
+
+/** A time limit ended a handler; its socket was aborted. */
+export interface TimeoutEvent {
+  /** Tells the events apart. */
+  type: "timeout";
+  /** Which limit: see its `operation` and `timeoutMs`. */
+  error: TimeoutError;
   /** The client's socket. */
   socket: Socket;
 }
@@ -88,8 +111,10 @@ export interface DrainEvent {
 export type ServerEvent =
   | AcceptedEvent
   | RejectedEvent
+  | TlsEvent
   | TlsFailedEvent
   | HandlerErrorEvent
+  | TimeoutEvent
   | ClosedEvent
   | AcceptErrorEvent
   | DrainEvent;

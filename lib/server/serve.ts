@@ -5,7 +5,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { BrokenError, ClosedError } from "../errors.ts";
+import { BrokenError, ClosedError, TimeoutError } from "../errors.ts";
 import { checkNumber } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -13,6 +13,9 @@ import { type AcceptedTransport, bind } from "../transport/bind.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
 import { Admission } from "./_admission.ts";
+import { EventSink, guard } from "./_events.ts";
+import { MemoryGuard } from "./_memory_guard.ts";
+import { onTermination } from "./_signals.ts";
 import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
 import {
   checkServeOptions,
@@ -77,6 +80,8 @@ export class Server implements AsyncDisposable {
   readonly #handler: Handler;
   readonly #loop: AcceptLoop;
   readonly #admission: Admission;
+  readonly #memory: MemoryGuard;
+  readonly #events: EventSink;
   readonly #draining = new AbortController();
   readonly #context: ServeContext = { signal: this.#draining.signal };
   readonly #sockets = new Set<Socket>();
@@ -89,6 +94,7 @@ export class Server implements AsyncDisposable {
   #empty: PromiseWithResolvers<void> | undefined;
   #shutdown: Promise<ShutdownReport> | undefined;
   #aborted = 0;
+  #unlisten: (() => void) | undefined;
   readonly #onAbort = () => {
     this.shutdown();
   };
@@ -97,16 +103,23 @@ export class Server implements AsyncDisposable {
   constructor(options: ServeOptions, handler: Handler) {
     this.#options = options;
     this.#handler = handler;
-    this.#admission = new Admission(
-      options.maxConnections ?? 10_000,
-      options.maxConnectionsPerAddress ?? Infinity,
-      options.onLimit ?? "wait",
+    this.#events = new EventSink(this, options.onEvent);
+    this.#admission = new Admission(options);
+    this.#memory = new MemoryGuard(
+      this.#sockets,
+      options.maxBufferedBytes ?? 1024 ** 3,
     );
     this.#loop = new AcceptLoop(bind(options), (error, retryMs) => {
       this.#counts.acceptErrors++;
       this.#emit({ type: "accept-error", error, retryMs });
     });
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (options.drainOnSignals) {
+      this.#unlisten = onTermination(
+        () => this.shutdown(),
+        () => this.shutdown({ timeoutMs: 0 }),
+      );
+    }
     this.#accept();
   }
 
@@ -192,6 +205,8 @@ export class Server implements AsyncDisposable {
       await waitWithin("handshake", transport.handshake!(), {
         timeoutMs: handshakeTimeoutMs,
       });
+      const { remoteAddr, alpnProtocol = null } = transport;
+      this.#emit({ type: "tls", remoteAddr, alpnProtocol });
       return true;
     } catch (error) {
       const { remoteAddr, localAddr } = transport;
@@ -218,6 +233,7 @@ export class Server implements AsyncDisposable {
 
   async #handle(socket: Socket): Promise<void> {
     this.#sockets.add(socket);
+    this.#memory.watch();
     this.#counts.accepted++;
     this.#emit({ type: "accepted", socket });
     try {
@@ -229,6 +245,7 @@ export class Server implements AsyncDisposable {
       this.#report(error, socket);
     }
     this.#sockets.delete(socket);
+    if (this.#sockets.size === 0) this.#memory.rest();
     const { bytesRead, bytesWritten, openedAt } = socket.stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;
@@ -243,7 +260,11 @@ export class Server implements AsyncDisposable {
 
   #report(error: unknown, socket: Socket): void {
     const { onError } = this.#options;
-    this.#emit({ type: "error", error, socket });
+    this.#emit(
+      error instanceof TimeoutError
+        ? { type: "timeout", error, socket }
+        : { type: "error", error, socket },
+    );
     if (onError !== undefined) {
       guard(() => onError(error, socket));
     } else if (
@@ -256,8 +277,7 @@ export class Server implements AsyncDisposable {
   }
 
   #emit(event: ServerEvent): void {
-    const { onEvent } = this.#options;
-    if (onEvent !== undefined) guard(() => onEvent(event));
+    if (this.#events.heard) this.#events.tell(event);
   }
 
   /**
@@ -298,6 +318,8 @@ export class Server implements AsyncDisposable {
       this.#empty = Promise.withResolvers();
       await this.#empty.promise;
     }
+    this.#memory.dispose();
+    this.#unlisten?.();
     this.#closed.resolve();
     return { completed: active - this.#aborted, aborted: this.#aborted };
   }
@@ -318,15 +340,5 @@ export class Server implements AsyncDisposable {
   /** Drains, as {@linkcode Server.shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-  }
-}
-
-/** A hook that throws never breaks I/O, and is not silent either. */
-function guard(hook: () => void): void {
-  try {
-    hook();
-  } catch (error) {
-    // deno-lint-ignore no-console -- the hook that should have heard of it failed
-    console.error(error);
   }
 }

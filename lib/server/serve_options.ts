@@ -11,17 +11,23 @@ import {
 } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { BindOptions } from "../transport/bind.ts";
-import type { OnLimit } from "./_admission.ts";
+import type { AdmissionOptions } from "./_admission.ts";
 import type { ServerEvent } from "./events.ts";
 
 /** Where to serve, within which limits, and who hears of what. */
-export type ServeOptions = BindOptions & SocketOptions & {
-  /** Most connections at once. 10,000 by default. */
-  maxConnections?: number;
-  /** What happens to clients above `maxConnections`. `"wait"` by default. */
-  onLimit?: OnLimit;
-  /** Most connections at once from one address. `Infinity` by default. */
-  maxConnectionsPerAddress?: number;
+export type ServeOptions = BindOptions & SocketOptions & AdmissionOptions & {
+  /**
+   * Most bytes that all connections may buffer together, read and not consumed or
+   * written and not sent; those that hold the most are aborted. Looked at twice a
+   * second. 1 GiB by default.
+   */
+  maxBufferedBytes?: number;
+  /**
+   * Drains at SIGINT and SIGTERM (on Windows at Ctrl-C and Ctrl-Break); a second
+   * signal cuts what is left. The process ends when nothing else keeps it. Not by
+   * default.
+   */
+  drainOnSignals?: boolean;
   /** Longest that a TLS handshake may take, in milliseconds. 10,000 by default. */
   handshakeTimeoutMs?: number;
   /** Longest that a drain waits for handlers, in milliseconds. 15,000 by default. */
@@ -65,9 +71,11 @@ export function checkServeOptions(
   checkSocketOptions("serve", options);
   const { maxConnections, maxConnectionsPerAddress } = options;
   const { handshakeTimeoutMs, shutdownTimeoutMs, onLimit } = options;
+  const { maxBufferedBytes } = options;
   const numbers = {
     maxConnections,
     maxConnectionsPerAddress,
+    maxBufferedBytes,
     handshakeTimeoutMs,
   };
   for (const [name, value] of Object.entries(numbers)) {

@@ -47,7 +47,10 @@ export class Intake {
   #unwatch: (() => void) | undefined;
   #alarm: Alarm | undefined;
   #pace: Pace | undefined;
-  /** A read in flight goes straight into a caller's array, and brought so much. */
+  #piece: Alarm | undefined;
+  /** The array of a caller that the read in flight goes straight into. */
+  #target: Uint8Array | undefined;
+  /** Whether the call that waits has lent it, and how much then came. */
   #direct = false;
   #directCount = 0;
 
@@ -77,6 +80,19 @@ export class Intake {
     this.#alarm.limitMs = limitMs;
   }
 
+  /**
+   * A limit from the first byte of a piece to its last, for whoever cuts the pieces
+   * to arm and to disarm.
+   */
+  limitPiece(operation: string, limitMs: number): Alarm {
+    this.#piece?.dispose();
+    this.#piece = new Alarm(() =>
+      this.interrupt(new TimeoutError(operation, limitMs, this.link.ends()))
+    );
+    this.#piece.limitMs = limitMs;
+    return this.#piece;
+  }
+
   /** Fewest bytes a second while a call waits; `onSlow` hears of less. */
   setPace(pace: Pace | undefined): void {
     this.#pace?.dispose();
@@ -95,6 +111,7 @@ export class Intake {
   #disposeLimits(): void {
     this.#alarm?.dispose();
     this.#pace?.dispose();
+    this.#piece?.dispose();
   }
 
   /** Nobody may read any more. A call under way rejects with `error`. */
@@ -184,6 +201,7 @@ export class Intake {
       this.#resolve =
       this.#reject =
         undefined;
+    this.#direct = false;
     this.#alarm?.disarm();
     this.#pace?.stop();
     if (this.#unwatch !== undefined) {
@@ -204,6 +222,7 @@ export class Intake {
     this.link.beforeWait();
     if (this.#reading) return;
     this.#reading = true;
+    this.#target = target;
     this.link.transport.read(target ?? this.queue.reserve())
       .then(this.#onRead, this.#onError);
   }
@@ -213,14 +232,20 @@ export class Intake {
     if (count === null) {
       this.#ended = true;
     } else {
-      if (this.#direct) this.#directCount = count;
       // While the socket closes, what still comes is not even looked at.
-      else if (this.#closed === undefined) this.queue.commit(count);
+      if (this.#closed === undefined) this.#keep(count);
       this.link.traffic.onRead(count);
       this.link.onActivity();
     }
     if (this.#poll !== undefined) this.#advance(this.#poll);
   };
+
+  #keep(count: number): void {
+    if (this.#target === undefined) this.queue.commit(count);
+    else if (this.#direct) this.#directCount = count;
+    // Whoever lent the array was cut off: the next call gets the bytes.
+    else this.queue.append(this.#target.slice(0, count));
+  }
 
   #advance(poll: Poll<unknown>): void {
     let found: unknown;
@@ -257,10 +282,12 @@ export class Intake {
       this.#reading || this.#operation !== undefined ||
       this.#closed !== undefined || this.#left !== undefined
     ) return undefined;
-    return this.#wait<number | null>(operation, undefined, (ended) => {
-      this.#direct = false;
-      return ended ? null : this.#directCount;
-    }, target);
+    return this.#wait<number | null>(
+      operation,
+      undefined,
+      (ended) => ended ? null : this.#directCount,
+      target,
+    );
   }
 
   /** Discards everything until the stream ends. Used while closing. */

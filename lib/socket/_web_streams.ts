@@ -8,28 +8,39 @@
 
 import type { Socket } from "./socket.ts";
 
-/** Size of the array that a stream reads into when its consumer brings none. */
-const CHUNK_BYTES = 64 * 1024;
+/** Arrays for consumers that bring none: small for quiet peers, larger for busy ones. */
+const FIRST_CHUNK_BYTES = 1024;
+const MAX_CHUNK_BYTES = 64 * 1024;
 
 /** The reading side. It reads only when somebody wants to read. */
 export function readableOf(socket: Socket): ReadableStream<Uint8Array> {
+  let chunkBytes = FIRST_CHUNK_BYTES;
   return new ReadableStream({
     type: "bytes",
-    autoAllocateChunkSize: CHUNK_BYTES,
+    // No autoAllocateChunkSize: it would be the same for a byte and for a bulk transfer.
     async pull(controller) {
-      const request = controller.byobRequest!;
-      const view = request.view!;
-      const target = new Uint8Array(
-        view.buffer as ArrayBuffer,
-        view.byteOffset,
-        view.byteLength,
-      );
+      const request = controller.byobRequest;
+      const view = request?.view;
+      const target = view
+        ? new Uint8Array(
+          view.buffer as ArrayBuffer,
+          view.byteOffset,
+          view.byteLength,
+        )
+        : new Uint8Array(chunkBytes);
       const count = await socket.readInto(target);
       if (count === null) {
         controller.close();
-        request.respond(0);
-      } else {
+        request?.respond(0);
+      } else if (request) {
         request.respond(count);
+      } else {
+        controller.enqueue(target.subarray(0, count));
+        if (count === chunkBytes) {
+          chunkBytes = Math.min(MAX_CHUNK_BYTES, chunkBytes * 4);
+        } else if (count < chunkBytes / 16) {
+          chunkBytes = Math.max(FIRST_CHUNK_BYTES, chunkBytes / 4);
+        }
       }
     },
   }, { highWaterMark: 0 });
