@@ -1,0 +1,98 @@
+/**
+ * Programs of a few lines, each in a process of its own: what ends a process cannot be
+ * tried in the tests' own.
+ *
+ * @module
+ */
+
+const ROOT = new URL("../../", import.meta.url);
+
+/** What {@linkcode DenoProgram.start} may be told. */
+export interface DenoProgramOptions {
+  /** Hard limit of file descriptors; needs a Unix shell. None by default. */
+  descriptors?: number;
+}
+
+/** A program that runs; disposing of it kills it. */
+export class DenoProgram implements AsyncDisposable {
+  readonly #child: Deno.ChildProcess;
+  readonly #lines: ReadableStreamDefaultReader<string>;
+  readonly #errors: Promise<string>;
+  #rest = "";
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.#lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#errors = new Response(child.stderr).text();
+  }
+
+  /**
+   * Starts a program, which may use the network of 127.0.0.1 and nothing else.
+   *
+   * @param source A module; it may import `@sluice/net`.
+   * @param options Limits of its process.
+   */
+  static async start(
+    source: string,
+    { descriptors }: DenoProgramOptions = {},
+  ): Promise<DenoProgram> {
+    const deno = [Deno.execPath(), "run", "--allow-net=127.0.0.1", "-"];
+    const [command, ...args] = descriptors === undefined ? deno : [
+      "/bin/sh",
+      "-c",
+      `ulimit -n ${descriptors}; exec "$@"`,
+      "sh",
+      ...deno,
+    ];
+    const child = new Deno.Command(command, {
+      args,
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    await new Response(source).body!.pipeTo(child.stdin);
+    return new DenoProgram(child);
+  }
+
+  /** The next line that it prints. */
+  async nextLine(): Promise<string> {
+    while (true) {
+      const end = this.#rest.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#rest.slice(0, end);
+        this.#rest = this.#rest.slice(end + 1);
+        return line;
+      }
+      const { done, value } = await this.#lines.read();
+      if (done) {
+        throw new Error(`It ended without a line: ${await this.#errors}`);
+      }
+      this.#rest += value;
+    }
+  }
+
+  /** Waits until it dies of an error, and gives what it printed about it. */
+  async deathMessage(): Promise<string> {
+    const { code, signal } = await this.#child.status;
+    if (code !== 1 || signal !== null) {
+      throw new Error(`It ended with ${signal ?? code}: ${await this.#errors}`);
+    }
+    return await this.#errors;
+  }
+
+  /** Kills it, if it still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await Promise.all([
+      this.#child.status,
+      this.#errors,
+      this.#lines.cancel(),
+    ]);
+  }
+}
