@@ -68,27 +68,20 @@ export interface MemoryNetworkOptions {
 }
 
 /** Something that happened to a connection; bytes are counted, never shown. */
-export type NetworkEvent =
-  & {
-    /** When, by `performance.now`. */
-    readonly atMs: number;
-    /** The client's name: `"client-1"` for the first one. */
-    readonly client: string;
-    /** The name that it connected to. */
-    readonly server: string;
-  }
-  & Happening;
-
-type Happening =
-  | { readonly type: "connected" | "refused" | "reset" }
-  /** The end of the stream reached that end. */
-  | { readonly type: "ended"; readonly at: "client" | "server" }
-  /** So many bytes reached that end. */
-  | {
-    readonly type: "arrived";
-    readonly at: "client" | "server";
-    readonly bytes: number;
-  };
+export interface NetworkEvent {
+  /** When, by `performance.now`. */
+  readonly atMs: number;
+  /** The client's name: `"client-1"` for the first one. */
+  readonly client: string;
+  /** The name that it connected to. */
+  readonly server: string;
+  /** What: bytes or the end of the stream reached one end, or all of the connection. */
+  readonly type: "connected" | "refused" | "arrived" | "ended" | "reset";
+  /** Which end `"arrived"` and `"ended"` are about. */
+  readonly at?: "client" | "server";
+  /** How many bytes have `"arrived"`. */
+  readonly bytes?: number;
+}
 
 /** A name to listen on, beside what every listener takes. */
 export interface MemoryListenOptions extends SocketOptions {
@@ -254,7 +247,9 @@ export class MemoryNetwork implements Disposable {
     return link.client;
   }
 
-  #emitter(client: string, server: string): (what: Happening) => void {
+  #emitter(client: string, server: string): (
+    what: Pick<NetworkEvent, "type" | "at" | "bytes">,
+  ) => void {
     return (what) => {
       try {
         this.#onEvent({ atMs: performance.now(), client, server, ...what });

@@ -71,6 +71,8 @@ export interface AcceptedTransport extends Transport {
    * written. A silent client leaves it pending for ever; `close` ends it.
    */
   handshake?(): Promise<unknown>;
+  /** The protocol that the handshake agreed on; `null` for none. */
+  readonly alpnProtocol?: string | null;
 }
 
 /** What a listener asks for connections. */
