@@ -4,26 +4,13 @@
  * @module
  */
 
-import { indexOfByte, Pattern } from "./pattern.ts";
+import { DelimiterSearch } from "./_delimiter_search.ts";
+import { checkLength, readUint, refuseNumber, SlabList } from "./_slab.ts";
+import { SlabSize } from "./_slab_size.ts";
 
 const EMPTY = new Uint8Array(0);
-/** What a new connection holds while it waits for its first bytes. */
-const FIRST_SLAB_BYTES = 1024;
-/** What a connection that says little goes on with: it costs no more to make. */
-const MIN_SLAB_BYTES = 4 * 1024;
-/** Reads gain nothing beyond this. */
-const MAX_SLAB_BYTES = 64 * 1024;
 /** Arrays up to this size are cheaper to copy than to keep track of. */
 const GATHER_BYTES = 4 * 1024;
-/** Small reads in a row after which the next slab is a smaller one. */
-const QUIET_READS = 16;
-
-/** A slab of memory and the unread part of it. */
-interface Slab {
-  bytes: Uint8Array;
-  start: number;
-  end: number;
-}
 
 /**
  * A queue of bytes: a reader fills its back, a decoder takes from its front.
@@ -52,23 +39,17 @@ export class ByteQueue {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  #rest: Slab[] = [];
-  #restLength = 0;
+  readonly #rest = new SlabList();
   /** Whether a view into the front slab has been handed out. */
   #lent = false;
   /** Whether the back slab's free end is the queue's own to write to. */
   #owned = false;
 
-  #slabBytes = FIRST_SLAB_BYTES;
-  #quietReads = 0;
+  /** Bytes of free memory that the last `reserve` gave out. */
   #offered = 0;
-
-  // The last search that missed: the next one for the same needle goes on there.
-  #needle: number | Pattern | undefined;
-  #searched = 0;
-  #matched = 0;
+  readonly #slabSize = new SlabSize();
+  readonly #search = new DelimiterSearch();
   #revision = 0;
-  #compiled: { source: Uint8Array; pattern: Pattern } | undefined;
 
   /**
    * A number that grows whenever the front changes: by each byte that is taken,
@@ -81,14 +62,12 @@ export class ByteQueue {
 
   /** Bytes waiting to be taken. */
   get length(): number {
-    return this.#end - this.#start + this.#restLength;
+    return this.#end - this.#start + this.#rest.length;
   }
 
   /** Bytes of memory held, free ends included. */
   get capacity(): number {
-    let bytes = this.#bytes.length;
-    for (const slab of this.#rest) bytes += slab.bytes.length;
-    return bytes;
+    return this.#bytes.length + this.#rest.capacity;
   }
 
   /**
@@ -99,21 +78,11 @@ export class ByteQueue {
    */
   at(index: number): number {
     const position = this.#start + index;
-    // The front slab's unread part, in one comparison that also refuses NaN.
-    if (position < this.#end && index >= 0) return this.#bytes[position];
-    return this.#atRest(index);
-  }
-
-  #atRest(index: number): number {
-    if (!Number.isInteger(index)) this.#refuse("read byte", index, index);
-    let offset = index - (this.#end - this.#start);
-    if (index >= 0) {
-      for (const { bytes, start, end } of this.#rest) {
-        if (offset < end - start) return bytes[start + offset];
-        offset -= end - start;
-      }
+    if (position < this.#end && index >>> 0 === index) {
+      return this.#bytes[position];
     }
-    return this.#refuse("read byte", index, index);
+    return this.#rest.at(index - (this.#end - this.#start)) ??
+      refuseNumber("read byte", index, this.length - 1);
   }
 
   /**
@@ -125,22 +94,9 @@ export class ByteQueue {
    * @throws {RangeError} There are no such bytes.
    */
   uintAt(index: number, width: number, littleEndian = false): number {
-    let position = this.#start + index;
-    const bytes = this.#bytes;
-    if (position + width <= this.#end && index >= 0) {
-      if (width === 4 && !littleEndian) {
-        return ((bytes[position] << 24) | (bytes[position + 1] << 16) |
-          (bytes[position + 2] << 8) | bytes[position + 3]) >>> 0;
-      }
-      let value = 0;
-      if (littleEndian) {
-        for (position += width - 1; width > 0; width--) {
-          value = value * 256 + bytes[position--];
-        }
-      } else {
-        for (; width > 0; width--) value = value * 256 + bytes[position++];
-      }
-      return value;
+    const position = this.#start + index;
+    if (position + width <= this.#end && index >>> 0 === index) {
+      return readUint(this.#bytes, position, width, littleEndian);
     }
     let value = 0;
     for (let i = 0; i < width; i++) {
@@ -160,22 +116,18 @@ export class ByteQueue {
   take(length: number): Uint8Array {
     const start = this.#start;
     const stop = start + length;
-    if (stop <= this.#end && length >= 0) {
-      const bytes = this.#bytes;
+    if (stop <= this.#end && length >>> 0 === length) {
+      const { buffer, byteOffset } = this.#bytes;
       // A third faster than `subarray`, which looks up the array's species.
-      const view = new Uint8Array(
-        bytes.buffer,
-        bytes.byteOffset + start,
-        length,
-      );
+      const view = new Uint8Array(buffer, byteOffset + start, length);
       this.#lent = true;
       this.#start = stop;
       this.#revision += length;
-      if (this.#searched !== 0) this.#moveSearch(length);
-      if (stop === this.#end && this.#restLength !== 0) this.#nextSlab();
+      if (this.#search.searched !== 0) this.#search.move(length);
+      if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
       return view;
     }
-    this.#check("take", length);
+    checkLength("take", length, this.length);
     const copy = new Uint8Array(length);
     this.takeInto(copy);
     return copy;
@@ -222,14 +174,14 @@ export class ByteQueue {
    */
   skip(length: number): void {
     const stop = this.#start + length;
-    if (stop <= this.#end && length >= 0) {
+    if (stop <= this.#end && length >>> 0 === length) {
       this.#start = stop;
       this.#revision += length;
-      if (this.#searched !== 0) this.#moveSearch(length);
-      if (stop === this.#end && this.#restLength !== 0) this.#nextSlab();
+      if (this.#search.searched !== 0) this.#search.move(length);
+      if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
       return;
     }
-    this.#check("skip", length);
+    checkLength("skip", length, this.length);
     while (length > 0) {
       const count = Math.min(length, this.#end - this.#start);
       this.skip(count);
@@ -245,8 +197,8 @@ export class ByteQueue {
    * @throws {RangeError} There are not that many.
    */
   peek(length: number): Uint8Array {
-    if (this.#start + length > this.#end || !(length >= 0)) {
-      this.#check("peek", length);
+    if (this.#start + length > this.#end || length >>> 0 !== length) {
+      checkLength("peek", length, this.length);
       this.#join(length);
     }
     return this.#bytes.subarray(this.#start, this.#start + length);
@@ -268,14 +220,14 @@ export class ByteQueue {
   #join(length: number): void {
     const size = Math.max(length, Math.min(this.length, 2 * length));
     const joined = new Uint8Array(size);
-    const searched = this.#searched;
-    const matched = this.#matched;
-    const needle = this.#needle;
+    // The bytes stay the same, so nobody has to search or look again.
+    const { searched } = this.#search;
+    const revision = this.#revision;
+    this.#search.searched = 0;
     this.takeInto(joined);
-    this.prepend(joined);
-    this.#searched = searched;
-    this.#matched = matched;
-    this.#needle = needle;
+    this.#putFirst(joined);
+    this.#search.searched = searched;
+    this.#revision = revision;
   }
 
   /**
@@ -287,81 +239,13 @@ export class ByteQueue {
    * @throws {RangeError} `needle` is empty.
    */
   indexOf(needle: number | Uint8Array): number {
-    return typeof needle === "number"
-      ? this.#indexOfByte(needle)
-      : this.#indexOfPattern(needle);
-  }
-
-  #indexOfByte(byte: number): number {
-    const from = this.#needle === byte ? this.#searched : 0;
-    const frontLength = this.#end - this.#start;
-    if (from < frontLength) {
-      const found = indexOfByte(
-        this.#bytes,
-        byte,
-        this.#start + from,
-        this.#end,
-      );
-      if (found >= 0) return found - this.#start;
-    }
-    let base = frontLength;
-    for (const { bytes, start, end } of this.#rest) {
-      const size = end - start;
-      if (from < base + size) {
-        const begin = start + Math.max(0, from - base);
-        const found = indexOfByte(bytes, byte, begin, end);
-        if (found >= 0) return base + found - start;
-      }
-      base += size;
-    }
-    this.#needle = byte;
-    this.#searched = base;
-    return -1;
-  }
-
-  #indexOfPattern(source: Uint8Array): number {
-    if (source.length === 1) return this.#indexOfByte(source[0]);
-    if (this.#compiled?.source !== source) {
-      this.#compiled = { source, pattern: new Pattern(source) };
-    }
-    const { pattern } = this.#compiled;
-    const resumed = this.#needle === pattern;
-    const from = resumed ? this.#searched : 0;
-    let matched = resumed ? this.#matched : 0;
-    let base = 0;
-    for (let i = -1; i < this.#rest.length; i++) {
-      const { bytes, start, end } = i < 0 ? this.#front() : this.#rest[i];
-      const size = end - start;
-      if (from < base + size) {
-        const begin = start + Math.max(0, from - base);
-        matched = pattern.scan(bytes, begin, end, matched);
-        if (matched === source.length) {
-          this.#needle = undefined;
-          this.#searched = 0;
-          return base + pattern.end - start - source.length;
-        }
-      }
-      base += size;
-    }
-    this.#needle = pattern;
-    this.#searched = base;
-    this.#matched = matched;
-    return -1;
-  }
-
-  #front(): Slab {
-    return { bytes: this.#bytes, start: this.#start, end: this.#end };
-  }
-
-  /** Bytes left the front: the memory of the last search moves with them. */
-  #moveSearch(length: number): void {
-    this.#searched -= length;
-    // What was matched so far may be gone: start over.
-    if (this.#searched < this.#matched) {
-      this.#searched = 0;
-      this.#matched = 0;
-      this.#needle = undefined;
-    }
+    return this.#search.find(
+      needle,
+      this.#bytes,
+      this.#start,
+      this.#end,
+      this.#rest.slabs,
+    );
   }
 
   /**
@@ -393,13 +277,15 @@ export class ByteQueue {
   prepend(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     this.#revision += bytes.length;
-    this.#searched = 0;
-    this.#matched = 0;
-    this.#needle = undefined;
+    this.#search.forget();
+    this.#putFirst(bytes);
+  }
+
+  #putFirst(bytes: Uint8Array): void {
     // Where the front slab is the back one too, its free end is still in use.
-    if (this.#end > this.#start || this.#rest.length === 0) {
-      this.#rest.unshift(this.#front());
-      this.#restLength += this.#end - this.#start;
+    if (this.#end > this.#start || this.#rest.slabs.length === 0) {
+      const front = { bytes: this.#bytes, start: this.#start, end: this.#end };
+      this.#rest.unshift(front);
     }
     this.#bytes = bytes;
     this.#start = 0;
@@ -414,7 +300,7 @@ export class ByteQueue {
    * @returns At least one byte of free space.
    */
   reserve(): Uint8Array {
-    const back = this.#rest.length === 0 ? undefined : this.#rest.at(-1);
+    const { back } = this.#rest;
     let bytes = back === undefined ? this.#bytes : back.bytes;
     let end = back === undefined ? this.#end : back.end;
     const unread = this.length;
@@ -426,22 +312,12 @@ export class ByteQueue {
     // With much unread, waste nothing; else do not read into a sliver.
     const least = 2 * unread > bytes.length ? 1 : bytes.length >> 2;
     if (!this.#owned || bytes.length - end < Math.max(1, least)) {
-      const size = Math.min(
-        MAX_SLAB_BYTES,
-        Math.max(this.#slabBytes, 1 << (31 - Math.clz32(unread | 1))),
-      );
-      const slab = new Uint8Array(size);
-      if (this.#slabBytes < MIN_SLAB_BYTES) this.#slabBytes = MIN_SLAB_BYTES;
-      if (2 * unread <= size) {
-        // Moving the tail keeps the next frame in one piece.
-        this.#moveTo(slab);
-        bytes = slab;
-        end = unread;
-      } else {
-        this.#push(slab, 0, true);
-        bytes = slab;
-        end = 0;
-      }
+      bytes = new Uint8Array(this.#slabSize.next(unread));
+      // Moving the tail keeps the next frame in one piece.
+      const moves = 2 * unread <= bytes.length;
+      if (moves) this.#moveTo(bytes);
+      else this.#push(bytes, 0, true);
+      end = moves ? unread : 0;
     }
     this.#offered = bytes.length - end;
     return bytes.subarray(end);
@@ -454,25 +330,17 @@ export class ByteQueue {
    * @throws {RangeError} More than was offered.
    */
   commit(length: number): void {
-    if (!(length >= 0 && length <= this.#offered)) {
-      this.#refuse("commit", length, this.#offered);
+    if (!(length >>> 0 === length && length <= this.#offered)) {
+      refuseNumber("commit", length, this.#offered);
     }
-    if (length === this.#offered) {
-      this.#slabBytes = Math.min(MAX_SLAB_BYTES, this.#slabBytes * 4);
-      this.#quietReads = 0;
-    } else if (length > this.#slabBytes >> 4) {
-      this.#quietReads = 0;
-    } else if (++this.#quietReads === QUIET_READS) {
-      this.#slabBytes = Math.max(MIN_SLAB_BYTES, this.#slabBytes >> 2);
-      this.#quietReads = 0;
-    }
+    this.#slabSize.observe(length, this.#offered);
     this.#offered = 0;
-    const back = this.#rest.length === 0 ? undefined : this.#rest.at(-1);
+    const { back } = this.#rest;
     if (back === undefined) {
       this.#end += length;
     } else {
       back.end += length;
-      this.#restLength += length;
+      this.#rest.length += length;
       if (this.#start === this.#end) this.#nextSlab();
     }
   }
@@ -482,46 +350,36 @@ export class ByteQueue {
     this.#revision += this.length;
     this.#bytes = EMPTY;
     this.#start = this.#end = 0;
-    this.#rest = [];
-    this.#restLength = 0;
+    this.#rest.clear();
     this.#owned = this.#lent = false;
-    this.#needle = undefined;
-    this.#searched = this.#matched = 0;
-    this.#slabBytes = FIRST_SLAB_BYTES;
+    this.#offered = 0;
+    this.#search.forget();
+    this.#slabSize.reset();
   }
 
   #moveTo(slab: Uint8Array): void {
-    const unread = this.length;
-    if (unread > 0) {
-      slab.set(this.#bytes.subarray(this.#start, this.#end));
-      let filled = this.#end - this.#start;
-      for (const { bytes, start, end } of this.#rest) {
-        slab.set(bytes.subarray(start, end), filled);
-        filled += end - start;
-      }
-      this.#rest = [];
-      this.#restLength = 0;
-    } else if (this.#rest.length > 0) {
-      this.#rest = [];
-    }
+    const { length } = this;
+    const front = this.#bytes.subarray(this.#start, this.#end);
+    slab.set(front);
+    this.#rest.copyTo(slab, front.length);
+    this.#rest.clear();
     this.#bytes = slab;
     this.#start = 0;
-    this.#end = unread;
+    this.#end = length;
     this.#lent = false;
     this.#owned = true;
   }
 
   #push(bytes: Uint8Array, end: number, owned: boolean): void {
+    this.#offered = 0;
     if (this.length === 0) {
       this.#bytes = bytes;
       this.#start = 0;
       this.#end = end;
-      this.#rest = [];
-      this.#restLength = 0;
+      this.#rest.clear();
       this.#lent = !owned;
     } else {
       this.#rest.push({ bytes, start: 0, end });
-      this.#restLength += end;
     }
     this.#owned = owned;
   }
@@ -534,20 +392,7 @@ export class ByteQueue {
       this.#bytes = slab.bytes;
       this.#start = slab.start;
       this.#end = slab.end;
-      this.#restLength -= slab.end - slab.start;
     }
     this.#lent = true;
-  }
-
-  #check(verb: string, length: number): void {
-    if (!(Number.isInteger(length) && length >= 0 && length <= this.length)) {
-      this.#refuse(verb, length, this.length);
-    }
-  }
-
-  #refuse(verb: string, value: number, most: number): never {
-    throw new RangeError(
-      `Cannot ${verb} as it must be an integer from 0 to ${most}: current value is ${value}`,
-    );
   }
 }

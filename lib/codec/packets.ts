@@ -11,6 +11,8 @@ import { mapped } from "./mapped.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
 import { show } from "./_options.ts";
 
+/** What a codec may hold on to between two packets. */
+const KEPT_BYTES = 4 * 1024;
 /** From this size on, an array may be referenced instead of copied. */
 const REFERENCE_BYTES = 64 * 1024;
 
@@ -56,35 +58,42 @@ export function packets<In, Out>(
     (frame) => packet.decode(frame) as In,
     (value: Out) => packet.encode(value),
   );
+  // Encoding waits for nobody, so the encoders of all connections take turns.
+  const scratch = new ByteWriter();
   return {
     decoder: () => decoding.decoder(),
-    encoder: () => new PacketEncoder<Out>(packet, codec.encoder()),
+    encoder: () => new PacketEncoder<Out>(packet, codec.encoder(), scratch),
   };
 }
 
 class PacketEncoder<Out> implements Encoder<Out> {
   readonly #packet: PacketImpl<unknown, Out>;
   readonly #inner: Encoder<Uint8Array>;
-  readonly #scratch = new ByteWriter();
+  readonly #scratch: ByteWriter;
 
-  constructor(packet: PacketImpl<unknown, Out>, inner: Encoder<Uint8Array>) {
+  constructor(
+    packet: PacketImpl<unknown, Out>,
+    inner: Encoder<Uint8Array>,
+    scratch: ByteWriter,
+  ) {
     this.#packet = packet;
     this.#inner = inner;
+    this.#scratch = scratch;
   }
 
   encode(value: Out, out: ByteWriter): void {
     const scratch = this.#scratch;
     try {
       this.#packet.write(value, scratch, this.#packet.kind);
-      const segments = scratch.segments();
-      // A small packet is copied by whoever writes it, so it needs no array of its
-      // own. The memory of a large one must be left to whoever refers to it.
-      const frame = segments.length === 1 && scratch.length < REFERENCE_BYTES
-        ? segments[0]
+      // A small frame is copied by whoever writes it, so it needs no array of its
+      // own. The memory of a large one is left to whoever refers to it.
+      const frame = scratch.length < REFERENCE_BYTES
+        ? scratch.peek()
         : scratch.toBytes();
       this.#inner.encode(frame, out);
     } finally {
-      scratch.clear();
+      if (scratch.length > KEPT_BYTES || scratch.hasReferences) scratch.clear();
+      else scratch.truncate(0);
     }
   }
 }

@@ -173,23 +173,26 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
   read(reader: FieldReader): In {
     const slots = this.#slots;
     const values = this.#values;
+    const { view } = reader;
+    let { position } = reader;
     for (let i = 0; i < slots.length; i++) {
-      const { name, field, number, run, from } = slots[i];
-      if (number !== undefined) {
-        if (run > 0) reader.need(run, name);
-        const { position } = reader;
-        reader.position = position + number.fixedBytes;
-        values[i] = readNumber(
-          reader.view,
-          position,
-          number.code,
-          number.littleEndian,
-        );
-      } else {
-        const count = from < 0 ? -1 : Number(values[from]);
-        values[i] = field.read(reader, name, count);
+      const slot = slots[i];
+      const { number } = slot;
+      if (number === undefined) {
+        reader.position = position;
+        const count = slot.from < 0 ? -1 : Number(values[slot.from]);
+        values[i] = slot.field.read(reader, slot.name, count);
+        position = reader.position;
+        continue;
       }
+      if (slot.run > 0) {
+        reader.position = position;
+        reader.need(slot.run, slot.name);
+      }
+      values[i] = readNumber(view, position, number.code, number.littleEndian);
+      position += number.fixedBytes;
     }
+    reader.position = position;
     return this.#make(values) as In;
   }
 

@@ -1,0 +1,325 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+
+const bytes = (...values: number[]) => new Uint8Array(values);
+
+/** Bytes 0, 1, 2, ... */
+function counting(length: number, from = 0): Uint8Array {
+  return new Uint8Array(length).map((_, i) => from + i);
+}
+
+/** Fills the queue as a socket does, in reads of at most `most` bytes. */
+function read(queue: ByteQueue, data: Uint8Array, most = Infinity): void {
+  for (let done = 0; done < data.length;) {
+    const space = queue.reserve();
+    const count = Math.min(most, space.length, data.length - done);
+    space.set(data.subarray(done, done + count));
+    queue.commit(count);
+    done += count;
+  }
+}
+
+Deno.test("ByteQueue takes bytes in the order they came", () => {
+  const queue = new ByteQueue();
+  read(queue, counting(300), 7);
+  assertEquals(queue.length, 300);
+  assertEquals(queue.take(5), counting(5));
+  queue.skip(5);
+  assertEquals(queue.at(0), 10);
+  assertEquals(queue.takeAll(), counting(290, 10));
+  assertEquals(queue.length, 0);
+  assertEquals(queue.takeAll(), bytes());
+});
+
+Deno.test("ByteQueue never writes where it has handed out", () => {
+  const queue = new ByteQueue();
+  const views: Uint8Array[] = [];
+  for (let i = 0; i < 2000; i++) {
+    read(queue, counting(50, i));
+    views.push(queue.take(50));
+  }
+  views.forEach((view, i) => assertEquals(view, counting(50, i)));
+});
+
+Deno.test("ByteQueue uses its slab again when all was copied out or dropped", () => {
+  const queue = new ByteQueue();
+  const target = new Uint8Array(100);
+  read(queue, counting(100));
+  const { buffer } = queue.peek(1);
+  for (let i = 0; i < 100; i++) {
+    assertEquals(queue.takeInto(target), 100);
+    read(queue, counting(100));
+  }
+  assertEquals(queue.peek(1).buffer, buffer);
+});
+
+Deno.test("ByteQueue refuses to hand out more than it has", () => {
+  const queue = new ByteQueue();
+  queue.append(bytes(1, 2, 3));
+  for (const length of [4, -1, 0.5, NaN, Infinity]) {
+    assertThrows(() => queue.take(length), RangeError, "from 0 to 3");
+    assertThrows(() => queue.skip(length), RangeError, "from 0 to 3");
+    assertThrows(() => queue.peek(length), RangeError, "from 0 to 3");
+  }
+  for (const index of [3, -1, 0.5, NaN]) {
+    assertThrows(() => queue.at(index), RangeError, "from 0 to 2");
+  }
+  assertThrows(() => queue.uintAt(1, 3), RangeError);
+  assertThrows(() => queue.indexOf(bytes()), RangeError, "at least 1");
+  assertEquals(queue.takeAll(), bytes(1, 2, 3));
+});
+
+Deno.test("ByteQueue refuses to commit more than it offered", () => {
+  const queue = new ByteQueue();
+  const space = queue.reserve();
+  for (const length of [space.length + 1, -1, 1.5]) {
+    assertThrows(() => queue.commit(length), RangeError);
+  }
+  queue.commit(1);
+  assertThrows(() => queue.commit(1), RangeError, "from 0 to 0");
+  queue.reserve();
+  queue.clear();
+  assertThrows(() => queue.commit(1), RangeError, "from 0 to 0");
+});
+
+Deno.test("ByteQueue reads integers of all widths, also across slabs", () => {
+  const queue = new ByteQueue();
+  for (let width = 1; width <= 6; width++) {
+    for (const cut of [0, 1, 3, 5]) {
+      queue.clear();
+      const data = counting(12, 0xf7);
+      queue.prepend(data.subarray(cut));
+      queue.prepend(data.subarray(0, cut));
+      let big = 0;
+      let little = 0;
+      for (let i = 0; i < width; i++) {
+        big = big * 256 + data[2 + i];
+        little = little * 256 + data[2 + width - 1 - i];
+      }
+      assertEquals(queue.uintAt(2, width), big);
+      assertEquals(queue.uintAt(2, width, true), little);
+    }
+  }
+});
+
+Deno.test("ByteQueue joins the pieces of what is peeked at, and copies once", () => {
+  const queue = new ByteQueue();
+  for (let i = 0; i < 5; i++) queue.append(counting(5000, i));
+  const view = queue.peek(12_000);
+  assertEquals(view.length, 12_000);
+  assertEquals(queue.peek(12_000).buffer, view.buffer);
+  assertEquals(queue.length, 25_000);
+  for (let i = 0; i < 5; i++) assertEquals(queue.take(5000), counting(5000, i));
+});
+
+Deno.test("ByteQueue hands out chunks without copying them", () => {
+  const queue = new ByteQueue();
+  const first = counting(5000);
+  const second = counting(5000, 1);
+  queue.append(first);
+  queue.append(second);
+  assertEquals(queue.peekChunk(10).length, 10);
+  assertEquals(queue.peekChunk().buffer, first.buffer);
+  assertEquals(queue.takeChunk().buffer, first.buffer);
+  assertEquals(queue.takeChunk().buffer, second.buffer);
+  assertEquals(queue.takeChunk(), bytes());
+  assertEquals(queue.peekChunk(), bytes());
+});
+
+Deno.test("ByteQueue finds a byte and a pattern across slabs", () => {
+  const queue = new ByteQueue();
+  queue.append(new Uint8Array(5000).fill(1));
+  queue.append(new Uint8Array(5000).fill(1));
+  const tail = new Uint8Array(5000).fill(1);
+  tail.set([2, 3, 4]);
+  queue.append(tail);
+  assertEquals(queue.indexOf(9), -1);
+  assertEquals(queue.indexOf(2), 10_000);
+  assertEquals(queue.indexOf(bytes(1, 1, 2, 3, 4)), 9998);
+  assertEquals(queue.indexOf(bytes(2)), 10_000);
+  assertEquals(queue.indexOf(bytes(4, 4)), -1);
+});
+
+Deno.test("ByteQueue goes on with a search that missed, and looks at each byte once", () => {
+  const needle = bytes(13, 10, 13, 10);
+  for (const target of [needle, 10]) {
+    const queue = new ByteQueue();
+    const cost = (size: number) => {
+      queue.clear();
+      const started = performance.now();
+      for (let i = 0; i < size; i++) {
+        queue.reserve()[0] = 13;
+        queue.commit(1);
+        assertEquals(queue.indexOf(target), -1);
+      }
+      return (performance.now() - started) / size;
+    };
+    cost(2000);
+    // A search from the start each time would cost 16 times as much a byte.
+    const ratios = Array.from({ length: 3 }, () => cost(64_000) / cost(4000));
+    assert(Math.min(...ratios) < 5, `a byte got dearer: ${ratios}`);
+  }
+});
+
+Deno.test("ByteQueue searches anew for what was partly matched and then taken", () => {
+  const queue = new ByteQueue();
+  const needle = bytes(1, 2, 3);
+  queue.append(bytes(9, 1, 2));
+  assertEquals(queue.indexOf(needle), -1);
+  queue.skip(2);
+  queue.append(bytes(3, 1, 2, 3));
+  assertEquals(queue.indexOf(needle), 2);
+});
+
+Deno.test("ByteQueue searches anew after bytes were put back", () => {
+  const queue = new ByteQueue();
+  queue.append(bytes(1, 1, 1));
+  assertEquals(queue.indexOf(7), -1);
+  queue.prepend(bytes(7));
+  assertEquals(queue.indexOf(7), 0);
+});
+
+Deno.test("ByteQueue keeps a read in flight apart from all else that happens", () => {
+  const queue = new ByteQueue();
+  read(queue, counting(10));
+  const space = queue.reserve();
+  queue.take(4);
+  queue.prepend(bytes(100, 101));
+  assertEquals(queue.peek(5), bytes(100, 101, 4, 5, 6));
+  space.set([10, 11, 12]);
+  queue.commit(3);
+  assertEquals(queue.takeAll(), bytes(100, 101, ...counting(9, 4)));
+});
+
+Deno.test("ByteQueue's revision changes with every change at the front", () => {
+  const queue = new ByteQueue();
+  const seen = [queue.revision];
+  const changed = () => {
+    assert(queue.revision > seen.at(-1)!, "the revision did not grow");
+    seen.push(queue.revision);
+  };
+  queue.append(counting(5000));
+  queue.append(counting(5000));
+  assertEquals(queue.revision, 0);
+  queue.take(3);
+  changed();
+  queue.skip(2);
+  changed();
+  queue.takeInto(new Uint8Array(6000));
+  changed();
+  queue.prepend(bytes(1));
+  changed();
+  queue.peek(queue.length);
+  assertEquals(queue.revision, seen.at(-1));
+  queue.clear();
+  changed();
+});
+
+Deno.test("ByteQueue's slabs follow the traffic from 1 KiB to 64 KiB and back", () => {
+  const queue = new ByteQueue();
+  assertEquals(queue.capacity, 0);
+  assertEquals(queue.reserve().length, 1024);
+  for (let i = 0; i < 20; i++) {
+    queue.commit(queue.reserve().length);
+    queue.take(queue.length);
+  }
+  assertEquals(queue.reserve().length, 64 * 1024);
+  queue.commit(1);
+  for (let i = 0; i < 100_000; i++) {
+    queue.take(1);
+    queue.reserve();
+    queue.commit(1);
+  }
+  assertEquals(queue.capacity, 4096);
+});
+
+Deno.test("ByteQueue holds at most what is unread and a slab at each end", () => {
+  for (const most of [1, 100, 5000, Infinity]) {
+    const queue = new ByteQueue();
+    for (let i = 0; i < 300; i++) {
+      read(queue, new Uint8Array(1000), most);
+      if (i % 3 === 0) queue.skip(Math.min(queue.length, 700));
+      const bound = queue.length + 2 * 64 * 1024;
+      assert(queue.capacity <= bound, `${queue.capacity} for ${queue.length}`);
+    }
+  }
+});
+
+Deno.test("ByteQueue gathers small arrays, so that crumbs cost no more than loaves", () => {
+  const queue = new ByteQueue();
+  for (let i = 0; i < 10_000; i++) queue.append(bytes(i));
+  assert(queue.capacity < 40_000, `${queue.capacity} bytes for 10000`);
+  assertEquals(queue.take(300), counting(300));
+});
+
+Deno.test("ByteQueue behaves as an array of bytes does, whatever one does to it", () => {
+  type Step = readonly [kind: string, size: number];
+  const step: fc.Arbitrary<Step> = fc.tuple(
+    fc.constantFrom(
+      "append",
+      "read",
+      "prepend",
+      "take",
+      "skip",
+      "takeInto",
+      "takeChunk",
+      "peek",
+      "find",
+      "findPattern",
+    ),
+    fc.oneof(fc.nat(20), fc.nat(12_000)),
+  );
+  const pattern = bytes(3, 4, 3);
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const queue = new ByteQueue();
+      let model: number[] = [];
+      let next = 0;
+      const fresh = (size: number) =>
+        new Uint8Array(size).map(() => next++ % 7);
+      for (const [kind, size] of steps) {
+        const count = Math.min(size, model.length);
+        if (kind === "append" || kind === "read") {
+          const data = fresh(size);
+          if (kind === "append") queue.append(data);
+          else read(queue, data);
+          model = model.concat([...data]);
+        } else if (kind === "prepend") {
+          const data = fresh(size);
+          queue.prepend(data);
+          model = [...data].concat(model);
+        } else if (kind === "peek") {
+          assertEquals([...queue.peek(count)], model.slice(0, count));
+        } else if (kind === "find") {
+          assertEquals(queue.indexOf(size), model.indexOf(size));
+        } else if (kind === "findPattern") {
+          assertEquals(
+            queue.indexOf(pattern),
+            model.findIndex((_, i) =>
+              model[i] === 3 && model[i + 1] === 4 && model[i + 2] === 3
+            ),
+          );
+        } else {
+          let taken: Uint8Array | undefined;
+          if (kind === "take") taken = queue.take(count);
+          else if (kind === "takeChunk") taken = queue.takeChunk();
+          else if (kind === "skip") queue.skip(count);
+          else {assertEquals(
+              queue.takeInto(taken = new Uint8Array(count)),
+              count,
+            );}
+          const gone = model.splice(0, taken?.length ?? count);
+          if (taken !== undefined) assertEquals([...taken], gone);
+        }
+        assertEquals(queue.length, model.length);
+        if (count > 0 && model.length > 0) {
+          const index = size % model.length;
+          assertEquals(queue.at(index), model[index]);
+        }
+      }
+      assertEquals([...queue.takeAll()], model);
+    }),
+    { numRuns: 150, seed: 20 },
+  );
+});
