@@ -60,9 +60,7 @@ export function framed<In, Out>(
 }
 
 /**
- * A socket that carries frames.
- *
- * Over `lengthPrefixed()` it is equivalent to
+ * A socket that carries frames. Over `lengthPrefixed()` it is equivalent to
  *
  * ```ts ignore
  * while (true) {

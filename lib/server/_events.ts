@@ -4,11 +4,19 @@
  * @module
  */
 
-import { channel } from "node:diagnostics_channel";
+import type { Channel } from "node:diagnostics_channel";
 import type { ServerEvent } from "./events.ts";
 
 /** Subscribers get `{ server, event }` of every server of the process. */
-const serverEvents = channel("sluice:server");
+const CHANNEL = "sluice:server";
+
+let tracing: Channel | undefined;
+
+/** Loaded with the first server: clients need not wait for it when they start. */
+async function loadTracing(): Promise<void> {
+  const { channel } = await import("node:diagnostics_channel");
+  tracing = channel(CHANNEL);
+}
 
 /** Tells events to one server's hook and to the channel; nobody else pays. */
 export class EventSink {
@@ -21,18 +29,19 @@ export class EventSink {
   ) {
     this.#server = server;
     this.#hook = hook;
+    if (tracing === undefined) loadTracing();
   }
 
   /** Whether anybody listens: an event that nobody hears is not even made. */
   get heard(): boolean {
-    return this.#hook !== undefined || serverEvents.hasSubscribers;
+    return this.#hook !== undefined || tracing?.hasSubscribers === true;
   }
 
   tell(event: ServerEvent): void {
     const hook = this.#hook;
     if (hook !== undefined) guard(() => hook(event));
-    if (serverEvents.hasSubscribers) {
-      serverEvents.publish({ server: this.#server, event });
+    if (tracing?.hasSubscribers) {
+      tracing.publish({ server: this.#server, event });
     }
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { seededRandom } from "../transport/_seeded_random.ts";
+import { seededRandom } from "../transport/seeded_random.ts";
 import {
   type MemoryTransport,
   memoryTransportPair,
