@@ -4,19 +4,27 @@
  * @module
  */
 
-import type { Socket } from "../socket/socket.ts";
+import type { Socket, SocketHalves } from "../socket/socket.ts";
 import type { Framed } from "./framed.ts";
 
 /** Received frames. Nothing is received ahead of demand. */
 export function readableOf<In, Out>(
   framed: Framed<In, Out>,
+  reader: SocketHalves["reader"],
 ): ReadableStream<In> {
+  let pulling = false;
   const frames = framed[Symbol.asyncIterator]();
   return new ReadableStream({
     async pull(controller) {
+      pulling = true;
       const result = await frames.next();
+      pulling = false;
       if (result.done) controller.close();
       else controller.enqueue(result.value);
+    },
+    cancel(reason) {
+      // The frame it waits for is there for whoever receives next.
+      if (pulling) reader.interrupt(reason);
     },
   }, { highWaterMark: 0 });
 }

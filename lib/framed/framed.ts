@@ -348,7 +348,7 @@ export class Framed<In, Out = In>
 
   /** The frames as a stream. It receives only when somebody wants to read. */
   get readable(): ReadableStream<In> {
-    return this.#readable ??= readableOf(this);
+    return this.#readable ??= readableOf(this, this.#reader);
   }
 
   /** Frames to send, as a stream. Closing it is the socket's `closeWrite`. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Reader } from "./_reader.ts";
 import type { Socket } from "./socket.ts";
 
 /** Arrays for consumers that bring none: small for quiet peers, larger for busy ones. */
@@ -13,7 +14,8 @@ const FIRST_CHUNK_BYTES = 1024;
 const MAX_CHUNK_BYTES = 64 * 1024;
 
 /** The reading side. It reads only when somebody wants to read. */
-export function readableOf(socket: Socket): ReadableStream<Uint8Array> {
+export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
+  let pulling = false;
   let chunkBytes = FIRST_CHUNK_BYTES;
   return new ReadableStream({
     type: "bytes",
@@ -28,7 +30,9 @@ export function readableOf(socket: Socket): ReadableStream<Uint8Array> {
           view.byteLength,
         )
         : new Uint8Array(chunkBytes);
-      const count = await socket.readInto(target);
+      pulling = true;
+      const count = await reader.readInto(target);
+      pulling = false;
       if (count === null) {
         controller.close();
         request?.respond(0);
@@ -42,6 +46,10 @@ export function readableOf(socket: Socket): ReadableStream<Uint8Array> {
           chunkBytes = Math.max(FIRST_CHUNK_BYTES, chunkBytes / 4);
         }
       }
+    },
+    cancel(reason) {
+      // What the read in flight brings is there for whoever reads next.
+      if (pulling) reader.interrupt(reason);
     },
   }, { highWaterMark: 0 });
 }

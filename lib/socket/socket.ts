@@ -373,7 +373,7 @@ export class Socket
    * reading. The end of the stream does not close the writing side.
    */
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= readableOf(this);
+    return this.#readable ??= readableOf(this.#connection.reader);
   }
 
   /** What is sent to the peer. Closing it is `closeWrite`, aborting it is `abort`. */

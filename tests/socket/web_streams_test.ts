@@ -1,0 +1,205 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { BrokenError, ClosedError } from "../../lib/errors.ts";
+import {
+  bytes,
+  isSettled,
+  spiedPair,
+  testOverMemoryAndTcp,
+  textOf,
+  turn,
+  underEverySplit,
+} from "../_support/sockets.ts";
+
+const utf8 = new TextEncoder();
+
+testOverMemoryAndTcp(
+  "readable ends with the peer's side, and the writing side lives on",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    await right.write("question");
+    await right.closeWrite();
+    assertEquals(await new Response(left.readable).text(), "question");
+    await left.write("answer");
+    await left.closeWrite();
+    assertEquals(await new Response(right.readable).text(), "answer");
+  },
+);
+
+testOverMemoryAndTcp(
+  "pipeTo carries everything, one way and back",
+  async (makePair) => {
+    using first = await makePair();
+    const sent = bytes(300_000);
+    const echo = first.right.readable.pipeTo(first.right.writable);
+    const source = new Blob([sent]).stream();
+    const [, received] = await Promise.all([
+      source.pipeTo(first.left.writable),
+      new Response(first.left.readable).bytes(),
+    ]);
+    await echo;
+    assertEquals(received, sent);
+  },
+);
+
+Deno.test("pipeTo between sockets carries everything, under every split", async () => {
+  await underEverySplit(async ({ left, right, spy }) => {
+    const sent = bytes(2_000);
+    const echo = right.readable.pipeTo(right.writable);
+    const writer = left.writable.getWriter();
+    writer.write(sent.subarray(0, 700));
+    writer.write(sent.subarray(700));
+    writer.close();
+    assertEquals(await new Response(left.readable).bytes(), sent);
+    await echo;
+    assertEquals(spy.closedWrite, 1);
+  });
+});
+
+Deno.test("readable fills the consumer's own array", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    right.write("abcdefgh");
+    const reader = left.readable.getReader({ mode: "byob" });
+    const { value } = await reader.read(new Uint8Array(6), { min: 6 });
+    assertEquals(textOf(value!), "abcdef");
+    reader.releaseLock();
+    assertEquals(textOf(await left.readExactly(2)), "gh");
+  });
+});
+
+Deno.test("readable ends for a consumer with its own array, too", async () => {
+  using pair = spiedPair();
+  const reader = pair.left.readable.getReader({ mode: "byob" });
+  const waiting = reader.read(new Uint8Array(4));
+  await pair.right.closeWrite();
+  assertEquals((await waiting).done, true);
+  await reader.closed;
+});
+
+Deno.test("readable reads nothing that nobody wants", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  await right.write("one");
+  const reader = left.readable.getReader();
+  await turn();
+  assertEquals(spy.reads, 0);
+  assertEquals(textOf((await reader.read()).value!), "one");
+  await turn();
+  assertEquals(spy.reads, 1);
+});
+
+Deno.test("readable stops to read when it is cancelled, and no byte is lost", async () => {
+  for (const mode of ["default", "byob"] as const) {
+    await underEverySplit(async ({ left, right }) => {
+      const reader = mode === "byob"
+        ? left.readable.getReader({ mode })
+        : left.readable.getReader();
+      const waiting = mode === "byob"
+        ? (reader as ReadableStreamBYOBReader).read(new Uint8Array(9))
+        : (reader as ReadableStreamDefaultReader).read();
+      await turn();
+      await reader.cancel("enough");
+      assertEquals((await waiting).done, true);
+      const next = left.readLine();
+      assertEquals(await isSettled(next), false);
+      await right.write("all of this\n");
+      assertEquals(await next, "all of this");
+      await left.write("still open");
+      assertEquals(textOf(await right.readExactly(10)), "still open");
+    });
+  }
+});
+
+Deno.test("break out of readable leaves the socket open", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  await right.write("one");
+  for await (const chunk of left.readable) {
+    assertEquals(textOf(chunk), "one");
+    break;
+  }
+  await right.write("two");
+  assertEquals(textOf(await left.read()), "two");
+  await left.write("back");
+  assertEquals(textOf(await right.read()), "back");
+});
+
+Deno.test("readable does not end a read of the socket when it is cancelled", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const { readable } = left;
+  const waiting = left.read();
+  await readable.cancel();
+  await right.write("mine");
+  assertEquals(textOf(await waiting), "mine");
+});
+
+Deno.test("readable and writable report what breaks the connection", async () => {
+  using pair = spiedPair();
+  const { left, far } = pair;
+  const reading = left.readable.getReader().read();
+  await turn();
+  far.reset();
+  await assertRejects(() => reading, BrokenError);
+  const writer = left.writable.getWriter();
+  writer.closed.catch(() => {});
+  await assertRejects(() => writer.write(bytes(1)), BrokenError);
+});
+
+Deno.test("readable and writable report that the socket was closed", async () => {
+  using pair = spiedPair();
+  const { left } = pair;
+  left.abort();
+  await assertRejects(() => left.readable.getReader().read(), ClosedError);
+  const writer = left.writable.getWriter();
+  writer.closed.catch(() => {});
+  await assertRejects(() => writer.write(bytes(1)), ClosedError);
+});
+
+Deno.test("writable makes its producer wait for the peer", async () => {
+  using pair = spiedPair({ left: { highWaterMarkBytes: 8 } });
+  const { left, spy } = pair;
+  spy.hold();
+  const writer = left.writable.getWriter();
+  const first = writer.write(bytes(9));
+  assertEquals(await isSettled(first), false);
+  assertEquals(writer.desiredSize, 0);
+  spy.release();
+  await first;
+  await writer.ready;
+  assertEquals(writer.desiredSize, 1);
+});
+
+Deno.test("writable.close() ends this side after what was written", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    const writer = left.writable.getWriter();
+    writer.write(utf8.encode("last words"));
+    await writer.close();
+    assertEquals(await right.readLine(), "last words");
+    assertEquals(await right.read(), null);
+    await right.write("heard");
+    assertEquals(textOf(await left.readExactly(5)), "heard");
+  });
+});
+
+Deno.test("writable.abort() aborts the socket with its reason", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  const { signal } = left;
+  await left.writable.abort("enough");
+  assertEquals([signal.aborted, signal.reason], [true, "enough"]);
+  assertEquals(spy.closed, 1);
+});
+
+Deno.test("readable and writable are the same ones each time", () => {
+  using pair = spiedPair();
+  const { left } = pair;
+  assertStrictEquals(left.readable, left.readable);
+  assertStrictEquals(left.writable, left.writable);
+  assert(left.readable instanceof ReadableStream);
+});
