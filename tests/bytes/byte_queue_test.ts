@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 
 const bytes = (...values: number[]) => new Uint8Array(values);

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import fc from "npm:fast-check@4.10.2";
 import { indexOfByte, Pattern } from "../../lib/bytes/pattern.ts";
 
 Deno.test("indexOfByte() looks only at its range, short or long", () => {
