@@ -7,12 +7,7 @@
  */
 
 import { formatAddress, serve, type ServerEvent } from "@sluice/net";
-import {
-  commandLine,
-  drainOnInterrupt,
-  listenFlag,
-  run,
-} from "./_command_line.ts";
+import { commandLine, listenFlag, run } from "./_command_line.ts";
 
 const HELP = `
 An echo server: sends back whatever it gets. Ctrl-C drains it.
@@ -34,6 +29,8 @@ await run(async () => {
     maxConnections: 1_000,
     idleMs: 60_000, // Who says nothing for a minute has left.
     writeMs: 10_000, // Who sends and never reads does not hold us up for ever.
+    drainOnSignals: true, // Ctrl-C lets them finish; a second one cuts them off.
+    shutdownTimeoutMs: 3_000,
     onEvent: report,
   }, async (socket, { signal }) => {
     // When the server drains, our end tells the client to hang up.
@@ -41,7 +38,9 @@ await run(async () => {
     for await (const chunk of socket) await socket.write(chunk);
   });
   console.log(`listening on ${formatAddress(server.addr)}`);
-  await drainOnInterrupt(server);
+  await server.closed;
+  const { completed, aborted } = await server.shutdown();
+  console.log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 function report(event: ServerEvent): void {
