@@ -11,6 +11,8 @@ const ROOT = new URL("../../", import.meta.url);
 export interface DenoProgramOptions {
   /** Hard limit of file descriptors; needs a Unix shell. None by default. */
   descriptors?: number;
+  /** Where it may connect to and listen. `"127.0.0.1"` by default. */
+  allowNet?: string;
 }
 
 /** A program that runs; disposing of it kills it. */
@@ -27,16 +29,16 @@ export class DenoProgram implements AsyncDisposable {
   }
 
   /**
-   * Starts a program, which may use the network of 127.0.0.1 and nothing else.
+   * Starts a program, which may use this machine's network and nothing else.
    *
    * @param source A module; it may import `@sluice/net`.
    * @param options Limits of its process.
    */
   static async start(
     source: string,
-    { descriptors }: DenoProgramOptions = {},
+    { descriptors, allowNet = "127.0.0.1" }: DenoProgramOptions = {},
   ): Promise<DenoProgram> {
-    const deno = [Deno.execPath(), "run", "--allow-net=127.0.0.1", "-"];
+    const deno = [Deno.execPath(), "run", `--allow-net=${allowNet}`, "-"];
     const [command, ...args] = descriptors === undefined ? deno : [
       "/bin/sh",
       "-c",
@@ -73,6 +75,17 @@ export class DenoProgram implements AsyncDisposable {
     }
   }
 
+  /** Presses Ctrl-C. */
+  interrupt(): void {
+    this.#child.kill("SIGINT");
+  }
+
+  /** Waits until it ends, and gives its exit code and its errors. */
+  async ended(): Promise<{ code: number; errors: string }> {
+    const { code } = await this.#child.status;
+    return { code, errors: await this.#errors };
+  }
+
   /** Waits until it dies of an error, and gives what it printed about it. */
   async deathMessage(): Promise<string> {
     const { code, signal } = await this.#child.status;
@@ -80,6 +93,16 @@ export class DenoProgram implements AsyncDisposable {
       throw new Error(`It ended with ${signal ?? code}: ${await this.#errors}`);
     }
     return await this.#errors;
+  }
+
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits until it ends by itself; above 128 for a signal. */
+  async exitCode(): Promise<number> {
+    return (await this.#child.status).code;
   }
 
   /** Kills it, if it still runs. */

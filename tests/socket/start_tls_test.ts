@@ -1,0 +1,126 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { BusyError, connect, serve, Socket, TlsError } from "@sluice/net";
+import { memoryPair } from "@sluice/net/testing";
+import { createAuthority } from "../_support/certificates.ts";
+
+const TIMEOUT = { timeout: 10_000 };
+
+/**
+ * A server that speaks TLS from the first byte, behind a proxy that first says a
+ * plain line and waits for one: to its client that is STARTTLS.
+ */
+async function startTlsServer(greeting = "220 ready\n") {
+  const authority = await createAuthority();
+  const tls = await authority.issue();
+  const inner = serve({ port: 0, tls }, async (socket) => {
+    for await (const chunk of socket) await socket.write(chunk);
+  });
+  const outer = serve({ port: 0, onError: () => {} }, async (socket) => {
+    await socket.write(greeting);
+    await socket.readUntil("STARTTLS\n");
+    const { port } = inner.addr as Deno.NetAddr;
+    const upstream = await connect({ port });
+    await Promise.all([
+      socket.readable.pipeTo(upstream.writable),
+      upstream.readable.pipeTo(socket.writable),
+    ]).catch(() => {});
+    upstream.abort();
+  });
+  return {
+    port: (outer.addr as Deno.NetAddr).port,
+    caCerts: [authority.cert],
+    async [Symbol.asyncDispose]() {
+      await Promise.all([
+        outer.shutdown({ timeoutMs: 500 }),
+        inner.shutdown({ timeoutMs: 500 }),
+      ]);
+    },
+  };
+}
+
+Deno.test(
+  "startTls() goes on over TLS with the same peer",
+  TIMEOUT,
+  async () => {
+    await using server = await startTlsServer();
+    const plain = await connect({ port: server.port });
+    assertEquals(await plain.readLine(), "220 ready");
+    await plain.write("STARTTLS\n");
+    const secure = await plain.startTls({ caCerts: server.caCerts });
+    await secure.write("over TLS\n");
+    assertEquals(await secure.readLine(), "over TLS");
+    assertEquals(secure.alpnProtocol, null);
+    await assertRejects(() => plain.write("x"));
+    await plain.closed;
+    await secure.close();
+  },
+);
+
+Deno.test(
+  "startTls() refuses while plain text is unread, and keeps the socket",
+  TIMEOUT,
+  async () => {
+    await using server = await startTlsServer("220 ready\ninjected\n");
+    const plain = await connect({ port: server.port });
+    assertEquals(await plain.readLine(), "220 ready");
+    await plain.write("STARTTLS\n");
+    const error = await assertRejects(
+      () => plain.startTls({ caCerts: server.caCerts }),
+      TlsError,
+      "9 bytes",
+    );
+    assertEquals(error.reason, "plaintext");
+    assertEquals(await plain.readLine(), "injected");
+    plain.abort();
+  },
+);
+
+Deno.test(
+  "startTls() says what is wrong with a certificate that nobody here trusts",
+  TIMEOUT,
+  async () => {
+    await using server = await startTlsServer();
+    const plain = await connect({ port: server.port });
+    await plain.readLine();
+    await plain.write("STARTTLS\n");
+    const error = await assertRejects(() => plain.startTls(), TlsError);
+    assertEquals(error.reason, "unknown-issuer");
+    await plain.closed;
+  },
+);
+
+Deno.test(
+  "startTls() gives up at its limit when the peer is silent",
+  TIMEOUT,
+  async () => {
+    await using server = serve({ port: 0 }, (socket) => socket.closed);
+    const plain = await connect({ port: (server.addr as Deno.NetAddr).port });
+    await assertRejects(
+      () => plain.startTls({ timeoutMs: 50 }),
+      Error,
+      "50 ms",
+    );
+    await server.shutdown({ timeoutMs: 100 });
+  },
+);
+
+Deno.test(
+  "startTls() refuses while a read that was cut off is in flight",
+  TIMEOUT,
+  async () => {
+    await using server = serve({ port: 0 }, (socket) => socket.closed);
+    const plain = await connect({ port: (server.addr as Deno.NetAddr).port });
+    await assertRejects(() => plain.read({ timeoutMs: 5 }));
+    await assertRejects(() => plain.startTls(), BusyError, "in flight");
+    plain.abort();
+    await server.shutdown({ timeoutMs: 100 });
+  },
+);
+
+Deno.test("startTls() refuses what is not plain TCP", TIMEOUT, async () => {
+  const [left, right] = memoryPair();
+  await assertRejects(() => left.startTls(), TypeError, "memory");
+  right.abort();
+  const socket: Socket = left;
+  await socket.closed;
+});
