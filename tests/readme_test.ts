@@ -1,0 +1,77 @@
+import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import { connect, Socket } from "@sluice/net";
+import { DenoProgram } from "./_support/deno_program.ts";
+import { listFiles, readText } from "./repository/_checkout.ts";
+
+const readme = await readText("README.md");
+
+/** The program that README.md shows under this name, on another port. */
+function programOf(name: string, port: number): string {
+  const start = readme.indexOf(`// ${name}\n`);
+  const source = readme.slice(start, readme.indexOf("\n```", start));
+  assertStringIncludes(source, "8888", `README.md has no ${name}`);
+  return source.replaceAll("8888", String(port));
+}
+
+/** A port that nobody uses. */
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+Deno.test("README.md: its server and its client work as they stand there", {
+  timeout: 30_000,
+}, async () => {
+  const port = freePort();
+  const allowNet = `127.0.0.1:${port}`;
+  await using server = await DenoProgram.start(
+    programOf("server.ts", port),
+    { allowNet },
+  );
+  // It says nothing when it is ready.
+  const probe = await connect({ port, retry: { attempts: 20 } });
+  await probe.close();
+
+  await using client = await DenoProgram.start(
+    programOf("client.ts", port),
+    { allowNet },
+  );
+  assertEquals(await client.nextLine(), "you said hello");
+  assertEquals(await client.ended(), { code: 0, errors: "" });
+
+  if (Deno.build.os === "windows") return; // There Ctrl-C cannot be sent.
+  server.interrupt();
+  assertEquals(await server.ended(), { code: 0, errors: "" });
+});
+
+Deno.test("README.md: its server and its client have ten lines each", () => {
+  for (const name of ["server.ts", "client.ts"]) {
+    const lines = programOf(name, 1).split("\n").slice(1);
+    assertEquals(lines.filter((line) => line !== "").length <= 10, true, name);
+  }
+});
+
+Deno.test("README.md: every defect has a test", async () => {
+  const tests = await readText("tests/defects_test.ts");
+  const rows = [...readme.matchAll(/^\| (\d+) +\|/gm)].map(([, row]) => row);
+  assertEquals(rows.length, 10);
+  for (const row of rows) assertStringIncludes(tests, `Deno.test("${row}. `);
+});
+
+Deno.test("README.md: every link leads to a file", async () => {
+  const files = await listFiles();
+  const links = [...readme.matchAll(/\]\(([^)#:]+)[^):]*\)/g)];
+  assertGreater(links.length, 5);
+  assertEquals(
+    links.map(([, link]) => link).filter((link) => !files.includes(link)),
+    [],
+  );
+});
+
+Deno.test("README.md: what it says of a socket, a socket has", () => {
+  const names = [...readme.matchAll(/\bsocket\.([a-zA-Z]+)(?!\w)/g)];
+  assertGreater(names.length, 10);
+  for (const [name, member] of names) {
+    assertEquals(member in Socket.prototype, true, name);
+  }
+});
