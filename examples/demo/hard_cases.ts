@@ -138,7 +138,7 @@ export async function drain(server: Server): Promise<string> {
   await untilActive(server, 4);
   for (const client of busy) await expectEcho(client);
 
-  const report = server.shutdown({ timeoutMs: 300 });
+  const report = server.shutdown({ timeoutMs: 500 });
   for (const client of busy) {
     await expectEcho(client);
     await client.close();
