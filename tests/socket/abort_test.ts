@@ -1,0 +1,93 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { ClosedError } from "../../lib/errors.ts";
+import { Socket } from "../../lib/socket/socket.ts";
+import {
+  bytes,
+  outcome,
+  spiedPair,
+  testOverMemoryAndTcp,
+  turn,
+} from "../_support/sockets.ts";
+
+testOverMemoryAndTcp(
+  "abort() rejects every call that waits, with its reason as the cause",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left } = pair;
+    const { signal, closed } = left;
+    // More than any kernel takes, so that some of them are still waiting.
+    const calls = [
+      left.read(),
+      left.write(new Uint8Array(32 * 1024 * 1024)),
+      left.flush(),
+      left.closeWrite(),
+    ].map(outcome);
+    await turn();
+    const reason = new Error("enough");
+    left.abort(reason);
+    for (const error of await Promise.all(calls)) {
+      assert(error instanceof ClosedError);
+      assertStrictEquals(error.cause, reason);
+    }
+    assertStrictEquals(signal.reason, reason);
+    await closed;
+  },
+);
+
+Deno.test("abort() without a reason gives the signal a ClosedError", () => {
+  using pair = spiedPair();
+  pair.left.abort();
+  const { reason } = pair.left.signal;
+  assert(reason instanceof ClosedError);
+  assertEquals(Object.hasOwn(reason, "cause"), false);
+  assertEquals(reason.localAddr, pair.left.localAddr);
+  assertEquals(reason.remoteAddr, pair.left.remoteAddr);
+});
+
+Deno.test("abort() drops what was not sent, and closes the transport once", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  left.write("dropped");
+  left.abort();
+  left.abort("again");
+  await turn();
+  assertEquals([spy.writes, spy.closed], [[], 1]);
+  assertEquals(await right.read(), null);
+});
+
+Deno.test("abort() of a closed transport does not throw", async () => {
+  using pair = spiedPair();
+  pair.spy.inner.close();
+  pair.left.abort();
+  await pair.left.closed;
+});
+
+Deno.test("abort() keeps a message out of use while the transport may read it", async () => {
+  let finish!: (count: number) => void;
+  let lent: Uint8Array | undefined;
+  const addr = { transport: "memory", name: "stubborn" } as const;
+  const stubborn = new Socket({
+    localAddr: addr,
+    remoteAddr: addr,
+    read: () => new Promise(() => {}),
+    write: (p) => {
+      lent = p;
+      return new Promise((resolve) => finish = resolve);
+    },
+    closeWrite: () => Promise.resolve(),
+    // Unlike any of ours it goes on with its write.
+    close() {},
+  });
+  stubborn.write("secret");
+  await turn();
+  stubborn.abort();
+  using pair = spiedPair();
+  for (let i = 0; i < 100; i++) {
+    await pair.left.write(bytes(6).fill(120));
+    await pair.left.flush();
+    await pair.right.readExactly(6);
+  }
+  assertEquals(new TextDecoder().decode(lent), "secret");
+  finish(6);
+  await turn();
+});

@@ -1,0 +1,234 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { BrokenError, ClosedError, TimeoutError } from "../../lib/errors.ts";
+import { halvesOf } from "../../lib/socket/socket.ts";
+import { FakeTime } from "../time/_fake_time.ts";
+import {
+  bytes,
+  isSettled,
+  outcome,
+  spiedPair,
+  testOverMemoryAndTcp,
+  textOf,
+  turn,
+  underEverySplit,
+} from "../_support/sockets.ts";
+
+testOverMemoryAndTcp(
+  "close() sends what was written, then ends",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    const { closed, signal } = left;
+    left.write("last words");
+    const closing = left.close();
+    assertEquals(textOf(await right.readExactly(10)), "last words");
+    assertEquals(await right.read(), null);
+    assertEquals(await isSettled(closed), false);
+    await Promise.all([closing, right.close()]);
+    await closed;
+    assert(signal.reason instanceof ClosedError);
+  },
+);
+
+testOverMemoryAndTcp(
+  "close() with unread input does not cost the peer its data",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    await right.write("nobody reads this");
+    await right.flush();
+    const sent = bytes(300_000);
+    left.write(sent);
+    const closing = left.close();
+    const received = await right.readExactly(sent.length);
+    assertEquals(received, sent);
+    assertEquals(await right.read(), null);
+    await right.write("nor this");
+    await right.close();
+    await closing;
+  },
+);
+
+testOverMemoryAndTcp(
+  "close() of both sides at once loses nothing",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    left.write(bytes(10));
+    right.write(bytes(10));
+    await Promise.all([left.close(), right.close()]);
+    assertEquals([left.stats.bytesWritten, right.stats.bytesWritten], [10, 10]);
+  },
+);
+
+Deno.test("close() loses nothing under any split", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    left.write(bytes(3_000));
+    const closing = left.close();
+    const received = await new Response(right.readable).bytes();
+    assertEquals(received, bytes(3_000));
+    await Promise.all([closing, right.close()]);
+  });
+});
+
+Deno.test("close() discards what the peer still sends, in flat memory", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const closing = left.close();
+  for (let i = 0; i < 50; i++) await right.write(bytes(64 * 1024));
+  assert(halvesOf(left).reader.queue.capacity <= 64 * 1024);
+  await right.closeWrite();
+  await closing;
+});
+
+Deno.test("close() cuts a peer that does not end its side in closeTimeoutMs", async () => {
+  using time = FakeTime.install();
+  for (const closeTimeoutMs of [undefined, 200]) {
+    using pair = spiedPair({ left: { closeTimeoutMs } });
+    const { left, right, spy } = pair;
+    const closing = left.close();
+    const limitMs = closeTimeoutMs ?? 5_000;
+    await time.advanceAsync(limitMs - 1);
+    assertEquals(spy.closed, 0);
+    await time.advanceAsync(limitMs / 4);
+    assertEquals(spy.closed, 1);
+    // Everything was sent, so nothing is to be reported.
+    await closing;
+    assertEquals(await right.read(), null);
+  }
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("close() reports what could not be sent in closeTimeoutMs", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair({ left: { closeTimeoutMs: 100 } });
+  const { left, spy } = pair;
+  spy.hold();
+  const writing = outcome(left.write(bytes(100_000)));
+  const closing = left.close();
+  await time.advanceAsync(200);
+  const error = await assertRejects(() => closing, TimeoutError);
+  assertEquals([error.operation, error.timeoutMs], ["close", 100]);
+  assert(await writing instanceof ClosedError);
+  assertEquals([spy.closed, time.pending], [1, 0]);
+});
+
+Deno.test("close() reports what a reset kept from being sent", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.hold();
+  left.write("never sent");
+  const closing = outcome(left.close());
+  await turn();
+  spy.gate!.reject(new Deno.errors.ConnectionReset("Connection reset by peer"));
+  const error = await closing;
+  assert(error instanceof BrokenError);
+  assertEquals(error.reason, "reset");
+  assertEquals(spy.closed, 1);
+});
+
+Deno.test("close() has nothing to report when a reset comes after all was sent", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  await left.write("sent");
+  const closing = left.close();
+  await turn();
+  spy.inner.reset();
+  await closing;
+});
+
+Deno.test("close() reports what was lost before it was called", async () => {
+  using time = FakeTime.install();
+  for (const how of ["reset", "idle limit"]) {
+    using pair = spiedPair();
+    const { left, spy } = pair;
+    spy.hold();
+    await left.write("never sent");
+    const waiting = outcome(left.read());
+    if (how === "idle limit") left.setTimeouts({ idleMs: 50 });
+    await time.advanceAsync(100);
+    if (how === "reset") spy.inner.reset();
+    const error = await waiting;
+    assert(error instanceof (how === "reset" ? BrokenError : TimeoutError));
+    assertStrictEquals(await outcome(left.close()), error, how);
+  }
+});
+
+Deno.test("close() after everything is lost to abort() does not repeat it", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.hold();
+  left.write("dropped on purpose");
+  left.abort();
+  await left.close();
+});
+
+Deno.test("abort() ends a close() that waits", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.hold();
+  left.write("dropped on purpose");
+  const closing = left.close();
+  await turn();
+  left.abort();
+  await closing;
+  assertEquals(spy.closed, 1);
+});
+
+Deno.test("close() that nobody awaits does not end the process when it fails", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.writeError = new Deno.errors.BrokenPipe("Broken pipe");
+  left.write("x");
+  left.close();
+  await left.closed;
+  await turn();
+});
+
+testOverMemoryAndTcp(
+  "closeWrite() ends this side, and the peer can still answer",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    left.write("question");
+    await left.closeWrite();
+    assertEquals(textOf(await right.readExactly(8)), "question");
+    assertEquals(await right.read(), null);
+    await right.write("answer");
+    await right.closeWrite();
+    assertEquals(textOf(await left.readExactly(6)), "answer");
+    assertEquals(await left.read(), null);
+  },
+);
+
+Deno.test("closeWrite() queues behind the writes, and refuses those that follow", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  spy.hold();
+  const writing = left.write(bytes(100_000));
+  const ending = left.closeWrite();
+  const late = await assertRejects(() => left.write("late"), ClosedError);
+  assertEquals(late.operation, "write");
+  await turn();
+  assertEquals(spy.closedWrite, 0);
+  spy.release();
+  assertEquals((await right.readExactly(100_000)).length, 100_000);
+  await Promise.all([writing, ending]);
+  assertEquals([spy.closedWrite, await right.read()], [1, null]);
+});
+
+Deno.test("closeWrite() that fails breaks the writing side", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  spy.closeWriteError = new Deno.errors.BrokenPipe("Broken pipe");
+  const error = await assertRejects(() => left.closeWrite(), BrokenError);
+  assertEquals(error.operation, "closeWrite");
+  assertStrictEquals(await outcome(left.write("x")), error);
+  await right.write("still read");
+  assertEquals(textOf(await left.read()), "still read");
+});

@@ -1,0 +1,97 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { ClosedError, TimeoutError } from "../../lib/errors.ts";
+import {
+  bytes,
+  isSettled,
+  spiedPair,
+  testOverMemoryAndTcp,
+  textOf,
+  underEverySplit,
+} from "../_support/sockets.ts";
+
+testOverMemoryAndTcp(
+  "flush() resolves when the transport has taken everything",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    left.write("hello");
+    await left.flush();
+    assertEquals(left.stats.bytesWritten, 5);
+    assertEquals(textOf(await right.readExactly(5)), "hello");
+  },
+);
+
+Deno.test("flush() sends at once, and waits for what was written before it alone", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.hold();
+  left.write("one");
+  const flushing = left.flush();
+  assertEquals(spy.writes, [3]);
+  const { release } = { release: () => spy.release() };
+  assertEquals(await isSettled(flushing), false);
+  release();
+  await flushing;
+  spy.hold();
+  left.write("two");
+  const second = left.flush();
+  left.write("three");
+  spy.release();
+  spy.hold();
+  await second;
+  assertEquals(left.stats.bytesWritten, 6);
+});
+
+Deno.test("flush() with nothing to send resolves at once", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  await left.flush();
+  assertEquals(spy.writes, []);
+  await left.closeWrite();
+  await left.flush();
+});
+
+Deno.test("flush() waits for a peer that reads slowly, under every split", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    left.write(bytes(500));
+    const flushing = left.flush();
+    assertEquals(await right.readExactly(500), bytes(500));
+    await flushing;
+    assertEquals(left.stats.bytesWritten, 500);
+  }, { highWaterMarkBytes: 7 });
+});
+
+Deno.test("flush() that is cut off leaves the bytes on their way", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  spy.hold();
+  left.write("slow");
+  const controller = new AbortController();
+  const cut = assertRejects(
+    () => left.flush({ signal: controller.signal }),
+    Error,
+    "not now",
+  );
+  controller.abort(new Error("not now"));
+  await cut;
+  await assertRejects(() => left.flush({ timeoutMs: 1 }), TimeoutError);
+  await left.write(" but sure");
+  spy.release();
+  assertEquals(textOf(await right.readExactly(13)), "slow but sure");
+});
+
+Deno.test("flush() checks its signal first, even with nothing to send", async () => {
+  using pair = spiedPair();
+  const signal = AbortSignal.abort(new Error("before"));
+  await assertRejects(() => pair.left.flush({ signal }), Error, "before");
+});
+
+Deno.test("flush() that waits hears of abort", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.hold();
+  left.write("x");
+  const waiting = assertRejects(() => left.flush(), ClosedError);
+  left.abort();
+  await waiting;
+});
