@@ -183,6 +183,8 @@ export function formatAddress(address: FormattableAddress): string {
   if ("path" in address) {
     // Three slashes are one to the parser, so two must be written as four.
     const { path } = address;
+    // A client that did not bind has none: Deno says null, whatever its types say.
+    if (path === null) return "unix:";
     return path.startsWith("//") ? `unix://${path}` : `unix:${path}`;
   }
   if ("name" in address) return `memory:${address.name}`;

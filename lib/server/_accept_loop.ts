@@ -19,6 +19,8 @@ export class AcceptLoop {
   readonly #acceptor: Acceptor;
   readonly #onError: (error: unknown, retryMs: number) => void;
   readonly #stop = new AbortController();
+  /** Resolves when clients can connect; rejects when the address cannot be had. */
+  readonly ready: Promise<void>;
   #pauseMs = 0;
   #pending: Promise<AcceptedTransport | undefined> | undefined;
   #resumed: PromiseWithResolvers<void> | undefined;
@@ -34,6 +36,19 @@ export class AcceptLoop {
   ) {
     this.#acceptor = acceptor;
     this.#onError = onError;
+    this.ready = this.#open();
+  }
+
+  async #open(): Promise<void> {
+    try {
+      await this.#acceptor.ready;
+    } catch (error) {
+      this.#stop.abort();
+      throw translateError(error, {
+        operation: "listen",
+        localAddr: this.addr,
+      });
+    }
   }
 
   get addr(): Addr {
@@ -63,13 +78,14 @@ export class AcceptLoop {
       this.#acceptor.close();
     }
     // Deno frees the port when the pending accept has ended.
-    await this.#pending;
+    await this.#pending?.catch(() => {});
   }
 
   /**
    * The next transport; `undefined` when the loop was closed.
    *
    * @throws {BusyError} Another call is under way.
+   * @throws {BrokenError} The address cannot be had; see `ready`.
    */
   async next(): Promise<AcceptedTransport | undefined> {
     if (this.#pending !== undefined) {
@@ -87,6 +103,7 @@ export class AcceptLoop {
   }
 
   async #next(): Promise<AcceptedTransport | undefined> {
+    await this.ready;
     while (!this.closed) {
       try {
         await this.#untilResumed();

@@ -79,6 +79,8 @@ export class Listener implements AsyncIterable<Socket>, Disposable {
   constructor(loop: AcceptLoop, options: ListenOptions) {
     this.#loop = loop;
     this.#options = options;
+    // Whoever accepts hears of it; nobody has to wait for `ready`.
+    loop.ready.catch(() => {});
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -87,7 +89,22 @@ export class Listener implements AsyncIterable<Socket>, Disposable {
     return this.#loop.addr;
   }
 
-  /** The next client; `null` when the listener was closed. */
+  /**
+   * Resolves when clients can connect, which is at once but for a Unix socket whose
+   * file is there already: then somebody has to ask whether it is stale.
+   *
+   * @throws {BrokenError} The address is in use.
+   */
+  get ready(): Promise<void> {
+    return this.#loop.ready;
+  }
+
+  /**
+   * The next client; `null` when the listener was closed.
+   *
+   * @throws {BrokenError} The address is in use; see {@linkcode Listener.ready}.
+   * @throws {BusyError} Another task accepts.
+   */
   async accept(): Promise<Socket | null> {
     const transport = await this.#loop.next();
     return transport === undefined

@@ -128,6 +128,18 @@ export class Server implements AsyncDisposable {
     return this.#loop.addr;
   }
 
+  /**
+   * Resolves when clients can connect, which is at once but for a Unix socket whose
+   * file is there already: then somebody has to ask whether it is stale. When it
+   * rejects and nobody listens to it, the process ends, as with any server that
+   * cannot start.
+   *
+   * @throws {BrokenError} The address is in use.
+   */
+  get ready(): Promise<void> {
+    return this.#loop.ready;
+  }
+
   /** Counters since the server began. */
   get stats(): ServerStats {
     let bytesRead = this.#bytesRead;
@@ -167,7 +179,8 @@ export class Server implements AsyncDisposable {
         if (this.#loop.closed) break;
         continue;
       }
-      const transport = await this.#loop.next();
+      // Only an address that cannot be had rejects, and `ready` tells of it.
+      const transport = await this.#loop.next().catch(() => undefined);
       if (transport === undefined) break;
       const reason = this.#admission.enter(transport.remoteAddr);
       if (reason === undefined) this.#serve(transport);

@@ -51,7 +51,8 @@ Deno.test(
     while (await connects(client.remoteAddr as Deno.NetAddr));
     program.signal("SIGINT");
     const report = JSON.parse(await program.nextLine());
-    assertEquals(report, { completed: 0, aborted: 1 });
+    // The probes above may have come in as well, and have left by themselves.
+  assertEquals(report.aborted, 1);
     assertEquals(await program.exitCode(), 0);
     client.abort();
   },

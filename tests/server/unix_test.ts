@@ -1,0 +1,68 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { BrokenError, connect, listen, serve } from "@sluice/net";
+
+const OPTIONS = { ignore: Deno.build.os === "windows", timeout: 10_000 };
+
+/** Runs `test` with a path in a folder of its own. */
+async function withPath(test: (path: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(`${folder}/socket`);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test(
+  "serve() on a Unix path serves as on a port",
+  OPTIONS,
+  () =>
+    withPath(async (path) => {
+      await using server = serve({ path, mode: 0o600 }, async (socket) => {
+        await socket.write(`you said ${await socket.readLine()}\n`);
+      });
+      await server.ready;
+      assertEquals((await Deno.stat(path)).mode! & 0o777, 0o600);
+      const client = await connect({ path });
+      await client.write("hello\n");
+      assertEquals(await client.readLine(), "you said hello");
+      await client.close();
+    }),
+);
+
+Deno.test(
+  "serve() replaces the file that a crash left behind",
+  OPTIONS,
+  () =>
+    withPath(async (path) => {
+      // A listener that was moved away leaves its file when it is closed.
+      const crashed = Deno.listen({ transport: "unix", path: `${path}-old` });
+      await Deno.rename(`${path}-old`, path);
+      crashed.close();
+      await using server = serve({ path }, (socket) => socket.write("new\n"));
+      await server.ready;
+      const client = await connect({ path });
+      assertEquals(await client.readLine(), "new");
+      await client.close();
+    }),
+);
+
+Deno.test(
+  "serve() and listen() leave alone a path that somebody serves",
+  OPTIONS,
+  () =>
+    withPath(async (path) => {
+      await using first = serve({ path }, (socket) => socket.write("first\n"));
+      await first.ready;
+      const second = serve({ path }, (socket) => socket.write("second\n"));
+      const error = await assertRejects(() => second.ready, BrokenError);
+      assertEquals(error.reason, "in-use");
+      await second.closed;
+      const third = listen({ path });
+      await assertRejects(() => third.accept(), BrokenError);
+      await third.close();
+      const client = await connect({ path });
+      assertEquals(await client.readLine(), "first");
+      await client.close();
+    }),
+);
