@@ -52,7 +52,7 @@ Deno.test(
     program.signal("SIGINT");
     const report = JSON.parse(await program.nextLine());
     // The probes above may have come in as well, and have left by themselves.
-  assertEquals(report.aborted, 1);
+    assertEquals(report.aborted, 1);
     assertEquals(await program.exitCode(), 0);
     client.abort();
   },
