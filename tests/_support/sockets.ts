@@ -40,6 +40,15 @@ export function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
+/** Lets fake time pass, and then everything run that this made ready. */
+export function pass(
+  time: { advance(ms: number): void },
+  ms: number,
+): Promise<void> {
+  time.advance(ms);
+  return turn();
+}
+
 /** Whether a promise has settled once everything that can run has run. */
 export async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;

@@ -11,6 +11,7 @@ import {
   bytes,
   isSettled,
   outcome,
+  pass,
   spiedPair,
   testOverMemoryAndTcp,
   textOf,
@@ -93,9 +94,9 @@ Deno.test("close() cuts a peer that does not end its side in closeTimeoutMs", as
     const { left, right, spy } = pair;
     const closing = left.close();
     const limitMs = closeTimeoutMs ?? 5_000;
-    await time.advanceAsync(limitMs - 1);
+    await pass(time, limitMs - 1);
     assertEquals(spy.closed, 0);
-    await time.advanceAsync(limitMs / 4);
+    await pass(time, limitMs / 4);
     assertEquals(spy.closed, 1);
     // Everything was sent, so nothing is to be reported.
     await closing;
@@ -111,7 +112,7 @@ Deno.test("close() reports what could not be sent in closeTimeoutMs", async () =
   spy.hold();
   const writing = outcome(left.write(bytes(100_000)));
   const closing = left.close();
-  await time.advanceAsync(200);
+  await pass(time, 200);
   const error = await assertRejects(() => closing, TimeoutError);
   assertEquals([error.operation, error.timeoutMs], ["close", 100]);
   assert(await writing instanceof ClosedError);
@@ -151,7 +152,7 @@ Deno.test("close() reports what was lost before it was called", async () => {
     await left.write("never sent");
     const waiting = outcome(left.read());
     if (how === "idle limit") left.setTimeouts({ idleMs: 50 });
-    await time.advanceAsync(100);
+    await pass(time, 100);
     if (how === "reset") spy.inner.reset();
     const error = await waiting;
     assert(error instanceof (how === "reset" ? BrokenError : TimeoutError));

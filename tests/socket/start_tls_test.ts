@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { BusyError, connect, serve, Socket, TlsError } from "@sluice/net";
+import { BusyError, connect, serve, type Socket, TlsError } from "@sluice/net";
 import { memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "../_support/certificates.ts";
 
