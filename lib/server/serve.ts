@@ -200,13 +200,23 @@ export class Server implements AsyncDisposable {
     this.#emit({ type: "rejected", reason, remoteAddr });
   }
 
-  async #serve(transport: AcceptedTransport): Promise<void> {
-    const { remoteAddr } = transport;
-    if (
-      transport.handshake === undefined || await this.#handshake(transport)
-    ) {
-      await this.#handle(new Socket(transport, this.#options));
+  #serve(transport: AcceptedTransport): void {
+    if (transport.handshake === undefined) {
+      this.#handle(new Socket(transport, this.#options));
+    } else {
+      this.#serveTls(transport);
     }
+  }
+
+  async #serveTls(transport: AcceptedTransport): Promise<void> {
+    if (await this.#handshake(transport)) {
+      await this.#handle(new Socket(transport, this.#options));
+    } else {
+      this.#leave(transport.remoteAddr);
+    }
+  }
+
+  #leave(remoteAddr: Addr): void {
     this.#admission.leave(remoteAddr);
     if (this.#admission.active === 0) this.#empty?.resolve();
   }
@@ -262,6 +272,7 @@ export class Server implements AsyncDisposable {
     const { bytesRead, bytesWritten, openedAt } = socket.stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;
+    this.#leave(socket.remoteAddr);
     this.#emit({
       type: "closed",
       remoteAddr: socket.remoteAddr,
