@@ -1,0 +1,92 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type { Codec } from "../../lib/codec/codec.ts";
+import { fixed } from "../../lib/codec/fixed.ts";
+import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
+import { lines } from "../../lib/codec/lines.ts";
+import { mapped } from "../../lib/codec/mapped.ts";
+import {
+  FrameTooLargeError,
+  MalformedFrameError,
+  UnexpectedEofError,
+} from "../../lib/errors.ts";
+import { bytes, CHUNKS, decodeAll, encodeAll } from "./_support.ts";
+
+const numbers = mapped(
+  lines({ maxLineBytes: 5 }),
+  (line) => {
+    if (!/^\d+$/.test(line)) throw new SyntaxError(`no number: ${line}`);
+    return Number(line);
+  },
+  (value: number) => String(value),
+);
+
+Deno.test("mapped() turns frames into something else and back", () => {
+  const wire = encodeAll(numbers, 1, 22, 333);
+  for (const chunk of CHUNKS) {
+    assertEquals(decodeAll(numbers, wire, chunk).frames, [1, 22, 333]);
+  }
+});
+
+Deno.test("mapped() goes on behind a frame that could not be turned", () => {
+  const { frames, errors, failed } = decodeAll(numbers, "1\nx\n3\ny");
+  assertEquals([frames, failed], [[1, 3], false]);
+  assertEquals(errors.length, 2);
+  const [error] = errors;
+  assert(error instanceof MalformedFrameError && error.recoverable);
+  assertEquals(error.frame, "x");
+  assert(error.cause instanceof SyntaxError);
+});
+
+Deno.test("mapped() passes on what the codec underneath throws", () => {
+  const { errors, failed } = decodeAll(numbers, "1\n123456\n3\n");
+  assert(errors[0] instanceof FrameTooLargeError && failed);
+  assertThrows(() => encodeAll(numbers, 123456), FrameTooLargeError);
+  const own = new MalformedFrameError("mine", { frame: 1, recoverable: false });
+  const codec = mapped(lines(), () => {
+    throw own;
+  }, String);
+  assertEquals(decodeAll(codec, "1\n2\n").errors, [own]);
+});
+
+Deno.test("mapped() refuses undefined, which would mean that bytes are missing", () => {
+  const codec = mapped(lines(), () => undefined, String);
+  const { errors, failed } = decodeAll(codec, "1\n2\n");
+  assertEquals([errors.length, failed], [2, false]);
+  assert(errors[0] instanceof MalformedFrameError);
+});
+
+Deno.test("mapped() ends a stream as the codec underneath does", () => {
+  const sized = mapped(
+    fixed({ frameBytes: 2 }),
+    (f) => f.length,
+    () => bytes(0, 0),
+  );
+  assert(
+    decodeAll(sized, bytes(1, 2, 3)).errors[0] instanceof UnexpectedEofError,
+  );
+  const bare: Codec<Uint8Array> = {
+    decoder: () => ({
+      decode: (queue) => queue.length < 2 ? undefined : queue.take(2),
+    }),
+    encoder: () => lengthPrefixed().encoder(),
+  };
+  const codec = mapped(bare, (f) => f.length, () => bytes());
+  assertEquals(decodeAll(codec, bytes(1, 2)).errors, []);
+  const { frames, errors } = decodeAll(codec, bytes(1, 2, 3));
+  assertEquals(frames, [2]);
+  assert(errors[0] instanceof UnexpectedEofError);
+});
+
+Deno.test("mapped() refuses what is no function at once", () => {
+  const none = undefined as unknown as () => string;
+  assertThrows(
+    () => mapped(lines(), none, String),
+    TypeError,
+    "decode must be",
+  );
+  assertThrows(
+    () => mapped(lines(), String, none),
+    TypeError,
+    "encode must be",
+  );
+});

@@ -1,0 +1,206 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { decodeStream } from "../../lib/codec/decode_stream.ts";
+import { encodeStream } from "../../lib/codec/encode_stream.ts";
+import { json } from "../../lib/codec/json.ts";
+import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
+import { lines } from "../../lib/codec/lines.ts";
+import {
+  FrameTooLargeError,
+  MalformedFrameError,
+  UnexpectedEofError,
+} from "../../lib/errors.ts";
+import { bytes, toText, utf8 } from "./_support.ts";
+
+/** Reads until the end or an error. */
+async function readAll<T>(
+  stream: ReadableStream<T>,
+): Promise<{ frames: T[]; error: unknown }> {
+  const frames: T[] = [];
+  try {
+    for await (const frame of stream) frames.push(frame);
+  } catch (error) {
+    return { frames, error };
+  }
+  return { frames, error: undefined };
+}
+
+Deno.test("decodeStream() decodes a stream cut anywhere", async () => {
+  const chunks = ["on", "e\ntw", "o", "", "\n\nlast"].map(utf8);
+  const stream = ReadableStream.from(chunks).pipeThrough(decodeStream(lines()));
+  assertEquals(await readAll(stream), {
+    frames: ["one", "two", "", "last"],
+    error: undefined,
+  });
+});
+
+Deno.test("decodeStream() reads a file, a response and a process", async () => {
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, "one\ntwo\n");
+    const file = await Deno.open(path);
+    const bodies = [
+      file.readable,
+      new Response("one\ntwo\n").body!,
+      new Blob(["one\ntwo\n"]).stream(),
+    ];
+    for (const body of bodies) {
+      const { frames } = await readAll(body.pipeThrough(decodeStream(lines())));
+      assertEquals(frames, ["one", "two"]);
+    }
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "console.log('one'); console.log('two');"],
+      stdout: "piped",
+    }).spawn();
+    const output = child.stdout.pipeThrough(decodeStream(lines()));
+    assertEquals((await readAll(output)).frames, ["one", "two"]);
+    await child.status;
+  } finally {
+    await Deno.remove(path);
+  }
+});
+
+Deno.test("decodeStream() hands out all good frames before the error", async () => {
+  const codec = lengthPrefixed({ lengthBytes: 1, maxFrameBytes: 3 });
+  const wire = bytes(1, 7, 1, 8, 9, 0, 0, 1, 9);
+  const source = ReadableStream.from([wire, bytes(1, 1)]);
+  const { frames, error } = await readAll(
+    source.pipeThrough(decodeStream(codec)),
+  );
+  assertEquals(frames, [bytes(7), bytes(8)]);
+  assert(error instanceof FrameTooLargeError);
+});
+
+Deno.test("decodeStream() hands out all good frames before a stream that ends early", async () => {
+  const wire = bytes(1, 7, 1, 8, 3, 1);
+  const stream = ReadableStream.from([wire]).pipeThrough(
+    decodeStream(lengthPrefixed({ lengthBytes: 1 })),
+  );
+  const { frames, error } = await readAll(stream);
+  assertEquals(frames, [bytes(7), bytes(8)]);
+  assert(error instanceof UnexpectedEofError);
+});
+
+Deno.test("decodeStream() reports an early end for a codec that leaves it to others", async () => {
+  const codec = {
+    decoder: () => ({
+      decode: (queue: { length: number; take(n: number): Uint8Array }) =>
+        queue.length < 2 ? undefined : queue.take(2),
+    }),
+    encoder: () => lengthPrefixed().encoder(),
+  };
+  const stream = ReadableStream.from([bytes(1, 2, 3)]);
+  const { frames, error } = await readAll(
+    stream.pipeThrough(decodeStream(codec)),
+  );
+  assertEquals(frames, [bytes(1, 2)]);
+  assert(error instanceof UnexpectedEofError);
+});
+
+Deno.test("decodeStream() goes on behind bad frames if somebody hears of them", async () => {
+  const wire = utf8('1\n{\n2\n"\n');
+  const codec = json(lines());
+  const ending = ReadableStream.from([wire]).pipeThrough(decodeStream(codec));
+  const { frames, error } = await readAll(ending);
+  assertEquals(frames, [1]);
+  assert(error instanceof MalformedFrameError);
+
+  const heard: unknown[] = [];
+  const stream = ReadableStream.from([wire]).pipeThrough(
+    decodeStream(codec, { onBadFrame: (bad) => heard.push(bad) }),
+  );
+  assertEquals(await readAll(stream), { frames: [1, 2], error: undefined });
+  assertEquals(heard.length, 2);
+
+  const reason = new Error("enough");
+  const throwing = ReadableStream.from([wire]).pipeThrough(
+    decodeStream(codec, {
+      onBadFrame: () => {
+        throw reason;
+      },
+    }),
+  );
+  assertEquals(await readAll(throwing), { frames: [1], error: reason });
+});
+
+Deno.test("decodeStream() takes a chunk only when its frames are wanted", async () => {
+  let pulled = 0;
+  const source = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      controller.enqueue(utf8(`${++pulled}a\n${pulled}b\n`));
+    },
+  }, { highWaterMark: 0 });
+  const stream = source.pipeThrough(decodeStream(lines()));
+  const reader = stream.getReader();
+  // The pipe keeps one chunk ready, as every pipe does.
+  const expected = ["1a", "1b", "2a", "2b", "3a"];
+  for (const frame of expected) {
+    assertEquals((await reader.read()).value, frame);
+    assert(pulled <= Number(frame[0]) + 1, `${pulled} chunks for ${frame}`);
+  }
+  await reader.cancel();
+});
+
+Deno.test("decodeStream() aborts its source when it is cancelled", async () => {
+  let cancelled: unknown;
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.enqueue(utf8("x\n")),
+    cancel: (reason) => {
+      cancelled = reason;
+    },
+  });
+  const reader = source.pipeThrough(decodeStream(lines())).getReader();
+  await reader.read();
+  await reader.cancel("enough");
+  for (let turns = 0; cancelled === undefined && turns < 100; turns++) {
+    await Promise.resolve();
+  }
+  assertEquals(cancelled, "enough");
+});
+
+Deno.test("decodeStream() fails when its source does", async () => {
+  const source = new ReadableStream<Uint8Array>({
+    pull: (controller) => controller.error(new Error("broken")),
+  });
+  const stream = source.pipeThrough(decodeStream(lines()));
+  await assertRejects(() => stream.getReader().read(), Error, "broken");
+});
+
+Deno.test("decodeStream() lets a writer know of the error", async () => {
+  const { readable, writable } = decodeStream(lines({ maxLineBytes: 1 }));
+  const writer = writable.getWriter();
+  const written = writer.write(utf8("abc\n"));
+  await assertRejects(() => readable.getReader().read(), FrameTooLargeError);
+  await written.catch(() => {});
+  await assertRejects(() => writer.closed, FrameTooLargeError);
+});
+
+Deno.test("encodeStream() encodes every frame, and what it made decodes", async () => {
+  const frames = ["one", "", "two"];
+  const wire = ReadableStream.from(frames).pipeThrough(encodeStream(lines()));
+  const [left, right] = wire.tee();
+  assertEquals((await readAll(left)).frames.map(toText), [
+    "one\n",
+    "\n",
+    "two\n",
+  ]);
+  const decoded = right.pipeThrough(decodeStream(lines()));
+  assertEquals((await readAll(decoded)).frames, frames);
+});
+
+Deno.test("encodeStream() fails on a frame that cannot be encoded, after those before", async () => {
+  const stream = ReadableStream.from(["a", "b\n", "c"]).pipeThrough(
+    encodeStream(lines()),
+  );
+  const { frames, error } = await readAll(stream);
+  assertEquals(frames.map(toText), ["a\n"]);
+  assert(error instanceof RangeError);
+});
+
+Deno.test("encodeStream() gives chunks that nobody writes to again", async () => {
+  const frames = Array.from({ length: 50 }, (_, i) => bytes(i, i));
+  const stream = ReadableStream.from(frames).pipeThrough(
+    encodeStream(lengthPrefixed({ lengthBytes: 1 })),
+  );
+  const { frames: chunks } = await readAll(stream);
+  assertEquals(chunks, frames.map((frame) => bytes(2, ...frame)));
+});
