@@ -119,6 +119,15 @@ export {
   type VarintPrefixedOptions,
 } from "./lib/codec/mod.ts";
 
+// Traffic
+export {
+  type Rate,
+  RateMeter,
+  type RateMeterOptions,
+} from "./lib/traffic/rate_meter.ts";
+export { throttle } from "./lib/traffic/throttle.ts";
+export type { ThrottleOptions } from "./lib/traffic/throttle_options.ts";
+
 // Time
 export {
   type CallOptions,

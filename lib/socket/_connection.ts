@@ -17,11 +17,13 @@ import { Alarm } from "../time/coarse_timer.ts";
 import { checkCall, watchCall } from "../time/call_limits.ts";
 import { startTls } from "../transport/start_tls.ts";
 import { translateError } from "../transport/translate_error.ts";
+import type { Flow, ThrottledFlow } from "../traffic/throttled_flow.ts";
 import type { Transport } from "../transport/transport.ts";
 import { detachedTransport } from "./_detached_transport.ts";
 import type { Ends, Link } from "./_link.ts";
 import { Pace } from "./_pace.ts";
 import { Reader } from "./_reader.ts";
+import { throttleOf } from "./_throttle.ts";
 import { Traffic } from "./_traffic.ts";
 import { Writer } from "./_writer.ts";
 import type { SocketOptions, SocketTimeouts } from "./options.ts";
@@ -48,10 +50,12 @@ type State = "open" | "closing" | "closed" | "broken" | "detached";
 /** The two halves of a socket, its limits and its end. */
 export class Connection implements Link {
   readonly transport: Transport;
+  readonly flow: Flow;
   readonly traffic: Traffic = new Traffic();
   readonly reader: Reader;
   readonly writer: Writer;
   readonly options: SocketOptions;
+  readonly #throttle: ThrottledFlow | undefined;
   readonly #closeTimeoutMs: number;
   #state: State = "open";
   #idle: Alarm | undefined;
@@ -66,6 +70,8 @@ export class Connection implements Link {
 
   constructor(transport: Transport, options: SocketOptions) {
     this.transport = transport;
+    this.#throttle = throttleOf(transport, options);
+    this.flow = this.#throttle ?? transport;
     this.options = options;
     this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.writer = new Writer(this, options);
@@ -234,6 +240,7 @@ export class Connection implements Link {
     } catch {
       // Closed already, by whoever made the transport: the aim is reached.
     }
+    this.#throttle?.stop();
     this.#tell();
   }
 

@@ -223,7 +223,7 @@ export class Intake {
     if (this.#reading) return;
     this.#reading = true;
     this.#target = target;
-    this.link.transport.read(target ?? this.queue.reserve())
+    this.link.flow.read(target ?? this.queue.reserve())
       .then(this.#onRead, this.#onError);
   }
 

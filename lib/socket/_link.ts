@@ -6,6 +6,7 @@
 
 import type { Addr } from "../addr.ts";
 import type { SocketError } from "../errors.ts";
+import type { Flow } from "../traffic/throttled_flow.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Traffic } from "./_traffic.ts";
 
@@ -18,6 +19,8 @@ export interface Ends {
 /** The connection, as its reader and its writer see it. */
 export interface Link {
   readonly transport: Transport;
+  /** What to read from and write to: the transport, throttled if that was asked for. */
+  readonly flow: Flow;
   readonly traffic: Traffic;
   /** Addresses, for errors. */
   ends(): Ends;

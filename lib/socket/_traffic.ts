@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type Rate, RateMeter } from "../traffic/rate_meter.ts";
+
 /** Counters of one socket. Times are milliseconds since the epoch. */
 export interface SocketStats {
   /** Bytes that arrived from the transport. */
@@ -16,6 +18,13 @@ export interface SocketStats {
   readonly lastReadAt: number | undefined;
   /** When the transport last took bytes; `undefined` before the first. */
   readonly lastWriteAt: number | undefined;
+  /**
+   * How fast bytes arrive. Measured from when it is first asked for; only the mean
+   * and the total count from `openedAt`.
+   */
+  readonly readRate: Rate;
+  /** How fast the transport takes bytes; measured as `readRate` is. */
+  readonly writeRate: Rate;
 }
 
 let now = 0;
@@ -43,13 +52,32 @@ export class Traffic implements SocketStats {
   lastReadAt: number | undefined;
   lastWriteAt: number | undefined;
 
+  // Made on first use: who never asks does not pay.
+  #readMeter: RateMeter | undefined;
+  #writeMeter: RateMeter | undefined;
+
+  get readRate(): Rate {
+    return this.#readMeter ??= this.#meter(this.bytesRead);
+  }
+
+  get writeRate(): Rate {
+    return this.#writeMeter ??= this.#meter(this.bytesWritten);
+  }
+
+  #meter(startBytes: number): RateMeter {
+    const startedAtMs = performance.now() - (Date.now() - this.openedAt);
+    return new RateMeter({ startBytes, startedAtMs });
+  }
+
   onRead(count: number): void {
     this.bytesRead += count;
+    if (this.#readMeter !== undefined) this.#readMeter.add(count);
     this.lastReadAt = currentTime();
   }
 
   onWrite(count: number): void {
     this.bytesWritten += count;
+    if (this.#writeMeter !== undefined) this.#writeMeter.add(count);
     this.lastWriteAt = currentTime();
   }
 }

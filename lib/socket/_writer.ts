@@ -309,7 +309,7 @@ export class Writer implements TurnListener {
 
   #write(bytes: Uint8Array): void {
     this.#alarm?.arm();
-    this.#link.transport.write(bytes).then(this.#onSent, this.#onError);
+    this.#link.flow.write(bytes).then(this.#onSent, this.#onError);
   }
 
   readonly #onSent = (count: number): void => {

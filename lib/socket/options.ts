@@ -40,6 +40,18 @@ export interface SocketOptions extends SocketTimeouts {
    */
   minReadWindowMs?: number;
   /**
+   * Most bytes a second to take from the peer, at least 1; what it sends faster
+   * waits with it. `Infinity` by default.
+   */
+  maxReadBytesPerSecond?: number;
+  /** Most bytes a second to send, at least 1. `Infinity` by default. */
+  maxWriteBytesPerSecond?: number;
+  /**
+   * Most bytes that a throttled direction may move at once after a pause. What its
+   * rate allows in 25 milliseconds by default.
+   */
+  burstBytes?: number;
+  /**
    * Most bytes that may wait to be sent when further ones are written; more breaks
    * the writing side with `LimitError`. Only writes that nobody awaits come that
    * far. 16 MiB by default.
@@ -114,13 +126,17 @@ export function checkSocketOptions(
 ): void {
   checkTimeouts(action, options);
   const { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs } = options;
-  const { minReadWindowMs, maxPendingBytes } = options;
+  const { minReadWindowMs, maxPendingBytes, burstBytes } = options;
+  const { maxReadBytesPerSecond, maxWriteBytesPerSecond } = options;
   const numbers = {
     highWaterMarkBytes,
     maxBufferBytes,
     closeTimeoutMs,
     minReadWindowMs,
     maxPendingBytes,
+    maxReadBytesPerSecond,
+    maxWriteBytesPerSecond,
+    burstBytes,
   };
   for (const [name, value] of Object.entries(numbers)) {
     if (value !== undefined) checkNumber(action, name, value, 1);
@@ -128,5 +144,14 @@ export function checkSocketOptions(
   const { minReadBytesPerSecond } = options;
   if (minReadBytesPerSecond !== undefined) {
     checkNumber(action, "minReadBytesPerSecond", minReadBytesPerSecond, 0);
+    // Else the peer would be cut off for what this side does to it.
+    if (maxReadBytesPerSecond !== undefined) {
+      checkNumber(
+        action,
+        "maxReadBytesPerSecond",
+        maxReadBytesPerSecond,
+        2 * minReadBytesPerSecond,
+      );
+    }
   }
 }

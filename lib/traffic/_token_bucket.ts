@@ -1,0 +1,109 @@
+/**
+ * A token bucket: a rate, a burst, and one flow that waits for its turn.
+ *
+ * @module
+ */
+
+import type { ThrottleOptions } from "./throttle_options.ts";
+
+/**
+ * What passes in this time waits to pass together: a timer for each byte would cost
+ * more than the byte. Also the default burst.
+ */
+const PIECE_MS = 25;
+
+/**
+ * A timer that fires late is made up for, up to this. What is beyond, after blocking
+ * code or on a sleeping machine, is lost: it would leave as one flood.
+ */
+const MOST_LATE_MS = 100;
+
+/**
+ * Allows bytes at a rate. Serves one flow: it asks, waits if it has to, and spends
+ * what it has really moved.
+ *
+ * It begins full, fills at `bytesPerSecond` and holds `burstBytes`. Time in which
+ * the flow waited always counts, so that the rate is met whatever the burst.
+ */
+export class TokenBucket {
+  readonly #bytesPerMs: number;
+  readonly #burstBytes: number;
+  readonly #pieceBytes: number;
+  #tokens: number;
+  #filledAt: number = performance.now();
+  #waited = false;
+  #stopped = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #wake: (() => void) | undefined;
+
+  /** @param options Checked by the caller. */
+  constructor({ bytesPerSecond, burstBytes }: ThrottleOptions) {
+    this.#bytesPerMs = bytesPerSecond / 1000;
+    const pieceBytes = Math.max(1, this.#bytesPerMs * PIECE_MS);
+    this.#burstBytes = burstBytes ?? pieceBytes;
+    this.#pieceBytes = Math.min(pieceBytes, this.#burstBytes);
+    this.#tokens = this.#burstBytes;
+  }
+
+  /** Nobody waits here any more: everything is allowed, for others to refuse. */
+  get stopped(): boolean {
+    return this.#stopped;
+  }
+
+  /** How many of `wanted` bytes may pass now; 0 means that the flow has to wait. */
+  allow(wanted: number): number {
+    if (this.#stopped) return wanted;
+    this.#fill();
+    const whole = Math.floor(this.#tokens);
+    return whole >= this.#piece(wanted) ? Math.min(wanted, whole) : 0;
+  }
+
+  /** So many bytes have passed. */
+  spend(bytes: number): void {
+    this.#tokens -= bytes;
+  }
+
+  /** Resolves when `allow(wanted)` is worth asking again, or after `stop`. */
+  wait(wanted: number): Promise<void> {
+    const missing = this.#piece(wanted) - this.#tokens;
+    const ms = Math.max(1, Math.ceil(missing / this.#bytesPerMs));
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      const timer = setTimeout(this.#onTimer, ms);
+      // The first setTimeout of a process loads a module, and may run microtasks
+      // meanwhile: code in there may have stopped this bucket.
+      if (this.#stopped) clearTimeout(timer);
+      else this.#timer = timer;
+    });
+  }
+
+  /** Ends a wait at once. For good. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    this.#wake?.();
+  }
+
+  readonly #onTimer = () => {
+    this.#waited = true;
+    this.#wake!();
+  };
+
+  #piece(wanted: number): number {
+    return Math.floor(Math.max(1, Math.min(wanted, this.#pieceBytes)));
+  }
+
+  #fill(): void {
+    const now = performance.now();
+    const elapsedMs = now - this.#filledAt;
+    // No time at an infinite rate would be no number.
+    const more = elapsedMs === 0 ? 0 : elapsedMs * this.#bytesPerMs;
+    const most = this.#waited
+      ? this.#burstBytes + MOST_LATE_MS * this.#bytesPerMs
+      // What a late timer brought stays until it is spent.
+      : Math.max(this.#burstBytes, this.#tokens);
+    this.#tokens = Math.min(most, this.#tokens + more);
+    this.#filledAt = now;
+    this.#waited = false;
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * How fast bytes may go.
+ *
+ * This folder guarantees that what it throttles never passes faster than was asked
+ * and, while there is enough to pass, hardly slower; that waiting is backpressure,
+ * so nothing piles up in here; and that measuring takes bounded memory. It refuses
+ * to drop, to reorder and to schedule between connections: each stream and each
+ * direction of a socket has a rate of its own. No timer runs while nothing waits.
+ *
+ * It may import `transport/`, for the shape of a transport alone; `socket/` may
+ * import it.
+ *
+ * @module
+ */
+
+/**
+ * A rate, and how much may pass at once after a pause.
+ *
+ * @example
+ * ```ts
+ * import { throttle, type ThrottleOptions } from "@sluice/net";
+ *
+ * const slowLink: ThrottleOptions = { bytesPerSecond: 56_000 / 8 };
+ * throttle(slowLink);
+ * ```
+ */
+export interface ThrottleOptions {
+  /** Most bytes a second, at least 1. `Infinity` does not throttle. */
+  bytesPerSecond: number;
+  /**
+   * Most bytes that may pass at once after a pause, at least 1. By default what
+   * passes in 25 milliseconds, but at least 1 byte.
+   */
+  burstBytes?: number;
+}
+
+/**
+ * Throws unless `value` is a number of at least 1.
+ *
+ * @throws {TypeError} It is not a number.
+ * @throws {RangeError} It is below 1 or `NaN`.
+ */
+export function checkRate(action: string, name: string, value: unknown): void {
+  if (typeof value !== "number") {
+    throw new TypeError(
+      `Cannot ${action} as ${name} must be a number: current value is ${
+        String(value)
+      }`,
+    );
+  }
+  if (!(value >= 1)) {
+    throw new RangeError(
+      `Cannot ${action} as ${name} must be at least 1: current value is ${value}`,
+    );
+  }
+}
