@@ -93,7 +93,7 @@ export class Connection implements Link {
       `Cannot go on as the peer must send at least ${limit} bytes a second: it sends fewer`,
       this.ends(),
     );
-    this.#end("closed", error);
+    this.#cut("closed", error);
   }
 
   get #hasEnded(): boolean {
@@ -137,9 +137,7 @@ export class Connection implements Link {
 
   onReadFailure(cause: unknown): void {
     if (this.#hasEnded) return;
-    const error = this.translate("read", cause);
-    if (this.writer.pendingBytes > 0) this.#lost = error;
-    this.#end("broken", error);
+    this.#cut("broken", this.translate("read", cause));
   }
 
   translate(operation: string, error: unknown): SocketError {
@@ -164,7 +162,7 @@ export class Connection implements Link {
     if (idleMs === Infinity && this.#idle === undefined) return;
     this.#idle ??= new Alarm(() => {
       const { limitMs } = this.#idle!;
-      this.#end("closed", new TimeoutError("stay idle", limitMs, this.ends()));
+      this.#cut("closed", new TimeoutError("stay idle", limitMs, this.ends()));
     });
     this.#idle.limitMs = idleMs;
     this.#idle.arm();
@@ -223,8 +221,15 @@ export class Connection implements Link {
   }
 
   abort(reason?: unknown): void {
+    if (this.#hasEnded) return;
     const error = this.#closedError(reason);
     this.#end("closed", error, reason ?? error);
+  }
+
+  /** Ends it against the will of its owner, who may lose what was written. */
+  #cut(state: State, error: SocketError): void {
+    if (this.writer.pendingBytes > 0) this.#lost = error;
+    this.#end(state, error);
   }
 
   #end(state: State, error: SocketError, reason: unknown = error): void {

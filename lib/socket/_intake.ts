@@ -78,6 +78,8 @@ export class Intake {
     if (limitMs === Infinity && this.#alarm === undefined) return;
     this.#alarm ??= new Alarm(() => this.#onAlarm());
     this.#alarm.limitMs = limitMs;
+    // A read straight into its caller's array cannot be cut off.
+    if (this.#operation !== undefined && !this.#direct) this.#alarm.arm();
   }
 
   /**

@@ -140,7 +140,8 @@ export class Writer implements TurnListener {
   /** A peer that does not read and a caller that does not wait fill the memory. */
   #checkPending(operation: string): void {
     const limit = this.#maxPendingBytes;
-    if (this.#sending === undefined || this.pendingBytes <= limit) return;
+    // What is on its way does not count: it may be one large array, which is awaited.
+    if (this.#position - this.#committed <= limit) return;
     this.fail(
       new LimitError(
         "maxPendingBytes",

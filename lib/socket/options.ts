@@ -52,9 +52,9 @@ export interface SocketOptions extends SocketTimeouts {
    */
   burstBytes?: number;
   /**
-   * Most bytes that may wait to be sent when further ones are written; more breaks
-   * the writing side with `LimitError`. Only writes that nobody awaits come that
-   * far. 16 MiB by default.
+   * Most bytes that may wait behind those on their way when further ones are
+   * written; more breaks the writing side with `LimitError`. Only writes that nobody
+   * awaits come that far. 16 MiB by default.
    */
   maxPendingBytes?: number;
   /**
