@@ -77,18 +77,21 @@ function checkProtocols(action: string, protocols: unknown): void {
   if (!good) fail(action, "alpnProtocols", "an array of names", protocols);
 }
 
+function checkAuthorities(action: string, name: string, certs: unknown): void {
+  if (certs === undefined) return;
+  if (!Array.isArray(certs)) fail(action, name, "an array", certs);
+  // Deno ignores what it cannot read, and the peer is then not trusted for reasons
+  // that nobody can see.
+  for (const cert of certs) checkPem(action, name, cert, "CERTIFICATE");
+}
+
 /** Throws unless these can be used to speak TLS as a client. */
 export function checkTlsDialOptions(
   action: string,
   options: TlsDialOptions,
 ): void {
   const { caCerts, alpnProtocols, serverName, cert, key } = options;
-  if (caCerts !== undefined) {
-    if (!Array.isArray(caCerts)) fail(action, "caCerts", "an array", caCerts);
-    // Deno ignores what it cannot read, and the server is then not trusted for
-    // reasons that nobody can see.
-    for (const ca of caCerts) checkPem(action, "caCerts", ca, "CERTIFICATE");
-  }
+  checkAuthorities(action, "caCerts", caCerts);
   checkProtocols(action, alpnProtocols);
   if (
     serverName !== undefined && (typeof serverName !== "string" || !serverName)
@@ -112,6 +115,10 @@ function checkTlsBindOptions(action: string, options: TlsBindOptions): void {
   checkPem(action, "cert", options.cert, "CERTIFICATE");
   checkPem(action, "key", options.key, "PRIVATE KEY");
   checkProtocols(action, options.alpnProtocols);
+  checkAuthorities(action, "clientCaCerts", options.clientCaCerts);
+  if (options.clientCaCerts?.length === 0) {
+    fail(action, "clientCaCerts", "at least one certificate", "none");
+  }
 }
 
 function checkIsObject(action: string, options: unknown): void {

@@ -6,7 +6,8 @@
 
 import { closeQuietly } from "./_close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
-import { dialTcp } from "./_tcp.ts";
+import { sessionMaker } from "./_node_tls.ts";
+import { bindTcp, dialTcp } from "./_tcp.ts";
 import type { AcceptedTransport, Acceptor, TcpBindOptions } from "./bind.ts";
 import type { TcpDialOptions } from "./dial.ts";
 import type {
@@ -102,7 +103,8 @@ export function bindTls(
   tls: TlsBindOptions,
 ): Acceptor {
   const { hostname = "127.0.0.1", port } = options;
-  const { cert, key, alpnProtocols } = tls;
+  const { cert, key, alpnProtocols, clientCaCerts } = tls;
+  if (clientCaCerts !== undefined) return bindNodeTls(options, tls);
   const listener = Deno.listenTls({ hostname, port, cert, key, alpnProtocols });
   return {
     addr: listener.addr,
@@ -118,5 +120,17 @@ export function bindTls(
       });
     },
     close: () => closeQuietly(listener),
+  };
+}
+
+/** The same where clients have to show certificates. Nagle is off here. */
+function bindNodeTls(options: TcpBindOptions, tls: TlsBindOptions): Acceptor {
+  const makeSession = sessionMaker(tls);
+  const acceptor = bindTcp(options);
+  return {
+    addr: acceptor.addr,
+    accept: async (): Promise<AcceptedTransport> =>
+      makeSession(await acceptor.accept()),
+    close: () => acceptor.close(),
   };
 }

@@ -10,7 +10,7 @@ import { checkBindOptions } from "./_check_options.ts";
 import { bindTcp } from "./_tcp.ts";
 import { bindTls } from "./_tls.ts";
 import { bindUnix } from "./_unix.ts";
-import type { TlsBindOptions } from "./tls_options.ts";
+import type { PeerCertificate, TlsBindOptions } from "./tls_options.ts";
 import { translateError } from "./translate_error.ts";
 import type { Transport } from "./transport.ts";
 
@@ -73,6 +73,8 @@ export interface AcceptedTransport extends Transport {
   handshake?(): Promise<unknown>;
   /** The protocol that the handshake agreed on; `null` for none. */
   readonly alpnProtocol?: string | null;
+  /** The client's certificate, where the server checks them; after the handshake. */
+  readonly peerCertificate?: PeerCertificate | null;
 }
 
 /** What a listener asks for connections. */

@@ -37,10 +37,29 @@ export interface TlsBindOptions {
   key: string;
   /** Protocols to agree to (ALPN), the best one first. None by default. */
   alpnProtocols?: string[];
+  /**
+   * Authorities, in PEM form, one of which must have signed the certificate of every
+   * client: the handshake fails for all others. By default no client is asked for one.
+   */
+  clientCaCerts?: string[];
+}
+
+/** Who the peer is, by the certificate that it showed and that was checked. */
+export interface PeerCertificate {
+  /** The name in its subject, if any. */
+  readonly commonName: string | undefined;
+  /** The names it is for, such as `"DNS:a.example, IP Address:10.0.0.1"`. */
+  readonly subjectAltName: string | undefined;
+  /** SHA-256 of the certificate, as hexadecimal bytes with colons. */
+  readonly fingerprint256: string;
+  /** The whole certificate, DER. */
+  readonly der: Uint8Array;
 }
 
 /** A transport that speaks TLS. */
 export interface TlsTransport extends Transport {
   /** The protocol both sides agreed on; `null` for none, or before the handshake. */
   readonly alpnProtocol: string | null;
+  /** The client's certificate, on a server that checks them; after the handshake. */
+  readonly peerCertificate?: PeerCertificate | null;
 }

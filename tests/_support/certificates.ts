@@ -17,6 +17,8 @@ export interface Certificate {
 
 /** What {@linkcode Authority.issue} may be told. */
 export interface IssueOptions {
+  /** The common name of its subject; `"Sluice test"`. */
+  commonName?: string;
   /** Names and addresses the certificate is for; `["localhost", "127.0.0.1"]`. */
   names?: string[];
   /** Days from now at which it becomes valid; -1. */
@@ -73,7 +75,7 @@ export async function createAuthority(): Promise<Authority> {
         options;
       const keys = await generateKeys();
       const leaf = await x509.X509CertificateGenerator.create({
-        subject: "CN=Sluice test",
+        subject: `CN=${options.commonName ?? "Sluice test"}`,
         issuer: ca.subject,
         notBefore: days(fromDays),
         notAfter: days(toDays),

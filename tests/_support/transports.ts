@@ -40,16 +40,21 @@ export function unixPair(dir: string): Promise<[Transport, Transport]> {
   return connected({ path }, () => ({ path }));
 }
 
-/** Returns a function that makes a TLS client and its server, all of one authority. */
-export async function tlsPairs(): Promise<
-  () => Promise<[Transport, Transport]>
-> {
+/**
+ * Returns a function that makes a TLS client and its server, all of one authority;
+ * with client certificates too where told.
+ */
+export async function tlsPairs(
+  mutual = false,
+): Promise<() => Promise<[Transport, Transport]>> {
   const authority = await createAuthority();
   const certificate = await authority.issue();
   const caCerts = [authority.cert];
+  const clientCaCerts = mutual ? caCerts : undefined;
+  const own = mutual ? await authority.issue() : {};
   return () =>
     connected(
-      { port: 0, tls: certificate },
-      ({ port }) => ({ port, tls: { caCerts } }),
+      { port: 0, tls: { ...certificate, clientCaCerts } },
+      ({ port }) => ({ port, tls: { caCerts, ...own } }),
     );
 }

@@ -42,3 +42,7 @@ Deno.test(
 Deno.test("TLS does all that a transport has to do", TIMEOUT, async () => {
   await checkTransport(await tlsPairs());
 });
+
+Deno.test("TLS with client certificates does so too", TIMEOUT, async () => {
+  await checkTransport(await tlsPairs(true));
+});
