@@ -21,6 +21,7 @@ export class AcceptLoop {
   readonly #stop = new AbortController();
   /** Resolves when clients can connect; rejects when the address cannot be had. */
   readonly ready: Promise<void>;
+  #busy = false;
   #pauseMs = 0;
   #pending: Promise<AcceptedTransport | undefined> | undefined;
   #resumed: PromiseWithResolvers<void> | undefined;
@@ -87,48 +88,51 @@ export class AcceptLoop {
    * @throws {BusyError} Another call is under way.
    * @throws {BrokenError} The address cannot be had; see `ready`.
    */
-  async next(): Promise<AcceptedTransport | undefined> {
-    if (this.#pending !== undefined) {
-      throw new BusyError(
-        "Cannot accept as one accept at a time is allowed: another is under way",
-        { operation: "accept", localAddr: this.addr },
+  next(): Promise<AcceptedTransport | undefined> {
+    if (this.#busy) {
+      return Promise.reject(
+        new BusyError(
+          "Cannot accept as one accept at a time is allowed: another is under way",
+          { operation: "accept", localAddr: this.addr },
+        ),
       );
     }
-    this.#pending = this.#next();
+    return this.#pending = this.#next();
+  }
+
+  // One async function for each client, no more: this is what a connection costs.
+  async #next(): Promise<AcceptedTransport | undefined> {
+    this.#busy = true;
     try {
-      return await this.#pending;
+      if (this.#acceptor.ready !== undefined) await this.ready;
+      while (!this.closed) {
+        try {
+          if (this.#resumed !== undefined) await this.#untilResumed();
+          if (this.closed) break;
+          const transport = await this.#acceptor.accept();
+          this.#pauseMs = 0;
+          // Came while nobody wanted it: it waits here instead of in the backlog.
+          if (this.#resumed !== undefined) await this.#untilResumed();
+          if (!this.closed) return transport;
+          transport.close();
+        } catch (error) {
+          if (!this.closed) await this.#onFailure(error);
+        }
+      }
+      return undefined;
     } finally {
-      this.#pending = undefined;
+      this.#busy = false;
     }
   }
 
-  async #next(): Promise<AcceptedTransport | undefined> {
-    await this.ready;
-    while (!this.closed) {
-      try {
-        await this.#untilResumed();
-        if (this.closed) break;
-        const transport = await this.#acceptor.accept();
-        this.#pauseMs = 0;
-        // It came while nobody wanted it: it waits here instead of in the backlog.
-        await this.#untilResumed();
-        if (!this.closed) return transport;
-        transport.close();
-      } catch (error) {
-        if (this.closed) break;
-        const failure = translateError(error, {
-          operation: "accept",
-          localAddr: this.addr,
-        });
-        if (failure instanceof ClosedError) {
-          // Somebody closed the acceptor behind our back.
-          this.#stop.abort();
-          break;
-        }
-        await this.#pause(failure);
-      }
-    }
-    return undefined;
+  async #onFailure(error: unknown): Promise<void> {
+    const failure = translateError(error, {
+      operation: "accept",
+      localAddr: this.addr,
+    });
+    // Somebody closed the acceptor behind our back.
+    if (failure instanceof ClosedError) this.#stop.abort();
+    else await this.#pause(failure);
   }
 
   async #untilResumed(): Promise<void> {

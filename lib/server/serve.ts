@@ -273,6 +273,7 @@ export class Server implements AsyncDisposable {
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;
     this.#leave(socket.remoteAddr);
+    if (!this.#events.heard) return;
     this.#emit({
       type: "closed",
       remoteAddr: socket.remoteAddr,

@@ -119,11 +119,15 @@ export function checkTimeouts(action: string, timeouts: SocketTimeouts): void {
   }
 }
 
+/** A server makes all its sockets with one object, which is checked once. */
+const checked = new WeakSet<SocketOptions>();
+
 /** Throws if a socket's option is out of range, naming it. */
 export function checkSocketOptions(
   action: string,
   options: SocketOptions,
 ): void {
+  if (checked.has(options)) return;
   checkTimeouts(action, options);
   const { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs } = options;
   const { minReadWindowMs, maxPendingBytes, burstBytes } = options;
@@ -154,4 +158,5 @@ export function checkSocketOptions(
       );
     }
   }
+  checked.add(options);
 }
