@@ -10,16 +10,17 @@
  */
 
 import type { Codec, Decoder, Encoder } from "../codec/codec.ts";
+import { unexpectedEof } from "../codec/policy.ts";
 import {
   ClosedError,
   FrameTooLargeError,
   MalformedFrameError,
-  UnexpectedEofError,
 } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { Alarm } from "../time/coarse_timer.ts";
+import { observed } from "../socket/_writer.ts";
 import type { Poll } from "../socket/poll.ts";
-import type { FramedOptions } from "./framed_options.ts";
+import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
@@ -30,7 +31,7 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
  * @param socket Where the bytes go.
  * @param codec How frames look in bytes; one value serves any number of sockets.
  * @param options Limits of the frames.
- * @throws {RangeError} `frameTimeoutMs` is not above 0.
+ * @throws {RangeError} `frameTimeoutMs` is not at least 1.
  *
  * @example An echo of lines
  * ```ts
@@ -104,6 +105,7 @@ export class Framed<In, Out = In>
     codec: Codec<In, Out>,
     options: FramedOptions = {},
   ) {
+    checkFramedOptions(options);
     this.#socket = socket;
     const { reader, writer } = halvesOf(socket);
     this.#reader = reader;
@@ -198,6 +200,7 @@ export class Framed<In, Out = In>
   }
 
   #fail(error: unknown): void {
+    this.#slow?.dispose();
     this.#failed = true;
     this.#failure = error;
   }
@@ -206,20 +209,11 @@ export class Framed<In, Out = In>
   #finish(): In | undefined {
     if (this.#finished) return undefined;
     const { queue } = this.#reader;
-    if (this.#decoder.finish !== undefined) {
+    if (this.#decoder.finish === undefined) {
+      if (queue.length > 0) throw unexpectedEof(queue.length, undefined);
+    } else {
       const frame = this.#decoder.finish(queue);
       if (frame !== undefined) return frame;
-    } else if (queue.length > 0) {
-      throw new UnexpectedEofError(
-        queue.length,
-        undefined,
-        `Cannot receive as the peer ended inside a frame: ${queue.length} bytes of it came`,
-        {
-          operation: "receive",
-          localAddr: this.#socket.localAddr,
-          remoteAddr: this.#socket.remoteAddr,
-        },
-      );
     }
     this.#finished = true;
     return undefined;
@@ -288,13 +282,18 @@ export class Framed<In, Out = In>
    * @throws As `Socket.write`.
    */
   send(frame: Out, options?: CallOptions): Promise<void> {
+    const writer = this.#writer;
     try {
-      this.#writer.check("send", options);
+      writer.check("send", options);
+    } catch (error) {
+      return observed(Promise.reject(error));
+    }
+    try {
       this.#encode(frame);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#writer.appended("send", options);
+    return writer.appended("send", options);
   }
 
   #encode(frame: Out): void {
@@ -317,7 +316,11 @@ export class Framed<In, Out = In>
    * @param options Limits of the whole call.
    * @throws As {@linkcode Framed.send}; the frames before the bad one are sent.
    */
-  async sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
+  sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
+    return observed(this.#sendAll(frames, options));
+  }
+
+  async #sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
     const writer = this.#writer;
     writer.check("sendAll", options);
     try {
@@ -386,14 +389,14 @@ export class Framed<In, Out = In>
     this.#detached = true;
     this.#fail(
       new ClosedError(
-        "Cannot use the frames as they must be on a socket: they were detached",
+        "Cannot use frames as they must not be detached: they are",
       ),
     );
     return { socket: this.#socket };
   }
 
-  /** Ends the socket gracefully, as its `close`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#socket[Symbol.asyncDispose]();
+  /** Ends the socket gracefully, as its `close`; after `detach` it is left alone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#detached) await this.#socket[Symbol.asyncDispose]();
   }
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkNumber } from "../socket/options.ts";
+
 /** Limits of frames. */
 export interface FramedOptions {
   /**
@@ -12,4 +14,10 @@ export interface FramedOptions {
    * `TimeoutError`. Silence between frames does not count. `Infinity` by default.
    */
   frameTimeoutMs?: number;
+}
+
+/** Throws if an option is not one, naming it. */
+export function checkFramedOptions({ frameTimeoutMs }: FramedOptions): void {
+  if (frameTimeoutMs === undefined) return;
+  checkNumber("frame a socket", "frameTimeoutMs", frameTimeoutMs, 1);
 }

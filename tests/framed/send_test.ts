@@ -1,0 +1,200 @@
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
+import { lines } from "../../lib/codec/lines.ts";
+import {
+  BrokenError,
+  ClosedError,
+  FrameTooLargeError,
+  TimeoutError,
+} from "../../lib/errors.ts";
+import { framed } from "../../lib/framed/framed.ts";
+import { halvesOf } from "../../lib/socket/socket.ts";
+import { FakeTime } from "../time/_fake_time.ts";
+import {
+  bytes,
+  isSettled,
+  outcome,
+  pass,
+  spiedPair,
+  testOverMemoryAndTcp,
+  textOf,
+  turn,
+  underEverySplit,
+} from "../_support/sockets.ts";
+import { digits } from "./_codecs.ts";
+
+testOverMemoryAndTcp(
+  "send() and sendAll() send whole frames, in order",
+  async (makePair) => {
+    using pair = await makePair();
+    const sender = framed(pair.left, lines());
+    sender.send("one");
+    sender.sendAll(["two", "three"]);
+    sender.sendAll([]);
+    await sender.send("four");
+    await sender.flush();
+    assertEquals(pair.left.stats.bytesWritten, 19);
+    const received = await pair.right.readExactly(19);
+    assertEquals(textOf(received), "one\ntwo\nthree\nfour\n");
+  },
+);
+
+Deno.test("frames of one turn leave in one transport write", async () => {
+  using pair = spiedPair();
+  const sender = framed(pair.left, lines());
+  for (let i = 0; i < 10; i++) await sender.send("frame");
+  await sender.sendAll(Array(10).fill("frame"));
+  await turn();
+  assertEquals(pair.spy.writes, [120]);
+});
+
+Deno.test("an echo answers each batch that it read in one write", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  const echo = (async () => {
+    const connection = framed(left, lines());
+    for await (const line of connection) await connection.send(line);
+  })();
+  for (const count of [1, 16, 128]) {
+    const batch = "ping\n".repeat(count);
+    await right.write(batch);
+    await right.flush();
+    const answer = await right.readExactly(batch.length);
+    assertEquals(textOf(answer), batch);
+    assertEquals(spy.writes.splice(0), [batch.length]);
+  }
+  await right.closeWrite();
+  await echo;
+});
+
+Deno.test("a frame that cannot be encoded leaves nothing on the wire", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const sender = framed(left, digits);
+  sender.send(1);
+  await assertRejects(() => sender.send(23), RangeError, "Cannot encode 23");
+  sender.send(2);
+  await assertRejects(() => sender.sendAll([3, 45, 6]), RangeError);
+  await sender.send(7);
+  assertEquals(textOf(await right.readExactly(4)), "1237");
+  await assertRejects(() => sender.send(10), RangeError);
+  await turn();
+  assertEquals(left.stats.bytesWritten, 4);
+});
+
+Deno.test("a frame that is too large is refused, and the next one goes", async () => {
+  using pair = spiedPair();
+  const sender = framed(pair.left, lengthPrefixed({ maxFrameBytes: 4 }));
+  const error = await assertRejects(
+    () => sender.send(bytes(5)),
+    FrameTooLargeError,
+  );
+  assertEquals([error.limit, error.claimed], [4, 5]);
+  await sender.send(bytes(1));
+  assertEquals((await pair.right.read())?.length, 5);
+});
+
+Deno.test("send() waits above the high-water mark", async () => {
+  using pair = spiedPair({ left: { highWaterMarkBytes: 10 } });
+  const { left, spy } = pair;
+  const sender = framed(left, lines());
+  spy.hold();
+  await sender.send("nine byte");
+  const waiting = sender.send("more");
+  assertEquals(await isSettled(waiting), false);
+  spy.release();
+  await waiting;
+});
+
+Deno.test("sendAll() sends any number of frames in flat memory", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    const { writer } = halvesOf(left);
+    let most = 0;
+    function* frames() {
+      for (let i = 0; i < 300; i++) {
+        most = Math.max(most, writer.pendingBytes);
+        yield bytes(100, i);
+      }
+    }
+    const sending = framed(left, lengthPrefixed()).sendAll(frames());
+    const receiver = framed(right, lengthPrefixed());
+    for (let i = 0; i < 300; i++) {
+      assertEquals(await receiver.receive(), bytes(100, i));
+    }
+    await sending;
+    assert(most <= 1_000, `${most} bytes were pending`);
+  }, { left: { highWaterMarkBytes: 1_000 }, highWaterMarkBytes: 500 });
+});
+
+Deno.test("sendAll() lets its array be used again for the next frame", async () => {
+  using pair = spiedPair();
+  const array = bytes(100_000);
+  function* frames() {
+    for (let i = 0; i < 3; i++) yield array.fill(i);
+  }
+  const sending = framed(pair.left, lengthPrefixed()).sendAll(frames());
+  const receiver = framed(pair.right, lengthPrefixed());
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await receiver.receive(), new Uint8Array(100_000).fill(i));
+  }
+  await sending;
+});
+
+Deno.test("a failure of the connection is sticky, and ends no process", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  const sender = framed(left, lines());
+  spy.writeError = new Deno.errors.BrokenPipe("Broken pipe");
+  sender.send("accepted");
+  const error = await assertRejects(() => sender.flush(), BrokenError);
+  assertStrictEquals(await outcome(sender.send("x")), error);
+  assertStrictEquals(await outcome(sender.sendAll(["x"])), error);
+  // An unhandled rejection would fail this file.
+  sender.send("x");
+  sender.sendAll(["x"]);
+  sender.flush();
+  left.abort();
+  sender.send("x");
+  await turn();
+});
+
+Deno.test("frames are refused after closeWrite and after close", async () => {
+  using pair = spiedPair();
+  const sender = framed(pair.left, lines());
+  await pair.left.closeWrite();
+  const error = await assertRejects(() => sender.send("x"), ClosedError);
+  assertEquals(error.operation, "send");
+  await assertRejects(() => sender.sendAll(["x"]), ClosedError);
+  pair.left.abort();
+  await assertRejects(() => sender.send("x"), ClosedError);
+});
+
+Deno.test("send() that is cut off breaks the writing side, and says so", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair({ left: { highWaterMarkBytes: 10 } });
+  pair.spy.hold();
+  const sender = framed(pair.left, lines());
+  for (const cut of ["send", "sendAll"] as const) {
+    using other = spiedPair({ left: { highWaterMarkBytes: 10 } });
+    other.spy.hold();
+    const sender = framed(other.left, lines());
+    const frame = "longer than ten bytes";
+    const sending = outcome(
+      cut === "send"
+        ? sender.send(frame, { timeoutMs: 100 })
+        : sender.sendAll([frame, frame], { timeoutMs: 100 }),
+    );
+    await pass(time, 200);
+    assert(await sending instanceof TimeoutError, cut);
+    const error = await assertRejects(() => sender.send("x"), BrokenError);
+    assertEquals(error.reason, "write-cancelled");
+  }
+  const reason = new Error("before");
+  const signal = AbortSignal.abort(reason);
+  assertStrictEquals(await outcome(sender.send("x", { signal })), reason);
+});
