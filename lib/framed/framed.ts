@@ -167,7 +167,11 @@ export class Framed<In, Out = In>
   /** The next frame in the queue; at the end, what the decoder makes of the rest. */
   #decode(ended: boolean): In | undefined {
     if (this.#failed) throw this.#failure;
-    if (this.#deferred !== undefined) this.#throwDeferred();
+    const deferred = this.#deferred;
+    if (deferred !== undefined) {
+      this.#deferred = undefined;
+      throw deferred;
+    }
     const { queue } = this.#reader;
     try {
       const frame = queue.length === 0
@@ -183,12 +187,6 @@ export class Framed<In, Out = In>
   #watchFrame(alarm: Alarm, frame: In | undefined): void {
     if (frame !== undefined || this.#reader.queue.length === 0) alarm.disarm();
     else if (!alarm.armed) alarm.arm();
-  }
-
-  #throwDeferred(): never {
-    const error = this.#deferred;
-    this.#deferred = undefined;
-    throw error;
   }
 
   /** Ends the frames, unless the decoder has moved past the bad one. */
