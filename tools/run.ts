@@ -22,11 +22,18 @@ const TASKS: Record<string, Task> = {
   test,
   bench: async (args, std) =>
     (await runDeno(["bench", "--allow-all", ...args], { std })).code,
+  "bench:peers": runProgram("bench/peers/main.ts"),
+  "bench:compare": runProgram("bench/compare/main.ts"),
   check,
   ok: (_, std) => ok(std, test),
   examples: runExample,
   "exports:update": updateExports,
 };
+
+function runProgram(file: string): Task {
+  return async (args, std) =>
+    (await runDeno(["run", "--allow-all", file, ...args], { std })).code;
+}
 
 async function test(args: string[], std: StdSource): Promise<number> {
   const { code, output } = await runDeno(

@@ -8,7 +8,6 @@ reading from a peer that does not read.
 """
 
 import asyncio
-import socket
 import struct
 import sys
 
@@ -95,16 +94,16 @@ class SinkProtocol(asyncio.BufferedProtocol):
 
 async def serve(port, service, style):
     loop = asyncio.get_running_loop()
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    # By host and port, not by a socket of ours: asyncio sets TCP_NODELAY only where the
+    # socket says that its protocol is TCP.
+    where = {"host": "127.0.0.1", "port": port, "backlog": 4096}
     if style == "streams":
         handler = {"echo": echo_streams, "sink": sink_streams}[service]
-        server = await asyncio.start_server(handler, sock=listener, backlog=4096)
+        server = await asyncio.start_server(handler, **where)
     else:
         protocol = {"echo": EchoProtocol, "sink": SinkProtocol}[service]
-        server = await loop.create_server(protocol, sock=listener, backlog=4096)
-    print(f"listening on {listener.getsockname()[1]}", flush=True)
+        server = await loop.create_server(protocol, **where)
+    print(f"listening on {server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()
 
 

@@ -1,0 +1,113 @@
+#!/usr/bin/env -S deno run
+/**
+ * Measures codecs without a socket, in a fresh process, and prints one line of JSON:
+ * an {@linkcode InMemory}. Every run warms up first and then takes the median of its
+ * repetitions.
+ *
+ * @module
+ */
+
+import { TextLineStream } from "@std/streams";
+import { ByteQueue, type Codec, lengthPrefixed, lines } from "../../mod.ts";
+import { summarize } from "./statistics.ts";
+
+/** What is measured. */
+export interface InMemory {
+  /** Nanoseconds for each 64-byte frame of `lengthPrefixed()`. */
+  lengthPrefixed: number;
+  /** Nanoseconds for each line of `lines()`. */
+  lines: number;
+  /** Nanoseconds for each line of a `TextDecoderStream` and a `TextLineStream`. */
+  textLineStream: number;
+  /** Nanoseconds for each byte of a line that arrives a byte at a time: 16 KiB. */
+  searchShort: number;
+  /** The same for 256 KiB: no more, if searching is linear. */
+  searchLong: number;
+}
+
+const CHUNK_BYTES = 64 * 1024;
+const REPETITIONS = 9;
+
+/** Many frames, in pieces as they come from a socket. */
+function chunksOf(frame: Uint8Array, count: number): Uint8Array[] {
+  const bytes = new Uint8Array(frame.length * count);
+  for (let at = 0; at < bytes.length; at += frame.length) bytes.set(frame, at);
+  return Array.from(
+    { length: Math.ceil(bytes.length / CHUNK_BYTES) },
+    (_, index) =>
+      bytes.subarray(index * CHUNK_BYTES, (index + 1) * CHUNK_BYTES),
+  );
+}
+
+/** Decodes it all as a connection does, and counts the frames. */
+function decodeAll<T>(codec: Codec<T>, chunks: Uint8Array[]): number {
+  const queue = new ByteQueue();
+  const decoder = codec.decoder();
+  let count = 0;
+  for (const chunk of chunks) {
+    queue.append(chunk);
+    while (queue.length > 0 && decoder.decode(queue) !== undefined) count++;
+  }
+  return count;
+}
+
+async function countLines(chunks: Uint8Array[]): Promise<number> {
+  const stream = ReadableStream.from(chunks as Uint8Array<ArrayBuffer>[])
+    .pipeThrough(new TextDecoderStream())
+    .pipeThrough(new TextLineStream());
+  let count = 0;
+  for await (const _ of stream) count++;
+  return count;
+}
+
+/** The median time of one of `units`, in nanoseconds. */
+async function time(
+  units: number,
+  run: () => number | Promise<number>,
+): Promise<number> {
+  const samples: number[] = [];
+  for (let round = -2; round < REPETITIONS; round++) {
+    const start = performance.now();
+    const count = await run();
+    const nanos = (performance.now() - start) * 1e6;
+    if (count !== units) throw new Error(`decoded ${count} of ${units}`);
+    if (round >= 0) samples.push(nanos / units);
+  }
+  return summarize(samples).median;
+}
+
+/** A line of `length` bytes, one byte at a time. */
+function search(length: number): number {
+  const queue = new ByteQueue();
+  const decoder = lines({ maxLineBytes: length }).decoder();
+  const letter = new Uint8Array([0x61]);
+  for (let at = 1; at < length; at++) {
+    queue.append(letter);
+    if (decoder.decode(queue) !== undefined) throw new Error("no line yet");
+  }
+  queue.append(new Uint8Array([0x0a]));
+  const line = decoder.decode(queue);
+  return line === undefined ? 0 : line.length + 1;
+}
+
+if (import.meta.main) {
+  const frames = 100_000;
+  const frame = new Uint8Array(68);
+  frame[3] = 64;
+  const framed = chunksOf(frame, frames);
+  const text = chunksOf(
+    new TextEncoder().encode(`${"a line of text ".repeat(4)}\n`),
+    frames,
+  );
+  const result: InMemory = {
+    lengthPrefixed: await time(
+      frames,
+      () => decodeAll(lengthPrefixed(), framed),
+    ),
+    lines: await time(frames, () => decodeAll(lines(), text)),
+    textLineStream: await time(frames, () => countLines(text)),
+    searchShort: await time(16 * 1024, () => search(16 * 1024)),
+    searchLong: await time(256 * 1024, () => search(256 * 1024)),
+  };
+  console.log(JSON.stringify(result));
+}

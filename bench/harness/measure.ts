@@ -1,0 +1,146 @@
+/**
+ * One measurement: a server in a fresh process, under a load from others.
+ *
+ * @module
+ */
+
+import { Histogram } from "../load/histogram.ts";
+import type { LoadResult, LoadSpec, LoadWindow } from "../load/spec.ts";
+import { ChildProcess, type CommandLine } from "./child_process.ts";
+import { type ServerProcess, startServer } from "./server_process.ts";
+import type { Usage } from "./usage.ts";
+
+/** What to measure, and for how long. */
+export interface MeasureOptions {
+  /** What the generators do; the port is the server's. */
+  load: Omit<LoadSpec, "port">;
+  /** Generator processes; fewer if there are fewer connections. */
+  generators: number;
+  /** Time before the measured time. */
+  warmupMs: number;
+  /** Time that is measured. */
+  measureMs: number;
+}
+
+/** What came out. */
+export interface Measurement {
+  /** Frames, connections or bytes a second, or in all where time has no say. */
+  rate: number;
+  /** The server's CPU time per frame, connection or byte, in microseconds. */
+  cpuMicros?: number;
+  /** Median time of a batch, in milliseconds. */
+  p50Ms?: number;
+  /** Time that 99 of 100 batches do not exceed, in milliseconds. */
+  p99Ms?: number;
+  /** What the server's memory grew by for each connection, in KiB. */
+  residentKiB?: number;
+}
+
+/** Slowest machine's time to open the connections. */
+const OPEN_TIMEOUT_MS = 60_000;
+/** Until a batch that is under way at the end must be done. */
+const END_TIMEOUT_MS = 20_000;
+/** Between telling the generators and their start. */
+const LEAD_MS = 20;
+/** A collector that runs soon has run by then. */
+const SETTLE_MS = 1_000;
+
+/**
+ * Starts a server, loads it, and looks at what it used.
+ *
+ * @throws {Error} The server or a generator failed; an echo that differs is one reason.
+ */
+export async function measure(
+  server: CommandLine,
+  options: MeasureOptions,
+): Promise<Measurement> {
+  await using process = await startServer(server);
+  await using stack = new AsyncDisposableStack();
+  const { load } = options;
+  const atRest = await process.usage();
+  const generators = splitConnections(load.connections, options.generators)
+    .map((connections) =>
+      stack.use(
+        new ChildProcess(
+          generatorCommand({ ...load, connections, port: process.port }),
+        ),
+      )
+    );
+  await Promise.all(
+    generators.map((generator) => generator.readLine(OPEN_TIMEOUT_MS)),
+  );
+
+  const fromMs = Date.now() + LEAD_MS + options.warmupMs;
+  const window = { fromMs, untilMs: fromMs + options.measureMs };
+  const [cpuShare, ...results] = await Promise.all([
+    watchCpu(process, window),
+    ...generators.map(async (generator): Promise<LoadResult> => {
+      await generator.writeLine(JSON.stringify(window));
+      const timeoutMs = window.untilMs - Date.now() + END_TIMEOUT_MS;
+      return JSON.parse(await generator.readLine(timeoutMs));
+    }),
+  ]);
+  const units = results.reduce((sum, result) => sum + result.units, 0);
+  if (load.kind === "hold" || load.kind === "stall") {
+    await sleepUntil(Date.now() + SETTLE_MS);
+    const residentKiB = growth(atRest, await process.usage());
+    return {
+      rate: units / load.connections,
+      residentKiB: residentKiB && residentKiB / load.connections,
+    };
+  }
+  const seconds = options.measureMs / 1000;
+  const latency = new Histogram();
+  for (const result of results) latency.merge(result.latency);
+  return {
+    rate: units / seconds,
+    cpuMicros: cpuShare && cpuShare * 1e6 * seconds / units,
+    p50Ms: latency.quantile(0.5),
+    p99Ms: latency.quantile(0.99),
+  };
+}
+
+/** As even a split as there can be, without empty parts. */
+export function splitConnections(connections: number, parts: number): number[] {
+  const count = Math.min(connections, parts);
+  return Array.from(
+    { length: count },
+    (_, index) => Math.floor((connections + index) / count),
+  );
+}
+
+/** How much of one processor the server used within the window. */
+async function watchCpu(
+  server: ServerProcess,
+  { fromMs, untilMs }: LoadWindow,
+): Promise<number | undefined> {
+  await sleepUntil(fromMs);
+  const startMs = performance.now();
+  const start = await server.usage();
+  await sleepUntil(untilMs);
+  const end = await server.usage();
+  // By what passed: a timer on a busy machine may be late.
+  const passedMs = performance.now() - startMs;
+  return start && end && (end.cpuMs - start.cpuMs) / passedMs;
+}
+
+function growth(start?: Usage, end?: Usage): number | undefined {
+  return start && end && end.residentKiB - start.residentKiB;
+}
+
+function sleepUntil(timeMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, timeMs - Date.now()));
+}
+
+function generatorCommand(spec: LoadSpec): CommandLine {
+  const file = new URL("../load/generator.ts", import.meta.url);
+  return denoCommand(file, [JSON.stringify(spec)]);
+}
+
+/** The command line of a program for this very Deno, which may talk to 127.0.0.1. */
+export function denoCommand(file: URL, args: readonly string[]): CommandLine {
+  return {
+    program: Deno.execPath(),
+    args: ["run", "--quiet", "--allow-net=127.0.0.1", file.href, ...args],
+  };
+}

@@ -1,0 +1,274 @@
+/**
+ * Who is measured, and in what.
+ *
+ * @module
+ */
+
+import type { LoadSpec } from "../load/spec.ts";
+import type { PeersOptions } from "./options.ts";
+import type { RuntimeName } from "./runtimes.ts";
+
+/** What a server can be asked for. */
+export type Service = "echo" | "sink";
+
+/** How a server is written: its file, and its arguments after the port. */
+interface Program {
+  label: string;
+  file: string;
+  args: readonly string[];
+}
+
+/** A server on some runtime. */
+export interface Peer {
+  id: string;
+  runtime: RuntimeName;
+  echo?: Program;
+  sink?: Program;
+}
+
+function program(label: string, file: string, ...args: string[]): Program {
+  return { label, file, args };
+}
+
+/** All servers; the first one is what ratios compare with. */
+export const PEERS: readonly Peer[] = [
+  {
+    id: "sluice",
+    runtime: "deno",
+    echo: program("Sluice, for await", "framed_echo.ts", "iterate"),
+    sink: program("Sluice, readInto", "sink.ts", "into"),
+  },
+  {
+    id: "sluice-batches",
+    runtime: "deno",
+    echo: program("Sluice, batches", "framed_echo.ts", "batches"),
+  },
+  {
+    id: "sluice-limits",
+    runtime: "deno",
+    echo: program(
+      "Sluice, all limits armed",
+      "framed_echo.ts",
+      "iterate",
+      "limits",
+    ),
+  },
+  {
+    id: "sluice-iterate",
+    runtime: "deno",
+    sink: program("Sluice, for await", "sink.ts", "iterate"),
+  },
+  {
+    id: "sluice-readable",
+    runtime: "deno",
+    sink: program("Sluice, readable", "sink.ts", "readable"),
+  },
+  {
+    id: "deno-raw",
+    runtime: "deno",
+    echo: program("Deno.Conn, raw bytes", "raw_echo.ts"),
+    sink: program("Deno.Conn, read", "raw_sink.ts", "read"),
+  },
+  {
+    id: "deno-framed",
+    runtime: "deno",
+    echo: program("Deno.Conn, framed by hand", "raw_framed_echo.ts"),
+  },
+  {
+    id: "deno-readable",
+    runtime: "deno",
+    sink: program("Deno.Conn, readable", "raw_sink.ts", "readable"),
+  },
+  {
+    id: "deno-node",
+    runtime: "deno",
+    echo: program("node:net on Deno", "node_net.js", "echo"),
+    sink: program("node:net on Deno", "node_net.js", "sink"),
+  },
+  {
+    id: "node",
+    runtime: "node",
+    echo: program("Node", "node_net.js", "echo"),
+    sink: program("Node", "node_net.js", "sink"),
+  },
+  {
+    id: "bun",
+    runtime: "bun",
+    echo: program("Bun", "bun_listen.js", "echo"),
+    sink: program("Bun", "bun_listen.js", "sink"),
+  },
+  {
+    id: "asyncio-streams",
+    runtime: "python",
+    echo: program("asyncio, streams", "asyncio_net.py", "echo", "streams"),
+    sink: program("asyncio, streams", "asyncio_net.py", "sink", "streams"),
+  },
+  {
+    id: "asyncio",
+    runtime: "python",
+    echo: program("asyncio, protocol", "asyncio_net.py", "echo", "protocol"),
+    sink: program("asyncio, protocol", "asyncio_net.py", "sink", "protocol"),
+  },
+  {
+    id: "uvloop",
+    runtime: "uvloop",
+    echo: program(
+      "uvloop, protocol",
+      "asyncio_net.py",
+      "echo",
+      "protocol",
+      "uvloop",
+    ),
+    sink: program(
+      "uvloop, protocol",
+      "asyncio_net.py",
+      "sink",
+      "protocol",
+      "uvloop",
+    ),
+  },
+  {
+    id: "go",
+    runtime: "go",
+    echo: program("Go, bufio", "go_net.go", "echo"),
+    sink: program("Go", "go_net.go", "sink"),
+  },
+];
+
+/** What results are counted in. */
+export interface Unit {
+  name: string;
+  plural: string;
+  /** How many frames, connections or bytes it is. */
+  size: number;
+}
+
+/** One thing that servers are measured in. */
+export interface Scenario {
+  id: string;
+  title: string;
+  /** Where it belongs in the report. */
+  group: "peers" | "connections" | "sizes";
+  service: Service;
+  load: Omit<LoadSpec, "port">;
+  unit: Unit;
+  /** The servers that take part; all with this service by default. */
+  peers?: readonly string[];
+  /** Measured once, not every round: a shape and not a verdict. */
+  once?: boolean;
+}
+
+const FRAME: Unit = { name: "frame", plural: "frames", size: 1 };
+const CONNECTION: Unit = { name: "connection", plural: "connections", size: 1 };
+const MIB: Unit = { name: "MiB", plural: "MiB", size: 1024 * 1024 };
+const KIB: Unit = { name: "KiB", plural: "KiB", size: 1024 };
+
+/** Armed limits have nothing to say about the other scenarios. */
+const LIMITS_MATTER: ReadonlySet<string> = new Set(["echo-1", "idle"]);
+const SCALING_PEERS = ["sluice", "deno-raw", "bun", "go"];
+
+/** The scenarios, as large as the options allow. */
+export function makeScenarios(
+  { connections, idleConnections, largest }: PeersOptions,
+): Scenario[] {
+  const echo = {
+    kind: "echo",
+    connections,
+    depth: 1,
+    payloadBytes: 64,
+  } as const;
+  const base = { group: "peers", service: "echo", unit: FRAME } as const;
+  const scaling = {
+    service: "echo",
+    unit: FRAME,
+    peers: SCALING_PEERS,
+    once: true,
+  } as const;
+  return [
+    ...[1, 16, 128].map((depth): Scenario => ({
+      ...base,
+      id: `echo-${depth}`,
+      title: `Echo of 64-byte frames, ${depth} at a time`,
+      load: { ...echo, depth },
+    })),
+    {
+      ...base,
+      id: "echo-16k",
+      title: "Echo of 16 KiB frames, one at a time",
+      load: { ...echo, payloadBytes: 16 * 1024 },
+    },
+    {
+      ...base,
+      id: "bulk",
+      title: "One-way bulk",
+      service: "sink",
+      load: { ...echo, kind: "bulk", connections: 4 },
+      unit: MIB,
+    },
+    {
+      ...base,
+      id: "churn",
+      title: "Connect, one echo, close",
+      load: { ...echo, kind: "churn" },
+      unit: CONNECTION,
+    },
+    {
+      ...base,
+      id: "idle",
+      title: `${idleConnections} idle connections`,
+      load: { ...echo, kind: "hold", connections: idleConnections },
+      unit: CONNECTION,
+    },
+    {
+      ...base,
+      id: "stalled",
+      title: "In flight to a client that does not read",
+      load: { kind: "stall", connections: 20, depth: 64, payloadBytes: 1024 },
+      unit: KIB,
+      once: true,
+    },
+    ...[1, 10, 100, 1_000, 10_000]
+      .filter((count) => count <= largest.connections)
+      .map((count): Scenario => ({
+        ...scaling,
+        id: `connections-${count}`,
+        title: String(count),
+        group: "connections",
+        load: { ...echo, connections: count },
+      })),
+    ...[4, 8, 12, 16, 20, 24]
+      .map((power) => 2 ** power)
+      .filter((size) => size <= largest.payloadBytes)
+      .map((size): Scenario => ({
+        ...scaling,
+        id: `size-${size}`,
+        title: formatBytes(size),
+        group: "sizes",
+        load: {
+          ...echo,
+          payloadBytes: size,
+          connections: atOnce(size, connections),
+        },
+      })),
+  ];
+}
+
+/** Fewer connections for large frames: at most 64 MiB are on their way. */
+function atOnce(size: number, connections: number): number {
+  return Math.max(2, Math.min(connections, 64 * 1024 * 1024 / size));
+}
+
+/** `16 B`, `4 KiB`, `1 MiB`. */
+export function formatBytes(count: number): string {
+  const power = Math.min(2, Math.floor(Math.log2(Math.max(count, 1)) / 10));
+  return `${count / 1024 ** power} ${["B", "KiB", "MiB"][power]}`;
+}
+
+/** Who takes part in a scenario, in the order of {@linkcode PEERS}. */
+export function peersOf({ id, service, peers }: Scenario): Peer[] {
+  return PEERS.filter((peer) =>
+    peer[service] !== undefined &&
+    (peers === undefined || peers.includes(peer.id)) &&
+    (peer.id !== "sluice-limits" || LIMITS_MATTER.has(id))
+  );
+}

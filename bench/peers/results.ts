@@ -1,0 +1,115 @@
+/**
+ * What a run leaves behind: `latest.json`. The report and the charts are made from it
+ * alone.
+ *
+ * @module
+ */
+
+import type { Measurement } from "../harness/measure.ts";
+import { ratiosOf, summarize, type Summary } from "../harness/statistics.ts";
+import type { Scenario } from "./catalogue.ts";
+
+/** What one server did in one scenario. */
+export interface Row {
+  peer: string;
+  label: string;
+  /** One a round; `null` where it failed. */
+  rounds: (Measurement | null)[];
+  /** Why it failed, if it did. */
+  errors: string[];
+}
+
+/** A scenario and its rows, in the order of the catalogue. */
+export interface ScenarioResults
+  extends Pick<Scenario, "id" | "title" | "group" | "unit"> {
+  kind: Scenario["load"]["kind"];
+  /** Frames: payload, and how many at a time. */
+  payloadBytes: number;
+  connections: number;
+  rows: Row[];
+}
+
+/** A value measured in this very process, not of a server. */
+export interface OwnResult {
+  id: string;
+  title: string;
+  unit: string;
+  rounds: number[];
+}
+
+/** Everything of one run. */
+export interface Results {
+  /** When it began, in ISO 8601. */
+  date: string;
+  /** The commit, with `+` if files were changed since. */
+  revision: string;
+  system: {
+    os: string;
+    arch: string;
+    cpus: number;
+    memoryGiB: number;
+    model?: string;
+  };
+  /** Versions of what took part. */
+  runtimes: string[];
+  /** What did not, and why. */
+  skipped: Record<string, string>;
+  settings: { rounds: number; seconds: number; generators: number };
+  scenarios: ScenarioResults[];
+  own: OwnResult[];
+}
+
+/** What a measurement has a number for. */
+export type Metric = keyof Measurement;
+
+/** The numbers of one row, one a round. */
+export function values(row: Row, metric: Metric): (number | undefined)[] {
+  return row.rounds.map((round) => round?.[metric] ?? undefined);
+}
+
+/** The middle of one row, or undefined where nothing was measured. */
+export function summaryOf(row: Row, metric: Metric): Summary | undefined {
+  const numbers = values(row, metric).filter((value) => value !== undefined);
+  return numbers.length === 0 ? undefined : summarize(numbers);
+}
+
+/** How one row compares with another one, round by round. */
+export function ratioOf(
+  row: Row,
+  baseline: Row,
+  metric: Metric,
+): Summary | undefined {
+  const ratios = ratiosOf(values(row, metric), values(baseline, metric));
+  return ratios.length === 0 ? undefined : summarize(ratios);
+}
+
+/** A row of a scenario by its server. */
+export function findRow(
+  results: Results,
+  scenario: string,
+  peer: string,
+): Row | undefined {
+  return results.scenarios.find(({ id }) => id === scenario)
+    ?.rows.find((row) => row.peer === peer);
+}
+
+/**
+ * What counts in a scenario: the server's CPU time; where the system does not tell it,
+ * what it got done; of silent connections their memory; of stalled ones what they hold.
+ *
+ * @param kind The scenario's load.
+ * @param hasCpu Whether the system tells CPU times.
+ */
+export function mainMetric(
+  kind: ScenarioResults["kind"],
+  hasCpu: boolean,
+): Metric {
+  if (kind === "hold") return "residentKiB";
+  if (kind === "stall") return "rate";
+  return hasCpu ? "cpuMicros" : "rate";
+}
+
+/** Whether any server's CPU time is known. */
+export function hasCpu({ rows }: ScenarioResults): boolean {
+  return rows.some((row) => summaryOf(row, "cpuMicros") !== undefined);
+}
