@@ -115,6 +115,7 @@ function checkTlsBindOptions(action: string, options: TlsBindOptions): void {
   checkPem(action, "cert", options.cert, "CERTIFICATE");
   checkPem(action, "key", options.key, "PRIVATE KEY");
   checkProtocols(action, options.alpnProtocols);
+  checkBoolean(action, "dropSilent", options.dropSilent);
   checkAuthorities(action, "clientCaCerts", options.clientCaCerts);
   if (options.clientCaCerts?.length === 0) {
     fail(action, "clientCaCerts", "at least one certificate", "none");

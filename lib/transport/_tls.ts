@@ -103,8 +103,10 @@ export function bindTls(
   tls: TlsBindOptions,
 ): Acceptor {
   const { hostname = "127.0.0.1", port } = options;
-  const { cert, key, alpnProtocols, clientCaCerts } = tls;
-  if (clientCaCerts !== undefined) return bindNodeTls(options, tls);
+  const { cert, key, alpnProtocols, clientCaCerts, dropSilent } = tls;
+  if (clientCaCerts !== undefined || dropSilent) {
+    return bindNodeTls(options, tls);
+  }
   const listener = Deno.listenTls({ hostname, port, cert, key, alpnProtocols });
   return {
     addr: listener.addr,
@@ -123,7 +125,7 @@ export function bindTls(
   };
 }
 
-/** The same where clients have to show certificates. Nagle is off here. */
+/** The same for what Deno's own listener cannot do. Nagle is off here. */
 function bindNodeTls(options: TcpBindOptions, tls: TlsBindOptions): Acceptor {
   const makeSession = sessionMaker(tls);
   const acceptor = bindTcp(options);

@@ -41,20 +41,22 @@ export function unixPair(dir: string): Promise<[Transport, Transport]> {
 }
 
 /**
- * Returns a function that makes a TLS client and its server, all of one authority;
- * with client certificates too where told.
+ * Returns a function that makes a TLS client and its server, all of one authority.
+ *
+ * @param kind Whether TLS is Deno's own, or `node:tls` for one of its two reasons.
  */
 export async function tlsPairs(
-  mutual = false,
+  kind: "deno" | "mutual" | "drop-silent" = "deno",
 ): Promise<() => Promise<[Transport, Transport]>> {
   const authority = await createAuthority();
   const certificate = await authority.issue();
   const caCerts = [authority.cert];
-  const clientCaCerts = mutual ? caCerts : undefined;
-  const own = mutual ? await authority.issue() : {};
+  const clientCaCerts = kind === "mutual" ? caCerts : undefined;
+  const own = kind === "mutual" ? await authority.issue() : {};
+  const dropSilent = kind === "drop-silent";
   return () =>
     connected(
-      { port: 0, tls: { ...certificate, clientCaCerts } },
+      { port: 0, tls: { ...certificate, clientCaCerts, dropSilent } },
       ({ port }) => ({ port, tls: { caCerts, ...own } }),
     );
 }

@@ -84,6 +84,49 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "bind() with dropSilent lets go of clients that are closed in their handshake",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = { ...await authority.issue(), dropSilent: true };
+    const acceptor = bind({ ...LOCAL, tls });
+    const port = portOf(acceptor);
+    for (const shaking of [true, false]) {
+      const accepted = acceptor.accept();
+      using silent = await Deno.connect({ ...LOCAL, port });
+      const server = await accepted;
+      const handshake = shaking
+        ? assertRejects(
+          () => Promise.resolve(server.handshake?.()),
+          Deno.errors.Interrupted,
+        )
+        : undefined;
+      server.close();
+      await handshake;
+      assertEquals(await silent.read(new Uint8Array(1)), null);
+    }
+    acceptor.close();
+  },
+);
+
+Deno.test(
+  "Deno itself keeps a client that is closed in its handshake",
+  TIMEOUT,
+  async () => {
+    // When this fails, Deno has learnt it, and `dropSilent` has had its day.
+    const certificate = await (await createAuthority()).issue();
+    using listener = Deno.listenTls({ ...LOCAL, ...certificate });
+    const accepted = listener.accept();
+    using silent = await Deno.connect({ ...LOCAL, port: listener.addr.port });
+    (await accepted).close();
+    const reading = silent.read(new Uint8Array(1)).catch(() => "kept");
+    const timer = setTimeout(() => silent.close(), 200);
+    assertEquals(await reading, "kept");
+    clearTimeout(timer);
+  },
+);
+
 async function withPath(test: (path: string) => Promise<void>): Promise<void> {
   const dir = await Deno.makeTempDir();
   try {

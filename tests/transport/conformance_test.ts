@@ -44,5 +44,9 @@ Deno.test("TLS does all that a transport has to do", TIMEOUT, async () => {
 });
 
 Deno.test("TLS with client certificates does so too", TIMEOUT, async () => {
-  await checkTransport(await tlsPairs(true));
+  await checkTransport(await tlsPairs("mutual"));
+});
+
+Deno.test("TLS that drops silent clients does so too", TIMEOUT, async () => {
+  await checkTransport(await tlsPairs("drop-silent"));
 });
