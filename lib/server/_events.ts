@@ -47,11 +47,17 @@ export class EventSink {
 }
 
 /** A hook that throws never breaks I/O, and is not silent either. */
-export function guard(hook: () => void): void {
+export function guard(hook: () => unknown): void {
   try {
-    hook();
+    const result: unknown = hook();
+    // An async function passes for one that returns nothing.
+    if (result instanceof Promise) result.catch(complain);
   } catch (error) {
-    // deno-lint-ignore no-console -- the hook that should have heard of it failed
-    console.error(error);
+    complain(error);
   }
+}
+
+function complain(error: unknown): void {
+  // deno-lint-ignore no-console -- the hook that should have heard of it failed
+  console.error(error);
 }

@@ -94,6 +94,7 @@ export class Server implements AsyncDisposable {
   #empty: PromiseWithResolvers<void> | undefined;
   #shutdown: Promise<ShutdownReport> | undefined;
   #aborted = 0;
+  #isCut = false;
   #unlisten: (() => void) | undefined;
   readonly #onAbort = () => {
     this.shutdown();
@@ -182,6 +183,11 @@ export class Server implements AsyncDisposable {
       // Only an address that cannot be had rejects, and `ready` tells of it.
       const transport = await this.#loop.next().catch(() => undefined);
       if (transport === undefined) break;
+      if (this.#loop.closed) {
+        // It came in the moment in which the drain began, which counts without it.
+        transport.close();
+        break;
+      }
       const reason = this.#admission.enter(transport.remoteAddr);
       if (reason === undefined) this.#serve(transport);
       else this.#reject(transport, reason);
@@ -292,13 +298,18 @@ export class Server implements AsyncDisposable {
     );
     if (onError !== undefined) {
       guard(() => onError(error, socket));
-    } else if (
-      // A client that goes away, or one that we cut, is everyday life.
-      !(error instanceof BrokenError || error instanceof ClosedError)
-    ) {
+    } else if (!this.#isEveryday(error, socket)) {
       // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
       console.error(error);
     }
+  }
+
+  /** A client that goes away, or one that we cut: nothing to be done about it. */
+  #isEveryday(error: unknown, { remoteAddr }: Socket): boolean {
+    if (error === this.#draining.signal.reason) return true;
+    const ended = error instanceof BrokenError || error instanceof ClosedError;
+    // Another connection that a handler made, to a database say, is another matter.
+    return ended && error.remoteAddr === remoteAddr;
   }
 
   #emit(event: ServerEvent): void {
@@ -339,7 +350,7 @@ export class Server implements AsyncDisposable {
       ),
     );
     await free;
-    if (this.#admission.active > 0) {
+    if (this.#admission.active > 0 && !this.#isCut) {
       this.#empty = Promise.withResolvers();
       await this.#empty.promise;
     }
@@ -351,6 +362,9 @@ export class Server implements AsyncDisposable {
 
   /** The deadline passed: whoever is left is cut, and nobody is waited for. */
   #cut(): void {
+    // Several calls of `shutdown` may see their time over in the same tick.
+    if (this.#isCut) return;
+    this.#isCut = true;
     const left = [...this.#sockets];
     this.#aborted += left.length + this.#handshakes.size;
     for (const transport of this.#handshakes) transport.close();

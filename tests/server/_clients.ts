@@ -1,0 +1,50 @@
+import type { Addr } from "../../lib/addr.ts";
+import { connect } from "../../lib/socket/connect.ts";
+import type { Socket } from "../../lib/socket/socket.ts";
+import { program } from "../_support/programs.ts";
+
+/** The port of something that listens. */
+export function portOf({ addr }: { addr: Addr }): number {
+  return (addr as Deno.NetAddr).port;
+}
+
+/** Connects to something that listens. */
+export function dial(server: { addr: Addr }): Promise<Socket> {
+  return connect({ port: portOf(server), timeoutMs: 10_000 });
+}
+
+/** Resolves when `condition` holds, which is looked at once a turn of the event loop. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+const RESETS = `
+import socket, struct, sys
+for _ in range(int(sys.argv[2])):
+    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+`;
+
+/** Connects so many times and resets at once, as a port scanner does. Needs python3. */
+export async function resetAtOnce(port: number, times: number): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program("python3"), {
+    args: ["-c", RESETS, String(port), String(times)],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+/** Puts something else in the place of `console.error` and gives what it was told. */
+export function captureErrors(): { errors: unknown[] } & Disposable {
+  const errors: unknown[] = [];
+  const { error } = console;
+  console.error = (...args: unknown[]) => void errors.push(args[0]);
+  return {
+    errors,
+    [Symbol.dispose]() {
+      console.error = error;
+    },
+  };
+}
