@@ -1,0 +1,147 @@
+/**
+ * The data: strings by key, some with a time at which they vanish.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+
+/** What a key costs beside its bytes: an estimate of the engine's own records. */
+const ENTRY_BYTES = 96;
+/** Strings up to this length are copied when they are cut out of a longer one. */
+const COPIED_LENGTH = 12;
+/** Keys that one sweep looks at, so that it never holds up the clients. */
+const SWEEP_KEYS = 1_000;
+
+/** There is no room for what was to be stored. */
+export class FullError extends Error {}
+
+/** A key that is there. */
+interface Entry {
+  value: string;
+  /** When it vanishes, in milliseconds since 1970; `Infinity` for never. */
+  expiresAt: number;
+}
+
+/** Strings by key, within a limit of memory. */
+export class Keyspace {
+  readonly #entries = new Map<string, Entry>();
+  /** The keys that vanish some day. */
+  readonly #mortal = new Set<string>();
+  readonly #maxBytes: number;
+  #bytes = 0;
+  /** Where the sweep goes on. */
+  #sweeping: Iterator<string> | undefined;
+
+  /** @param maxBytes Most memory for keys and values. */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** How many keys there are; some may be about to vanish. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Estimated memory of keys and values. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The value of a key. */
+  get(key: string): string | undefined {
+    return this.#find(key)?.value;
+  }
+
+  #find(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (
+      entry === undefined || entry.expiresAt === Infinity ||
+      entry.expiresAt > Date.now()
+    ) return entry;
+    this.#remove(key, entry);
+    return undefined;
+  }
+
+  /**
+   * Stores a value.
+   *
+   * @param expiresAt When it vanishes, or `Infinity`; as before by default.
+   * @throws {FullError} It would not fit.
+   */
+  set(key: string, value: string, expiresAt?: number): void {
+    const entry = this.#find(key);
+    const more = entry === undefined
+      ? key.length + value.length + ENTRY_BYTES
+      : value.length - entry.value.length;
+    if (more > 0 && this.#bytes + more > this.#maxBytes) {
+      throw new FullError();
+    }
+    this.#bytes += more;
+    if (entry !== undefined) entry.value = owned(value);
+    else {
+      this.#entries.set(owned(key), {
+        value: owned(value),
+        expiresAt: Infinity,
+      });
+    }
+    if (expiresAt !== undefined) this.expire(key, expiresAt);
+  }
+
+  /** Removes a key: whether it was there. */
+  delete(key: string): boolean {
+    const entry = this.#find(key);
+    if (entry !== undefined) this.#remove(key, entry);
+    return entry !== undefined;
+  }
+
+  #remove(key: string, { value }: Entry): void {
+    this.#entries.delete(key);
+    this.#mortal.delete(key);
+    this.#bytes -= key.length + value.length + ENTRY_BYTES;
+  }
+
+  /** Removes all keys. */
+  clear(): void {
+    this.#entries.clear();
+    this.#mortal.clear();
+    this.#bytes = 0;
+  }
+
+  /** When a key vanishes; `undefined` if there is no such key. */
+  expiresAt(key: string): number | undefined {
+    return this.#find(key)?.expiresAt;
+  }
+
+  /** Lets a key vanish at a time, or never: whether it was there. */
+  expire(key: string, at: number): boolean {
+    const entry = this.#find(key);
+    if (entry === undefined) return false;
+    if (at !== Infinity) this.#mortal.add(owned(key));
+    else if (entry.expiresAt !== Infinity) this.#mortal.delete(key);
+    entry.expiresAt = at;
+    return true;
+  }
+
+  /** Removes some of the keys whose time has come; call it now and then. */
+  sweep(): void {
+    this.#sweeping ??= this.#mortal.keys();
+    for (let i = 0; i < SWEEP_KEYS; i++) {
+      const { done, value } = this.#sweeping.next();
+      if (done) {
+        this.#sweeping = undefined;
+        return;
+      }
+      this.#find(value);
+    }
+  }
+}
+
+/**
+ * A string in memory of its own. A piece cut out of a long text keeps all of that
+ * text alive, so a few bytes could hold a whole page of what a client sent.
+ */
+function owned(text: string): string {
+  if (text.length <= COPIED_LENGTH) return text;
+  return Buffer.from(text, "latin1").toString("latin1");
+}
