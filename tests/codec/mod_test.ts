@@ -1,0 +1,50 @@
+import { assertEquals } from "@std/assert";
+
+const ENTRY = new URL("../../lib/codec/mod.ts", import.meta.url);
+
+/** What `deno info --json` tells of a module graph. */
+interface Info {
+  modules: { specifier: string; error?: string; local?: string }[];
+}
+
+async function deno(...args: string[]): Promise<string> {
+  const { stdout, stderr, success } = await new Deno.Command(Deno.execPath(), {
+    args,
+  }).output();
+  const text = new TextDecoder();
+  if (!success) throw new Error(text.decode(stderr));
+  return text.decode(stdout).trim();
+}
+
+Deno.test("@sluice/net/codec pulls in nothing of sockets", async () => {
+  const info: Info = JSON.parse(
+    await deno("info", "--json", "--no-config", ENTRY.href),
+  );
+  const folder = new URL("../../lib/", import.meta.url).href;
+  const parts = info.modules
+    .map(({ specifier }) => specifier.slice(folder.length).split("/"))
+    .filter((path) => path.length > 1)
+    .map(([part]) => part);
+  assertEquals([...new Set(parts)].sort(), ["bytes", "codec"]);
+});
+
+Deno.test("@sluice/net/codec works without any permission", async () => {
+  const code = `
+    import { decodeStream, json, lines, struct, u8 } from ${
+    JSON.stringify(ENTRY.href)
+  };
+    const body = new Response('{"a":1}\\n').body;
+    const frames = await Array.fromAsync(body.pipeThrough(decodeStream(json(lines()))));
+    console.log(JSON.stringify(frames), struct({ a: u8 }).decode(Uint8Array.of(3)).a);
+  `;
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(path, code);
+    assertEquals(
+      await deno("run", "--no-config", "--no-prompt", path),
+      '[{"a":1}] 3',
+    );
+  } finally {
+    await Deno.remove(path);
+  }
+});

@@ -1,0 +1,450 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import * as codecs from "../../lib/codec/mod.ts";
+import { objectMaker, slowObject } from "../../lib/codec/_object_maker.ts";
+import {
+  array,
+  bool,
+  bytes as bytesField,
+  enumOf,
+  f32,
+  type Field,
+  literal,
+  MalformedFrameError,
+  optional,
+  struct,
+  u16,
+  u16le,
+  u24,
+  u32,
+  u8,
+  utf8 as utf8Field,
+} from "../../lib/codec/mod.ts";
+import { bytes, utf8 } from "./_support.ts";
+
+/** Refuses the frame, says why, and would go on with the next. */
+function assertMalformed(decode: () => unknown, text: string): void {
+  const error = assertThrows(decode, MalformedFrameError, text);
+  assert(error.recoverable);
+  assert(error.frame instanceof Uint8Array);
+}
+
+Deno.test("struct() lays out every kind of number as documented", () => {
+  const cases = [
+    ["u8", 0xfe, [0xfe]],
+    ["i8", -2, [0xfe]],
+    ["bool", true, [1]],
+    ["u16", 0x0102, [1, 2]],
+    ["i16", -2, [0xff, 0xfe]],
+    ["u24", 0x010203, [1, 2, 3]],
+    ["u32", 0xfffefdfc, [0xff, 0xfe, 0xfd, 0xfc]],
+    ["i32", -2, [0xff, 0xff, 0xff, 0xfe]],
+    ["u64", 0x0102030405060708n, [1, 2, 3, 4, 5, 6, 7, 8]],
+    ["i64", -2n, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe]],
+    ["f32", 1.5, [0x3f, 0xc0, 0, 0]],
+    ["f64", -2, [0xc0, 0, 0, 0, 0, 0, 0, 0]],
+  ] as const;
+  const fields: Record<string, unknown> = { ...codecs };
+  for (const [kind, value, wire] of cases) {
+    for (const name of [kind, `${kind}le`]) {
+      if (fields[name] === undefined) {
+        // One byte has no order.
+        assertEquals(wire.length, 1);
+        continue;
+      }
+      const packet = struct({ value: fields[name] as Field<unknown> });
+      const expected = bytes(...wire);
+      if (name !== kind) expected.reverse();
+      assertEquals(packet.encode({ value }), expected, name);
+      assertEquals(packet.decode(expected), { value }, name);
+      assertEquals(packet.fixedBytes, wire.length);
+    }
+  }
+});
+
+Deno.test("struct() takes numbers up to their limits and refuses them beyond", () => {
+  const cases = [
+    ["u8", 0, 255],
+    ["i8", -128, 127],
+    ["u16", 0, 65_535],
+    ["i16", -32_768, 32_767],
+    ["u24", 0, 2 ** 24 - 1],
+    ["u32", 0, 2 ** 32 - 1],
+    ["i32", -(2 ** 31), 2 ** 31 - 1],
+    ["u64", 0n, 2n ** 64n - 1n],
+    ["i64", -(2n ** 63n), 2n ** 63n - 1n],
+  ] as const;
+  const fields: Record<string, unknown> = { ...codecs };
+  for (const [kind, min, max] of cases) {
+    for (const name of kind.endsWith("8") ? [kind] : [kind, `${kind}le`]) {
+      const packet = struct({ value: fields[name] as Field<unknown> });
+      for (const value of [min, max]) {
+        assertEquals(packet.decode(packet.encode({ value })), { value });
+      }
+      const one = typeof min === "bigint" ? 1n : 1;
+      const beyond = [
+        (min as number) - (one as number),
+        (max as number) + (one as number),
+      ];
+      for (const value of beyond) {
+        assertThrows(
+          () => packet.encode({ value }),
+          RangeError,
+          `Cannot encode field "value" as it must be`,
+        );
+      }
+      for (const value of ["1", null, undefined, {}, true]) {
+        assertThrows(() => packet.encode({ value }), TypeError);
+      }
+    }
+  }
+  for (const value of [0.5, NaN, Infinity]) {
+    assertThrows(() => struct({ value: u8 }).encode({ value }), RangeError);
+  }
+  const single = struct({ value: f32 });
+  assertThrows(() => single.encode({ value: 1e300 }), RangeError, "32 bits");
+  for (const value of [NaN, -Infinity, 0.1]) {
+    const [decoded] = [single.decode(single.encode({ value })).value];
+    assertEquals(decoded, Math.fround(value));
+  }
+  const flag = struct({ value: bool });
+  assertEquals(flag.decode(bytes(7)), { value: true });
+  assertThrows(
+    () => flag.encode({ value: 1 as unknown as boolean }),
+    TypeError,
+    "a boolean",
+  );
+});
+
+Deno.test("struct() keeps fields in order, next to each other", () => {
+  const packet = struct({
+    a: u8,
+    name: utf8Field(u8),
+    b: u16le,
+    c: u24,
+    point: struct({ x: u8, y: u8 }),
+    d: u8,
+  });
+  const value = {
+    a: 1,
+    name: "hé",
+    b: 0x0203,
+    c: 4,
+    point: { x: 5, y: 6 },
+    d: 7,
+  };
+  const wire = bytes(1, 3, 104, 0xc3, 0xa9, 3, 2, 0, 0, 4, 5, 6, 7);
+  assertEquals(packet.encode(value), wire);
+  assertEquals(packet.decode(wire), value);
+  assertEquals(Object.keys(packet.decode(wire)), Object.keys(value));
+});
+
+Deno.test("struct() computes the lengths that other fields name", () => {
+  const packet = struct({
+    bodyBytes: u16,
+    points: u8,
+    known: bool,
+    body: bytesField("bodyBytes"),
+    path: array(u16, "points"),
+    title: optional(utf8Field(u8), "known"),
+  });
+  const value = { body: bytes(9, 9, 9), path: [1, 2] };
+  const wire = packet.encode(value);
+  assertEquals(wire, bytes(0, 3, 2, 0, 9, 9, 9, 0, 1, 0, 2));
+  const decoded = packet.decode(wire);
+  assertEquals(decoded, {
+    bodyBytes: 3,
+    points: 2,
+    known: false,
+    body: bytes(9, 9, 9),
+    path: [1, 2],
+    title: undefined,
+  });
+  // What was decoded can be encoded, lengths and all.
+  assertEquals(packet.encode(decoded), wire);
+  const titled = packet.encode({ ...value, title: "x" });
+  assertEquals(packet.decode(titled).title, "x");
+});
+
+Deno.test("struct() refuses lengths that are wrong, too large, or not the same", () => {
+  const packet = struct({
+    size: u8,
+    a: bytesField("size"),
+    b: bytesField("size"),
+  });
+  assertEquals(packet.encode({ a: bytes(1), b: bytes(2) }), bytes(1, 1, 2));
+  assertThrows(
+    () => packet.encode({ size: 2, a: bytes(1), b: bytes(2) }),
+    RangeError,
+    'field "size" as it must be 1, as long as the field that names it',
+  );
+  assertThrows(
+    () => packet.encode({ a: bytes(1), b: bytes(2, 3) }),
+    RangeError,
+    'field "size"',
+  );
+  const large = new Uint8Array(256);
+  assertThrows(
+    () => packet.encode({ a: large, b: large }),
+    RangeError,
+    "a length of at most 255: current value is 256",
+  );
+  const inline = struct({ text: utf8Field(u8), data: bytesField(u8) });
+  assertThrows(
+    () => inline.encode({ text: "ä".repeat(128), data: bytes() }),
+    RangeError,
+    'field "text" as it must be at most 255 bytes long: current value is 256',
+  );
+  assertThrows(
+    () => inline.encode({ text: "", data: large }),
+    RangeError,
+    '"data"',
+  );
+});
+
+Deno.test("struct() takes the rest of a frame for a last field without a length", () => {
+  const data = struct({ id: u8, rest: bytesField() });
+  assertEquals(data.decode(bytes(1, 2, 3)), { id: 1, rest: bytes(2, 3) });
+  assertEquals(data.decode(bytes(1)), { id: 1, rest: bytes() });
+  const list = struct({ rest: array(u16) });
+  assertEquals(list.decode(bytes(0, 1, 0, 2)), { rest: [1, 2] });
+  assertMalformed(() => list.decode(bytes(0, 1, 0)), '"rest"');
+  const text = struct({ rest: utf8Field() });
+  assertEquals(text.decode(utf8("é")), { rest: "é" });
+});
+
+Deno.test("struct() takes values of an exact length only", () => {
+  const packet = struct({
+    key: bytesField(2),
+    tag: utf8Field(3),
+    xy: array(u8, 2),
+  });
+  assertEquals(packet.fixedBytes, 7);
+  const value = { key: bytes(1, 2), tag: "abc", xy: [3, 4] };
+  assertEquals(packet.encode(value), bytes(1, 2, 97, 98, 99, 3, 4));
+  assertEquals(packet.decode(packet.encode(value)), value);
+  const wrong = [
+    [{ ...value, key: bytes(1) }, "exactly 2 bytes long: current value is 1"],
+    [{ ...value, tag: "äb\0" }, "exactly 3 bytes long: current value is 4"],
+    [{ ...value, xy: [1, 2, 3] }, "exactly 2 values long: current value is 3"],
+  ] as const;
+  for (const [bad, text] of wrong) {
+    assertThrows(() => packet.encode(bad), RangeError, text);
+  }
+});
+
+Deno.test("struct() hands out bytes as views of the frame, and allocates nothing for claims", () => {
+  const packet = struct({ size: u32, body: bytesField("size") });
+  const frame = packet.encode({ body: new Uint8Array(100) });
+  const within = new Uint8Array(200);
+  within.set(frame, 50);
+  const view = within.subarray(50, 50 + frame.length);
+  assertEquals(packet.decode(view).body.buffer, within.buffer);
+  const claims = [
+    packet,
+    struct({ body: bytesField(u32) }),
+    struct({ body: utf8Field(u32) }),
+    struct({ body: array(u8, u32) }),
+    struct({ body: array(array(u8, u8), u32) }),
+  ];
+  for (const each of claims) {
+    assertMalformed(
+      () => each.decode(bytes(255, 255, 255, 255, 1, 2)),
+      "2 bytes left",
+    );
+  }
+});
+
+Deno.test("struct() never reads behind its frame, though the memory goes on there", () => {
+  const kinds = [
+    struct({ a: u8, b: u32 }),
+    struct({ a: u8, b: bytesField(4) }),
+    struct({ a: u8, b: utf8Field(4) }),
+    struct({ a: u8, b: array(u16, 2) }),
+    struct({ a: u8, b: struct({ c: u32 }) }),
+    struct({ a: u8, b: enumOf(u32, { x: 0 }) }),
+    struct({ a: u8, b: optional(u24) }),
+  ];
+  const memory = new Uint8Array(64).fill(1, 0, 8);
+  for (const packet of kinds) {
+    for (let length = 0; length < 4; length++) {
+      const frame = memory.subarray(4, 4 + length);
+      assertMalformed(() => packet.decode(frame), "within the frame");
+    }
+  }
+});
+
+Deno.test("struct() refuses bytes that are left over", () => {
+  const packet = struct({ a: u8 });
+  assertMalformed(
+    () => packet.decode(bytes(1, 2)),
+    "be all there is in the frame: current value is 1 bytes left",
+  );
+});
+
+Deno.test("struct() refuses text that is not UTF-8", () => {
+  const packet = struct({ text: utf8Field(u8) });
+  assertMalformed(() => packet.decode(bytes(1, 255)), 'field "text"');
+  assertEquals(packet.decode(bytes(3, 0xef, 0xbb, 0xbf)).text, "\ufeff");
+});
+
+Deno.test("enumOf() names numbers, and refuses all others", () => {
+  const packet = struct({ to: enumOf(u16, { north: 1, south: 300 }) });
+  assertEquals(packet.encode({ to: "south" }), bytes(1, 44));
+  assertEquals(packet.decode(bytes(0, 1)), { to: "north" });
+  assertMalformed(
+    () => packet.decode(bytes(0, 2)),
+    "one of 1, 300: current value is 2",
+  );
+  assertThrows(
+    () => packet.encode({ to: "up" as "north" }),
+    RangeError,
+    'must be one of "north", "south": current value is "up"',
+  );
+  for (const name of ["toString", "__proto__"]) {
+    assertThrows(() => packet.encode({ to: name as "north" }), RangeError);
+  }
+  assertThrows(() => enumOf(u8, { a: 256 }), RangeError, "from 0 to 255");
+  assertThrows(() => enumOf(u8, { a: -1 }), RangeError);
+  assertThrows(() => enumOf(u8, { a: 1, b: 1 }), RangeError, "of its own");
+  assertThrows(() => enumOf(f32 as typeof u8, { a: 1 }), TypeError, "u8, u16");
+  assertThrows(() => enumOf(bool as unknown as typeof u8, { a: 1 }), TypeError);
+});
+
+Deno.test("optional() is there or not, and says so in a byte of its own", () => {
+  const packet = struct({ a: optional(u16), b: optional(struct({ c: u8 })) });
+  assertEquals(packet.encode({}), bytes(0, 0));
+  assertEquals(packet.decode(bytes(0, 0)), { a: undefined, b: undefined });
+  const value = { a: 5, b: { c: 0 } };
+  assertEquals(packet.encode(value), bytes(1, 0, 5, 1, 0));
+  assertEquals(packet.decode(packet.encode(value)), value);
+});
+
+Deno.test("literal() is always the same", () => {
+  const packet = struct({
+    magic: literal(utf8Field(4), "SLCE"),
+    version: literal(u8, 2),
+  });
+  assertEquals(packet.encode({}), bytes(83, 76, 67, 69, 2));
+  assertEquals(packet.decode(packet.encode({ version: 2 })).version, 2);
+  assertMalformed(() => packet.decode(utf8("SLCF\x02")), 'be "SLCE"');
+  assertMalformed(
+    () => packet.decode(utf8("SLCE\x03")),
+    "be 2: current value is 3",
+  );
+  assertThrows(
+    () => packet.encode({ version: 3 as 2 }),
+    RangeError,
+    "or left out",
+  );
+  assertThrows(() => literal(u8, 256), RangeError, "255");
+  assertThrows(() => literal(u8, "x"), TypeError);
+});
+
+Deno.test("struct() refuses definitions that make no sense", () => {
+  const cases = [
+    [() => struct({}), RangeError, "at least 1"],
+    [
+      () => struct({ a: 1 as unknown as typeof u8 }),
+      TypeError,
+      '"a" must be a field',
+    ],
+    [() => struct(JSON.parse('{"__proto__":1}')), TypeError, "must be a field"],
+    [
+      () =>
+        struct(Object.defineProperty({}, "__proto__", {
+          value: u8,
+          enumerable: true,
+        }) as { a: typeof u8 }),
+      RangeError,
+      "another than __proto__",
+    ],
+    [
+      // @ts-expect-error there is no such field
+      () => struct({ a: bytesField("b") }),
+      RangeError,
+      'before it: current value is "b"',
+    ],
+    [
+      () => struct({ a: bytesField("b"), b: u8 }),
+      RangeError,
+      "must be a u8, u16, u24 or u32 before it",
+    ],
+    [
+      () => struct({ b: f32, a: bytesField("b") }),
+      RangeError,
+      "must be a u8, u16, u24 or u32 before it",
+    ],
+    [
+      () => struct({ b: bool, a: bytesField("b") }),
+      RangeError,
+      "u32 before it",
+    ],
+    [
+      () => struct({ b: u8, a: optional(u8, "b") }),
+      RangeError,
+      "must be a bool before it",
+    ],
+    [() => bytesField(-1), RangeError, "from 0 to 4294967295"],
+    [() => utf8Field(0.5), RangeError, "current value is 0.5"],
+    [() => bytesField(f32 as typeof u8), RangeError, "u8, u16, u24 or u32"],
+    [() => array(1 as unknown as typeof u8), TypeError, "must be a field"],
+    [() => array(bytesField()), RangeError, "at least 1 byte"],
+    [() => array(bytesField(0)), RangeError, "at least 1 byte"],
+    [
+      // @ts-expect-error the length of each would be out of reach
+      () => array(bytesField("x")),
+      RangeError,
+      "without a named length",
+    ],
+    [() => optional(u8, 1 as unknown as string), RangeError, "a field's name"],
+  ] as const;
+  for (const [make, errorClass, text] of cases) {
+    assertThrows(make, errorClass, text);
+  }
+});
+
+Deno.test("struct() refuses values of the wrong type", () => {
+  const packet = struct({
+    text: utf8Field(u8),
+    data: bytesField(u8),
+    list: array(u8, u8),
+    inner: struct({ a: u8 }),
+  });
+  const good = { text: "", data: bytes(), list: [], inner: { a: 1 } };
+  packet.encode(good);
+  for (
+    const [name, value] of [["text", 1], ["data", [1]], ["list", "x"]] as const
+  ) {
+    assertThrows(
+      () => packet.encode({ ...good, [name]: value }),
+      TypeError,
+      `field "${name}"`,
+    );
+  }
+  for (const inner of [null, undefined, 1]) {
+    const bad = { ...good, inner } as unknown as typeof good;
+    assertThrows(() => packet.encode(bad), TypeError, 'field "inner"');
+  }
+  assertThrows(() => packet.encode(null as unknown as typeof good), TypeError);
+});
+
+Deno.test("struct() makes the same objects where no code may be made at run time", () => {
+  const names = ["a", "1", 'x"y', "toString", "a b"];
+  const values = [1, "two", null, undefined, true];
+  const fast = objectMaker(names)(values);
+  const slow = slowObject(names, values);
+  assertEquals(fast, slow);
+  assertEquals(Object.keys(fast), Object.keys(slow));
+  const original = globalThis.Function;
+  try {
+    globalThis.Function = class {
+      constructor() {
+        throw new EvalError("not allowed");
+      }
+    } as unknown as FunctionConstructor;
+    const packet = struct({ a: u8, b: u8 });
+    assertEquals(packet.decode(bytes(1, 2)), { a: 1, b: 2 });
+  } finally {
+    globalThis.Function = original;
+  }
+});
