@@ -1,0 +1,70 @@
+/**
+ * TLS: an echo on a connection that is there, and a connection from its handshake to its
+ * end; both ends in this process.
+ *
+ * A bench function must be an async one: Deno does not wait for the promise of another.
+ */
+
+import { connect, serve } from "../mod.ts";
+import { createAuthority } from "../tests/_support/certificates.ts";
+import { acceptAll, echo, portOf } from "./_raw.ts";
+import { exchange, makeFrames, makePiece } from "./load/_frames.ts";
+
+const authority = await createAuthority();
+const certificate = await authority.issue();
+const caCerts = [authority.cert];
+const hostname = "127.0.0.1";
+
+const raw = Deno.listenTls({ hostname, port: 0, ...certificate });
+acceptAll(raw, echo);
+const server = serve({ port: 0, tls: certificate }, async (socket) => {
+  for await (const chunk of socket) await socket.write(chunk);
+});
+const SERVERS = [
+  { name: "Deno.listenTls", port: portOf(raw) },
+  { name: "Sluice", port: portOf(server) },
+];
+
+for (const payloadBytes of [64, 16 * 1024]) {
+  const batch = makeFrames(1, payloadBytes);
+  for (const [index, { name, port }] of SERVERS.entries()) {
+    const conn = await Deno.connectTls({ hostname, port, caCerts });
+    const piece = makePiece(batch);
+    Deno.bench({
+      name,
+      group: `echo of ${payloadBytes} bytes over TLS`,
+      baseline: index === 0,
+      fn: async () => await exchange(conn, batch, piece),
+    });
+  }
+}
+
+const batch = makeFrames(1, 64);
+const piece = makePiece(batch);
+
+Deno.bench({
+  name: "Deno.connectTls to Deno.listenTls",
+  group: "TLS handshake, echo, close",
+  baseline: true,
+  async fn() {
+    const conn = await Deno.connectTls({
+      hostname,
+      port: portOf(raw),
+      caCerts,
+    });
+    await exchange(conn, batch, piece);
+    conn.close();
+  },
+});
+Deno.bench({
+  name: "Sluice to Sluice",
+  group: "TLS handshake, echo, close",
+  async fn() {
+    await using socket = await connect({
+      port: portOf(server),
+      tls: { caCerts },
+    });
+    await socket.write(batch);
+    await socket.readExactly(batch.length);
+  },
+});
