@@ -14,9 +14,14 @@ import {
 } from "@sluice/net";
 
 /** What the command line said. */
-export interface CommandLine<Name extends string> {
+export interface CommandLine<
+  Name extends string,
+  Switch extends string = never,
+> {
   /** The value of each flag. */
   flags: Record<Name, string>;
+  /** Whether each switch was given. */
+  switches: Record<Switch, boolean>;
   /** What stood beside the flags. */
   texts: string[];
 }
@@ -32,18 +37,26 @@ const FAILED = 1;
  *
  * @param help What `--help` prints.
  * @param defaults Each flag, with the value it has when it is not given.
- * @param options Whether other texts may stand beside the flags; not by default.
+ * @param options Whether other texts may stand beside the flags, not by default; and
+ * flags that have no value.
  */
-export function commandLine<Name extends string>(
+export function commandLine<
+  Name extends string,
+  Switch extends string = never,
+>(
   help: string,
   defaults: Record<Name, string>,
-  { texts: mayHaveTexts = false }: { texts?: boolean } = {},
-): CommandLine<Name> {
+  { texts: mayHaveTexts = false, switches: switchNames = [] }: {
+    texts?: boolean;
+    switches?: readonly Switch[];
+  } = {},
+): CommandLine<Name, Switch> {
   const names = Object.keys(defaults) as Name[];
-  const known = [...names, "help"].map((name) => `--${name}`).join(", ");
+  const known = [...names, ...switchNames, "help"]
+    .map((name) => `--${name}`).join(", ");
   const args = parseArgs(Deno.args, {
     string: names,
-    boolean: ["help"],
+    boolean: ["help", ...switchNames],
     default: defaults,
     unknown: (arg, key) => {
       if (key === undefined && mayHaveTexts) return;
@@ -67,7 +80,11 @@ export function commandLine<Name extends string>(
       );
     }
   }
-  return { flags, texts: args._.map(String) };
+  const switches = {} as Record<Switch, boolean>;
+  for (const name of switchNames) {
+    switches[name] = (args as Record<string, unknown>)[name] === true;
+  }
+  return { flags, switches, texts: args._.map(String) };
 }
 
 /** The address in a flag; ends the program with exit code 2 if it is none. */

@@ -1,0 +1,91 @@
+/**
+ * What was measured, in SQLite: in memory, or in a file that outlives the program.
+ *
+ * @module
+ */
+
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { Sample } from "./statistics.ts";
+
+/** How much is kept. */
+export interface Retention {
+  /** Most results of one target; the oldest go first. 20,000 by default. */
+  maxSamples?: number;
+  /** Longest time in days, also for targets that nobody watches any more. 30 by default. */
+  maxDays?: number;
+}
+
+/** The results of all targets. A database never grows beyond its retention. */
+export class History implements Disposable {
+  readonly #database: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #trim: StatementSync;
+  readonly #select: StatementSync;
+  readonly #maxSamples: number;
+
+  /**
+   * Opens a database, and makes what it lacks.
+   *
+   * @param path Its file; in memory by default, which takes no permission.
+   * @param retention How much is kept.
+   * @throws {Error} The file cannot be opened, or is something else.
+   */
+  constructor(path = ":memory:", retention: Retention = {}) {
+    this.#maxSamples = retention.maxSamples ?? 20_000;
+    this.#database = new DatabaseSync(path);
+    try {
+      this.#database.exec(`
+        -- Another monitor may use the same file: wait for it, but not for long.
+        PRAGMA busy_timeout = 2000;
+        -- A power cut may cost the last results, never the database.
+        PRAGMA synchronous = NORMAL;
+        CREATE TABLE IF NOT EXISTS samples (
+          id INTEGER PRIMARY KEY,
+          target TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          ok INTEGER NOT NULL,
+          value REAL,
+          detail TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX IF NOT EXISTS samples_by_target ON samples (target, id);
+      `);
+      this.#database.prepare("DELETE FROM samples WHERE at < ?")
+        .run(Date.now() - (retention.maxDays ?? 30) * 86_400_000);
+      this.#insert = this.#database.prepare(
+        "INSERT INTO samples (target, at, ok, value, detail) VALUES (?, ?, ?, ?, ?)",
+      );
+      this.#trim = this.#database.prepare(`
+        DELETE FROM samples WHERE target = ?1 AND id <= (
+          SELECT id FROM samples WHERE target = ?1
+          ORDER BY id DESC LIMIT 1 OFFSET ?2
+        )`);
+      this.#select = this.#database.prepare(`
+        SELECT at, ok, value, detail FROM samples WHERE target = ?
+        ORDER BY id DESC LIMIT ?`);
+    } catch (error) {
+      this.#database.close();
+      throw error;
+    }
+  }
+
+  /** Keeps one more result. */
+  add(target: string, { at, ok, value, detail }: Sample): void {
+    this.#insert.run(target, at, ok ? 1 : 0, value, detail);
+    this.#trim.run(target, this.#maxSamples);
+  }
+
+  /** The newest results of a target, the oldest of them first. */
+  recent(target: string, limit: number): Sample[] {
+    return this.#select.all(target, limit).reverse().map((row) => ({
+      at: row.at as number,
+      ok: row.ok === 1,
+      value: row.value as number | null,
+      detail: row.detail as string,
+    }));
+  }
+
+  /** Closes the database. */
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What the terminal shows.
+ *
+ * @module
+ */
+
+import type { Alert, Status } from "./monitor.ts";
+import { formatDuration, formatShare, formatValue } from "./statistics.ts";
+
+/** How a table is drawn. */
+export interface TableOptions {
+  /** Whether to use colors; the signs tell the states apart without them, too. */
+  color?: boolean;
+  /** Columns of the terminal; longer lines are cut. 120 by default. */
+  width?: number;
+}
+
+const SIGNS = { unknown: "○", up: "●", down: "✖" };
+const COLORS = { unknown: "\x1b[90m", up: "\x1b[32m", down: "\x1b[31m" };
+const YELLOW = "\x1b[33m";
+const PLAIN = "\x1b[0m";
+
+const HEADINGS = [
+  "STATE",
+  "NAME",
+  "ADDRESS",
+  "CHECK",
+  "LAST",
+  "MEDIAN",
+  "P95",
+  "UP",
+  "DETAIL",
+];
+/** Numbers stand under each other. */
+const RIGHT = new Set(["LAST", "MEDIAN", "P95", "UP"]);
+
+/** Draws what is known about all targets, one line each. */
+export function formatTable(
+  statuses: readonly Status[],
+  { color = false, width = 120 }: TableOptions = {},
+): string {
+  const rows = [HEADINGS, ...statuses.map(cellsOf)];
+  const widths = HEADINGS.map((_, column) =>
+    Math.max(...rows.map((row) => row[column].length))
+  );
+  const lines = rows.map((row) =>
+    row.map((cell, column) =>
+      RIGHT.has(HEADINGS[column])
+        ? cell.padStart(widths[column])
+        : cell.padEnd(widths[column])
+    ).join("  ").trimEnd()
+  );
+  return lines.map((line, index) => {
+    const text = line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+    if (!color || index === 0) return `${text}\n`;
+    const status = statuses[index - 1];
+    // Words of the state only: a screen full of red would hide what matters.
+    const end = Math.min(widths[0], text.length);
+    return `${colorOf(status)}${text.slice(0, end)}${PLAIN}${
+      text.slice(end)
+    }\n`;
+  }).join("");
+}
+
+function cellsOf(
+  { name, address, check, unit, words, last, summary, health }: Status,
+): string[] {
+  return [
+    `${isChanging(words) ? "◐" : SIGNS[health]} ${words}`,
+    name,
+    address,
+    check,
+    formatValue(last?.value ?? null, unit),
+    formatValue(summary.median, unit),
+    formatValue(summary.p95, unit),
+    formatShare(summary.availability),
+    printable(last?.detail ?? ""),
+  ];
+}
+
+function colorOf({ health, words }: Status): string {
+  return isChanging(words) ? YELLOW : COLORS[health];
+}
+
+function isChanging(words: string): boolean {
+  return words.includes("/");
+}
+
+/** An alert in a line, for a terminal, a log or a mail from cron. */
+export function formatAlert(alert: Alert): string {
+  const { at, name, address, health, detail, downMs } = alert;
+  const time = new Date(at).toISOString().slice(0, 19).replace("T", " ");
+  const rest = health === "down"
+    ? `: ${printable(detail)}`
+    : downMs === undefined
+    ? ""
+    : ` after ${formatDuration(downMs)}`;
+  return `${time}Z ${health.toUpperCase()} ${name} (${address})${rest}`;
+}
+
+/** What others wrote must not move the cursor. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, " ");
+}

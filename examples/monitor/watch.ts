@@ -1,0 +1,177 @@
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1
+/**
+ * A network monitor: checks hosts and ports, shows a table and a web page with live
+ * charts, and says when something goes down or comes back.
+ *
+ * @module
+ */
+
+import { formatAddress } from "@sluice/net";
+import {
+  ensurePermissions,
+  type PermissionPlan,
+  permissionsFor,
+} from "@sluice/net/permissions";
+import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { ConfigError, parseConfig, type Target } from "./config.ts";
+import { History } from "./history.ts";
+import { type Alert, Monitor } from "./monitor.ts";
+import { serveProbe } from "./probe.ts";
+import sample from "./sample.json" with { type: "text" };
+import { formatAlert } from "./table.ts";
+import { Screen } from "./screen.ts";
+import { servePage, type WebPage } from "./web.ts";
+
+const HELP = `
+A network monitor. Ctrl-C ends it.
+
+Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
+
+  --config FILE    what to watch, as JSON; - reads it from standard input. Without
+                   it, sample.json: the monitor watches itself, and a Redis.
+  --once           checks everything once, prints the table and ends: with exit
+                   code 0 if all is well, 1 if not. For cron.
+  --history FILE   keeps results in this SQLite file; in memory by default
+  --web ADDRESS    where the web page is; 127.0.0.1:8080 by default, or "off".
+                   It has no password.
+  --probe ADDRESS  where to answer throughput probes of other monitors;
+                   127.0.0.1:7070 by default, or "off"
+  --help           shows this text
+
+What is not on 127.0.0.1 must be allowed to Deno as well; the monitor says how.
+`;
+
+const { flags, switches } = commandLine(HELP, {
+  config: "sample.json",
+  history: "memory",
+  web: "127.0.0.1:8080",
+  probe: "127.0.0.1:7070",
+}, { switches: ["once"] });
+const isOff = (flag: string) => switches.once || flag === "off";
+const web = isOff(flags.web) ? undefined : webFlag(flags.web);
+const probe = isOff(flags.probe) ? undefined : listenFlag("probe", flags.probe);
+
+await run(async () => {
+  const targets = await readTargets(flags.config);
+  await ensurePermissions(
+    ...[web, probe].filter((address) => address !== undefined)
+      .map((address) => permissionsFor(address, { action: "listen" })),
+    ...targets.map(({ address }) =>
+      permissionsFor(address, { action: "connect" })
+    ),
+    ...flags.history === "memory" ? [] : [historyPlan(flags.history)],
+  );
+  using history = openHistory(flags.history);
+  if (switches.once) await checkOnce(targets, history);
+  else await watch(targets, history);
+});
+
+function webFlag(value: string): { hostname: string; port: number } {
+  const address = listenFlag("web", value);
+  if ("port" in address) return address;
+  stop(
+    `--web: Cannot listen as the address must be HOST:PORT: current value is ${value}`,
+    2,
+  );
+}
+
+async function checkOnce(targets: Target[], history: History): Promise<void> {
+  const monitor = new Monitor(targets, history, { onAlert: complain });
+  const isWell = await monitor.checkOnce();
+  new Screen(monitor).finish();
+  if (!isWell) Deno.exitCode = 1;
+}
+
+async function watch(targets: Target[], history: History): Promise<void> {
+  const stopping = new AbortController();
+  const onSignal = () => stopping.abort();
+  const signals: Deno.Signal[] = Deno.build.os === "windows"
+    ? ["SIGINT"]
+    : ["SIGINT", "SIGTERM"];
+  for (const each of signals) Deno.addSignalListener(each, onSignal);
+
+  const monitor = new Monitor(targets, history, {
+    onSample: (index, sample) => {
+      screen.draw();
+      page?.sample(index, sample);
+    },
+    onAlert: (alert) => {
+      screen.alert(alert);
+      page?.alert(alert);
+    },
+  });
+  const screen = new Screen(monitor);
+  await using answering = probe && serveProbe(probe);
+  await using page = web && openPage(web, monitor);
+  if (page) screen.say(`the page is at http://${formatAddress(page.addr)}/`);
+  if (answering) {
+    screen.say(`answering probes on ${formatAddress(answering.addr)}`);
+  }
+  screen.say(`watching ${targets.length} targets; Ctrl-C ends it`);
+  await monitor.run(stopping.signal);
+  screen.finish();
+  for (const each of signals) Deno.removeSignalListener(each, onSignal);
+}
+
+async function readTargets(path: string): Promise<Target[]> {
+  try {
+    return parseConfig(await readConfig(path));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    stop(`${path}: ${error.message}`, 2);
+  }
+}
+
+async function readConfig(path: string): Promise<string> {
+  if (path === "sample.json") return sample;
+  if (path === "-") return await new Response(Deno.stdin.readable).text();
+  await ensurePermissions({
+    purpose: `read ${path}`,
+    flags: [`--allow-read=${path}`],
+    descriptors: [{ name: "read", path }],
+    unstable: [],
+  });
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    stop(`Cannot read ${path}: ${(error as Error).message}`);
+  }
+}
+
+function historyPlan(path: string): PermissionPlan {
+  return {
+    purpose: `keep the history in ${path}`,
+    flags: [`--allow-read=${path}`, `--allow-write=${path}`],
+    descriptors: [{ name: "read", path }, { name: "write", path }],
+    unstable: [],
+  };
+}
+
+function openHistory(path: string): History {
+  try {
+    return new History(path === "memory" ? undefined : path);
+  } catch (error) {
+    stop(`Cannot keep the history in ${path}: ${(error as Error).message}`);
+  }
+}
+
+function openPage(
+  address: { hostname: string; port: number },
+  monitor: Monitor,
+): WebPage {
+  try {
+    return servePage(address, monitor);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    stop(
+      `Cannot listen on ${
+        formatAddress(address)
+      } as the address must be free: somebody listens there already`,
+    );
+  }
+}
+
+/** To standard error, so that cron mails it also when the table is thrown away. */
+function complain(alert: Alert): void {
+  console.error(formatAlert(alert));
+}
