@@ -106,14 +106,15 @@ export class Server implements AsyncDisposable {
     this.#handler = handler;
     this.#events = new EventSink(this, options.onEvent);
     this.#admission = new Admission(options);
-    this.#memory = new MemoryGuard(
-      this.#sockets,
-      options.maxBufferedBytes ?? 1024 ** 3,
-    );
     this.#loop = new AcceptLoop(bind(options), (error, retryMs) => {
       this.#counts.acceptErrors++;
       this.#emit({ type: "accept-error", error, retryMs });
     });
+    // Behind what may throw, as it has to be disposed.
+    this.#memory = new MemoryGuard(
+      this.#sockets,
+      options.maxBufferedBytes ?? 1024 ** 3,
+    );
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     if (options.drainOnSignals) {
       this.#unlisten = onTermination(

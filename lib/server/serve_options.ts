@@ -89,9 +89,16 @@ export function checkServeOptions(
       `Cannot serve as onLimit must be "wait" or "reject": current value is ${onLimit}`,
     );
   }
-  if (typeof handler !== "function") {
-    throw new TypeError(
-      `Cannot serve as the handler must be a function: current value is ${handler}`,
-    );
+  const { onError, onEvent } = options;
+  for (const [name, value] of Object.entries({ onError, onEvent })) {
+    if (value !== undefined) checkFunction(name, value);
   }
+  checkFunction("the handler", handler);
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(
+    `Cannot serve as ${name} must be a function: current value is ${value}`,
+  );
 }

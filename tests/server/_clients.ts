@@ -1,7 +1,7 @@
 import type { Addr } from "../../lib/addr.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
-import { program } from "../_support/programs.ts";
+import { connectRudely } from "../_support/rude_client.ts";
 
 /** The port of something that listens. */
 export function portOf({ addr }: { addr: Addr }): number {
@@ -20,20 +20,9 @@ export async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-const RESETS = `
-import socket, struct, sys
-for _ in range(int(sys.argv[2])):
-    s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    s.close()
-`;
-
-/** Connects so many times and resets at once, as a port scanner does. Needs python3. */
+/** Connects so many times and resets at once, as a port scanner does. */
 export async function resetAtOnce(port: number, times: number): Promise<void> {
-  const { success, stderr } = await new Deno.Command(program("python3"), {
-    args: ["-c", RESETS, String(port), String(times)],
-  }).output();
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  for (let i = 0; i < times; i++) await (await connectRudely(port)).reset();
 }
 
 /** Puts something else in the place of `console.error` and gives what it was told. */

@@ -3,7 +3,6 @@ import { BrokenError, BusyError, TimeoutError } from "../../lib/errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import { isSettled, textOf, TIMEOUT, turn } from "../_support/sockets.ts";
-import { lacksPrograms } from "../_support/programs.ts";
 import { dial, portOf, resetAtOnce } from "./_clients.ts";
 
 Deno.test("listen() hands out a socket for every client", TIMEOUT, async () => {
@@ -45,7 +44,6 @@ Deno.test(
 
 Deno.test("listen() goes on after clients that reset in the backlog", {
   ...TIMEOUT,
-  ignore: lacksPrograms("python3"),
 }, async () => {
   using listener = listen({ port: 0 });
   // Nobody accepts meanwhile: all of them are in the backlog.
@@ -203,30 +201,5 @@ Deno.test(
       await assertRejects(() => connect({ path }), BrokenError);
       // Freed, so that the next one finds it.
       await listen({ path }).close();
-    }),
-);
-
-Deno.test(
-  "a Unix path in use ends the loop with the reason",
-  UNIX,
-  () =>
-    withPath(async (path) => {
-      using first = listen({ path });
-      using second = listen({ path });
-      const error = await assertRejects(() => second.accept(), BrokenError);
-      assertEquals(error.reason, "in-use");
-      await assertRejects(async () => {
-        for await (const socket of second) socket.abort();
-      }, BrokenError);
-      // The first one is still there.
-      const accepting = first.accept();
-      using _client = await connect({ path });
-      let socket = (await accepting)!;
-      // The second one asked whether anybody is there, which counts as a client.
-      if (await isSettled(socket.read())) {
-        socket.abort();
-        socket = (await first.accept())!;
-      }
-      socket.abort();
     }),
 );
