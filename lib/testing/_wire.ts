@@ -52,12 +52,11 @@ export class Wire {
   readonly #from: MemoryTransport;
   readonly #to: MemoryTransport;
   readonly #options: WireOptions;
+  /** In the order in which they left: one that is late holds up those behind it. */
   readonly #parcels: Parcel[] = [];
   #underWayBytes = 0;
   /** When the line is free for the next byte. */
   #freeMs = 0;
-  /** When the last parcel arrives: none overtakes another. */
-  #lastDueMs = 0;
   #stopped = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wake: (() => void) | undefined;
@@ -116,9 +115,8 @@ export class Wire {
     const startMs = Math.max(performance.now(), this.#freeMs);
     this.#freeMs = startMs + byteCount / bytesPerSecond * 1000;
     const dueMs = this.#freeMs + latencyMs + random() * jitterMs;
-    this.#lastDueMs = Math.max(this.#lastDueMs, dueMs);
     this.#underWayBytes += byteCount;
-    this.#parcels.push({ dueMs: this.#lastDueMs, what });
+    this.#parcels.push({ dueMs, what });
     this.#wake?.();
   }
 

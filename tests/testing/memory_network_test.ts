@@ -273,6 +273,15 @@ Deno.test("memoryNetwork() resets connections at random, by its seed", async () 
   assertEquals(calm.filter(({ type }) => type === "reset"), []);
 });
 
+Deno.test("memoryNetwork() resets clients that nobody has accepted when the listener closes", async () => {
+  using network = memoryNetwork();
+  const listener = network.listen({ name: "echo" });
+  const client = await network.connect({ name: "echo" });
+  await listener.close();
+  const error = await assertRejects(() => client.read(), BrokenError);
+  assertEquals(error.reason, "reset");
+});
+
 Deno.test("memoryNetwork() goes on when onEvent throws", async () => {
   using network = memoryNetwork({
     onEvent: () => {

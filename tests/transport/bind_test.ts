@@ -1,4 +1,10 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { BrokenError, TlsError } from "../../lib/errors.ts";
 import {
   type AcceptedTransport,
@@ -224,6 +230,31 @@ Deno.test(
 );
 
 Deno.test(
+  "bind() leaves a socket alone that took the place of a stale one",
+  TIMEOUT,
+  () =>
+    withPath(async (path) => {
+      await leaveStale(path);
+      const late = bind({ path });
+      // It is still asking: nothing else has run.
+      Deno.removeSync(path);
+      const early = bind({ path });
+      const accepting = assertRejects(
+        () => late.accept(),
+        Deno.errors.AddrInUse,
+      );
+      // Where the question reaches the new one, that is a client which leaves.
+      const asked = early.accept().then((transport) => transport.close());
+      await accepting;
+      late.close();
+      const client = await dial({ path });
+      await asked;
+      client.close();
+      early.close();
+    }),
+);
+
+Deno.test(
   "bind() leaves a Unix socket alone which somebody listens on",
   TIMEOUT,
   () =>
@@ -323,12 +354,13 @@ Deno.test(
         `
       import { bind } from ${JSON.stringify(source)};
       const path = ${JSON.stringify(path)};
-      const first = bind({ path, mode: 0o600 });
+      const first = bind({ path, mode: 0o642 });
       const accepting = first.accept().catch((error) => error.name);
+      const mode = (Deno.lstatSync(path).mode ?? 0) & 0o777;
       Deno.removeSync(path);
       const second = bind({ path });
       first.close();
-      console.log(await accepting, Deno.lstatSync(path).isSocket);
+      console.log(await accepting, Deno.lstatSync(path).isSocket, mode);
       Deno.exit();
       `,
       );
@@ -348,11 +380,27 @@ Deno.test(
       await Deno.remove(file);
       assertEquals(
         new TextDecoder().decode(stdout),
-        "BadResource true\n",
+        `BadResource true ${0o642}\n`,
         new TextDecoder().decode(stderr),
       );
     }),
 );
+
+Deno.test("bind() uses an acceptor of one's own", () => {
+  const acceptor: Acceptor = {
+    addr: { transport: "memory", name: "here" },
+    accept: () => Promise.reject(new Error("Nobody comes")),
+    close() {},
+  };
+  assertStrictEquals(bind({ acceptor }), acceptor);
+  for (const wrong of [null, {}, { ...acceptor, close: 1 }]) {
+    assertThrows(
+      () => bind({ acceptor: wrong as unknown as Acceptor }),
+      TypeError,
+      "acceptor must be an object with accept() and close()",
+    );
+  }
+});
 
 Deno.test("bind() refuses options that cannot be meant", () => {
   const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [

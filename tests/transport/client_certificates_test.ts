@@ -245,6 +245,35 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "a server that checks certificates says goodbye when it closes",
+  TIMEOUT,
+  async () => {
+    const acceptor = bindChecking();
+    const { server, failure, close } = await attempt(
+      acceptor,
+      await clientAuthority.issue(),
+    );
+    assertEquals(failure, undefined);
+    close();
+    assertThrows(() => server.close(), Deno.errors.BadResource);
+
+    const accepted = acceptor.accept();
+    const own = await clientAuthority.issue();
+    const dialled = dial({
+      port: portOf(acceptor),
+      tls: { caCerts: [authority.cert], ...own },
+    });
+    const other = await accepted;
+    await other.handshake?.();
+    const client = await dialled;
+    other.close();
+    assertEquals(await client.read(new Uint8Array(1)), null);
+    client.close();
+    acceptor.close();
+  },
+);
+
 Deno.test("bind() refuses to check certificates by nothing", () => {
   const wrong: [unknown, string][] = [
     [[], "clientCaCerts must be at least one certificate: current value is"],

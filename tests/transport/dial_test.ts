@@ -6,7 +6,12 @@ import {
 } from "@std/assert";
 import { BrokenError, TlsError } from "../../lib/errors.ts";
 import { type Acceptor, bind } from "../../lib/transport/bind.ts";
-import { dial, type DialOptions } from "../../lib/transport/dial.ts";
+import {
+  dial,
+  type Dialer,
+  type DialOptions,
+} from "../../lib/transport/dial.ts";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type { TlsTransport } from "../../lib/transport/tls_options.ts";
 import type { Transport } from "../../lib/transport/transport.ts";
 import { createAuthority } from "../_support/certificates.ts";
@@ -319,6 +324,38 @@ Deno.test(
     acceptor.close();
   },
 );
+
+Deno.test("dial() uses a dialer of one's own", async () => {
+  const addr = { transport: "memory" as const, name: "nowhere" };
+  const [near, far] = memoryTransportPair();
+  const dialer: Dialer = { addr, dial: () => Promise.resolve(near) };
+  assertStrictEquals(await dial({ dialer }), near);
+  near.close();
+  far.close();
+
+  dialer.dial = () => Promise.reject(new Deno.errors.ConnectionRefused("No"));
+  const refused = await assertRejects(() => dial({ dialer }), BrokenError);
+  assertEquals([refused.reason, refused.remoteAddr], ["refused", addr]);
+
+  // Whatever a dialer makes of an abort, the caller gets the reason.
+  const controller = new AbortController();
+  const reason = new Error("changed my mind");
+  dialer.dial = () => {
+    controller.abort(reason);
+    return Promise.reject(new Deno.errors.Interrupted("operation canceled"));
+  };
+  const aborted = await assertRejects(() => dial({ dialer }, controller));
+  assertStrictEquals(aborted, reason);
+
+  for (const wrong of [null, {}, { dial: 1 }]) {
+    const options = { dialer: wrong as unknown as Dialer };
+    await assertRejects(
+      () => dial(options),
+      TypeError,
+      "an object with dial()",
+    );
+  }
+});
 
 Deno.test("dial() refuses options that cannot be meant", async () => {
   const cert = "-----BEGIN CERTIFICATE-----";
