@@ -56,6 +56,13 @@ export async function measure(
 ): Promise<Measurement> {
   await using process = await startServer(server);
   await using stack = new AsyncDisposableStack();
+  const over = new AbortController();
+  const tasks: Promise<unknown>[] = [];
+  // Where one of them fails, the others end with the processes.
+  stack.defer(async () => {
+    await Promise.allSettled(tasks);
+  });
+  stack.defer(() => over.abort());
   const { load } = options;
   const atRest = await process.usage();
   const generators = splitConnections(load.connections, options.generators)
@@ -72,17 +79,17 @@ export async function measure(
 
   const fromMs = Date.now() + LEAD_MS + options.warmupMs;
   const window = { fromMs, untilMs: fromMs + options.measureMs };
-  const [cpuShare, ...results] = await Promise.all([
-    watchCpu(process, window),
-    ...generators.map(async (generator): Promise<LoadResult> => {
-      await generator.writeLine(JSON.stringify(window));
-      const timeoutMs = window.untilMs - Date.now() + END_TIMEOUT_MS;
-      return JSON.parse(await generator.readLine(timeoutMs));
-    }),
-  ]);
+  const cpu = watchCpu(process, window, over.signal);
+  const loads = generators.map(async (generator): Promise<LoadResult> => {
+    await generator.writeLine(JSON.stringify(window));
+    const timeoutMs = window.untilMs - Date.now() + END_TIMEOUT_MS;
+    return JSON.parse(await generator.readLine(timeoutMs));
+  });
+  tasks.push(cpu, ...loads);
+  const [cpuShare, ...results] = await Promise.all([cpu, ...loads]);
   const units = results.reduce((sum, result) => sum + result.units, 0);
   if (load.kind === "hold" || load.kind === "stall") {
-    await sleepUntil(Date.now() + SETTLE_MS);
+    await sleepUntil(Date.now() + SETTLE_MS, over.signal);
     const residentKiB = growth(atRest, await process.usage());
     return {
       rate: units / load.connections,
@@ -113,11 +120,14 @@ export function splitConnections(connections: number, parts: number): number[] {
 async function watchCpu(
   server: ServerProcess,
   { fromMs, untilMs }: LoadWindow,
+  signal: AbortSignal,
 ): Promise<number | undefined> {
-  await sleepUntil(fromMs);
+  await sleepUntil(fromMs, signal);
+  if (signal.aborted) return undefined;
   const startMs = performance.now();
   const start = await server.usage();
-  await sleepUntil(untilMs);
+  await sleepUntil(untilMs, signal);
+  if (signal.aborted) return undefined;
   const end = await server.usage();
   // By what passed: a timer on a busy machine may be late.
   const passedMs = performance.now() - startMs;
@@ -128,8 +138,17 @@ function growth(start?: Usage, end?: Usage): number | undefined {
   return start && end && end.residentKiB - start.residentKiB;
 }
 
-function sleepUntil(timeMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, timeMs - Date.now()));
+/** Sleeps until a time, or until the signal aborts. */
+function sleepUntil(timeMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, timeMs - Date.now());
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done);
+  });
 }
 
 function generatorCommand(spec: LoadSpec): CommandLine {

@@ -123,17 +123,22 @@ export function formatScenario(scenario: ScenarioResults): string {
   if (kind === "stall") {
     columns.push(["KiB of memory", (row) => median(row, "residentKiB")]);
   }
-  const isBest = (row: Row) =>
+  const rank = (row: Row) =>
     (summaryOf(row, metric)?.median ?? Infinity) *
     (metric === "rate" && kind !== "stall" ? -1 : 1);
   return table(
     ["server", ...columns.map(([title]) => title)],
-    scenario.rows.toSorted((a, b) => isBest(a) - isBest(b)).map((row) => [
+    scenario.rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [
       row.peer.startsWith("sluice") ? `**${row.label}**` : row.label,
-      ...columns.map(([, cell]) => cell(row)),
-      ...row.errors.map((error) => `failed: ${error}`),
+      ...columns.map(([, cell], index) =>
+        index === 0 ? [cell(row), failures(row)].join(" ").trim() : cell(row)
+      ),
     ]),
   );
+}
+
+function failures({ errors }: Row): string {
+  return errors.map((error) => `failed: ${error}`).join("; ");
 }
 
 function titleOf(metric: Metric, { kind, unit }: ScenarioResults): string {

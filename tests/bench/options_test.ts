@@ -1,0 +1,92 @@
+import { assertEquals, assertObjectMatch, assertThrows } from "@std/assert";
+import { parseCompareOptions } from "../../bench/compare/options.ts";
+import { parsePeersOptions } from "../../bench/peers/options.ts";
+
+Deno.test("parsePeersOptions() makes a full run by default, which is kept", () => {
+  assertObjectMatch(parsePeersOptions([]) as object, {
+    only: [],
+    rounds: 3,
+    measureMs: 2_000,
+    connections: 50,
+    idleConnections: 5_000,
+    out: "bench/results",
+  });
+});
+
+Deno.test("parsePeersOptions() keeps no part of a run unless it is told where", () => {
+  for (const args of [["--quick"], ["--only=echo-1,go"]]) {
+    assertObjectMatch(parsePeersOptions(args) as object, { out: undefined });
+    const kept = parsePeersOptions([...args, "--out", "here"]) as object;
+    assertObjectMatch(kept, { out: "here" });
+  }
+});
+
+Deno.test("parsePeersOptions() reads every option", () => {
+  const options = parsePeersOptions(
+    "--only echo-1,go --rounds 5 --seconds 0.5 --connections 7 --generators 3"
+      .split(" "),
+  );
+  assertObjectMatch(options as object, {
+    only: ["echo-1", "go"],
+    rounds: 5,
+    measureMs: 500,
+    warmupMs: 250,
+    connections: 7,
+    generators: 3,
+  });
+  assertEquals(parsePeersOptions(["--help", "--rounds=3"]), "help");
+});
+
+Deno.test("parsePeersOptions() says what is wrong with an option", () => {
+  const wrong: [args: string, says: string][] = [
+    [
+      "--rounds=0",
+      "--rounds must be a number from 1 to 100: current value is 0",
+    ],
+    ["--rounds=1.5", "--rounds must be a whole number: current value is 1.5"],
+    ["--rounds", "--rounds must be given a value: current value is empty"],
+    [
+      "--seconds=soon",
+      "--seconds must be a number from 0.1 to 600: current value is soon",
+    ],
+    ["--connections=-1", "--connections must be a number from 1 to 10000"],
+    ["--slow", "--slow must be an option that --help names"],
+    ["echo-1", "echo-1 must be an option that --help names"],
+  ];
+  for (const [args, says] of wrong) {
+    assertThrows(() => parsePeersOptions(args.split(" ")), RangeError, says);
+  }
+});
+
+Deno.test("parseCompareOptions() needs exactly one revision", () => {
+  assertObjectMatch(parseCompareOptions(["HEAD~1", "--rounds=3"]) as object, {
+    revision: "HEAD~1",
+    rounds: 3,
+    measureMs: 1_000,
+  });
+  // All digits, and still no number.
+  assertObjectMatch(parseCompareOptions(["0123456"]) as object, {
+    revision: "0123456",
+  });
+  assertEquals(parseCompareOptions(["--help"]), "help");
+  assertThrows(
+    () => parseCompareOptions([]),
+    RangeError,
+    "current value is none",
+  );
+  assertThrows(
+    () => parseCompareOptions(["a", "b"]),
+    RangeError,
+    "current value is a b",
+  );
+  assertThrows(
+    () => parseCompareOptions(["HEAD", "--only"]),
+    RangeError,
+    "--only must be given a value",
+  );
+  assertThrows(
+    () => parseCompareOptions(["HEAD", "--fast"]),
+    RangeError,
+    "--fast must be an option",
+  );
+});

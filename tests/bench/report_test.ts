@@ -1,0 +1,167 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { drawCharts } from "../../bench/peers/charts.ts";
+import {
+  formatReport,
+  formatScenario,
+  number,
+  table,
+} from "../../bench/peers/report.ts";
+import { judge } from "../../bench/peers/targets.ts";
+import { formatComparison, verdict } from "../../bench/compare/main.ts";
+import { cpuRow, resultsOf, scenarioOf } from "./_results.ts";
+
+/** The cells of a Markdown table's line. */
+const cells = (line: string) =>
+  line.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim());
+
+Deno.test("number() keeps three digits that count", () => {
+  assertEquals(
+    [0.123456, 1.23456, 12.3456, 123.456, 1234.56, 1234567, 0, 0.00001].map(
+      number,
+    ),
+    ["0.123", "1.23", "12.3", "123", "1,235", "1,234,567", "0", "0.0000"],
+  );
+  assertEquals(number(NaN), "");
+});
+
+Deno.test("table() pads its columns and keeps cells in their place", () => {
+  assertEquals(
+    table(["a", "long head"], [["x|y", "1\n2"], ["z"]]),
+    [
+      "| a    | long head |",
+      "| ---- | --------- |",
+      "| x\\|y | 1 2       |",
+      "| z    |           |",
+    ].join("\n"),
+  );
+});
+
+Deno.test("formatScenario() puts the least CPU first and compares within rounds", () => {
+  const text = formatScenario(scenarioOf("echo-1", [
+    cpuRow("sluice", 2, 4, 3),
+    cpuRow("go", 1, 1, 3),
+    cpuRow("node", 8, 8, 6),
+  ]));
+  const [head, , ...rows] = text.split("\n").map(cells);
+  assertEquals(head.slice(0, 4), [
+    "server",
+    "CPU µs per frame",
+    "×",
+    "frames a second",
+  ]);
+  assertEquals(rows.map((row) => row.slice(0, 3)), [
+    ["the go", "1.00", "0.500 (0.250 to 1.00)"],
+    ["**the sluice**", "3.00", "1.00"],
+    ["the node", "8.00", "2.00 (2.00 to 4.00)"],
+  ]);
+});
+
+Deno.test("formatScenario() shows memory of idle connections, and failures in words", () => {
+  const idle = scenarioOf("idle", [
+    { ...cpuRow("sluice"), rounds: [{ rate: 1, residentKiB: 8 }] },
+    { ...cpuRow("node"), rounds: [{ rate: 1, residentKiB: 4 }] },
+  ], { kind: "hold" });
+  const rows = formatScenario(idle).split("\n").slice(2).map(cells);
+  assertEquals(rows, [
+    ["the node", "4.00", "0.500"],
+    ["**the sluice**", "8.00", "1.00"],
+  ]);
+  const failed = scenarioOf("echo-1", [
+    cpuRow("sluice", 2),
+    cpuRow("go", null),
+  ]);
+  assertStringIncludes(formatScenario(failed), "failed: it \\| broke badly");
+});
+
+Deno.test("judge() meets, misses, or says that nothing was measured", () => {
+  const results = resultsOf(
+    scenarioOf("echo-1", [
+      cpuRow("sluice", 11, 10.5),
+      cpuRow("deno-raw", 10, 10),
+    ]),
+    scenarioOf("echo-16", [cpuRow("sluice", 2), cpuRow("go", 1)]),
+    scenarioOf("bulk", [cpuRow("sluice", 2), cpuRow("deno-raw", 3)]),
+  );
+  const verdicts = judge(results);
+  const find = (part: string) =>
+    verdicts.find(({ title }) => title.includes(part))!;
+  assertEquals(find("raw Deno read/write").met, true);
+  assertEquals(find("raw Deno read/write").measured?.most, 1.1);
+  assertEquals(find("16 at a time").met, false);
+  // Speed, where more is better.
+  assertEquals(find("readInto").measured?.median, 1.5);
+  assertEquals(find("readInto").met, true);
+  assertEquals(find("Importing").met, true);
+  assertEquals(find("128 at a time, batches").met, undefined);
+});
+
+Deno.test("formatReport() tells everything, and embeds the charts there are", () => {
+  const sizes = ["16 B", "4 KiB"].map((title) =>
+    scenarioOf(`size-${title}`, [cpuRow("sluice", 3)], {
+      title,
+      group: "sizes",
+    })
+  );
+  const results = resultsOf(
+    scenarioOf("echo-1", [cpuRow("sluice", 2), cpuRow("go", 1)]),
+    ...sizes,
+  );
+  const report = formatReport(results, { "echo-1": "echo-1.svg" });
+  assertStringIncludes(report, "Commit abcdef1, 2026-01-02");
+  assertStringIncludes(report, "Skipped: bun, as it is not on the PATH.");
+  assertStringIncludes(report, "![](echo-1.svg)");
+  assertMatch(
+    report,
+    /## CPU per frame by its size\n\n\| server[^\n]*16 B +\| 4 KiB/,
+  );
+  assertStringIncludes(report, "12.0 ms");
+});
+
+Deno.test("drawCharts() draws bars for scenarios and lines for the scaling study", async () => {
+  const counts = ["1", "10"].map((title, index) =>
+    scenarioOf(`connections-${title}`, [cpuRow("sluice", 3 + index)], {
+      title,
+      group: "connections",
+    })
+  );
+  const charts = drawCharts(resultsOf(
+    scenarioOf("echo-1", [cpuRow("sluice", 2.5), cpuRow("go", 1.25)]),
+    scenarioOf("churn", [cpuRow("sluice", null)]),
+    ...counts,
+  ));
+  assertEquals(charts.map(({ file }) => file), [
+    "echo-1.svg",
+    "connections.svg",
+  ]);
+  for (const { svg } of charts) assertMatch(svg, /^<svg [^]*<\/svg>\n$/);
+  assertStringIncludes(charts[0].svg, ">the go</text>");
+  assertStringIncludes(charts[0].svg, ">1.25</text>");
+  // ECharts leaves one timer of 16 ms behind; it fires before any later one.
+  await new Promise((resolve) => setTimeout(resolve, 17));
+});
+
+Deno.test("formatComparison() says better or worse only where chance would not", () => {
+  assertEquals(verdict(Array(7).fill(0.9)), "**better**");
+  assertEquals(verdict(Array(7).fill(1.1)), "**worse**");
+  assertEquals(verdict([0.5, 0.6, 0.7]), "no difference seen");
+  const text = formatComparison(
+    [{ id: "echo-1", unit: "µs" }, { id: "bulk", unit: "µs" }],
+    [
+      { base: [2, 4, 2], work: [1, 1, undefined] },
+      { base: [undefined], work: [1] },
+    ],
+    "0123456789abcdef",
+  );
+  const [head, , echo, bulk] = text.split("\n").map(cells);
+  assertEquals(head[2], "0123456789");
+  assertEquals(echo, [
+    "echo-1",
+    "µs",
+    "2.00",
+    "1.00",
+    "0.375",
+    "0.250 to 0.500",
+    "no difference seen",
+  ]);
+  assertEquals(bulk, ["bulk", "µs", "failed", "1.00", "", "", ""]);
+});
