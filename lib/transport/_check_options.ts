@@ -111,7 +111,11 @@ export function checkTlsDialOptions(
   }
 }
 
-function checkTlsBindOptions(action: string, options: TlsBindOptions): void {
+/** Throws unless these can be used to speak TLS as a server. */
+export function checkTlsBindOptions(
+  action: string,
+  options: TlsBindOptions,
+): void {
   checkPem(action, "cert", options.cert, "CERTIFICATE");
   checkPem(action, "key", options.key, "PRIVATE KEY");
   checkProtocols(action, options.alpnProtocols);

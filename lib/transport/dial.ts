@@ -81,7 +81,9 @@ export interface DialContext {
  * `TlsTransport`; for TCP it is the `Deno.TcpConn` itself.
  *
  * Cancellation: whenever `signal` aborts, the call rejects with its reason at once and
- * what was half made is closed, also where Deno cannot be told to stop.
+ * what was half made is closed, also where Deno cannot be told to stop. One thing is
+ * beyond reach: in a TLS handshake Deno (2.9) keeps the descriptor until the server
+ * says something or leaves.
  *
  * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host.
  * @throws {RangeError} `port` is out of range.

@@ -16,6 +16,7 @@ import { dial } from "../../lib/transport/dial.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 20_000 };
+const UNIX = { ...TIMEOUT, ignore: Deno.build.os === "windows" };
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
 const portOf = (acceptor: Acceptor): number =>
@@ -176,7 +177,7 @@ async function leaveStale(path: string): Promise<void> {
 
 Deno.test(
   "bind() on a Unix path serves, and takes its file away",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       const acceptor = bind({ path });
@@ -197,7 +198,7 @@ Deno.test(
 
 Deno.test(
   "bind() on a Unix path sets exactly the mode it was given",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       for (const mode of [0o600, 0o666, 0o777]) {
@@ -213,7 +214,7 @@ Deno.test(
 
 Deno.test(
   "bind() replaces a Unix socket file that nobody listens on",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       await leaveStale(path);
@@ -231,7 +232,7 @@ Deno.test(
 
 Deno.test(
   "bind() leaves a socket alone that took the place of a stale one",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       await leaveStale(path);
@@ -256,7 +257,7 @@ Deno.test(
 
 Deno.test(
   "bind() leaves a Unix socket alone which somebody listens on",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       const first = bind({ path });
@@ -276,7 +277,7 @@ Deno.test(
 
 Deno.test(
   "bind() never replaces a file that is no socket",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       await Deno.writeTextFile(path, "precious");
@@ -288,7 +289,7 @@ Deno.test(
 
 Deno.test(
   "bind() can be closed while it asks about a stale Unix socket",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       await leaveStale(path);
@@ -305,7 +306,7 @@ Deno.test(
 
 Deno.test(
   "close() leaves the file alone which another server put at the path",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       const first = bind({ path });
@@ -327,7 +328,7 @@ Deno.test(
 
 Deno.test(
   "close() works when the file is gone already",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       const acceptor = bind({ path });
@@ -343,7 +344,7 @@ Deno.test(
 
 Deno.test(
   "close() keeps another server's file with the narrowest permissions too",
-  TIMEOUT,
+  UNIX,
   () =>
     withPath(async (path) => {
       const file = await Deno.makeTempFile({ suffix: ".ts" });

@@ -3,6 +3,7 @@ import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { tcpPair, tlsPairs, unixPair } from "../_support/transports.ts";
 
 const TIMEOUT = { timeout: 60_000 };
+const UNIX = { ...TIMEOUT, ignore: Deno.build.os === "windows" };
 
 Deno.test(
   "memory does all that a transport has to do",
@@ -31,7 +32,7 @@ Deno.test(
 
 Deno.test(
   "Unix sockets do all that a transport has to do",
-  TIMEOUT,
+  UNIX,
   async () => {
     const dir = await Deno.makeTempDir();
     await checkTransport(() => unixPair(dir));

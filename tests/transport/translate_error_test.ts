@@ -22,6 +22,8 @@ import {
 // Every case is provoked for real, so that a Deno which words one differently fails here.
 
 const TIMEOUT = { timeout: 20_000 };
+const LINUX = { ...TIMEOUT, ignore: Deno.build.os !== "linux" };
+const UNIX = { ...TIMEOUT, ignore: Deno.build.os === "windows" };
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
 async function thrown(task: () => unknown): Promise<unknown> {
@@ -119,7 +121,7 @@ Deno.test(
 
 Deno.test(
   "translateError() says unreachable when there is no route",
-  TIMEOUT,
+  LINUX,
   async () => {
     // Linux refuses a TCP connection to the broadcast address without sending anything.
     await assertBroken(
@@ -184,7 +186,7 @@ Deno.test(
 
 Deno.test(
   "translateError() says reset when a client leaves the backlog",
-  TIMEOUT,
+  LINUX,
   async () => {
     using listener = Deno.listen(LOCAL);
     const client = net.connect(listener.addr.port, "127.0.0.1");
@@ -277,7 +279,7 @@ Deno.test(
 
 Deno.test(
   "translateError() tells the Unix socket errors apart",
-  TIMEOUT,
+  UNIX,
   async () => {
     const dir = await Deno.makeTempDir();
     try {
@@ -349,7 +351,7 @@ async function subprocess(
 
 Deno.test(
   "translateError() says exhausted when descriptors run out",
-  TIMEOUT,
+  UNIX,
   async () => {
     // Deno raises its soft limit to the hard one, so the shell lowers both.
     const result = await subprocess(
@@ -436,7 +438,7 @@ Deno.test(
 
 Deno.test(
   "translateError() names all the flags that a Unix call lacks at once",
-  TIMEOUT,
+  UNIX,
   async () => {
     const call = `Deno.connect({ transport: "unix", path: "/run/a.sock" })`;
     const read = "--allow-read=/run/a.sock";
