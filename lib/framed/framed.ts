@@ -18,7 +18,7 @@ import {
 } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { Alarm } from "../time/coarse_timer.ts";
-import { observed } from "../socket/_writer.ts";
+import { observed } from "../socket/observed.ts";
 import type { Poll } from "../socket/poll.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";

@@ -26,6 +26,7 @@ import { Reader } from "./_reader.ts";
 import { throttleOf } from "./_throttle.ts";
 import { Traffic } from "./_traffic.ts";
 import { Writer } from "./_writer.ts";
+import { observed } from "./observed.ts";
 import type { SocketOptions, SocketTimeouts } from "./options.ts";
 import type { StartTlsOptions } from "./start_tls_options.ts";
 
@@ -177,9 +178,7 @@ export class Connection implements Link {
 
   close(): Promise<void> {
     if (this.#closing === undefined) {
-      this.#closing = this.#close();
-      // An un-awaited close that fails must not end the process.
-      this.#closing.catch(() => {});
+      this.#closing = observed(this.#close());
     }
     return this.#closing;
   }

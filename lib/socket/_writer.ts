@@ -43,15 +43,6 @@ const spareMessages: ByteWriter[] = [];
 const MOST_SPARE_MESSAGES = 64;
 
 /**
- * A write that nobody awaits must not end the process when it fails: the failure
- * is sticky, so `flush`, `close` and the next write report it.
- */
-export function observed<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
-}
-
-/**
  * Gathers what is written and sends it in one transport write after another.
  *
  * While one message is on its way the next one fills. A message leaves when the
