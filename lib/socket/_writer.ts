@@ -18,6 +18,7 @@ import {
   checkCall,
   waitWithin,
 } from "../time/call_limits.ts";
+import { observed } from "./observed.ts";
 import type { Link } from "./_link.ts";
 import {
   noteProgress,
