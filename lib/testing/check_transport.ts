@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkNumber } from "../socket/options.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { Transport } from "../transport/transport.ts";
 import { AssertionError } from "./_decoding.ts";
@@ -55,6 +56,8 @@ export type MakePair = () =>
  * @param options Where transports differ, and limits.
  * @throws {AssertionError} A check failed; the message says which, and `cause` holds
  * the reason.
+ * @throws {TypeError} An option is not a number.
+ * @throws {RangeError} An option is below 1.
  *
  * @example Check the in-memory transport
  * ```ts
@@ -73,6 +76,11 @@ export async function checkTransport(
     stallMs = 100,
     timeoutMs = 10_000,
   } = options;
+  for (
+    const [name, value] of Object.entries({ bulkBytes, stallMs, timeoutMs })
+  ) {
+    checkNumber("check a transport", name, value, 1);
+  }
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makePair();

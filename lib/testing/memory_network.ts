@@ -269,7 +269,13 @@ function checkOptions(
   checkNumber(action, "jitterMs", jitterMs, 0);
   checkNumber(action, "bytesPerSecond", bytesPerSecond, 1);
   checkNumber(action, "resetRate", resetRate, 0);
-  checkNumber(action, "highWaterMarkBytes", options.highWaterMarkBytes, 1);
+  const { highWaterMarkBytes } = options;
+  if (!Number.isSafeInteger(highWaterMarkBytes) || highWaterMarkBytes < 1) {
+    throw new RangeError(
+      `Cannot ${action} as highWaterMarkBytes must be an integer of at least 1: ` +
+        `current value is ${highWaterMarkBytes}`,
+    );
+  }
   if (resetRate > 1) {
     throw new RangeError(
       `Cannot ${action} as resetRate must be at most 1: current value is ${resetRate}`,

@@ -171,3 +171,13 @@ Deno.test("checkTransport() takes a transport without half-close where told", as
   };
   await checkTransport(changed(change), { ...QUICK, halfClose: false });
 });
+
+Deno.test("checkTransport() refuses options that are out of range", async () => {
+  for (const name of ["bulkBytes", "stallMs", "timeoutMs"]) {
+    await assertRejects(
+      () => checkTransport(changed(() => ({})), { [name]: 0 }),
+      RangeError,
+      `Cannot check a transport as ${name} must be at least 1: current value is 0`,
+    );
+  }
+});

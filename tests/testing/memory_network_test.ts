@@ -339,6 +339,8 @@ Deno.test("memoryNetwork() refuses options that are out of range", () => {
     { jitterMs: NaN },
     { bytesPerSecond: 0 },
     { highWaterMarkBytes: 0 },
+    { highWaterMarkBytes: 1.5 },
+    { highWaterMarkBytes: Infinity },
     { resetRate: -0.1 },
     { resetRate: 1.1 },
     { seed: 0.5 },
