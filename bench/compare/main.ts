@@ -7,7 +7,7 @@
 
 import { endChildrenWithUs } from "../harness/child_process.ts";
 import { chanceOf, ratiosOf, summarize } from "../harness/statistics.ts";
-import { number, table } from "../peers/report.ts";
+import { number, table } from "../harness/format.ts";
 import { makeCheckouts } from "./checkouts.ts";
 import { type CompareOptions, parseCompareOptions, USAGE } from "./options.ts";
 import { type Subject, SUBJECTS } from "./subjects.ts";

@@ -44,7 +44,8 @@ export class ChildProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #complaints: Promise<string>;
+  readonly #silence: Promise<void>;
+  #complaints = "";
   #rest = "";
 
   /** Starts it. */
@@ -60,7 +61,18 @@ export class ChildProcess implements AsyncDisposable {
     this.#lines = this.#child.stdout.pipeThrough(new TextDecoderStream())
       .getReader();
     this.#input = this.#child.stdin.getWriter();
-    this.#complaints = lastWords(this.#child.stderr);
+    this.#silence = this.#listen(this.#child.stderr);
+  }
+
+  /** What it last said on standard error. */
+  get complaints(): string {
+    return this.#complaints.trim();
+  }
+
+  async #listen(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
+      this.#complaints = (this.#complaints + chunk).slice(-1_000);
+    }
   }
 
   /**
@@ -109,7 +121,8 @@ export class ChildProcess implements AsyncDisposable {
     const { code, signal } = await this.#child.status;
     const name = [this.#command.program, ...this.#command.args].join(" ");
     const how = signal ?? `code ${code}`;
-    return `${name} ended with ${how}: ${await this.#complaints}`;
+    await this.#silence;
+    return `${name} ended with ${how}: ${this.complaints || "it said nothing"}`;
   }
 
   /** Kills it and waits until it is gone. */
@@ -120,15 +133,7 @@ export class ChildProcess implements AsyncDisposable {
     await Promise.allSettled([
       this.#lines.cancel(),
       this.#input.abort(),
-      this.#complaints,
+      this.#silence,
     ]);
   }
-}
-
-async function lastWords(stream: ReadableStream<Uint8Array>): Promise<string> {
-  let text = "";
-  for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-    text = (text + chunk).slice(-1_000);
-  }
-  return text.trim() || "it said nothing";
 }

@@ -55,6 +55,20 @@ export async function measure(
   options: MeasureOptions,
 ): Promise<Measurement> {
   await using process = await startServer(server);
+  try {
+    return await runLoad(process, options);
+  } catch (error) {
+    if (process.complaints === "" || !(error instanceof Error)) throw error;
+    // Why it closed a connection, say.
+    error.message += `; the server said: ${process.complaints}`;
+    throw error;
+  }
+}
+
+async function runLoad(
+  process: ServerProcess,
+  options: MeasureOptions,
+): Promise<Measurement> {
   await using stack = new AsyncDisposableStack();
   const over = new AbortController();
   const tasks: Promise<unknown>[] = [];
@@ -63,13 +77,13 @@ export async function measure(
     await Promise.allSettled(tasks);
   });
   stack.defer(() => over.abort());
-  const { load } = options;
+  const spec = options.load;
   const atRest = await process.usage();
-  const generators = splitConnections(load.connections, options.generators)
+  const generators = splitConnections(spec.connections, options.generators)
     .map((connections) =>
       stack.use(
         new ChildProcess(
-          generatorCommand({ ...load, connections, port: process.port }),
+          generatorCommand({ ...spec, connections, port: process.port }),
         ),
       )
     );
@@ -88,12 +102,12 @@ export async function measure(
   tasks.push(cpu, ...loads);
   const [cpuShare, ...results] = await Promise.all([cpu, ...loads]);
   const units = results.reduce((sum, result) => sum + result.units, 0);
-  if (load.kind === "hold" || load.kind === "stall") {
+  if (spec.kind === "hold" || spec.kind === "stall") {
     await sleepUntil(Date.now() + SETTLE_MS, over.signal);
     const residentKiB = growth(atRest, await process.usage());
     return {
-      rate: units / load.connections,
-      residentKiB: residentKiB && residentKiB / load.connections,
+      rate: units / spec.connections,
+      residentKiB: residentKiB && residentKiB / spec.connections,
     };
   }
   const seconds = options.measureMs / 1000;

@@ -7,6 +7,8 @@ const START_TIMEOUT_MS = 15_000;
 export interface ServerProcess extends AsyncDisposable {
   /** Where it listens, on 127.0.0.1. */
   port: number;
+  /** What it last said on standard error. */
+  readonly complaints: string;
   /** What it has used so far. */
   usage(): Promise<Usage | undefined>;
 }
@@ -27,6 +29,9 @@ export async function startServer(
     if (port === undefined) throw new Error(`it said: ${line}`);
     return {
       port: Number(port),
+      get complaints() {
+        return child.complaints;
+      },
       usage: () => child.usage(),
       [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
     };

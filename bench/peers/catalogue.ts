@@ -215,7 +215,7 @@ export function makeScenarios(
     {
       ...base,
       id: "idle",
-      title: `${idleConnections} idle connections`,
+      title: `${idleConnections.toLocaleString("en-US")} idle connections`,
       load: { ...echo, kind: "hold", connections: idleConnections },
       unit: CONNECTION,
     },
@@ -232,7 +232,7 @@ export function makeScenarios(
       .map((count): Scenario => ({
         ...scaling,
         id: `connections-${count}`,
-        title: String(count),
+        title: count.toLocaleString("en-US"),
         group: "connections",
         load: { ...echo, connections: count },
       })),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { number } from "../harness/format.ts";
 import { measure, type Measurement } from "../harness/measure.ts";
 import { orderOfRound } from "../harness/statistics.ts";
 import { type Peer, peersOf, type Scenario } from "./catalogue.ts";
@@ -158,7 +159,7 @@ export function describe(
   outcome: Measurement,
 ): string {
   const metric = mainMetric(kind, outcome.cpuMicros !== undefined);
-  const digits = outcome[metric]?.toPrecision(3) ?? "not known";
+  const digits = number(outcome[metric] ?? NaN);
   const rate = Math.round(outcome.rate).toLocaleString("en-US");
   if (metric === "cpuMicros") {
     return `${digits} µs of CPU a ${name}, ${rate} a second`;

@@ -1,11 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { drawCharts } from "../../bench/peers/charts.ts";
-import {
-  formatReport,
-  formatScenario,
-  number,
-  table,
-} from "../../bench/peers/report.ts";
+import { number, table } from "../../bench/harness/format.ts";
+import { formatReport, formatScenario } from "../../bench/peers/report.ts";
 import { judge } from "../../bench/peers/targets.ts";
 import { formatComparison, verdict } from "../../bench/compare/main.ts";
 import { cpuRow, resultsOf, scenarioOf } from "./_results.ts";

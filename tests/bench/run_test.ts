@@ -99,6 +99,7 @@ Deno.test(
     const source = `
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     console.log("listening on " + listener.addr.port);
+    console.error("not my best day");
     let seen = 0;
     for await (const conn of listener) (async () => {
       const buffer = new Uint8Array(1024);
