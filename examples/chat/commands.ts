@@ -1,0 +1,87 @@
+/**
+ * What a line says: something for the room, or a command.
+ *
+ * @module
+ */
+
+import { type Chat, Refusal } from "./chat.ts";
+import type { Member } from "./room.ts";
+
+interface Command {
+  /** What to type behind its name. */
+  readonly operands: string;
+  readonly help: string;
+  /** What it does with what stands behind its name. */
+  run(chat: Chat, member: Member, operands: string): void;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  "/name": {
+    operands: "NAME",
+    help: "changes your name",
+    run: (chat, member, name) => chat.rename(member, name),
+  },
+  "/join": {
+    operands: "ROOM",
+    help: "takes you to another room, which is opened if need be",
+    run: (chat, member, room) => chat.join(member, room),
+  },
+  "/msg": {
+    operands: "NAME TEXT",
+    help: "tells one person alone",
+    run: (chat, member, operands) => {
+      const [name, text] = splitOnce(operands);
+      if (text === "") throw new Refusal("type /msg NAME TEXT");
+      chat.tell(member, name, text);
+    },
+  },
+  "/who": {
+    operands: "",
+    help: "lists who is here",
+    run: (chat, member) => member.hear(`* ${chat.who(member)}`),
+  },
+  "/rooms": {
+    operands: "",
+    help: "lists the rooms",
+    run: (chat, member) => member.hear(`* ${chat.rooms()}`),
+  },
+  "/help": {
+    operands: "",
+    help: "shows this list",
+    run: (_chat, member) => {
+      for (const [name, { operands, help }] of Object.entries(COMMANDS)) {
+        member.hear(`* ${`${name} ${operands}`.padEnd(16)}  ${help}`);
+      }
+      member.hear(`* ${QUIT.padEnd(16)}  leaves`);
+      member.hear("* anything else goes to everybody in the room");
+    },
+  },
+};
+
+/** Ends the conversation. */
+export const QUIT = "/quit";
+
+/** Does what a line says. The line is clean: see `cleanText`. */
+export function obey(chat: Chat, member: Member, line: string): void {
+  if (line === "") return;
+  if (!line.startsWith("/")) {
+    member.room.say(member, line);
+    return;
+  }
+  const [name, operands] = splitOnce(line);
+  try {
+    if (!Object.hasOwn(COMMANDS, name)) {
+      throw new Refusal(`there is no ${name}; /help lists what there is`);
+    }
+    COMMANDS[name].run(chat, member, operands);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    member.hear(`* ${error.message}`);
+  }
+}
+
+/** The first word, and what comes behind it. */
+function splitOnce(text: string): [string, string] {
+  const end = text.search(/ |$/);
+  return [text.slice(0, end), text.slice(end).trim()];
+}

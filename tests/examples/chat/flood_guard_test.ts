@@ -1,0 +1,40 @@
+import { assertEquals } from "@std/assert";
+import {
+  FloodGuard,
+  type Verdict,
+} from "../../../examples/chat/flood_guard.ts";
+
+/** How many of each verdict a number of lines gets. */
+function judge(
+  guard: FloodGuard,
+  lines: number,
+): Partial<Record<Verdict, number>> {
+  const counts: Partial<Record<Verdict, number>> = {};
+  for (let i = 0; i < lines; i++) {
+    const verdict = guard.judge();
+    counts[verdict] = (counts[verdict] ?? 0) + 1;
+  }
+  return counts;
+}
+
+Deno.test("FloodGuard passes two seconds' worth at once, and warns once", () => {
+  const guard = new FloodGuard(5, () => 0);
+  assertEquals(judge(guard, 20), { pass: 10, warn: 1, refuse: 9 });
+});
+
+Deno.test("FloodGuard passes its rate in the long run", () => {
+  let now = 0;
+  const guard = new FloodGuard(5, () => now);
+  judge(guard, 10);
+  let passed = 0;
+  for (; now < 10_000; now += 50) if (guard.judge() === "pass") passed++;
+  assertEquals(passed, 49);
+});
+
+Deno.test("FloodGuard cuts who does not stop, and forgives after a pause", () => {
+  let now = 0;
+  const guard = new FloodGuard(1, () => now);
+  assertEquals(judge(guard, 102), { pass: 2, warn: 1, refuse: 99 });
+  now += 2_000;
+  assertEquals(judge(guard, 103), { pass: 2, warn: 1, refuse: 99, cut: 1 });
+});
