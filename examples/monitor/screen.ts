@@ -61,7 +61,7 @@ export class Screen {
   #table(): string {
     return formatTable(this.#monitor.statuses, {
       color: this.#isTerminal && !Deno.noColor,
-      width: this.#isTerminal ? Deno.consoleSize().columns : undefined,
+      width: this.#isTerminal ? Deno.consoleSize().columns : Infinity,
     });
   }
 }

@@ -6,7 +6,7 @@
 const SIGNS = { unknown: "○", up: "●", down: "✖", changing: "◐" };
 /** Points that a chart looks back on; the monitor keeps more. */
 const MAX_POINTS = 300;
-const HEIGHT = 170;
+const HEIGHT = 178;
 
 const byId = (id) => document.getElementById(id);
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -79,7 +79,7 @@ function describe({ state, element }) {
   ) part(name).textContent = state[name];
 }
 
-/** Times, values, and a mark on the ground for each check that failed. */
+/** Times, values, and which checks failed, for the crosses. */
 function dataOf({ samples }) {
   return [
     samples.map(([at]) => at),
@@ -121,12 +121,19 @@ function optionsFor({ unit, check }, width) {
   return {
     width,
     height: HEIGHT,
+    padding: [8, 26, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false } },
     // From zero: a chart that zooms in on noise makes every hiccup look like a fall.
     scales: { y: { range: (_, _least, most) => [0, (most || 1) * 1.15] } },
     axes: [
-      { ...axis, size: 26, label: "time of day", space: 70 },
+      {
+        ...axis,
+        size: 32,
+        space: 80,
+        label: "time of day  (✕ failed)",
+        values: (_, times) => times.map(clock),
+      },
       { ...axis, size: 50, label: labelOf(check, unit) },
     ],
     series: [
@@ -138,20 +145,38 @@ function optionsFor({ unit, check }, width) {
         width: 1.5,
         points: { show: false },
       },
-      {
-        label: "failed",
-        stroke: color("down"),
-        paths: () => null,
-        points: {
-          show: true,
-          size: 9,
-          width: 1.5,
-          stroke: color("down"),
-          fill: color("card"),
-        },
-      },
+      // Not drawn as a line: crossOut() draws it.
+      { label: "failed", paths: () => null, points: { show: false } },
     ],
+    hooks: { draw: [(chart) => crossOut(chart, color("down"))] },
   };
+}
+
+/** A cross on the ground for each check that failed. */
+function crossOut(chart, color) {
+  const { ctx } = chart;
+  const size = 3.5 * devicePixelRatio;
+  const [times, , failures] = chart.data;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.beginPath();
+  failures.forEach((ground, index) => {
+    if (ground === null) return;
+    const x = chart.valToPos(times[index], "x", true);
+    const y = chart.valToPos(ground, "y", true);
+    ctx.moveTo(x - size, y - size);
+    ctx.lineTo(x + size, y + size);
+    ctx.moveTo(x - size, y + size);
+    ctx.lineTo(x + size, y - size);
+  });
+  ctx.stroke();
+  ctx.restore();
+}
+
+/** Seconds since 1970 as the time of day, here. */
+function clock(seconds) {
+  return new Date(seconds * 1_000).toTimeString().slice(0, 8);
 }
 
 function labelOf(check, unit) {
