@@ -119,7 +119,9 @@ export class ChildProcess implements AsyncDisposable {
 
   async #obituary(): Promise<string> {
     const { code, signal } = await this.#child.status;
-    const name = [this.#command.program, ...this.#command.args].join(" ");
+    const { program, args } = this.#command;
+    const name = [program, ...args].map((word) => word.replace(/^.*[\\/]/, ""))
+      .join(" ");
     const how = signal ?? `code ${code}`;
     await this.#silence;
     return `${name} ended with ${how}: ${this.complaints || "it said nothing"}`;

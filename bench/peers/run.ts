@@ -12,6 +12,8 @@ import type { PeersOptions } from "./options.ts";
 import { mainMetric, type Row, type ScenarioResults } from "./results.ts";
 import type { Runtimes } from "./runtimes.ts";
 
+const ROOT = new URL("../../", import.meta.url).href;
+
 /** One measurement that is about to begin, or has ended. */
 export interface Step {
   /** From 1 to `count`. */
@@ -99,12 +101,19 @@ export async function run(
           options,
         );
         row.rounds.push(outcome instanceof Error ? null : outcome);
-        if (outcome instanceof Error) row.errors.push(outcome.message);
+        if (outcome instanceof Error) {
+          row.errors.push(withoutFolder(outcome.message));
+        }
         progress.end(step, outcome);
       }
     }
   }
   return all;
+}
+
+/** Results are published; where the checkout lies is nobody's business. */
+function withoutFolder(text: string): string {
+  return text.replaceAll(ROOT, "").replaceAll(ROOT.slice("file://".length), "");
 }
 
 function emptyResults(scenario: Scenario, peers: Peer[]): ScenarioResults {
