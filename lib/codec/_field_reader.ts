@@ -8,8 +8,9 @@ import { MalformedFrameError } from "../errors.ts";
 import { show } from "./_options.ts";
 
 const NOTHING = new Uint8Array(0);
-/** Arrays that are not worth a second thought when they stay referenced. */
-const KEPT_BYTES = 64 * 1024;
+const NO_VIEW = new DataView(NOTHING.buffer);
+/** Larger memory is not kept alive for the sake of its DataView. */
+const KEPT_BYTES = 1024 * 1024;
 
 /**
  * A position in a frame. A DataView costs more than all else about a small packet,
@@ -17,7 +18,7 @@ const KEPT_BYTES = 64 * 1024;
  */
 export class FieldReader {
   frame: Uint8Array = NOTHING;
-  view: DataView = new DataView(NOTHING.buffer);
+  view: DataView = NO_VIEW;
   /** Positions in `view`, not in `frame`. */
   position = 0;
   end = 0;
@@ -35,9 +36,7 @@ export class FieldReader {
   /** Lets go of large memory. */
   close(): void {
     this.frame = NOTHING;
-    if (this.view.byteLength > KEPT_BYTES) {
-      this.view = new DataView(NOTHING.buffer);
-    }
+    if (this.view.byteLength > KEPT_BYTES) this.view = NO_VIEW;
   }
 
   /** Bytes not read yet. */

@@ -18,8 +18,11 @@ import {
 
 const LF = 10;
 const CR = 13;
-/** Bytes that are turned into text in one go. */
-const WINDOW_BYTES = 4 * 1024;
+/** Bytes that are turned into text in one go: for short lines, and at most. */
+const WINDOW_BYTES = 16 * 1024;
+const MOST_WINDOW_BYTES = 64 * 1024;
+/** As many long lines make a window. */
+const WINDOW_LINES = 64;
 
 /** What a {@linkcode LineDecoder} needs to know. */
 export interface LineSettings {
@@ -121,7 +124,8 @@ export class LineDecoder implements Decoder<string> {
   /** Decodes all whole lines of the first piece, unless there is but one. */
   #openWindow(bytes: ByteQueue, end: number): boolean {
     if (bytes.revision < this.#singlyUntil) return false;
-    const chunk = bytes.peekChunk(WINDOW_BYTES);
+    const wanted = Math.max(WINDOW_BYTES, WINDOW_LINES * end);
+    const chunk = bytes.peekChunk(Math.min(MOST_WINDOW_BYTES, wanted));
     const size = chunk.lastIndexOf(LF) + 1;
     if (size <= end + 1) return false;
     this.#due = bytes.revision;

@@ -53,8 +53,8 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * `"\r"` or `"\n"` (if strict). Encoding throws `FrameTooLargeError`, and
  * `RangeError` for a line that contains a line ending: it would arrive as two.
  *
- * Lines that arrive together may share the memory of their text, 4 KiB at most:
- * who keeps one such line for long keeps that much.
+ * Lines that arrive together share the memory of their text: who keeps one of them
+ * for long keeps up to 16 KiB, or 64 times the line.
  *
  * @param options Line ending, encoding, limit and policies.
  * @returns A codec for any number of connections.

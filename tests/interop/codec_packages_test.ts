@@ -56,7 +56,7 @@ const pairs = [
     codec: varintPrefixed(),
     encode: () => prefixed.encode() as Transform,
     decode: () => prefixed.decode() as Transform,
-    // Its encoder writes nothing for an empty message.
+    // Its decoder hands out no empty messages.
     sent: messages.slice(1),
   },
   {
@@ -64,6 +64,7 @@ const pairs = [
     codec: lengthPrefixed(),
     encode: () => frameStream.encode() as Transform,
     decode: () => frameStream.decode() as Transform,
+    // Nor does this one.
     sent: messages.slice(1),
   },
   {
@@ -71,7 +72,7 @@ const pairs = [
     codec: lengthPrefixed({ lengthBytes: 2 }),
     encode: () => frameStream.encode({ lengthSize: 2 }) as Transform,
     decode: () => frameStream.decode({ lengthSize: 2 }) as Transform,
-    // It reads the length as a signed number.
+    // Two bytes of length are not enough for the last.
     sent: messages.slice(1, -1),
   },
 ];
