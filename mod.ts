@@ -54,7 +54,10 @@ export type {
   SocketOptions,
   SocketTimeouts,
 } from "./lib/socket/options.ts";
-export type { StartTlsOptions } from "./lib/socket/start_tls_options.ts";
+export type {
+  AcceptTlsOptions,
+  StartTlsOptions,
+} from "./lib/socket/start_tls_options.ts";
 export type { SocketStats } from "./lib/socket/_traffic.ts";
 export type { Transport } from "./lib/transport/transport.ts";
 export type {

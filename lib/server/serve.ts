@@ -5,7 +5,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { BrokenError, ClosedError, TimeoutError } from "../errors.ts";
+import { BrokenError, ClosedError, TimeoutError, TlsError } from "../errors.ts";
 import { checkNumber } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -308,7 +308,9 @@ export class Server implements AsyncDisposable {
   /** A client that goes away, or one that we cut: nothing to be done about it. */
   #isEveryday(error: unknown, { remoteAddr }: Socket): boolean {
     if (error === this.#draining.signal.reason) return true;
-    const ended = error instanceof BrokenError || error instanceof ClosedError;
+    const ended = error instanceof BrokenError ||
+      error instanceof ClosedError ||
+      error instanceof TlsError && error.reason === "truncated";
     // Another connection that a handler made, to a database say, is another matter.
     return ended && error.remoteAddr === remoteAddr;
   }

@@ -14,8 +14,10 @@ import {
   TlsError,
 } from "../errors.ts";
 import { Alarm } from "../time/coarse_timer.ts";
-import { checkCall, watchCall } from "../time/call_limits.ts";
+import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import { acceptTls } from "../transport/accept_tls.ts";
 import { startTls } from "../transport/start_tls.ts";
+import type { TlsTransport } from "../transport/tls_options.ts";
 import { translateError } from "../transport/translate_error.ts";
 import type { Flow, ThrottledFlow } from "../traffic/throttled_flow.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -28,7 +30,7 @@ import { Traffic } from "./_traffic.ts";
 import { Writer } from "./_writer.ts";
 import { observed } from "./observed.ts";
 import type { SocketOptions, SocketTimeouts } from "./options.ts";
-import type { StartTlsOptions } from "./start_tls_options.ts";
+import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 
 /**
  * ```text
@@ -260,11 +262,40 @@ export class Connection implements Link {
     );
   }
 
-  /** Hands the transport to TLS. Nothing of the plain text may be left over. */
-  async startTls(options: StartTlsOptions): Promise<Transport> {
-    const { signal, timeoutMs = 10_000, deadline, ...tls } = options;
+  /** The transport, where it speaks TLS. */
+  get tls(): TlsTransport | undefined {
+    const { transport } = this;
+    return "alpnProtocol" in transport ? transport as TlsTransport : undefined;
+  }
+
+  startTls(
+    { signal, timeoutMs, deadline, ...tls }: StartTlsOptions,
+  ): Promise<Transport> {
     const limits = { signal, timeoutMs, deadline };
-    checkCall("start TLS", limits);
+    return this.#upgrade(
+      limits,
+      (transport, signal) => startTls(transport, { ...tls, signal }),
+    );
+  }
+
+  acceptTls(
+    { signal, timeoutMs, deadline, ...tls }: AcceptTlsOptions,
+  ): Promise<Transport> {
+    const limits = { signal, timeoutMs, deadline };
+    return this.#upgrade(
+      limits,
+      (transport, signal) => acceptTls(transport, { ...tls, signal }),
+    );
+  }
+
+  /** Hands the transport to TLS. Nothing of the plain text may be left over. */
+  async #upgrade(
+    limits: CallOptions,
+    shake: (transport: Transport, signal: AbortSignal) => Promise<Transport>,
+  ): Promise<Transport> {
+    const { signal, timeoutMs = 10_000, deadline } = limits;
+    const bounded = { signal, timeoutMs, deadline };
+    checkCall("start TLS", bounded);
     this.reader.check("start TLS");
     if (this.unreadBytes > 0) {
       throw new TlsError(
@@ -279,17 +310,15 @@ export class Connection implements Link {
         { operation: "start TLS", ...this.ends() },
       );
     }
-    await this.writer.flush(limits);
+    await this.writer.flush(bounded);
     const controller = new AbortController();
     const unwatch = watchCall(
       "start TLS",
-      limits,
+      bounded,
       (reason) => controller.abort(reason),
     );
     try {
-      const { transport } = this.detach();
-      const { signal } = controller;
-      return await startTls(transport, { ...tls, signal });
+      return await shake(this.detach().transport, controller.signal);
     } finally {
       unwatch();
     }

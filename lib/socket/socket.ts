@@ -11,13 +11,14 @@
 
 import type { Addr } from "../addr.ts";
 import type { CallOptions } from "../time/call_limits.ts";
+import type { PeerCertificate } from "../transport/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Connection } from "./_connection.ts";
 import type { Reader } from "./_reader.ts";
 import type { SocketStats } from "./_traffic.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import type { Writer } from "./_writer.ts";
-import type { StartTlsOptions } from "./start_tls_options.ts";
+import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import {
   checkSocketOptions,
   checkTimeouts,
@@ -67,7 +68,6 @@ export let halvesOf: (socket: Socket) => SocketHalves;
  * const [left, right] = memoryPair();
  * await left.write("hello\n");
  * assertEquals(await right.readLine(), "hello");
- * await Promise.all([left.close(), right.close()]);
  * ```
  */
 export class Socket
@@ -83,7 +83,6 @@ export class Socket
 
   /**
    * Wraps a transport, which from now on belongs to the socket.
-   *
    * @param transport For instance a `Deno.Conn`.
    * @param options Limits and sizes.
    * @throws {TypeError} An option is not a number.
@@ -114,9 +113,7 @@ export class Socket
     return this.#connection.closed;
   }
 
-  /**
-   * Aborts when the socket ends, with the reason. Made on first use.
-   */
+  /** Aborts when the socket ends, with the reason. Made on first use. */
   get signal(): AbortSignal {
     return this.#connection.signal;
   }
@@ -124,7 +121,6 @@ export class Socket
   /**
    * Reads what is there: at least one byte, or `null` when the peer has ended its
    * side. The bytes are yours.
-   *
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
    * @throws {TimeoutError} A time limit passed.
@@ -140,7 +136,6 @@ export class Socket
    * Reads what is there into `target`. Without limits and with nothing buffered the
    * bytes go from the transport straight into `target`, which is borrowed until the
    * promise settles.
-   *
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
    * @param target Where the bytes go; if it is empty, the result is 0.
@@ -154,9 +149,7 @@ export class Socket
   /**
    * Reads exactly `length` bytes. The bytes are yours. If the peer ends early, what
    * already arrived stays buffered and the error says how much.
-   *
    * Cancellation: safe. A call that is cut off consumes nothing.
-   *
    * @param length Bytes to read, from 0 to `maxBufferBytes`.
    * @returns The bytes, always `length` long.
    * @throws {UnexpectedEofError} The peer ended first; see `received`.
@@ -200,7 +193,6 @@ export class Socket
   /**
    * Reads a line of UTF-8 text without its `\n` or `\r\n`; `null` at the end of the
    * stream. A last line without an ending counts.
-   *
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
    * @param options Limits of this call, and `maxBytes` (64 KiB).
@@ -214,7 +206,6 @@ export class Socket
   /**
    * Looks at the next `length` bytes without consuming them; fewer only if the peer
    * ends first. The result is a copy.
-   *
    * Cancellation: safe.
    *
    * @param length Bytes to look at, from 0 to `maxBufferBytes`.
@@ -227,7 +218,6 @@ export class Socket
 
   /**
    * Puts bytes back: the next read gets them first.
-   *
    * @param bytes What to put back. Kept by reference: do not change it.
    * @throws {BusyError} A read is under way.
    * @throws {ClosedError} This side was closed.
@@ -288,7 +278,6 @@ export class Socket
   /**
    * Sends what was written, then ends this side: the peer reads the end of the
    * stream, and can still answer.
-   *
    * @throws As {@linkcode Socket.write}.
    */
   closeWrite(): Promise<void> {
@@ -297,7 +286,6 @@ export class Socket
 
   /**
    * Changes the time limits that are named; the others stay.
-   *
    * @param timeouts Limits in milliseconds, from 1; `Infinity` takes one away.
    * @throws {TypeError} A limit is not a number.
    * @throws {RangeError} A limit is out of range.
@@ -311,7 +299,6 @@ export class Socket
    * Ends gracefully: sends what was written, ends this side, waits for the peer to
    * end its side, discarding what still comes, and closes. All of it within
    * `closeTimeoutMs`; then the connection is cut. Idempotent.
-   *
    * @throws {BrokenError} What was written could not be sent.
    * @throws {TimeoutError} What was written could not be sent in time.
    */
@@ -347,12 +334,26 @@ export class Socket
     return new Socket(transport, this.#connection.options);
   }
 
+  /**
+   * Speaks TLS from now on, as a server, to a client that asked for it in the clear
+   * (STARTTLS), over any transport. Otherwise as {@linkcode Socket.startTls}.
+   *
+   * @param options Certificate, key, and limits; `timeoutMs` is 10,000 by default.
+   * @throws As {@linkcode Socket.startTls}.
+   */
+  async acceptTls(options: AcceptTlsOptions): Promise<Socket> {
+    const transport = await this.#connection.acceptTls(options);
+    return new Socket(transport, this.#connection.options);
+  }
+
   /** The protocol that TLS agreed on (ALPN); `null` for none and without TLS. */
   get alpnProtocol(): string | null {
-    const { transport } = this.#connection;
-    return "alpnProtocol" in transport
-      ? transport.alpnProtocol as string | null
-      : null;
+    return this.#connection.tls?.alpnProtocol ?? null;
+  }
+
+  /** The certificate of a client that a server checked; `null` otherwise. */
+  get peerCertificate(): PeerCertificate | null {
+    return this.#connection.tls?.peerCertificate ?? null;
   }
 
   /**

@@ -5,9 +5,15 @@
  */
 
 import type { CallOptions } from "../time/call_limits.ts";
-import type { TlsDialOptions } from "../transport/tls_options.ts";
+import type {
+  TlsBindOptions,
+  TlsDialOptions,
+} from "../transport/tls_options.ts";
 
 /** How to speak TLS, and for how long to try. */
 export type StartTlsOptions =
   & Pick<TlsDialOptions, "caCerts" | "alpnProtocols" | "serverName">
   & CallOptions;
+
+/** With which certificate to speak TLS as a server, and for how long to try. */
+export type AcceptTlsOptions = TlsBindOptions & CallOptions;

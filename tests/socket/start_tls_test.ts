@@ -124,3 +124,74 @@ Deno.test("startTls() refuses what is not plain TCP", TIMEOUT, async () => {
   const socket: Socket = left;
   await socket.closed;
 });
+
+Deno.test(
+  "acceptTls() and startTls() turn both ends of a plain connection to TLS",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const certificate = await authority.issue();
+    await using server = serve({ port: 0 }, async (plain) => {
+      await plain.readUntil("STARTTLS\n");
+      await plain.write("go ahead\n");
+      const options = { ...certificate, alpnProtocols: ["echo"] };
+      await using socket = await plain.acceptTls(options);
+      for await (const chunk of socket) await socket.write(chunk);
+    });
+    const plain = await connect({ port: (server.addr as Deno.NetAddr).port });
+    await plain.write("STARTTLS\n");
+    assertEquals(await plain.readLine(), "go ahead");
+    const secure = await plain.startTls({
+      caCerts: [authority.cert],
+      alpnProtocols: ["echo"],
+    });
+    assertEquals(secure.alpnProtocol, "echo");
+    assertEquals(secure.peerCertificate, null);
+    await secure.write("over TLS\n");
+    assertEquals(await secure.readLine(), "over TLS");
+    await secure.close();
+  },
+);
+
+Deno.test(
+  "acceptTls() refuses what a client sent in the clear behind its STARTTLS",
+  TIMEOUT,
+  async () => {
+    const certificate = await (await createAuthority()).issue();
+    const [client, plain] = memoryPair();
+    await client.write("STARTTLS\ninjected");
+    await plain.readUntil("STARTTLS\n");
+    const error = await assertRejects(
+      () => plain.acceptTls(certificate),
+      TlsError,
+      "8 bytes",
+    );
+    assertEquals(error.reason, "plaintext");
+    plain.abort();
+    client.abort();
+  },
+);
+
+Deno.test(
+  "peerCertificate says who the client is, on a server that checks",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = { ...await authority.issue(), clientCaCerts: [authority.cert] };
+    const names: (string | undefined)[] = [];
+    await using server = serve({ port: 0, tls }, async (socket) => {
+      names.push(socket.peerCertificate?.subjectAltName);
+      await socket.write("welcome\n");
+    });
+    const client = await connect({
+      port: (server.addr as Deno.NetAddr).port,
+      tls: {
+        caCerts: [authority.cert],
+        ...await authority.issue({ names: ["client.example"] }),
+      },
+    });
+    assertEquals(await client.readLine(), "welcome");
+    await client.close();
+    assertEquals(names, ["DNS:client.example"]);
+  },
+);
