@@ -28,11 +28,11 @@ const HEADINGS = [
   "LAST",
   "MEDIAN",
   "P95",
-  "UP",
+  "AVAILABLE",
   "DETAIL",
 ];
 /** Numbers stand under each other. */
-const RIGHT = new Set(["LAST", "MEDIAN", "P95", "UP"]);
+const RIGHT = new Set(["LAST", "MEDIAN", "P95", "AVAILABLE"]);
 
 /** Draws what is known about all targets, one line each. */
 export function formatTable(

@@ -27,7 +27,7 @@ A network monitor. Ctrl-C ends it.
 
 Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
 
-  --config FILE    what to watch, as JSON; - reads it from standard input. Without
+  --config FILE    what to watch, as JSON; "stdin" for standard input. Without
                    it, sample.json: the monitor watches itself, and a Redis.
   --once           checks everything once, prints the table and ends: with exit
                    code 0 if all is well, 1 if not. For cron.
@@ -124,7 +124,7 @@ async function readTargets(path: string): Promise<Target[]> {
 
 async function readConfig(path: string): Promise<string> {
   if (path === "sample.json") return sample;
-  if (path === "-") return await new Response(Deno.stdin.readable).text();
+  if (path === "stdin") return await new Response(Deno.stdin.readable).text();
   await ensurePermissions({
     purpose: `read ${path}`,
     flags: [`--allow-read=${path}`],

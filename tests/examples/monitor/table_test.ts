@@ -27,9 +27,9 @@ const down = status({
 Deno.test("formatTable() lines everything up", () => {
   assertEquals(
     formatTable([status({}), down]),
-    `STATE   NAME      ADDRESS       CHECK       LAST   MEDIAN      P95      UP  DETAIL
-● up    web       127.0.0.1:80  connect  1.50 ms  1.25 ms  2.00 ms  75.0 %
-✖ down  database  127.0.0.1:80  connect        –        –        –   0.0 %  refused
+    `STATE   NAME      ADDRESS       CHECK       LAST   MEDIAN      P95  AVAILABLE  DETAIL
+● up    web       127.0.0.1:80  connect  1.50 ms  1.25 ms  2.00 ms     75.0 %
+✖ down  database  127.0.0.1:80  connect        –        –        –      0.0 %  refused
 `,
   );
 });
