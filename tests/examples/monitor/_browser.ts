@@ -5,7 +5,20 @@
  */
 
 import { chromium, type Page } from "npm:playwright-core@1.65.1";
-import { program } from "../../_support/programs.ts";
+import {
+  findProgram,
+  lacksPrograms,
+  program,
+} from "../../_support/programs.ts";
+
+/** Systems disagree about its name; the first is Debian's, where CI runs. */
+const NAMES = ["chromium", "chromium-browser", "google-chrome"];
+const NAME = NAMES.find((name) => findProgram(name) !== undefined) ?? NAMES[0];
+
+/** Whether there is no browser, for a test's `ignore`. */
+export function lacksBrowser(): boolean {
+  return lacksPrograms(NAME);
+}
 
 /** A page that is open, and what went wrong in it. */
 export interface Browser extends AsyncDisposable {
@@ -22,7 +35,7 @@ export interface Browser extends AsyncDisposable {
 export async function openBrowser(): Promise<Browser> {
   const profile = await Deno.makeTempDir();
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: program("chromium"),
+    executablePath: program(NAME),
     headless: true,
     viewport: { width: 1_000, height: 800 },
     args: [

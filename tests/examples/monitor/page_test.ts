@@ -1,14 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
 import { serve } from "@sluice/net";
 import { Example } from "../_example.ts";
-import { lacksPrograms } from "../../_support/programs.ts";
-import { openBrowser } from "./_browser.ts";
+import { lacksBrowser, openBrowser } from "./_browser.ts";
 
 Deno.test(
   "the page draws charts that live, and tells when a target goes down",
   {
     timeout: 90_000,
-    ignore: lacksPrograms("chromium"),
+    ignore: lacksBrowser(),
     // Playwright keeps a few promises of its own pending until the process ends.
     sanitizeOps: false,
     sanitizeResources: false,
