@@ -260,6 +260,40 @@ Deno.test("a server that ended its side still gets every byte of its client", {
   assertEquals(await done.promise, 3_000_000);
 });
 
+Deno.test(
+  "a peer that talks on after its question gets every byte of the answer",
+  {
+    timeout,
+  },
+  async () => {
+    const total = 1_500_000;
+    await using day = badDayServer(async (socket) => {
+      await socket.readLine();
+      await socket.write(new Uint8Array(total));
+      // Returns with unread input: a plain close would now reset the connection, and
+      // take what the system has not yet sent with it.
+    });
+    await Promise.all(Array.from({ length: 10 }, async () => {
+      const client = await connect({
+        port: day.port,
+        maxReadBytesPerSecond: 5_000_000,
+      });
+      report.connections++;
+      report.faults++;
+      await client.write("question\n");
+      const talking = (async () => {
+        while (true) await client.write(new Uint8Array(1_000));
+      })().catch(() => {});
+      const answer = await client.readExactly(total, { timeoutMs: 10_000 });
+      report.bytesAcknowledged += total;
+      report.bytesLost += total - answer.length;
+      client.abort();
+      await talking;
+    }));
+    await day.happened("closed", 10);
+  },
+);
+
 Deno.test("a peer that vanishes without a word is let go after idleMs", {
   timeout,
 }, async () => {
