@@ -4,7 +4,8 @@
  * This folder guarantees that no byte is lost to a time limit, that writes arrive
  * whole and in order, and that every end is one clear outcome. It refuses to
  * retry, to reconnect behind its user's back and to log. It may import
- * `transport/`, `time/` and `bytes/`; `server/` and `framed/` may import it.
+ * `transport/`, `traffic/`, `time/` and `bytes/`; `server/` and `framed/` may import
+ * it.
  *
  * @module
  */

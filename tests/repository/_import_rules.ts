@@ -14,9 +14,11 @@ export interface Import {
  * server   framed
  *    \     /   \
  *    socket    codec
- *    /    \     |
- * transport time bytes
- *        \   |  /
+ *    /  |  \    |
+ * traffic  time bytes
+ *    |      |   |
+ * transport |   |
+ *        \  |  /
  *        errors, addr
  * ```
  */
