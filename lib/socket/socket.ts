@@ -4,8 +4,7 @@
  * This folder guarantees that no byte is lost to a time limit, that writes arrive
  * whole and in order, and that every end is one clear outcome. It refuses to
  * retry, to reconnect behind its user's back and to log. It may import
- * `transport/`, `traffic/`, `time/` and `bytes/`; `server/` and `framed/` may import
- * it.
+ * `transport/`, `traffic/`, `time/`, `bytes/`; `server/` and `framed/` may import it.
  *
  * @module
  */
