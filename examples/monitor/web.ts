@@ -37,7 +37,7 @@ export interface WebPage extends AsyncDisposable {
 /** Alerts that a page which is opened later still sees. */
 const MAX_ALERTS = 50;
 
-const FILES: Record<string, [type: string, body: string]> = {
+const FILES: Record<string, [type: string, body: string] | undefined> = {
   "/": ["text/html", page],
   "/page.js": ["text/javascript", script],
   "/page.css": ["text/css", style],
@@ -80,10 +80,8 @@ export function servePage(
       return refuse(403, "this page is for this machine only");
     }
     if (request.method !== "GET") return refuse(405, "only GET is answered");
-    if (Object.hasOwn(FILES, pathname)) {
-      const [type, body] = FILES[pathname];
-      return respond(type, body);
-    }
+    const file = FILES[pathname];
+    if (file !== undefined) return respond(...file);
     if (pathname === "/state.json") {
       return respond("application/json", JSON.stringify(snapshot()));
     }

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { serve, type Socket } from "@sluice/net";
+import { serve, type Socket, TimeoutError } from "@sluice/net";
 import { runCheck } from "../../../examples/monitor/checks.ts";
 import { parseConfig } from "../../../examples/monitor/config.ts";
 import { probe, serveProbe } from "../../../examples/monitor/probe.ts";
@@ -190,9 +190,23 @@ Deno.test("a cancelled check rejects with the reason of its signal", {
   ) {
     const stopping = new AbortController();
     const check = runCheck(target(port, more), stopping.signal);
-    stopping.abort(new Error("we close"));
-    await assertRejects(() => check, Error, "we close");
+    // Not to be taken for a limit of the check's own.
+    stopping.abort(new TimeoutError("work", 1));
+    await assertRejects(() => check, TimeoutError, "Cannot work");
   }
+});
+
+Deno.test("a certificate check hangs up when its time is over", {
+  timeout,
+}, async () => {
+  const { promise: hungUp, resolve } = Promise.withResolvers<void>();
+  const { server, port } = misbehave((socket) =>
+    listenTo(socket).then(resolve)
+  );
+  await using _ = server;
+  const more = { check: "certificate", timeoutMs: 100 };
+  assertEquals((await runCheck(target(port, more))).ok, false);
+  await hungUp;
 });
 
 Deno.test(
