@@ -54,6 +54,8 @@ export class LineDecoder implements Decoder<string> {
   #window = "";
   #next = 0;
   /** Whether each of the window's characters is one byte. */
+  #aligned = false;
+  /** Whether also no CR is in it or expected, and no line can be too large. */
   #plain = false;
   /** The queue's revision at which the window is valid. */
   #due = 0;
@@ -137,7 +139,9 @@ export class LineDecoder implements Decoder<string> {
       return false;
     }
     // No character is less than a byte: with as many of each, each is one.
-    this.#plain = this.#window.length === size;
+    this.#aligned = this.#window.length === size;
+    this.#plain = this.#aligned && !this.#strict && size <= this.#most &&
+      !this.#window.includes("\r");
     this.#next = 0;
     return true;
   }
@@ -151,20 +155,26 @@ export class LineDecoder implements Decoder<string> {
     const window = this.#window;
     const start = this.#next;
     const end = window.indexOf("\n", start);
-    const bytesToEnd = this.#plain ? end - start : bytes.indexOf(LF);
-    const cr = end > start && window.charCodeAt(end - 1) === CR ? 1 : 0;
-    if (
-      bytesToEnd - cr > this.#most ||
-      (this.#strict && window.indexOf("\r", start) !== end - 1)
-    ) {
-      this.#closeWindow();
-      return undefined;
+    // The common case in as few steps as can be: this is most of a line's cost.
+    let size = end - start;
+    let stop = end;
+    if (!this.#plain) {
+      if (!this.#aligned) size = bytes.indexOf(LF);
+      const cr = end > start && window.charCodeAt(end - 1) === CR ? 1 : 0;
+      stop -= cr;
+      if (
+        size - cr > this.#most ||
+        this.#strict && window.indexOf("\r", start) !== end - 1
+      ) {
+        this.#closeWindow();
+        return undefined;
+      }
     }
-    bytes.skip(bytesToEnd + 1);
-    this.#due += bytesToEnd + 1;
+    bytes.skip(size + 1);
+    this.#due += size + 1;
     this.#next = end + 1;
     if (end + 1 === window.length) this.#window = "";
-    return window.slice(start, end - cr);
+    return window.slice(start, stop);
   }
 
   #closeWindow(): void {

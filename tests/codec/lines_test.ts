@@ -86,6 +86,7 @@ Deno.test("lines() in strict mode refuses a lone newline and a lone return", () 
     ["ok\r\n\n", ["ok"]],
     ["ok\r\n" + "x".repeat(5000) + "\n", ["ok"]],
     ["ok\r\nends\r", ["ok"]],
+    ["no\nreturn\nat all\n", []],
   ] as const;
   for (const [wire, expected] of cases) {
     for (const chunk of CHUNKS) {
