@@ -225,8 +225,13 @@ export class Intake {
     if (this.#reading) return;
     this.#reading = true;
     this.#target = target;
-    this.link.flow.read(target ?? this.queue.reserve())
-      .then(this.#onRead, this.#onError);
+    try {
+      this.link.flow.read(target ?? this.queue.reserve())
+        .then(this.#onRead, this.#onError);
+    } catch (error) {
+      // A transport should reject; whoever wrote this one did not know.
+      this.#onError(error);
+    }
   }
 
   readonly #onRead = (count: number | null): void => {

@@ -250,6 +250,11 @@ export class Writer implements TurnListener {
   }
 
   #untilSent(position: number): Promise<void> {
+    // A transport that throws has failed while it was given the message.
+    if (this.#failure !== undefined) {
+      this.#reported = true;
+      return observed(Promise.reject(this.#failure));
+    }
     return observed(
       new Promise((resolve, reject) => {
         const waiters = this.#waiters ??= [];
@@ -302,7 +307,11 @@ export class Writer implements TurnListener {
 
   #write(bytes: Uint8Array): void {
     this.#alarm?.arm();
-    this.#link.flow.write(bytes).then(this.#onSent, this.#onError);
+    try {
+      this.#link.flow.write(bytes).then(this.#onSent, this.#onError);
+    } catch (error) {
+      this.#onError(error);
+    }
   }
 
   readonly #onSent = (count: number): void => {

@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BrokenError, ClosedError } from "../../lib/errors.ts";
 import { Socket } from "../../lib/socket/socket.ts";
+import type { Transport } from "../../lib/transport/transport.ts";
 import {
   bytes,
   isSettled,
@@ -162,21 +163,44 @@ Deno.test("readInto() says what it needs of its array", async () => {
   await assertRejects(() => pair.left.readInto([0, 0]), TypeError, "target");
 });
 
-Deno.test("a transport that fails in its own way breaks the socket", async () => {
-  const failure = new Error("the cable is gone");
-  const transport = {
+/** A transport of somebody else, all of whose calls fail: later, or at once. */
+function failing(failure: Error, how: "rejects" | "throws"): Transport {
+  const fail = () => {
+    if (how === "throws") throw failure;
+    return Promise.reject(failure);
+  };
+  return {
     localAddr: { transport: "memory", name: "here" },
     remoteAddr: { transport: "memory", name: "there" },
-    read: () => Promise.reject(failure),
-    write: () => Promise.reject(failure),
-    closeWrite: () => Promise.reject(failure),
+    read: fail,
+    write: fail,
+    closeWrite: fail,
     close() {},
-  } as const;
-  for (const call of ["read", "readLine"] as const) {
-    const socket = new Socket(transport);
-    const error = await assertRejects(() => socket[call](), BrokenError);
-    assertEquals(error.reason, "other");
-    assertStrictEquals(error.cause, failure);
-    await socket.closed;
-  }
-});
+  };
+}
+
+for (const how of ["rejects", "throws"] as const) {
+  Deno.test(`a transport that ${how} in its own way breaks the socket`, async () => {
+    const failure = new Error("the cable is gone");
+    for (const call of ["read", "readLine", "flush", "closeWrite"] as const) {
+      const socket = new Socket(failing(failure, how));
+      if (call === "flush") socket.write("x");
+      const error = await assertRejects(() => socket[call](), BrokenError);
+      assertEquals(error.reason, "other");
+      assertStrictEquals(error.cause, failure);
+      // Not left half-way: the same failure, and no other, comes again.
+      assertStrictEquals(await outcome(socket[call]()), error);
+      socket.abort();
+      await socket.closed;
+    }
+  });
+
+  Deno.test(`a transport that ${how} in its own way ends no process`, async () => {
+    const socket = new Socket(failing(new Error("the cable is gone"), how));
+    using pair = spiedPair();
+    socket.write("nobody awaits this");
+    pair.left.write("nor does this suffer");
+    assertEquals((await pair.right.readExactly(20)).length, 20);
+    socket.abort();
+  });
+}

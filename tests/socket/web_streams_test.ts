@@ -115,6 +115,19 @@ Deno.test("readable stops to read when it is cancelled, and no byte is lost", as
   }
 });
 
+Deno.test("bytes that come after a cancel wait for the next reader", async () => {
+  await underEverySplit(async ({ left, right }) => {
+    const reader = left.readable.getReader();
+    const waiting = reader.read();
+    await turn();
+    await reader.cancel();
+    await waiting;
+    await right.write("before anybody asks\n");
+    await turn();
+    assertEquals(await left.readLine(), "before anybody asks");
+  });
+});
+
 Deno.test("break out of readable leaves the socket open", async () => {
   using pair = spiedPair();
   const { left, right } = pair;
