@@ -302,3 +302,34 @@ Deno.test("a small write beside one that is larger than maxPendingBytes is fine"
   assertEquals(textOf(await right.readExactly(4)), "beat");
   await Promise.all([large, small]);
 });
+
+Deno.test("write() lends a large array until its last byte is taken", async () => {
+  using pair = spiedPair({ highWaterMarkBytes: 50_000 });
+  const { left, right } = pair;
+  const array = bytes(100_000);
+  const writing = left.write(array);
+  await turn();
+  // Half of it is gone, and less than the high-water mark is left.
+  assertEquals(left.stats.bytesWritten, 50_000);
+  assertEquals(await isSettled(writing), false);
+  const reading = right.readExactly(100_000);
+  await writing;
+  array.fill(0);
+  assertEquals(await reading, bytes(100_000));
+});
+
+Deno.test("write() goes on as soon as there is room, whoever waits for more", async () => {
+  using pair = spiedPair({
+    highWaterMarkBytes: 15,
+    left: { highWaterMarkBytes: 10 },
+  });
+  const { left, right } = pair;
+  const first = left.write(bytes(20));
+  const flushing = left.flush();
+  const second = left.write(bytes(5));
+  // 15 bytes are taken: 10 are left, and those the second writer may leave behind.
+  await Promise.all([first, second]);
+  assertEquals(await isSettled(flushing), false);
+  await right.readExactly(25);
+  await flushing;
+});
