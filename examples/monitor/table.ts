@@ -33,6 +33,10 @@ const HEADINGS = [
 ];
 /** Numbers stand under each other. */
 const RIGHT = new Set(["LAST", "MEDIAN", "P95", "AVAILABLE"]);
+/** What a narrow terminal does without, the least important first. */
+const DISPENSABLE = ["P95", "MEDIAN", "CHECK", "ADDRESS", "AVAILABLE"];
+/** Columns to leave for what went wrong. */
+const DETAIL_WIDTH = 24;
 
 /** Draws what is known about all targets, one line each. */
 export function formatTable(
@@ -43,23 +47,32 @@ export function formatTable(
   const widths = HEADINGS.map((_, column) =>
     Math.max(...rows.map((row) => row[column].length))
   );
-  const lines = rows.map((row) =>
-    row.map((cell, column) =>
+  const columns = columnsFor(widths, width);
+  return rows.map((row, index) => {
+    const line = columns.map((column) =>
       RIGHT.has(HEADINGS[column])
-        ? cell.padStart(widths[column])
-        : cell.padEnd(widths[column])
-    ).join("  ").trimEnd()
-  );
-  return lines.map((line, index) => {
+        ? row[column].padStart(widths[column])
+        : row[column].padEnd(widths[column])
+    ).join("  ").trimEnd();
     const text = line.length <= width ? line : `${line.slice(0, width - 1)}…`;
     if (!color || index === 0) return `${text}\n`;
-    const status = statuses[index - 1];
-    // Words of the state only: a screen full of red would hide what matters.
+    // The state only: a screen full of red would hide what matters.
     const end = Math.min(widths[0], text.length);
-    return `${colorOf(status)}${text.slice(0, end)}${PLAIN}${
-      text.slice(end)
-    }\n`;
+    const paint = colorOf(statuses[index - 1]);
+    return `${paint}${text.slice(0, end)}${PLAIN}${text.slice(end)}\n`;
   }).join("");
+}
+
+/** The columns that there is room for. */
+function columnsFor(widths: readonly number[], width: number): number[] {
+  let columns = [...widths.keys()];
+  for (const heading of DISPENSABLE) {
+    const needed = columns.slice(0, -1)
+      .reduce((sum, column) => sum + widths[column] + 2, DETAIL_WIDTH);
+    if (needed <= width) break;
+    columns = columns.filter((column) => HEADINGS[column] !== heading);
+  }
+  return columns;
 }
 
 function cellsOf(

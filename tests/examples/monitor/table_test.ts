@@ -48,12 +48,28 @@ Deno.test("formatTable() tells states apart without colors", () => {
   );
 });
 
+Deno.test("formatTable() does without columns where there is no room for them", () => {
+  const headings = (width: number) =>
+    formatTable([down], { width }).split("\n")[0].split(/ +/);
+  assertEquals(headings(100).length, 9);
+  assertEquals(headings(85), [
+    "STATE",
+    "NAME",
+    "ADDRESS",
+    "CHECK",
+    "LAST",
+    "AVAILABLE",
+    "DETAIL",
+  ]);
+  assertEquals(headings(45), ["STATE", "NAME", "LAST", "DETAIL"]);
+});
+
 Deno.test("formatTable() cuts lines that are too long, colors left out of the count", () => {
   for (const color of [false, true]) {
     const lines = formatTable([down], { width: 30, color }).split("\n");
     // deno-lint-ignore no-control-regex
     const plain = lines.map((line) => line.replaceAll(/\x1b\[\d+m/g, ""));
-    assertEquals(plain[1], "✖ down  database  127.0.0.1:8…");
+    assertEquals(plain[1], "✖ down  database     –  refus…");
     assertEquals(plain[1].length, 30);
   }
 });
