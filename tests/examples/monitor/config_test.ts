@@ -40,6 +40,19 @@ Deno.test("parseConfig() reads the sample", () => {
   );
 });
 
+Deno.test("parseConfig() reads what the README shows", async () => {
+  const readme = await Deno.readTextFile(
+    new URL("../../../examples/monitor/README.md", import.meta.url),
+  );
+  const [, json] = /```json\n([^]*?)```/.exec(readme)!;
+  assertEquals(parseConfig(json).map(({ check }) => check), [
+    "connect",
+    "certificate",
+    "expect",
+    "throughput",
+  ]);
+});
+
 Deno.test("parseConfig() says in one line what is wrong and where", async (test) => {
   const address = "127.0.0.1:80";
   const cases: [text: unknown, why: string][] = [
