@@ -51,11 +51,18 @@ export async function runExample(
     .code;
 }
 
-/** Every example of the folder, private parts left out, in order. */
-async function exampleNames(): Promise<string[]> {
-  const entries = await Array.fromAsync(Deno.readDir(FOLDER));
-  return entries
-    .filter(({ name, isFile }) => isFile && /^[^_].*\.ts$/.test(name))
-    .map(({ name }) => name.slice(0, -".ts".length))
-    .sort();
+/** Every program of `examples/` and its folders, its own modules left out, in order. */
+export async function exampleNames(
+  folder: URL = FOLDER,
+  prefix = "",
+): Promise<string[]> {
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  const names = await Promise.all(entries.map(async ({ name, isDirectory }) => {
+    const place = new URL(isDirectory ? `${name}/` : name, folder);
+    if (isDirectory) return await exampleNames(place, `${prefix}${name}/`);
+    const isProgram = name.endsWith(".ts") &&
+      shebangFlags(await Deno.readTextFile(place)) !== undefined;
+    return isProgram ? [prefix + name.slice(0, -".ts".length)] : [];
+  }));
+  return names.flat().sort();
 }

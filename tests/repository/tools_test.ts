@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { shebangFlags } from "../../tools/_examples.ts";
+import { exampleNames, shebangFlags } from "../../tools/_examples.ts";
 import { findStdSource, importMapFlags } from "../../tools/_std.ts";
+import { pathToFileURL } from "node:url";
 import { formatTally, tallyTests } from "../../tools/_tally.ts";
 
 Deno.test("findStdSource() does as it is told", async () => {
@@ -55,6 +56,25 @@ Deno.test("tallyTests() counts a failure that the summary does not", () => {
 
 Deno.test("formatTally() writes the line that CI reads", () => {
   assertEquals(formatTally({ passed: 12, failed: 3 }), "12 passed, 3 failed");
+});
+
+Deno.test("exampleNames() finds programs, in folders too, and no modules", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const program = "#!/usr/bin/env -S deno run\n";
+    await Deno.mkdir(`${folder}/chat/web`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/echo.ts`, program);
+    await Deno.writeTextFile(`${folder}/_flags.ts`, "export {};\n");
+    await Deno.writeTextFile(`${folder}/chat/server.ts`, program);
+    await Deno.writeTextFile(`${folder}/chat/room.ts`, "export {};\n");
+    await Deno.writeTextFile(`${folder}/chat/web/page.js`, program);
+    assertEquals(await exampleNames(pathToFileURL(`${folder}/`)), [
+      "chat/server",
+      "echo",
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("shebangFlags() gives the permissions of an example", () => {
