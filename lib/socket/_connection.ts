@@ -335,7 +335,7 @@ export class Connection implements Link {
       );
     }
     const unread = reader.queue.takeAll();
-    const transport = reader.reading || reader.ended
+    const transport = reader.reading
       ? detachedTransport(this.transport, reader)
       : this.transport;
     const error = this.#closedError();

@@ -304,7 +304,6 @@ export class Intake {
 
   /** Waits until the queue is not empty; `false` at the end. Used after leaving. */
   more(): Promise<boolean> {
-    if (this.#ended) return Promise.resolve(false);
     return this.#wait(
       "read",
       undefined,

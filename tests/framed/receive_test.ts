@@ -311,6 +311,27 @@ Deno.test("the end inside a frame is an error for a decoder that does not care, 
   assertEquals([received, error.received], [["aa", "bb"], 1]);
 });
 
+Deno.test("a decoder is asked to finish until it has no more, and not again", async () => {
+  using pair = spiedPair();
+  await pair.right.closeWrite();
+  const rest = ["one", "two"];
+  let asked = 0;
+  const receiver = framed(pair.left, {
+    decoder: () => ({
+      decode: () => undefined,
+      finish: () => {
+        asked++;
+        return rest.shift();
+      },
+    }),
+    encoder: () => ({ encode: () => {} }),
+  });
+  const received = [];
+  for (let i = 0; i < 5; i++) received.push(await receiver.receive());
+  assertEquals(received, ["one", "two", null, null, null]);
+  assertEquals(asked, 3);
+});
+
 Deno.test("a reset is not an end", async () => {
   using pair = spiedPair();
   await pair.right.write("one\ntw");
