@@ -172,6 +172,21 @@ Deno.test("ByteQueue searches anew for what was partly matched and then taken", 
   assertEquals(queue.indexOf(needle), 2);
 });
 
+Deno.test("ByteQueue goes on with a search after its bytes were joined", () => {
+  const queue = new ByteQueue();
+  const needle = bytes(1, 2, 3);
+  const first = new Uint8Array(5000);
+  first.set([2, 3]);
+  queue.append(first);
+  queue.append(bytes(9, 1));
+  // One byte of the needle is matched at the end, and the others stand in front.
+  assertEquals(queue.indexOf(needle), -1);
+  queue.peek(5001);
+  assertEquals(queue.indexOf(needle), -1);
+  queue.append(bytes(2, 3));
+  assertEquals(queue.indexOf(needle), 5001);
+});
+
 Deno.test("ByteQueue searches anew after bytes were put back", () => {
   const queue = new ByteQueue();
   queue.append(bytes(1, 1, 1));

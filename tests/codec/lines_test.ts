@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import {
   FrameTooLargeError,
@@ -261,6 +262,12 @@ Deno.test("lines() refuses to encode a line above its limit, and leaves nothing 
   assertEquals(encodeAll(codec, "abc"), utf8("abc\n"));
   assertThrows(() => encodeAll(codec, "abcd"), FrameTooLargeError, "is 4");
   assertThrows(() => encodeAll(codec, "ää"), FrameTooLargeError, "is 4");
+  const out = new ByteWriter();
+  const encoder = codec.encoder();
+  encoder.encode("ok", out);
+  assertThrows(() => encoder.encode("abcd", out), FrameTooLargeError);
+  assertThrows(() => encoder.encode("a\n", out), RangeError);
+  assertEquals(out.toBytes(), utf8("ok\n"));
 });
 
 Deno.test("lines() refuses bad options at once", () => {

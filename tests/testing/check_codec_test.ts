@@ -296,6 +296,10 @@ Deno.test("checkCodec() compares frames by value, of whatever kind", () => {
   const values = [
     { a: [1, { b: new Date(5) }], c: new Map([[1, new Set([2])]]) },
     { a: [1, { b: new Date(5) }], c: new Map([[1, new Set([3])]]) },
+    new Date(5),
+    new Date(6),
+    new Error("a"),
+    new Error("b"),
     new Uint16Array([1]),
     new ArrayBuffer(2),
     1n,
