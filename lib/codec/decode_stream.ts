@@ -68,10 +68,12 @@ class StreamDecoder<In> {
   #source!: ReadableStreamDefaultController<In>;
   #sink!: WritableStreamDefaultController;
   #ended = false;
+  /** Whether the readable side was closed or has failed. */
+  #over = false;
   /** What ends the stream once all frames before it have been read. */
   #error: { readonly reason: unknown } | undefined;
-  /** Lets a waiting write, or the close, return. */
-  #accept: (() => void) | undefined;
+  /** The write, or the close, that waits until its frames have been read. */
+  #waiting: PromiseWithResolvers<void> | undefined;
   /** Wakes a reader that waits for bytes. */
   #wake: (() => void) | undefined;
 
@@ -88,7 +90,7 @@ class StreamDecoder<In> {
       pull: () => this.#pull(),
       cancel: (reason) => {
         this.#sink.error(reason);
-        this.#accept?.();
+        this.#waiting?.resolve();
       },
     }, { highWaterMark: 0 });
     this.writable = new WritableStream<Uint8Array>({
@@ -101,6 +103,11 @@ class StreamDecoder<In> {
       },
       close: () => {
         this.#ended = true;
+        // All that was written has been read, so an end needs no reader.
+        if (this.#wake === undefined && this.#deliver() && this.#over) {
+          if (this.#error !== undefined) throw this.#error.reason;
+          return;
+        }
         return this.#untilRead();
       },
       abort: (reason) => {
@@ -113,15 +120,15 @@ class StreamDecoder<In> {
   /** Hands bytes, or their end, to the reader, and waits until it has used them. */
   #untilRead(): Promise<void> {
     this.#wake?.();
-    return new Promise((resolve) => this.#accept = resolve);
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
   }
 
   /** Called when somebody waits for a frame and none is there. */
   async #pull(): Promise<void> {
     // A write that came before the first read waits here already.
     while (!this.#deliver()) {
-      this.#accept?.();
-      this.#accept = undefined;
+      this.#waiting?.resolve();
       await new Promise<void>((resolve) => this.#wake = resolve);
       this.#wake = undefined;
     }
@@ -140,17 +147,20 @@ class StreamDecoder<In> {
         this.#fail(reason);
       }
     }
-    if (frames > 0) return true;
-    if (this.#error !== undefined) {
-      const { reason } = this.#error;
-      this.#source.error(reason);
-      this.#sink.error(reason);
-    } else if (this.#ended) {
+    if (this.#error === undefined && this.#ended) {
+      this.#over = true;
       this.#source.close();
-    } else {
-      return false;
+      this.#waiting?.resolve();
+      return true;
     }
-    this.#accept?.();
+    // An error would drop the frames before it: it waits until they are read.
+    if (frames > 0) return true;
+    if (this.#error === undefined) return false;
+    this.#over = true;
+    const { reason } = this.#error;
+    this.#source.error(reason);
+    this.#sink.error(reason);
+    this.#waiting?.reject(reason);
     return true;
   }
 

@@ -174,6 +174,38 @@ Deno.test("decodeStream() lets a writer know of the error", async () => {
   await assertRejects(() => writer.closed, FrameTooLargeError);
 });
 
+Deno.test("decodeStream() can be ended before anybody reads", async () => {
+  for (const [wire, frames] of [["", []], ["last", ["last"]]] as const) {
+    const { readable, writable } = decodeStream(lines());
+    const writer = writable.getWriter();
+    const written = writer.write(utf8(wire));
+    const closed = writer.close();
+    assertEquals(await readAll(readable), {
+      frames: [...frames],
+      error: undefined,
+    });
+    await written;
+    await closed;
+  }
+  const empty = decodeStream(lines());
+  await empty.writable.close();
+  assertEquals(await readAll(empty.readable), { frames: [], error: undefined });
+});
+
+Deno.test("decodeStream() tells the writer that the stream ended too early", async () => {
+  for (const wire of [bytes(3, 1), bytes(1, 7, 3, 1)]) {
+    const { readable, writable } = decodeStream(
+      lengthPrefixed({ lengthBytes: 1 }),
+    );
+    const piped = ReadableStream.from([wire]).pipeTo(writable);
+    const refused = assertRejects(() => piped, UnexpectedEofError);
+    const { frames, error } = await readAll(readable);
+    assertEquals(frames.length, wire.length === 4 ? 1 : 0);
+    assert(error instanceof UnexpectedEofError);
+    await refused;
+  }
+});
+
 Deno.test("encodeStream() encodes every frame, and what it made decodes", async () => {
   const frames = ["one", "", "two"];
   const wire = ReadableStream.from(frames).pipeThrough(encodeStream(lines()));
