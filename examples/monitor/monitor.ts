@@ -101,19 +101,20 @@ export class Monitor {
 
   /** What is known about each target, in the order of the configuration. */
   get statuses(): Status[] {
-    return this.#watched.map(({ target, address, opinion }, index) => {
-      const samples = this.samples(index);
-      return {
-        name: target.name,
-        address,
-        check: target.check,
-        unit: UNITS[target.check],
-        health: opinion.health,
-        words: opinion.words,
-        last: samples.at(-1),
-        summary: summarize(samples),
-      };
-    });
+    return this.#watched.map((_, index) => this.status(index));
+  }
+
+  /** What is known about one target. */
+  status(index: number): Status {
+    const { target: { name, check }, address, opinion } = this.#watched[index];
+    const samples = this.samples(index);
+    return {
+      ...{ name, address, check, unit: UNITS[check] },
+      health: opinion.health,
+      words: opinion.words,
+      last: samples.at(-1),
+      summary: summarize(samples),
+    };
   }
 
   /** The newest results of a target, the oldest of them first. */

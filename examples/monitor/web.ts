@@ -102,7 +102,7 @@ export function servePage(
     addr: server.addr,
     sample(index, sample) {
       if (events.size === 0) return;
-      const state = stateOf(monitor.statuses[index]);
+      const state = stateOf(monitor.status(index));
       events.send("sample", { index, state, point: pointOf(sample) });
     },
     alert(alert) {
