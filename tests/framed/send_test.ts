@@ -174,6 +174,19 @@ Deno.test("frames are refused after closeWrite and after close", async () => {
   await assertRejects(() => sender.send("x"), ClosedError);
 });
 
+Deno.test("sendAll() stops where this side is ended meanwhile", async () => {
+  using pair = spiedPair({ left: { highWaterMarkBytes: 4 } });
+  const { left, right, spy } = pair;
+  spy.hold();
+  const sending = outcome(framed(left, lines()).sendAll(["first", "second"]));
+  const ending = left.closeWrite();
+  spy.release();
+  assert(await sending instanceof ClosedError);
+  await ending;
+  assertEquals(await right.readLine(), "first");
+  assertEquals(await right.readLine(), null);
+});
+
 Deno.test("send() that is cut off breaks the writing side, and says so", async () => {
   using time = FakeTime.install();
   using pair = spiedPair({ left: { highWaterMarkBytes: 10 } });

@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
@@ -8,6 +9,7 @@ import { BrokenError, ClosedError } from "../../lib/errors.ts";
 import { Socket } from "../../lib/socket/socket.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import {
+  outcome,
   spiedPair,
   SpyTransport,
   testOverMemoryAndTcp,
@@ -75,6 +77,23 @@ Deno.test("await using tells of data that was lost, unless somebody knows", asyn
     await socket.flush();
   }, BrokenError);
   assertStrictEquals(error.cause, other.spy.writeError);
+});
+
+Deno.test("await using does not repeat what a later read has said", async () => {
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  // A read that nobody waits for any more finds the connection broken.
+  await outcome(left.read({ timeoutMs: 1 }));
+  spy.hold();
+  await left.write("accepted, and lost");
+  await turn();
+  spy.inner.reset();
+  await turn();
+  const error = await outcome(left.read());
+  assertInstanceOf(error, BrokenError);
+  // `close` says so each time, the end of a block does not.
+  await left[Symbol.asyncDispose]();
+  assertStrictEquals(await outcome(left.close()), error);
 });
 
 Deno.test("await using does not hide what the block threw", async () => {

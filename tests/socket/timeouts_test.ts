@@ -275,6 +275,34 @@ Deno.test("writeMs limits a write that stalls, not one that is slow", async () =
   assertEquals(textOf(await left.readExactly(10)), "still here");
 });
 
+Deno.test("setTimeouts() leaves a read alone that goes straight into its array", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const target = new Uint8Array(4);
+  const waiting = left.readInto(target);
+  left.setTimeouts({ readMs: 50 });
+  await pass(time, 100);
+  assertEquals(await isSettled(waiting), false);
+  await right.write("late");
+  assertEquals([await waiting, textOf(target)], [4, "late"]);
+  const next = outcome(left.readInto(target));
+  await pass(time, 100);
+  assert(await next instanceof TimeoutError);
+});
+
+Deno.test("writeMs does not count while there is nothing to write", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair({ left: { writeMs: 100 } });
+  const { left } = pair;
+  for (let i = 0; i < 3; i++) {
+    await left.write("quiet");
+    await left.flush();
+    await pass(time, 1_000);
+  }
+  assertEquals(left.stats.bytesWritten, 15);
+});
+
 Deno.test("setTimeouts() limits a write that waits already", async () => {
   using time = FakeTime.install();
   using pair = spiedPair();
