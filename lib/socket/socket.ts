@@ -54,11 +54,12 @@ export let halvesOf: (socket: Socket) => SocketHalves;
  * | write ended | `closeWrite` | bytes | `ClosedError` (`flush` waits) | the same promise | ends gracefully | ends now |
  * | write failed | a failed, stalled or cut off write | bytes | the same error | the same error | ends now, then the same error | ends now |
  * | broken | a failed read | what is left, then the same error | the same error | the same error | nothing, or the same error if bytes were lost | nothing |
- * | closing | `close` | `ClosedError` | `ClosedError` | the same promise | the same promise | ends now |
+ * | closing | `close` | `ClosedError` | `ClosedError` (`flush` waits) | the same promise | the same promise | ends now |
  * | closed | `abort`, end of `close`, idle limit | `ClosedError`* | `ClosedError`* | nothing | nothing | nothing |
  * | detached | `detach` | `ClosedError` | `ClosedError` | nothing | nothing | nothing |
  *
- * \* After an idle limit, its `TimeoutError`.
+ * \* After an idle limit, its `TimeoutError`; `close` then says so, too, if bytes were
+ * lost.
  *
  * @example
  * ```ts
@@ -135,7 +136,7 @@ export class Socket
   /**
    * Reads what is there into `target`. Without limits and with nothing buffered the
    * bytes go from the transport straight into `target`, which is borrowed until the
-   * promise settles.
+   * promise settles, or where `close` cuts it off, until the socket is closed.
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
    * @param target Where the bytes go; if it is empty, the result is 0.
