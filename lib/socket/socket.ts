@@ -58,8 +58,7 @@ export let halvesOf: (socket: Socket) => SocketHalves;
  * | closed | `abort`, end of `close`, idle limit | `ClosedError`* | `ClosedError`* | nothing | nothing | nothing |
  * | detached | `detach` | `ClosedError` | `ClosedError` | nothing | nothing | nothing |
  *
- * \* After an idle limit, its `TimeoutError`; `close` then says so, too, if bytes were
- * lost.
+ * \* After an idle limit, its `TimeoutError`; so does `close` if bytes were lost.
  *
  * @example
  * ```ts
