@@ -46,9 +46,19 @@ export class Example implements AsyncDisposable {
    */
   static async start(name: string, ...args: string[]): Promise<Example> {
     const command = [...await exampleArguments(name), ...args];
-    const child = new Deno.Command(Deno.execPath(), {
+    return Example.spawn(Deno.execPath(), {
       args: withImportMap(command, await findStdSource()),
       cwd: ROOT,
+    });
+  }
+
+  /** Starts a program with the same comfort, for instance an example in another folder. */
+  static spawn(
+    program: string,
+    options: { args: string[]; cwd: URL | string },
+  ): Example {
+    const child = new Deno.Command(program, {
+      ...options,
       env: { NO_COLOR: "1" },
       stdin: "piped",
       stdout: "piped",

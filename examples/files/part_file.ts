@@ -1,0 +1,229 @@
+/**
+ * A file that is on its way.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { sleep } from "@sluice/net";
+import type { Folder } from "./folder.ts";
+import { Refusal } from "./messages.ts";
+import { partName } from "./part_name.ts";
+import { CHUNK_BYTES } from "./peer.ts";
+
+/** What a file system says when it has no room left. */
+const FULL = ["ENOSPC", "EDQUOT", "EFBIG"];
+
+/** The parts that are being written: two writers would garble a file. */
+const underWay = new Map<string, PartFile | "opening">();
+/** A writer that is silent for so long has been cut off, and has come back. */
+const QUIET_MS = 1_000;
+/** How long somebody waits for a writer that is not silent. */
+const PATIENCE_MS = 3_000;
+
+/**
+ * The part of a file that has come so far. It keeps another name until all of it is
+ * there and proven; then it takes its own in one step, so that nobody ever sees half
+ * a file. What came before the connection was cut stays for the next attempt.
+ */
+export class PartFile implements AsyncDisposable {
+  readonly #target: string;
+  readonly #path: string;
+  readonly #file: Deno.FsFile;
+  #hash = createHash("sha256");
+  #size = 0;
+  #lastMs = performance.now();
+  #released = Promise.withResolvers<void>();
+  #closed = false;
+
+  private constructor(target: string, path: string, file: Deno.FsFile) {
+    this.#target = target;
+    this.#path = path;
+    this.#file = file;
+  }
+
+  /**
+   * Opens the part of a file, and reads what is there already.
+   *
+   * @throws {Refusal} The path is refused, or somebody else is sending the file.
+   */
+  static async open(folder: Folder, path: string): Promise<PartFile> {
+    const target = await folder.place(path);
+    const cut = target.length - path.split("/").at(-1)!.length;
+    const partPath = target.slice(0, cut) + partName(target.slice(cut));
+    await takeOver(partPath);
+    let file: Deno.FsFile;
+    try {
+      file = await openPart(partPath);
+    } catch (error) {
+      underWay.delete(partPath);
+      throw explained(error);
+    }
+    const part = new PartFile(target, partPath, file);
+    underWay.set(partPath, part);
+    try {
+      await part.#readAll();
+      return part;
+    } catch (error) {
+      part.#release();
+      throw explained(error);
+    }
+  }
+
+  /** Milliseconds since something was written. */
+  get quietMs(): number {
+    return performance.now() - this.#lastMs;
+  }
+
+  /** Resolves when this writer is done. */
+  get released(): Promise<void> {
+    return this.#released.promise;
+  }
+
+  /** Takes the part away from this writer. */
+  revoke(): void {
+    this.#release();
+  }
+
+  #release(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#file.close();
+    underWay.delete(this.#path);
+    this.#released.resolve();
+  }
+
+  async #readAll(): Promise<void> {
+    const buffer = new Uint8Array(CHUNK_BYTES);
+    for (let count; (count = await this.#file.read(buffer)) !== null;) {
+      this.#hash.update(buffer.subarray(0, count));
+      this.#size += count;
+    }
+  }
+
+  /** Bytes that are there. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** SHA-256 of the bytes that are there. */
+  sha256(): Uint8Array {
+    return this.#hash.copy().digest();
+  }
+
+  /** Drops what is there. */
+  async clear(): Promise<void> {
+    await this.#file.truncate(0);
+    await this.#file.seek(0, Deno.SeekMode.Start);
+    this.#hash = createHash("sha256");
+    this.#size = 0;
+  }
+
+  /**
+   * Appends bytes, which must not change until the promise resolves.
+   *
+   * @throws {Refusal} The disk is full; what was written stays.
+   */
+  async append(bytes: Uint8Array): Promise<void> {
+    if (this.#closed) throw new Refusal("another connection goes on with it");
+    this.#lastMs = performance.now();
+    const written = writeAll(this.#file, bytes);
+    // While the disk is busy, the processor is not.
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
+    await written;
+  }
+
+  /**
+   * Gives the file its name, if it is what was sent.
+   *
+   * @throws {Refusal} It is not; what was written is dropped.
+   */
+  async finish(sha256: Uint8Array): Promise<void> {
+    if (!Buffer.from(this.sha256()).equals(sha256)) {
+      await this.clear();
+      throw new Refusal(
+        "its SHA-256 is another one than that of what was sent",
+      );
+    }
+    if (this.#closed) throw new Refusal("another connection goes on with it");
+    await Deno.rename(this.#path, this.#target).catch((error) => {
+      throw explained(error);
+    });
+  }
+
+  /** Closes the part; it stays where it is, unless nothing is in it. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    if (this.#size === 0) await Deno.remove(this.#path).catch(() => {});
+    this.#release();
+  }
+}
+
+/**
+ * Waits until nobody writes a part, and takes it.
+ *
+ * @throws {Refusal} Somebody does, and goes on.
+ */
+async function takeOver(path: string): Promise<void> {
+  const began = performance.now();
+  while (true) {
+    const writer = underWay.get(path);
+    if (writer === undefined) break;
+    const open = writer !== "opening";
+    if (open && writer.quietMs > QUIET_MS) {
+      writer.revoke();
+      break;
+    }
+    if (performance.now() - began > PATIENCE_MS) {
+      throw new Refusal("somebody else is sending it");
+    }
+    const pause = new AbortController();
+    await Promise.race([
+      ...open ? [writer.released] : [],
+      sleep(QUIET_MS / 10, { signal: pause.signal }).catch(() => {}),
+    ]);
+    pause.abort();
+  }
+  // At once, before anybody else looks.
+  underWay.set(path, "opening");
+}
+
+/** Opens a part for more; a link or a folder of its name is refused. */
+async function openPart(path: string): Promise<Deno.FsFile> {
+  const info = await Deno.lstat(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  });
+  if (info !== undefined && !info.isFile) {
+    throw new Refusal("something that is not a file has the name of its part");
+  }
+  const isNew = info === undefined;
+  return await Deno.open(path, { read: true, write: true, createNew: isNew });
+}
+
+async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+  try {
+    for (let done = 0; done < bytes.length;) {
+      done += await file.write(bytes.subarray(done));
+    }
+  } catch (error) {
+    throw explained(error);
+  }
+}
+
+/** What a person can do something about, in words; other errors as they are. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code } = error as { code?: string };
+  if (code !== undefined && FULL.includes(code)) {
+    return new Refusal(
+      "the disk is full; what has come is kept: make room and send it again",
+    );
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return new Refusal("the folder cannot be written to");
+  }
+  return error;
+}

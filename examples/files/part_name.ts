@@ -1,0 +1,17 @@
+/**
+ * The name that a file has until all of it is there.
+ *
+ * @module
+ */
+
+const PART = /^\..*\.part$/;
+
+/** The name of the part of a file. */
+export function partName(name: string): string {
+  return `.${name}.part`;
+}
+
+/** Whether a name is that of a part. */
+export function isPartName(name: string): boolean {
+  return PART.test(name);
+}

@@ -1,0 +1,105 @@
+/**
+ * What a client shows while it works: a bar with rate and time left on a terminal, and
+ * a line for each file anywhere.
+ *
+ * @module
+ */
+
+// @ts-types="npm:@types/cli-progress@3.11.6"
+import cliProgress from "npm:cli-progress@3.12.0";
+import { RateMeter } from "@sluice/net";
+import type { Entry } from "./folder.ts";
+
+const FORMAT = "{bar} {percentage}%  {done} of {size}  {rate}/s  {left} left";
+
+/** Progress of files, until it is disposed of: then a summary is printed. */
+export class Progress implements Disposable {
+  readonly #bar = new cliProgress.SingleBar({
+    format: FORMAT,
+    barsize: 24,
+    barCompleteChar: "#",
+    barIncompleteChar: "-",
+    clearOnComplete: true,
+    hideCursor: null, // Ctrl-C would leave it hidden.
+    stream: undefined,
+  });
+  readonly #terminal = Deno.stderr.isTerminal();
+  readonly #meter = new RateMeter();
+  readonly #started = performance.now();
+  readonly #total: number;
+  #done = 0;
+  #files = 0;
+
+  /** @param files What is going to be moved. */
+  constructor(files: readonly Entry[]) {
+    this.#total = files.reduce((sum, { size }) => sum + size, 0);
+    if (this.#terminal) this.#bar.start(this.#total, 0, this.#words());
+  }
+
+  /**
+   * Counts bytes that are there.
+   *
+   * @param before They were there before, so they say nothing of the rate.
+   */
+  add(count: number, before = false): void {
+    this.#done += count;
+    if (!before) this.#meter.add(count);
+    if (this.#terminal) this.#bar.update(this.#done, this.#words());
+  }
+
+  #words(): Record<string, string> {
+    const rate = this.#meter.averageBytesPerSecond;
+    const left = (this.#total - this.#done) / rate;
+    return {
+      done: amount(this.#done),
+      size: amount(this.#total),
+      rate: amount(rate),
+      left: Number.isFinite(left) ? duration(left) : "?",
+    };
+  }
+
+  /** Prints that a file is there. */
+  print(line: string): void {
+    this.#files++;
+    this.#above(() => console.log(line));
+  }
+
+  /** Prints that something went wrong. */
+  complain(line: string): void {
+    this.#above(() => console.error(line));
+  }
+
+  #above(print: () => void): void {
+    if (!this.#terminal) return print();
+    this.#bar.stop(); // Also clears it.
+    print();
+    this.#bar.start(this.#total, this.#done, this.#words());
+  }
+
+  /** Takes the bar away, and sums up. */
+  [Symbol.dispose](): void {
+    if (this.#terminal) this.#bar.stop();
+    const seconds = (performance.now() - this.#started) / 1000;
+    const { totalBytes } = this.#meter;
+    console.error(
+      `${this.#files} files, ${amount(totalBytes)} in ${duration(seconds)}, ` +
+        `${amount(totalBytes / seconds)}/s`,
+    );
+  }
+}
+
+/** A number of bytes in words. */
+export function amount(bytes: number): string {
+  const unit = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 4);
+  const value = bytes / 1000 ** unit;
+  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${
+    ["B", "kB", "MB", "GB", "TB"][unit]
+  }`;
+}
+
+function duration(seconds: number): string {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

@@ -1,0 +1,98 @@
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { Folder, namesIn } from "../../../examples/files/folder.ts";
+import { Refusal } from "../../../examples/files/messages.ts";
+
+const windows = Deno.build.os === "windows";
+
+Deno.test("namesIn() takes names that every system takes", () => {
+  assertEquals(namesIn("a"), ["a"]);
+  assertEquals(namesIn("a b/ü/.hidden/x.tar.gz"), [
+    "a b",
+    "ü",
+    ".hidden",
+    "x.tar.gz",
+  ]);
+});
+
+Deno.test("namesIn() refuses paths that lead out, and odd names", () => {
+  const bad = [
+    "",
+    "/etc/passwd",
+    "..",
+    "../x",
+    "a/../../x",
+    "a/./b",
+    "a//b",
+    "a/",
+    "C:\\x",
+    "a\\..\\b",
+    "a\0b",
+    "a\nb",
+    "\x1b[2J",
+    "a.",
+    "a ",
+    " a",
+    "nul",
+    "COM1.txt",
+    "a:b",
+    "a*",
+    ".x.part",
+    "x".repeat(300),
+    "x/".repeat(2_500) + "x",
+    "\ud800",
+  ];
+  for (const path of bad) {
+    assertThrows(() => namesIn(path), Refusal, "its path must be", path);
+  }
+});
+
+Deno.test("Folder follows no link, neither to read nor to write nor to list", {
+  ignore: windows, // Links take a privilege there.
+}, async () => {
+  const base = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    await Deno.mkdir(`${base}/outside`);
+    await Deno.writeTextFile(`${base}/outside/secret`, "secret");
+    await Deno.mkdir(`${base}/shared`);
+    await Deno.symlink(`${base}/outside`, `${base}/shared/folder`);
+    await Deno.symlink(`${base}/outside/secret`, `${base}/shared/file`);
+    const folder = await Folder.open(`${base}/shared`);
+    for (const path of ["folder/secret", "file", "folder"]) {
+      await assertRejects(() => folder.find(path), Refusal);
+    }
+    for (const path of ["folder/new", "folder/deep/new"]) {
+      await assertRejects(() => folder.place(path), Refusal, "is not a folder");
+    }
+    assertEquals(await Array.fromAsync(folder.entries("")), []);
+    await assertRejects(
+      () => Array.fromAsync(folder.entries("folder")),
+      Refusal,
+    );
+    const names = Array.from(
+      Deno.readDirSync(`${base}/outside`),
+      (e) => e.name,
+    );
+    assertEquals(names, ["secret"]);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+});
+
+Deno.test("Folder.open() follows a link to the folder itself", {
+  ignore: windows,
+}, async () => {
+  const base = await Deno.makeTempDir();
+  try {
+    await Deno.mkdir(`${base}/real`);
+    await Deno.writeTextFile(`${base}/real/x`, "abc");
+    await Deno.symlink(`${base}/real`, `${base}/link`);
+    const folder = await Folder.open(`${base}/link`);
+    assertEquals(await Array.fromAsync(folder.entries("")), [
+      { path: "x", size: 3 },
+    ]);
+    await assertRejects(() => Folder.open(`${base}/none`), Refusal);
+    await assertRejects(() => Folder.open(`${base}/real/x`), Refusal);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+});
