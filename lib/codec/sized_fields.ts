@@ -8,6 +8,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { badOption } from "./_options.ts";
 import type { FieldReader } from "./_field_reader.ts";
 import { LengthSource, type LengthSpec } from "./_length_source.ts";
+import { TextEncoding } from "./text_encoding.ts";
 import {
   type AnyField,
   badValue,
@@ -17,7 +18,7 @@ import {
   type UintField,
 } from "./field.ts";
 
-const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const strictUtf8 = new TextEncoding("utf8", { fatal: true });
 
 /**
  * A field of bytes. Decoding gives a view of the frame.
@@ -199,7 +200,7 @@ class Utf8Field extends FieldImpl<string> {
     const length = this.#length.read(reader, name, count);
     const text = reader.take(length < 0 ? reader.left : length, name);
     try {
-      return utf8Decoder.decode(text);
+      return strictUtf8.decode(text);
     } catch (cause) {
       throw reader.malformed(
         name,

@@ -195,6 +195,13 @@ Deno.test("lines() replaces bad bytes, or refuses the line and goes on if fatal"
     const [error] = errors;
     assert(error instanceof MalformedFrameError && error.recoverable);
     assertEquals(error.frame, bytes(97, 255, 98));
+    // The character that replaces bad bytes may also be sent.
+    const { frames: good } = decodeAll(
+      lines({ fatal: true }),
+      "\ufffd\nx\n",
+      chunk,
+    );
+    assertEquals(good, ["\ufffd", "x"]);
   }
 });
 
