@@ -58,11 +58,6 @@ export class Intake {
     this.link = link;
   }
 
-  /** Whether the peer has ended its side; the queue may still hold bytes. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Whether a caller has been told why no more bytes will come. */
   get reported(): boolean {
     return this.#reported;

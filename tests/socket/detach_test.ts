@@ -124,6 +124,18 @@ Deno.test("a detached read in flight serves small arrays, and reads that overlap
   transport.close();
 });
 
+Deno.test("a detached read in flight that finds the end says so, again and again", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  await leaveRead(pair);
+  const { transport } = left.detach();
+  await right.closeWrite();
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await transport.read(bytes(1)), null);
+  }
+  transport.close();
+});
+
 Deno.test("a detached read in flight that fails is the transport's own failure", async () => {
   using pair = spiedPair();
   const { left, far } = pair;
