@@ -30,6 +30,11 @@ export class SlabSize {
     return size;
   }
 
+  /** Whether a slab of this size is still good for the traffic. */
+  suits(size: number): boolean {
+    return size >= this.#bytes || this.#bytes <= MIN_SLAB_BYTES;
+  }
+
   /** A read brought `length` bytes of `offered`. */
   observe(length: number, offered: number): void {
     if (length === offered) {

@@ -51,11 +51,7 @@ export class ByteQueue {
   readonly #search = new DelimiterSearch();
   #revision = 0;
 
-  /**
-   * A number that grows whenever the front changes: by each byte that is taken,
-   * skipped or put back. Who looked ahead can tell by it whether what was seen is
-   * still next.
-   */
+  /** Grows with each byte taken, skipped or put back: tells whether what was seen is still next. */
   get revision(): number {
     return this.#revision;
   }
@@ -150,7 +146,6 @@ export class ByteQueue {
    * Takes bytes off the front into `target`, as many as there are and fit.
    *
    * @param target Where the bytes go.
-   * @returns How many were taken.
    */
   takeInto(target: Uint8Array): number {
     let filled = 0;
@@ -206,10 +201,8 @@ export class ByteQueue {
 
   /**
    * What is next in one piece, without a copy and without taking it: at least one
-   * byte, unless the queue is empty or `most` is 0. As good and as long as a view
-   * from {@linkcode peek}.
-   *
-   * @param most Bytes to look at, at most.
+   * byte, unless the queue is empty or `most`, the most to look at, is 0. As good
+   * and as long as a view from {@linkcode peek}.
    */
   peekChunk(most = Infinity): Uint8Array {
     const stop = Math.min(this.#end, this.#start + most);
@@ -294,23 +287,27 @@ export class ByteQueue {
   }
 
   /**
-   * Free memory behind the last byte, to be filled by a read that ends in
-   * {@linkcode commit}. How much it is follows the traffic, never a request.
-   *
-   * @returns At least one byte of free space.
+   * Free memory behind the last byte, at least one byte, to be filled by a read that
+   * ends in {@linkcode commit}. How much it is follows the traffic, never a request.
    */
   reserve(): Uint8Array {
     const { back } = this.#rest;
     let bytes = back === undefined ? this.#bytes : back.bytes;
     let end = back === undefined ? this.#end : back.end;
     const unread = this.length;
-    if (unread === 0 && this.#owned && !this.#lent && back === undefined) {
-      // Everything was copied out or dropped: the slab starts afresh.
-      this.#start = 0;
-      this.#end = end = 0;
-    }
     // With much unread, waste nothing; else do not read into a sliver.
     const least = 2 * unread > bytes.length ? 1 : bytes.length >> 2;
+    if (
+      this.#owned && !this.#lent && back === undefined &&
+      this.#slabSize.suits(bytes.length) && 2 * unread <= bytes.length
+    ) {
+      // Nobody holds what was consumed: the slab starts afresh.
+      if (unread === 0 || bytes.length - end < least) {
+        if (unread > 0) bytes.copyWithin(0, this.#start, end);
+        this.#start = 0;
+        this.#end = end = unread;
+      }
+    }
     if (!this.#owned || bytes.length - end < Math.max(1, least)) {
       bytes = new Uint8Array(this.#slabSize.next(unread));
       // Moving the tail keeps the next frame in one piece.
@@ -355,6 +352,11 @@ export class ByteQueue {
     this.#offered = 0;
     this.#search.forget();
     this.#slabSize.reset();
+  }
+
+  /** Takes back all that was handed out: views of it will change from now on. */
+  reclaim(): void {
+    this.#lent = !this.#owned || this.#rest.slabs.length > 0;
   }
 
   #moveTo(slab: Uint8Array): void {

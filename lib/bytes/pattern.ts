@@ -20,7 +20,12 @@ export function indexOfByte(
     }
     return -1;
   }
-  // Only within the range: what lies behind it may be a whole slab of old bytes.
+  // A view costs as much as a short search. Without one the search may run past the
+  // range, so only where that cannot make it more than twice as long.
+  if (bytes.length - end <= end - start) {
+    const found = bytes.indexOf(byte, start);
+    return found < end ? found : -1;
+  }
   const found = bytes.subarray(start, end).indexOf(byte);
   return found < 0 ? -1 : start + found;
 }

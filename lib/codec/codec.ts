@@ -41,6 +41,9 @@ export interface Encoder<T> {
   /**
    * Appends `frame` to `out`, whole. When it throws, what it appended is taken
    * back, so a bad frame never leaves a part of itself on the wire.
+   *
+   * Arrays in `frame` are the caller's again when this returns: append them, but do
+   * not keep them for later.
    */
   encode(frame: T, out: ByteWriter): void;
 }

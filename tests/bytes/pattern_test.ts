@@ -11,6 +11,12 @@ Deno.test("indexOfByte() looks only at its range, short or long", () => {
     assertEquals(indexOfByte(bytes, 7, 2, 5), -1);
     assertEquals(indexOfByte(bytes, 7, 6, size), -1);
   }
+  // With few bytes behind the range, and with many.
+  const bytes = new Uint8Array(400);
+  bytes[390] = 7;
+  for (const end of [100, 380, 390, 391, 400]) {
+    assertEquals(indexOfByte(bytes, 7, 10, end), end > 390 ? 390 : -1);
+  }
 });
 
 Deno.test("Pattern refuses to be empty", () => {
