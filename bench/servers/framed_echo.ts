@@ -28,7 +28,8 @@ const timeouts = limits
 const server = serve(
   { port, maxConnections: 20_000, ...timeouts },
   async (socket) => {
-    const connection = framed(socket, codec);
+    // Each frame is sent before the next is asked for: it need only be lent.
+    const connection = framed(socket, codec, { lendFrames: true });
     if (mode === "iterate") {
       for await (const frame of connection) await connection.send(frame);
     } else {

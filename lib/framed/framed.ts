@@ -88,9 +88,9 @@ export class Framed<In, Out = In>
   readonly #writer: SocketHalves["writer"];
   readonly #decoder: Decoder<In>;
   readonly #encoder: Encoder<Out>;
+  readonly #lends: boolean;
   /** Runs from the first byte of a frame to its last. */
   #slow: Alarm | undefined;
-  /** Why there are no more frames. */
   #failure: unknown;
   #failed = false;
   /** An error that a batch met behind its last frame; the next call throws it. */
@@ -99,7 +99,7 @@ export class Framed<In, Out = In>
   #readable: ReadableStream<In> | undefined;
   #writable: WritableStream<Out> | undefined;
 
-  /** Puts a framing on a socket, as {@linkcode framed}. */
+  /** As {@linkcode framed}. */
   constructor(
     socket: Socket,
     codec: Codec<In, Out>,
@@ -112,6 +112,7 @@ export class Framed<In, Out = In>
     this.#writer = writer;
     this.#decoder = codec.decoder();
     this.#encoder = codec.encoder();
+    this.#lends = options.lendFrames ?? false;
     const { frameTimeoutMs = Infinity } = options;
     if (frameTimeoutMs !== Infinity) {
       this.#slow = reader.limitPiece("receive a whole frame", frameTimeoutMs);
@@ -150,10 +151,7 @@ export class Framed<In, Out = In>
     return this.#decode(false);
   }
 
-  /**
-   * Frames as they come, until the peer ends its side. `break` leaves the socket
-   * open: another loop, or `receive`, goes on with the next frame.
-   */
+  /** Frames as they come, until the peer ends its side. `break` leaves the socket open: another loop, or `receive`, goes on. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
     const reader = this.#reader;
     const poll: Poll<IteratorResult<In>> = (ended) => {
@@ -167,17 +165,17 @@ export class Framed<In, Out = In>
   /** The next frame in the queue; at the end, what the decoder makes of the rest. */
   #decode(ended: boolean): In | undefined {
     if (this.#failed) throw this.#failure;
-    const deferred = this.#deferred;
-    if (deferred !== undefined) {
+    if (this.#deferred !== undefined) {
+      const deferred = this.#deferred;
       this.#deferred = undefined;
       throw deferred;
     }
     const { queue } = this.#reader;
     try {
-      const frame = queue.length === 0
-        ? undefined
-        : this.#decoder.decode(queue);
+      const frame = queue.length > 0 ? this.#decoder.decode(queue) : undefined;
       if (this.#slow !== undefined) this.#watchFrame(this.#slow, frame);
+      // Whoever asks for a frame that is not here has done with those before.
+      if (this.#lends && frame === undefined) queue.reclaim();
       return frame === undefined && ended ? this.#finish() : frame;
     } catch (error) {
       throw this.#refuse(error);

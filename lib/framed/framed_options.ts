@@ -14,6 +14,13 @@ export interface FramedOptions {
    * `TimeoutError`. Silence between frames does not count. `Infinity` by default.
    */
   frameTimeoutMs?: number;
+  /**
+   * Lends frames instead of giving them away: one that is a view of what was read
+   * (`lengthPrefixed` and other codecs of bytes) is good until the next frame, or
+   * batch, is asked for; then its memory is used again. Copy what you keep. For
+   * large frames this halves the cost. `false` by default: frames are yours.
+   */
+  lendFrames?: boolean;
 }
 
 /** Throws if an option is not one, naming it. */
