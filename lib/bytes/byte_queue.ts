@@ -134,17 +134,13 @@ export class ByteQueue {
     return this.take(this.length);
   }
 
-  /**
-   * Takes what is next in one piece, without a copy: at least one byte, unless the
-   * queue is empty.
-   */
+  /** Takes what is next in one piece, not copied: a byte or more, unless it is empty. */
   takeChunk(): Uint8Array {
     return this.take(this.#end - this.#start);
   }
 
   /**
-   * Takes bytes off the front into `target`, as many as there are and fit.
-   *
+   * Takes bytes off the front, as many as there are and fit.
    * @param target Where the bytes go.
    */
   takeInto(target: Uint8Array): number {
@@ -263,9 +259,9 @@ export class ByteQueue {
   }
 
   /**
-   * Puts `bytes` back at the front, by reference: they must not change.
+   * Puts `bytes` back at the front, by reference.
    *
-   * @param bytes What to put back.
+   * @param bytes What to put back; must not change.
    */
   prepend(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
@@ -346,12 +342,16 @@ export class ByteQueue {
   clear(): void {
     this.#revision += this.length;
     this.#bytes = EMPTY;
-    this.#start = this.#end = 0;
+    this.#start = this.#end = this.#offered = 0;
     this.#rest.clear();
     this.#owned = this.#lent = false;
-    this.#offered = 0;
     this.#search.forget();
     this.#slabSize.reset();
+  }
+
+  /** Keeps what was handed out so far from ever being reclaimed. */
+  disown(): void {
+    if (this.#lent) this.#owned = false;
   }
 
   /** Takes back all that was handed out: views of it will change from now on. */

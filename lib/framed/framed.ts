@@ -113,6 +113,8 @@ export class Framed<In, Out = In>
     this.#decoder = codec.decoder();
     this.#encoder = codec.encoder();
     this.#lends = options.lendFrames ?? false;
+    // What the socket gave away before belongs to whoever has it.
+    if (this.#lends) reader.queue.disown();
     const { frameTimeoutMs = Infinity } = options;
     if (frameTimeoutMs !== Infinity) {
       this.#slow = reader.limitPiece("receive a whole frame", frameTimeoutMs);
