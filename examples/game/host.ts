@@ -1,0 +1,221 @@
+/**
+ * The server's side of the game: it alone decides, at a fixed tick. Takes sockets of
+ * any kind.
+ *
+ * @module
+ */
+
+import {
+  type Framed,
+  framed,
+  FrameTooLargeError,
+  MalformedFrameError,
+  type Socket,
+  SocketError,
+} from "@sluice/net";
+import { Match, type MatchOptions } from "./match.ts";
+import {
+  type ClientPacket,
+  isPlayerName,
+  type ServerPacket,
+  serverSide,
+} from "./protocol.ts";
+import { Seat } from "./seat.ts";
+
+/** Most spectators. */
+const MOST_SPECTATORS = 32;
+/** Longest until a client says hello. */
+const HELLO_MS = 3_000;
+/** A client says at least ping in this time. */
+const SILENCE_MS = 10_000;
+/** How long the seat of a lost player stays, in ticks. */
+const AWAY_TICKS = 100;
+
+/** What a game is like. */
+export interface HostOptions extends MatchOptions {
+  /** Milliseconds from tick to tick, for clients to know. */
+  tickMs: number;
+  /** Hears, in words, who comes, goes and wins. */
+  onNews?: (news: string) => void;
+}
+
+/** Somebody who is connected: a player, or a spectator without a seat. */
+interface Guest {
+  readonly connection: Framed<ClientPacket, ServerPacket>;
+  readonly seat: Seat | undefined;
+  /** A snapshot is on its way: the next one is left out rather than queued. */
+  busy: boolean;
+}
+
+/** Why a client cannot take part; it is told. */
+class Refusal extends Error {}
+
+/** A game for everybody who connects. */
+export class Host {
+  readonly match: Match;
+  readonly #options: HostOptions;
+  readonly #seats = new Map<number, Seat>();
+  readonly #guests = new Set<Guest>();
+
+  /** @param options The match, and its pace. */
+  constructor(options: HostOptions) {
+    this.#options = options;
+    this.match = new Match(options);
+  }
+
+  /** One tick: moves, rules, snapshots. To be called every `tickMs`. */
+  tick(): void {
+    const { match } = this;
+    const { phase } = match;
+    for (const [id, seat] of this.#seats) {
+      for (const heading of seat.takeMoves()) match.move(id, heading);
+      if (match.tick - seat.lostAt > AWAY_TICKS) this.#remove(seat);
+    }
+    match.advance();
+    if (phase === "running" && match.phase === "over") this.#tellWinner();
+    this.#sendSnapshots();
+  }
+
+  #tellWinner(): void {
+    const { name, gems } = this.match.players.get(this.match.winner)!;
+    this.#news(`${name} won with ${gems} gems at tick ${this.match.tick}`);
+  }
+
+  #sendSnapshots(): void {
+    const { tick, phase, winner, gems, arena, players } = this.match;
+    const seen = [...players.values()].map((player) => ({
+      ...player,
+      safe: player.safeUntil > tick,
+      away: this.#seats.get(player.id)!.isLost,
+    }));
+    const common = {
+      tick,
+      phase,
+      winner,
+      gems,
+      seed: arena.seed,
+      players: seen,
+    };
+    for (const guest of this.#guests) {
+      if (guest.busy) continue;
+      guest.busy = true;
+      const acked = guest.seat?.acked ?? 0;
+      guest.connection.send({ type: "snapshot", acked, ...common }).then(
+        () => guest.busy = false,
+        () => {}, // Its own task hears why, and ends.
+      );
+    }
+  }
+
+  /** Takes care of one client, until it goes. */
+  async handle(
+    socket: Socket,
+    { signal }: { signal: AbortSignal },
+  ): Promise<void> {
+    const connection = framed(socket, serverSide);
+    try {
+      const guest = await this.#admit(connection, socket, signal);
+      await this.#play(guest, signal);
+    } catch (error) {
+      const reason = signal.aborted
+        ? "the server closes"
+        : error instanceof Refusal
+        ? error.message
+        : error instanceof MalformedFrameError ||
+            error instanceof FrameTooLargeError
+        ? "that is not this game's protocol"
+        : undefined;
+      if (reason === undefined) throw error;
+      await connection.send({ type: "refused", reason });
+    }
+  }
+
+  async #admit(
+    connection: Framed<ClientPacket, ServerPacket>,
+    socket: Socket,
+    signal: AbortSignal,
+  ): Promise<Guest> {
+    const hello = await connection.receive({ signal, timeoutMs: HELLO_MS });
+    if (hello?.type !== "hello") throw new Refusal("hello must come first");
+    let seat: Seat | undefined;
+    if (!hello.watch) seat = this.#resume(hello.token) ?? this.#sit(hello.name);
+    else if (this.#spectators() >= MOST_SPECTATORS) {
+      throw new Refusal("there are too many spectators");
+    }
+    seat?.take(() => socket.abort());
+    const guest = { connection, seat, busy: false };
+    const { tickMs, goal } = this.#options;
+    const token = seat?.token ?? new Uint8Array(16);
+    this.#guests.add(guest);
+    try {
+      const id = seat?.id ?? 0;
+      await connection.send({ type: "welcome", id, token, tickMs, goal });
+    } catch (error) {
+      this.#guests.delete(guest);
+      throw error;
+    }
+    return guest;
+  }
+
+  /** The seat that a token stands for, if it is still there. */
+  #resume(token: Uint8Array | undefined): Seat | undefined {
+    if (token === undefined) return undefined;
+    const seat = [...this.#seats.values()].find((each) => each.owns(token));
+    if (seat !== undefined) this.#news(`${seat.name} is back`);
+    return seat;
+  }
+
+  #sit(name: string): Seat {
+    if (!isPlayerName(name)) {
+      throw new Refusal("a name must be 1 to 12 letters, digits, _ and -");
+    }
+    const player = this.match.add(name);
+    if (player === undefined) throw new Refusal("the game is full");
+    const seat = new Seat(player.id, name);
+    this.#seats.set(player.id, seat);
+    this.#news(`${name} came`);
+    return seat;
+  }
+
+  #spectators(): number {
+    return [...this.#guests].filter(({ seat }) => seat === undefined).length;
+  }
+
+  async #play(guest: Guest, signal: AbortSignal): Promise<void> {
+    const { connection, seat } = guest;
+    const leave = seat?.current;
+    try {
+      while (true) {
+        const packet = await connection.receive({
+          signal,
+          timeoutMs: SILENCE_MS,
+        });
+        if (packet === null) break;
+        if (packet.type === "hello") throw new Refusal("hello came twice");
+        if (packet.type === "ping") {
+          await connection.send({ type: "pong", sentAtMs: packet.sentAtMs });
+        } else seat?.add(packet);
+      }
+      // Its end came in good order: it has left.
+      if (seat !== undefined && seat.current === leave) this.#remove(seat);
+    } catch (error) {
+      if (seat !== undefined && seat.current === leave) {
+        seat.lose(this.match.tick);
+        if (error instanceof SocketError) this.#news(`${seat.name} is lost`);
+      }
+      throw error;
+    } finally {
+      this.#guests.delete(guest);
+    }
+  }
+
+  #remove(seat: Seat): void {
+    this.#seats.delete(seat.id);
+    this.match.remove(seat.id);
+    this.#news(`${seat.name} left`);
+  }
+
+  #news(news: string): void {
+    this.#options.onNews?.(news);
+  }
+}

@@ -1,0 +1,94 @@
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1
+/**
+ * The server of a game for several players in the terminal. It alone decides what
+ * happens, at a fixed tick.
+ *
+ * @module
+ */
+
+import {
+  ClosedError,
+  formatAddress,
+  interval,
+  serve,
+  type Socket,
+  SocketError,
+} from "@sluice/net";
+import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
+import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import { Host } from "./host.ts";
+import { MOST_PLAYERS } from "./match.ts";
+
+const HELP = `
+The server of Gems: whoever collects enough gems first wins. Ctrl-C ends it.
+
+Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N]
+                                      [--seed N] [--tick MS]
+
+  --listen ADDRESS  where to listen; 127.0.0.1:7100 by default. Port 0 takes one
+                    that is free. What is not on 127.0.0.1 must be allowed to
+                    Deno as well.
+  --goal N          gems to win, 1 to 200; 10 by default
+  --players N       players that it takes to begin, 1 to ${MOST_PLAYERS}; 1 by default
+  --seed N          chooses walls and gems, 0 to 4294967295; by chance by default
+  --tick MS         pace, 10 to 1000 milliseconds; 100 by default
+  --help            shows this text
+`;
+
+const anySeed = crypto.getRandomValues(new Uint32Array(1))[0];
+const { flags } = commandLine(HELP, {
+  listen: "127.0.0.1:7100",
+  goal: "10",
+  players: "1",
+  seed: String(anySeed),
+  tick: "100",
+});
+const address = listenFlag("listen", flags.listen);
+const options = {
+  goal: integerFlag("goal", flags.goal, { least: 1, most: 200 }),
+  least: integerFlag("players", flags.players, {
+    least: 1,
+    most: MOST_PLAYERS,
+  }),
+  seed: integerFlag("seed", flags.seed, { least: 0, most: 2 ** 32 - 1 }),
+  tickMs: integerFlag("tick", flags.tick, { least: 10, most: 1_000 }),
+  onNews: (news: string) => console.log(news),
+};
+
+await run(async () => {
+  await ensurePermissions(permissionsFor(address, { action: "listen" }));
+  const host = new Host(options);
+  const server = serve({
+    ...address,
+    maxConnections: 64,
+    onLimit: "reject",
+    writeMs: 5_000, // Takes no snapshot for so long: gone.
+    highWaterMarkBytes: 1_024, // What is old is worth nothing: keep little.
+    maxReadBytesPerSecond: 16 * 1_024, // A player needs a hundredth of it.
+    closeTimeoutMs: 500,
+    drainOnSignals: true,
+    shutdownTimeoutMs: 2_000,
+    onError: report,
+  }, (socket, context) => host.handle(socket, context));
+  console.log(`listening on ${formatAddress(server.addr)}`);
+  console.log(`seed ${options.seed}, first to ${options.goal} gems`);
+
+  const end = new AbortController();
+  server.closed.then(() => end.abort());
+  try {
+    for await (const _ of interval(options.tickMs, { signal: end.signal })) {
+      host.tick();
+    }
+  } catch (error) {
+    if (!end.signal.aborted) throw error;
+  }
+  const { completed, aborted } = await server.shutdown();
+  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+});
+
+/** A client that broke off or was silent is one line; a bug is more. */
+function report(error: unknown, { remoteAddr }: Socket): void {
+  if (error instanceof ClosedError) return; // Its player came back on another one.
+  const why = error instanceof SocketError ? error.message : error;
+  console.error(`${formatAddress(remoteAddr)} was lost:`, why);
+}
