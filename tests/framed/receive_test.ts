@@ -5,6 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import type { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import {
@@ -383,23 +384,34 @@ Deno.test("frameTimeoutMs ends a peer that drips, not one that is silent", async
   assertEquals(error.operation, "receive a whole frame");
 });
 
+/** Five bytes a frame, and each of them malformed. */
+const fives = {
+  decoder: () => ({
+    decode(bytes: ByteQueue): undefined {
+      if (bytes.length < 5) return undefined;
+      bytes.skip(5);
+      throw new MalformedFrameError("Cannot decode this");
+    },
+  }),
+};
+
 Deno.test("frameTimeoutMs does not concern who reads the socket afterwards", async () => {
   using time = FakeTime.install();
   for (const how of ["detach", "malformed"]) {
     using pair = spiedPair();
     const { left, right } = pair;
-    const codec = lines({ newline: "\r\n" });
+    const codec = { ...fives, encoder: lines().encoder };
     const receiver = framed(left, codec, { frameTimeoutMs: 100 });
     const cut = outcome(receiver.receive({ timeoutMs: 10 }));
-    await right.write("part of a li");
+    await right.write("part");
     await pass(time, 20);
     await cut;
     if (how === "detach") receiver.detach();
     else {
-      await right.write("ne\n");
+      await right.write("!");
       await assertRejects(() => receiver.receive(), MalformedFrameError);
     }
-    await left.readExactly(how === "detach" ? 12 : 1);
+    if (how === "detach") await left.readExactly(4);
     const reading = left.read();
     await pass(time, 1_000);
     await right.write("still fine");
