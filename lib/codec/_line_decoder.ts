@@ -24,6 +24,9 @@ const MOST_WINDOW_BYTES = 64 * 1024;
 /** As many long lines make a window. */
 const WINDOW_LINES = 64;
 
+/** For lines that lie in two slabs; decoding waits for nobody, so all share it. */
+const SCRATCH = new Uint8Array(4 * 1024);
+
 /** What a {@linkcode LineDecoder} needs to know. */
 export interface LineSettings {
   /** Whether only CR LF ends a line, and neither may occur alone. */
@@ -188,9 +191,19 @@ export class LineDecoder implements Decoder<string> {
   }
 
   #takeLine(bytes: ByteQueue, size: number, end: number): string {
-    if (this.#strict && size === end) this.#refuseStray("\n", bytes.take(end));
-    const line = bytes.take(size);
+    // The bytes stay where they are until more are read: text needs no copy, and
+    // a slab that was never lent is used again.
+    let line = bytes.peekChunk(size);
+    if (line.length < size) {
+      line = size > SCRATCH.length
+        ? new Uint8Array(size)
+        : SCRATCH.subarray(0, size);
+      bytes.takeInto(line);
+    } else {
+      bytes.skip(size);
+    }
     bytes.skip(end + 1 - size);
+    if (this.#strict && size === end) this.#refuseStray("\n", line);
     return this.#toText(line);
   }
 
@@ -206,7 +219,7 @@ export class LineDecoder implements Decoder<string> {
       `Cannot decode a line as its ending must be ${
         show("\r\n")
       }: current value is a lone ${show(what)}`,
-      { frame, operation: "decode" },
+      { frame: frame.slice(), operation: "decode" },
     );
   }
 

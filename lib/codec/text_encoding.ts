@@ -70,14 +70,19 @@ export class TextEncoding {
       : text;
   }
 
-  /** Text of a frame that has been taken off the queue already. */
+  /** Text of a frame whose bytes are off the queue, though perhaps not its own. */
   decodeFrame(frame: Uint8Array): string {
     try {
       return this.decode(frame);
     } catch (cause) {
       throw new MalformedFrameError(
         `Cannot decode a frame as its text must be valid ${this.name}: current size is ${frame.length} bytes`,
-        { cause, frame, recoverable: true, operation: "decode" },
+        {
+          cause,
+          frame: frame.slice(),
+          recoverable: true,
+          operation: "decode",
+        },
       );
     }
   }
