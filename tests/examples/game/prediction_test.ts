@@ -70,6 +70,8 @@ Deno.test("Seat gains nothing from a flood of inputs, old ones or repeated ones"
   let moves = 0;
   for (let tick = 0; tick < 100; tick++) moves += seat.takeMoves().length;
   assertEquals([moves, seat.acked], [16, 1_000]);
+  add(seat, 990, 1_000);
+  assertEquals(seat.takeMoves(), []);
 });
 
 Deno.test("Seat belongs to who has its token, and disconnects who had it before", () => {

@@ -96,3 +96,37 @@ Deno.test("view() shows nothing that would steer the terminal", async () => {
   assert(!/[\x00-\x1f]/.test(text));
   assertMatch(text, /\?2 b\[2Jb 2/);
 });
+
+Deno.test(
+  "Session takes a gem off the screen as soon as its player walks on it",
+  {
+    timeout: 10_000,
+  },
+  async () => {
+    const [client, server] = memoryPair();
+    const end = new AbortController();
+    const session = new Session({
+      name: "ann",
+      dial: () => Promise.resolve(client),
+    });
+    const seen: number[] = [];
+    const playing = session.play(() => {
+      if (session.snapshot !== undefined) seen.push(session.gems.length);
+      if (seen.length === 2) end.abort();
+      return "right";
+    }, end.signal);
+    await framed(server, serverSide).sendAll([
+      { ...welcome, tickMs: 10 },
+      {
+        ...snapshot,
+        phase: "running",
+        players: [player],
+        gems: [{ x: 11, y: 10 }, { x: 12, y: 10 }],
+      },
+    ]);
+    end.signal.addEventListener("abort", () => server.closeWrite());
+    await playing;
+    await server.close();
+    assertEquals([seen, session.at], [[2, 1], { x: 12, y: 10 }]);
+  },
+);
