@@ -1,0 +1,146 @@
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1,localhost --allow-read=users.json
+/**
+ * A proxy for SOCKS 5 and HTTP CONNECT, on one port.
+ *
+ * @module
+ */
+
+import {
+  BrokenError,
+  type CallOptions,
+  ClosedError,
+  Deadline,
+  formatAddress,
+  serve,
+  type Socket,
+} from "@sluice/net";
+import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
+import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { negotiateHttp } from "./http_connect.ts";
+import type { TunnelRequest } from "./request.ts";
+import { negotiateSocks, SOCKS_VERSION } from "./socks.ts";
+import { openTunnel } from "./tunnel.ts";
+import { parseUsers, Users } from "./users.ts";
+
+const HELP = `
+A proxy for SOCKS 5 and HTTP CONNECT, on one port. Ctrl-C lets tunnels end for five
+seconds; a second one cuts them off.
+
+It connects where Deno lets it: --allow-net is the list of what may be reached. With
+the permissions of its first line that is this machine alone; to reach the world run it
+with --allow-net=127.0.0.1,example.com:443 or, for everything, --allow-net.
+
+Usage: deno task examples socks5/proxy [--listen ADDRESS] [--users FILE]
+
+  --listen ADDRESS  where to listen; 127.0.0.1:1080 by default. Port 0 takes one that
+                    is free. Without --users it must be on this machine.
+  --users FILE      who may use it, as JSON: a list of
+                    { "name": "…", "password": "…",
+                      "maxConnections": 10, "bytesPerSecond": 1000000 }
+                    where the limits may be left out. Must be users.json in the
+                    current folder, or allowed to Deno. By default nobody is asked.
+  --help            shows this text
+`;
+
+/** Longest that a client may take to say who it is and where it wants to go. */
+const NEGOTIATION_MS = 10_000;
+const IDLE_MS = 300_000;
+
+const { flags } = commandLine(HELP, {
+  listen: "127.0.0.1:1080",
+  users: "none",
+});
+const address = listenFlag("listen", flags.listen);
+if (flags.users === "none" && !isLocal(address)) {
+  stop(
+    `Cannot listen on ${flags.listen} without --users: everybody could use the proxy`,
+    2,
+  );
+}
+
+await run(async () => {
+  await ensurePermissions(permissionsFor(address, { action: "listen" }));
+  const users = flags.users === "none"
+    ? undefined
+    : await readUsers(flags.users);
+  const server = serve({
+    ...address,
+    maxConnections: 2_000,
+    maxConnectionsPerAddress: 500,
+    idleMs: IDLE_MS,
+    writeMs: 30_000,
+    drainOnSignals: true,
+    shutdownTimeoutMs: 5_000,
+    onError(error, { remoteAddr }) {
+      // Clients and servers that break their connections are everyday life.
+      if (error instanceof BrokenError || error instanceof ClosedError) return;
+      const why = error instanceof Error ? error.message : String(error);
+      console.error(`${formatAddress(remoteAddr)} was cut off: ${why}`);
+    },
+  }, async (socket, { signal }) => {
+    using deadline = Deadline.after(NEGOTIATION_MS);
+    const request = await negotiate(socket, users, { deadline, signal });
+    if (request === undefined) return;
+    const report = await openTunnel(socket, request, {
+      idleMs: IDLE_MS,
+      signal,
+    });
+    const target = printable(`${request.hostname}:${request.port}`);
+    console.log(
+      report.refusal === undefined
+        ? `${report.user} was at ${target}: ${report.bytesOut} bytes out, ${report.bytesIn} in`
+        : `${report.user} was kept from ${target}: ${report.refusal}`,
+    );
+  });
+  console.log(`listening on ${formatAddress(server.addr)}`);
+  await server.closed;
+  const { completed, aborted } = await server.shutdown();
+  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+});
+
+/** The first byte tells the protocols apart. */
+async function negotiate(
+  socket: Socket,
+  users: Users | undefined,
+  limits: CallOptions,
+): Promise<TunnelRequest | undefined> {
+  const [first] = await socket.peek(1, limits);
+  if (first === SOCKS_VERSION) {
+    return await negotiateSocks(socket, users, limits);
+  }
+  // Methods are capital letters; all else is garbage, and gets no answer.
+  if (first >= 0x41 && first <= 0x5a) {
+    return await negotiateHttp(socket, users, limits);
+  }
+  return undefined;
+}
+
+async function readUsers(path: string): Promise<Users> {
+  await ensurePermissions({
+    purpose: `read ${path}`,
+    flags: [`--allow-read=${path}`],
+    descriptors: [{ name: "read", path }],
+    unstable: [],
+  });
+  try {
+    return new Users(parseUsers(await Deno.readTextFile(path)));
+  } catch (error) {
+    const why = error instanceof TypeError
+      ? error.message
+      : "it must be a file that can be read";
+    stop(`Cannot use ${path} as --users: ${why}`, 2);
+  }
+}
+
+/** A name from a client must not write lines of its own into the log. */
+function printable(text: string): string {
+  // deno-lint-ignore no-control-regex -- exactly those
+  return text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
+}
+
+/** Whether only this machine can connect to it. */
+function isLocal(address: { hostname?: string } | { path: string }): boolean {
+  if ("path" in address) return true;
+  const { hostname = "127.0.0.1" } = address;
+  return /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(hostname);
+}

@@ -1,0 +1,91 @@
+/**
+ * From a request to a tunnel, and its bytes both ways.
+ *
+ * @module
+ */
+
+import {
+  BrokenError,
+  connect,
+  PermissionError,
+  type Socket,
+  TimeoutError,
+} from "@sluice/net";
+import type { Refusal, TunnelRequest } from "./request.ts";
+import { User } from "./users.ts";
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Where nobody has to say who they are, everybody is this one. */
+const ANYBODY = new User({ name: "anybody" });
+
+/** What a tunnel came to. */
+export interface TunnelReport {
+  user: string;
+  /** Why there was none; undefined if there was. */
+  refusal: Refusal | undefined;
+  /** Bytes from the client, and to it. */
+  bytesOut: number;
+  bytesIn: number;
+}
+
+/** Connects to where the client wants to go, and carries bytes until both have ended. */
+export async function openTunnel(
+  client: Socket,
+  request: TunnelRequest,
+  options: { idleMs: number; signal: AbortSignal },
+): Promise<TunnelReport> {
+  const { user = ANYBODY, hostname, port } = request;
+  const refuse = async (refusal: Refusal): Promise<TunnelReport> => {
+    await request.refuse(refusal);
+    return { user: user.name, refusal, bytesOut: 0, bytesIn: 0 };
+  };
+  using place = user.enter();
+  if (place === undefined) return await refuse("too-many");
+  let target: Socket;
+  try {
+    target = await connect({
+      hostname,
+      port,
+      timeoutMs: CONNECT_TIMEOUT_MS,
+      idleMs: options.idleMs,
+      signal: options.signal,
+    });
+  } catch (error) {
+    return await refuse(refusalOf(error));
+  }
+  using _ = target; // Whatever happens, it is closed.
+  await request.accept(target.localAddr);
+  await Promise.all([
+    carry(client, target, user),
+    carry(target, client, user),
+  ]);
+  await target.close();
+  const { bytesRead, bytesWritten } = target.stats;
+  const bytes = { bytesOut: bytesWritten, bytesIn: bytesRead };
+  return { user: user.name, refusal: undefined, ...bytes };
+}
+
+/** Carries bytes one way. At the end only that way ends: the other may go on for long. */
+async function carry(from: Socket, to: Socket, user: User): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count; (count = await from.readInto(buffer)) !== null;) {
+    await user.spend(count, to.signal);
+    await to.write(buffer.subarray(0, count));
+  }
+  await to.closeWrite();
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof PermissionError) return "not-allowed";
+  if (error instanceof TimeoutError) return "timeout";
+  if (error instanceof BrokenError) {
+    const { reason } = error;
+    if (reason === "refused" || reason === "unreachable") return reason;
+    if (reason === "dns") return "not-found";
+  }
+  // A name or a port that cannot be is no fault of ours.
+  if (error instanceof TypeError || error instanceof RangeError) {
+    return "not-found";
+  }
+  return "failed";
+}
