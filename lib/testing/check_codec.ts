@@ -39,7 +39,7 @@ export interface CheckCodecOptions<In, Out> {
   maxBufferedBytes?: number;
   /**
    * Makes a frame of about `size` bytes. With it, time is checked on a frame that
-   * arrives a byte at a time, at 2 KiB and at 24 KiB; without it on many samples.
+   * arrives a byte at a time, at 1 KiB and at 12 KiB; without it on many samples.
    */
   makeFrame?: (size: number) => Out;
   /**
@@ -56,10 +56,12 @@ const ROUNDS = 40;
 const GARBAGE_BYTES = 8 * 1024;
 /** Byte-by-byte checks look at this many places of a message. */
 const MOST_PLACES = 2048;
-const SMALL_BYTES = 2 * 1024;
-const LARGE_BYTES = 24 * 1024;
+const SMALL_BYTES = 1024;
+const LARGE_BYTES = 12 * 1024;
 /** A quadratic cost is 12 times as high a byte at the larger size, a linear one 1. */
 const LINEAR_FACTOR = 5;
+/** A busy machine interrupts most measurements, but hardly all of so many. */
+const ATTEMPTS = 25;
 
 /**
  * Checks that a codec keeps the contract, whatever the bytes and however they come.
@@ -335,9 +337,12 @@ class CodecCheck<In, Out> {
       const [name, cut] of [["one piece", Infinity], ["bytes", 1]] as const
     ) {
       const context = `${large.length} bytes in ${name}`;
-      // A busy machine makes a measurement wrong, but hardly every one of them.
       let least = Infinity;
-      for (let attempt = 0; attempt < 5 && least > LINEAR_FACTOR; attempt++) {
+      for (
+        let attempt = 0;
+        attempt < ATTEMPTS && least > LINEAR_FACTOR;
+        attempt++
+      ) {
         const base = this.#costPerByte(small, cut, 8);
         least = Math.min(least, this.#costPerByte(large, cut, 1) / base);
       }

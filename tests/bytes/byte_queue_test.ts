@@ -156,9 +156,14 @@ Deno.test("ByteQueue goes on with a search that missed, and looks at each byte o
       return (performance.now() - started) / size;
     };
     cost(2000);
-    // A search from the start each time would cost 16 times as much a byte.
-    const ratios = Array.from({ length: 3 }, () => cost(64_000) / cost(4000));
-    assert(Math.min(...ratios) < 5, `a byte got dearer: ${ratios}`);
+    // A search from the start each time would cost 12 times as much a byte. Other
+    // work on the machine spoils most measurements, but not all.
+    let least = Infinity;
+    for (let attempt = 0; attempt < 25 && least > 5; attempt++) {
+      const base = Math.min(cost(1000), cost(1000), cost(1000));
+      least = Math.min(least, cost(12_000) / base);
+    }
+    assert(least <= 5, `a byte got ${least} times dearer`);
   }
 });
 
