@@ -51,12 +51,11 @@ export abstract class SocketError extends Error {
   /** Made by the subclasses. */
   constructor(message: string, options: SocketErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
+    const { operation, localAddr, remoteAddr } = options;
     // Only what is known becomes a property: inspected errors stay short.
-    for (const key of ["operation", "localAddr", "remoteAddr"] as const) {
-      if (options[key] !== undefined) {
-        Object.assign(this, { [key]: options[key] });
-      }
-    }
+    if (operation !== undefined) this.operation = operation;
+    if (localAddr !== undefined) this.localAddr = localAddr;
+    if (remoteAddr !== undefined) this.remoteAddr = remoteAddr;
   }
 }
 
