@@ -34,7 +34,9 @@ await run(async () => {
     onEvent: report,
   }, async (socket, { signal }) => {
     // When the server drains, our end tells the client to hang up.
-    signal.addEventListener("abort", () => socket.closeWrite());
+    signal.addEventListener("abort", () => socket.closeWrite(), {
+      signal: socket.signal, // Whoever has left is not told.
+    });
     for await (const chunk of socket) await socket.write(chunk);
   });
   console.log(`listening on ${formatAddress(server.addr)}`);

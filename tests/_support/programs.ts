@@ -22,7 +22,9 @@ const DEBIAN_PACKAGES: Record<string, string> = {
   dig: "bind9-dnsutils",
   nc: "netcat-openbsd",
   node: "nodejs",
+  "redis-benchmark": "redis-tools",
   "redis-cli": "redis-tools",
+  sha256sum: "coreutils",
 };
 
 const reported = new Set<string>();
