@@ -14,6 +14,7 @@ import {
   lines,
   TimeoutError,
 } from "@sluice/net";
+import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
   addressFlag,
   commandLine,
@@ -43,6 +44,7 @@ const timeoutMs = integerFlag("timeout", flags.timeout, {
 });
 
 await run(async () => {
+  await ensurePermissions(permissionsFor(address, { action: "connect" }));
   // To connect: the name, the connection and a TLS handshake have this long together,
   // and a server that is just starting is asked three times.
   // To hang up, too: a server that never ends its side is left after as long.

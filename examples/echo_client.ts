@@ -7,6 +7,7 @@
 
 import { connect, framed, lines } from "@sluice/net";
 import { decodeStream } from "@sluice/net/codec";
+import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { addressFlag, commandLine, run, stop } from "./_command_line.ts";
 
 const HELP = `
@@ -27,6 +28,7 @@ const { flags, texts } = commandLine(
 const address = addressFlag("connect", flags.connect);
 
 await run(async () => {
+  await ensurePermissions(permissionsFor(address, { action: "connect" }));
   await using socket = await connect({ ...address, timeoutMs: 3_000 });
   const connection = framed(socket, lines());
   let sent = 0;

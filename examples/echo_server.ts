@@ -7,6 +7,7 @@
  */
 
 import { formatAddress, serve, type ServerEvent } from "@sluice/net";
+import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run } from "./_command_line.ts";
 
 const HELP = `
@@ -24,6 +25,7 @@ const { flags } = commandLine(HELP, { listen: "127.0.0.1:8888" });
 const address = listenFlag("listen", flags.listen);
 
 await run(async () => {
+  await ensurePermissions(permissionsFor(address, { action: "listen" }));
   const server = serve({
     ...address,
     maxConnections: 1_000,

@@ -7,6 +7,7 @@
  */
 
 import { connect, type ConnectOptions, framed, lines } from "@sluice/net";
+import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
   addressFlag,
   commandLine,
@@ -36,6 +37,7 @@ const address = addressFlag("connect", flags.connect);
 const rounds = integerFlag("rounds", flags.rounds, { least: 1, most: 1e6 });
 
 await run(async () => {
+  await ensurePermissions(permissionsFor(address, { action: "connect" }));
   const started = performance.now();
   const clients = Array.from(
     { length: CLIENTS },
