@@ -19,7 +19,7 @@ function later(): Promise<number> {
 /** Limits that other connections of a busy server have armed meanwhile. */
 function others(): Disposable {
   const alarms = [5_000, 60_000, 120_000].map((limitMs) => {
-    const alarm = new Alarm(() => {});
+    const alarm = new Alarm({ onAlarm() {} });
     alarm.limitMs = limitMs;
     alarm.arm();
     return alarm;
@@ -51,7 +51,7 @@ Deno.bench("performance.now", { group: "arm" }, () => {
 });
 
 Deno.bench("Alarm.arm + disarm", { group: "arm" }, (bench) => {
-  const alarm = new Alarm(() => {});
+  const alarm = new Alarm({ onAlarm() {} });
   alarm.limitMs = 5_000;
   alarm.arm();
   bench.start();
@@ -85,7 +85,7 @@ Deno.bench({
     clearTimeout: () => {},
   });
   for (let i = 0; i < 10_000; i++) {
-    const alarm = new Alarm(() => {}, clock);
+    const alarm = new Alarm({ onAlarm() {} }, clock);
     alarm.limitMs = 60_000;
     alarm.arm();
   }

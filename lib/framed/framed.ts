@@ -9,18 +9,13 @@
  * @module
  */
 
-import type { Codec, Decoder, Encoder } from "../codec/codec.ts";
-import { unexpectedEof } from "../codec/policy.ts";
-import {
-  ClosedError,
-  FrameTooLargeError,
-  MalformedFrameError,
-} from "../errors.ts";
+import type { Codec, Encoder } from "../codec/codec.ts";
+import { ClosedError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
-import type { Alarm } from "../time/coarse_timer.ts";
 import { observed } from "../socket/observed.ts";
-import type { Poll } from "../socket/poll.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
+import { Incoming, pollFrame, pollNext, pollNextBatch } from "./_incoming.ts";
+import { Results } from "./_results.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
@@ -86,16 +81,8 @@ export class Framed<In, Out = In>
   readonly #socket: Socket;
   readonly #reader: SocketHalves["reader"];
   readonly #writer: SocketHalves["writer"];
-  readonly #decoder: Decoder<In>;
+  readonly #incoming: Incoming<In>;
   readonly #encoder: Encoder<Out>;
-  readonly #lends: boolean;
-  /** Runs from the first byte of a frame to its last. */
-  #slow: Alarm | undefined;
-  #failure: unknown;
-  #failed = false;
-  /** An error that a batch met behind its last frame; the next call throws it. */
-  #deferred: unknown;
-  #finished = false;
   #readable: ReadableStream<In> | undefined;
   #writable: WritableStream<Out> | undefined;
 
@@ -110,15 +97,8 @@ export class Framed<In, Out = In>
     const { reader, writer } = halvesOf(socket);
     this.#reader = reader;
     this.#writer = writer;
-    this.#decoder = codec.decoder();
+    this.#incoming = new Incoming(reader, codec.decoder(), options);
     this.#encoder = codec.encoder();
-    this.#lends = options.lendFrames ?? false;
-    // What the socket gave away before belongs to whoever has it.
-    if (this.#lends) reader.queue.disown();
-    const { frameTimeoutMs = Infinity } = options;
-    if (frameTimeoutMs !== Infinity) {
-      this.#slow = reader.limitPiece("receive a whole frame", frameTimeoutMs);
-    }
   }
 
   /**
@@ -136,10 +116,7 @@ export class Framed<In, Out = In>
    * @throws {BusyError} Another read is under way.
    */
   receive(options?: CallOptions): Promise<In | null> {
-    return this.#reader.run<In | null>("receive", options, (ended) => {
-      const frame = this.#decode(ended);
-      return frame === undefined && ended ? null : frame;
-    });
+    return this.#reader.run("receive", options, pollFrame, this.#incoming);
   }
 
   /**
@@ -150,71 +127,12 @@ export class Framed<In, Out = In>
    */
   tryReceive(): In | undefined {
     this.#reader.check("receive");
-    return this.#decode(false);
+    return this.#incoming.decode(false);
   }
 
   /** Frames as they come, until the peer ends its side. `break` leaves the socket open: another loop, or `receive`, goes on. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
-    const reader = this.#reader;
-    const poll: Poll<IteratorResult<In>> = (ended) => {
-      const frame = this.#decode(ended);
-      if (frame !== undefined) return { done: false, value: frame };
-      return ended ? { done: true, value: undefined } : undefined;
-    };
-    return { next: () => reader.run("receive", undefined, poll) };
-  }
-
-  /** The next frame in the queue; at the end, what the decoder makes of the rest. */
-  #decode(ended: boolean): In | undefined {
-    if (this.#failed) throw this.#failure;
-    if (this.#deferred !== undefined) {
-      const deferred = this.#deferred;
-      this.#deferred = undefined;
-      throw deferred;
-    }
-    const { queue } = this.#reader;
-    try {
-      const frame = queue.length > 0 ? this.#decoder.decode(queue) : undefined;
-      if (this.#slow !== undefined) this.#watchFrame(this.#slow, frame);
-      // Whoever asks for a frame that is not here has done with those before.
-      if (this.#lends && frame === undefined) queue.reclaim();
-      return frame === undefined && ended ? this.#finish() : frame;
-    } catch (error) {
-      throw this.#refuse(error);
-    }
-  }
-
-  #watchFrame(alarm: Alarm, frame: In | undefined): void {
-    if (frame !== undefined || this.#reader.queue.length === 0) alarm.disarm();
-    else if (!alarm.armed) alarm.arm();
-  }
-
-  /** Ends the frames, unless the decoder has moved past the bad one. */
-  #refuse(error: unknown): unknown {
-    const next = error instanceof MalformedFrameError && error.recoverable ||
-      error instanceof FrameTooLargeError && error.skipped;
-    if (!next) this.#fail(error);
-    return error;
-  }
-
-  #fail(error: unknown): void {
-    this.#slow?.dispose();
-    this.#failed = true;
-    this.#failure = error;
-  }
-
-  /** The stream has ended: a last frame, or nothing, or an error. */
-  #finish(): In | undefined {
-    if (this.#finished) return undefined;
-    const { queue } = this.#reader;
-    if (this.#decoder.finish === undefined) {
-      if (queue.length > 0) throw unexpectedEof(queue.length, undefined);
-    } else {
-      const frame = this.#decoder.finish(queue);
-      if (frame !== undefined) return frame;
-    }
-    this.#finished = true;
-    return undefined;
+    return new Results(this.#reader, pollNext, this.#incoming);
   }
 
   /**
@@ -238,31 +156,7 @@ export class Framed<In, Out = In>
    * ```
    */
   batches(): AsyncIterable<In[]> {
-    const reader = this.#reader;
-    const poll: Poll<IteratorResult<In[]>> = (ended) => {
-      const batch = this.#decodeAll(ended);
-      if (batch !== undefined) return { done: false, value: batch };
-      return ended ? { done: true, value: undefined } : undefined;
-    };
-    const next = () => reader.run("receive", undefined, poll);
-    return { [Symbol.asyncIterator]: () => ({ next }) };
-  }
-
-  /** All frames in the queue, or `undefined`. */
-  #decodeAll(ended: boolean): In[] | undefined {
-    let frame = this.#decode(ended);
-    if (frame === undefined) return undefined;
-    const batch: In[] = [];
-    try {
-      do {
-        batch.push(frame);
-        frame = this.#decode(ended);
-      } while (frame !== undefined);
-    } catch (error) {
-      // Where it is sticky, the next call throws it anyway.
-      if (!this.#failed) this.#deferred = error;
-    }
-    return batch;
+    return new Results(this.#reader, pollNextBatch, this.#incoming);
   }
 
   /**
@@ -295,7 +189,7 @@ export class Framed<In, Out = In>
   }
 
   #encode(frame: Out): void {
-    if (this.#detached) throw this.#failure;
+    if (this.#detached) throw detachedError();
     const { message } = this.#writer;
     const mark = message.length;
     try {
@@ -385,11 +279,7 @@ export class Framed<In, Out = In>
   detach(): { socket: Socket } {
     this.#reader.check("detach");
     this.#detached = true;
-    this.#fail(
-      new ClosedError(
-        "Cannot use frames as they must not be detached: they are",
-      ),
-    );
+    this.#incoming.fail(detachedError());
     return { socket: this.#socket };
   }
 
@@ -397,4 +287,10 @@ export class Framed<In, Out = In>
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#detached) await this.#socket[Symbol.asyncDispose]();
   }
+}
+
+function detachedError(): ClosedError {
+  return new ClosedError(
+    "Cannot use frames as they must not be detached: they are",
+  );
 }

@@ -5,6 +5,8 @@
  */
 
 import type { Channel } from "node:diagnostics_channel";
+import { BrokenError, ClosedError, TlsError } from "../errors.ts";
+import type { Socket } from "../socket/socket.ts";
 import type { ServerEvent } from "./events.ts";
 
 /** Subscribers get `{ server, event }` of every server of the process. */
@@ -60,4 +62,12 @@ export function guard(hook: () => unknown): void {
 function complain(error: unknown): void {
   // deno-lint-ignore no-console -- the hook that should have heard of it failed
   console.error(error);
+}
+
+/** A client that goes away, or one that we cut: nothing to be done about it. */
+export function isDeparture(error: unknown, { remoteAddr }: Socket): boolean {
+  const ended = error instanceof BrokenError || error instanceof ClosedError ||
+    error instanceof TlsError && error.reason === "truncated";
+  // Another connection that a handler made, to a database say, is another matter.
+  return ended && error.remoteAddr === remoteAddr;
 }

@@ -6,7 +6,7 @@
 
 import { LimitError } from "../errors.ts";
 import { halvesOf, type Socket } from "../socket/socket.ts";
-import { Alarm } from "../time/coarse_timer.ts";
+import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 
 /** How often the connections are looked at: counting each byte would cost each byte. */
 const SAMPLE_MS = 500;
@@ -15,7 +15,7 @@ const SAMPLE_MS = 500;
  * Looks at the server's sockets twice a second, and aborts those that hold the
  * most until the rest is within the limit.
  */
-export class MemoryGuard {
+export class MemoryGuard implements AlarmListener {
   readonly #sockets: ReadonlySet<Socket>;
   readonly #limit: number;
   readonly #alarm: Alarm;
@@ -23,7 +23,7 @@ export class MemoryGuard {
   constructor(sockets: ReadonlySet<Socket>, limit: number) {
     this.#sockets = sockets;
     this.#limit = limit;
-    this.#alarm = new Alarm(() => this.#look());
+    this.#alarm = new Alarm(this);
     if (limit !== Infinity) this.#alarm.limitMs = SAMPLE_MS;
   }
 
@@ -41,7 +41,7 @@ export class MemoryGuard {
     this.#alarm.dispose();
   }
 
-  #look(): void {
+  onAlarm(): void {
     let total = 0;
     for (const socket of this.#sockets) total += bufferedBytes(socket);
     if (total > this.#limit) this.#cut(total);

@@ -5,7 +5,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { BrokenError, ClosedError, TimeoutError, TlsError } from "../errors.ts";
+import { ClosedError, TimeoutError } from "../errors.ts";
 import { checkNumber } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -13,7 +13,7 @@ import { type AcceptedTransport, bind } from "../transport/bind.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
 import { Admission } from "./_admission.ts";
-import { EventSink, guard } from "./_events.ts";
+import { EventSink, guard, isDeparture } from "./_events.ts";
 import { MemoryGuard } from "./_memory_guard.ts";
 import { onTermination } from "./_signals.ts";
 import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
@@ -182,7 +182,12 @@ export class Server implements AsyncDisposable {
         continue;
       }
       // Only an address that cannot be had rejects, and `ready` tells of it.
-      const transport = await this.#loop.next().catch(() => undefined);
+      let transport: AcceptedTransport | undefined;
+      try {
+        transport = await this.#loop.next();
+      } catch {
+        break;
+      }
       if (transport === undefined) break;
       if (this.#loop.closed) {
         // It came in the moment in which the drain began, which counts without it.
@@ -208,19 +213,14 @@ export class Server implements AsyncDisposable {
   }
 
   #serve(transport: AcceptedTransport): void {
-    if (transport.handshake === undefined) {
-      this.#handle(new Socket(transport, this.#options));
-    } else {
-      this.#serveTls(transport);
-    }
+    if (transport.handshake !== undefined) this.#serveTls(transport);
+    else this.#handle(new Socket(transport, this.#options));
   }
 
   async #serveTls(transport: AcceptedTransport): Promise<void> {
-    if (await this.#handshake(transport)) {
-      await this.#handle(new Socket(transport, this.#options));
-    } else {
-      this.#leave(transport.remoteAddr);
-    }
+    const done = await this.#handshake(transport);
+    if (done) this.#handle(new Socket(transport, this.#options));
+    else this.#leave(transport.remoteAddr);
   }
 
   #leave(remoteAddr: Addr): void {
@@ -261,19 +261,41 @@ export class Server implements AsyncDisposable {
     }
   }
 
-  async #handle(socket: Socket): Promise<void> {
+  #handle(socket: Socket): void {
     this.#sockets.add(socket);
     this.#memory.watch();
     this.#counts.accepted++;
     this.#emit({ type: "accepted", socket });
+    let handled: void | Promise<void>;
     try {
-      await this.#handler(socket, this.#context);
+      handled = this.#handler(socket, this.#context);
+    } catch (error) {
+      return this.#fail(socket, error);
+    }
+    // Not an async function: what waits for each idle client should be little.
+    Promise.resolve(handled).then(
+      () => this.#close(socket),
+      (error) => this.#fail(socket, error),
+    );
+  }
+
+  async #close(socket: Socket): Promise<void> {
+    try {
       await socket[Symbol.asyncDispose]();
     } catch (error) {
-      socket.abort(error);
-      this.#counts.failed++;
-      this.#report(error, socket);
+      return this.#fail(socket, error);
     }
+    this.#end(socket);
+  }
+
+  #fail(socket: Socket, error: unknown): void {
+    socket.abort(error);
+    this.#counts.failed++;
+    this.#report(error, socket);
+    this.#end(socket);
+  }
+
+  #end(socket: Socket): void {
     this.#sockets.delete(socket);
     if (this.#sockets.size === 0) this.#memory.rest();
     const { bytesRead, bytesWritten, openedAt } = socket.stats;
@@ -299,20 +321,12 @@ export class Server implements AsyncDisposable {
     );
     if (onError !== undefined) {
       guard(() => onError(error, socket));
-    } else if (!this.#isEveryday(error, socket)) {
+    } else if (
+      error !== this.#draining.signal.reason && !isDeparture(error, socket)
+    ) {
       // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
       console.error(error);
     }
-  }
-
-  /** A client that goes away, or one that we cut: nothing to be done about it. */
-  #isEveryday(error: unknown, { remoteAddr }: Socket): boolean {
-    if (error === this.#draining.signal.reason) return true;
-    const ended = error instanceof BrokenError ||
-      error instanceof ClosedError ||
-      error instanceof TlsError && error.reason === "truncated";
-    // Another connection that a handler made, to a database say, is another matter.
-    return ended && error.remoteAddr === remoteAddr;
   }
 
   #emit(event: ServerEvent): void {

@@ -13,7 +13,7 @@ import {
   TimeoutError,
   TlsError,
 } from "../errors.ts";
-import { Alarm } from "../time/coarse_timer.ts";
+import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { acceptTls } from "../transport/accept_tls.ts";
 import { startTls } from "../transport/start_tls.ts";
@@ -51,7 +51,7 @@ import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 type State = "open" | "closing" | "closed" | "broken" | "detached";
 
 /** The two halves of a socket, its limits and its end. */
-export class Connection implements Link {
+export class Connection implements Link, AlarmListener {
   readonly transport: Transport;
   readonly flow: Flow;
   readonly traffic: Traffic = new Traffic();
@@ -59,7 +59,6 @@ export class Connection implements Link {
   readonly writer: Writer;
   readonly options: SocketOptions;
   readonly #throttle: ThrottledFlow | undefined;
-  readonly #closeTimeoutMs: number;
   #state: State = "open";
   #idle: Alarm | undefined;
   #closing: Promise<void> | undefined;
@@ -76,7 +75,6 @@ export class Connection implements Link {
     this.#throttle = throttleOf(transport, options);
     this.flow = this.#throttle ?? transport;
     this.options = options;
-    this.#closeTimeoutMs = options.closeTimeoutMs ?? 5_000;
     this.writer = new Writer(this, options);
     this.reader = new Reader(this, options.maxBufferBytes ?? 16 * 1024 * 1024);
     this.limit(options);
@@ -163,12 +161,14 @@ export class Connection implements Link {
     if (writeMs !== undefined) this.writer.limitMs = writeMs;
     if (idleMs === undefined) return;
     if (idleMs === Infinity && this.#idle === undefined) return;
-    this.#idle ??= new Alarm(() => {
-      const { limitMs } = this.#idle!;
-      this.#cut("closed", new TimeoutError("stay idle", limitMs, this.ends()));
-    });
+    this.#idle ??= new Alarm(this);
     this.#idle.limitMs = idleMs;
     this.#idle.arm();
+  }
+
+  /** Nothing has moved for too long. */
+  onAlarm({ limitMs }: Alarm): void {
+    this.#cut("closed", new TimeoutError("stay idle", limitMs, this.ends()));
   }
 
   // ---- ending -------------------------------------------------------------
@@ -191,17 +191,15 @@ export class Connection implements Link {
       const { reader, writer } = this;
       this.#state = "closing";
       reader.close(this.#closedError());
-      const alarm = new Alarm(() => {
+      const { closeTimeoutMs = 5_000 } = this.options;
+      const onAlarm = () => {
         if (writer.pendingBytes > 0) {
-          failure = new TimeoutError(
-            "close",
-            this.#closeTimeoutMs,
-            this.ends(),
-          );
+          failure = new TimeoutError("close", closeTimeoutMs, this.ends());
         }
         this.#end("closed", this.#closedError());
-      });
-      alarm.limitMs = this.#closeTimeoutMs;
+      };
+      const alarm = new Alarm({ onAlarm });
+      alarm.limitMs = closeTimeoutMs;
       alarm.arm();
       try {
         await writer.end();

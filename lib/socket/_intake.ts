@@ -6,11 +6,37 @@
 
 import { ByteQueue } from "../bytes/byte_queue.ts";
 import { BusyError, type SocketError, TimeoutError } from "../errors.ts";
-import { Alarm } from "../time/coarse_timer.ts";
+import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { Link } from "./_link.ts";
 import type { Pace } from "./_pace.ts";
+import { ReadLimits } from "./_read_limits.ts";
 import type { Poll } from "./poll.ts";
+
+type Resolve = (value: unknown) => void;
+type Reject = (reason: unknown) => void;
+
+let resolveLast: Resolve;
+let rejectLast: Reject;
+/** For `new Promise`, which calls it before it returns: no closure for each call. */
+const keepSettlers = (resolve: Resolve, reject: Reject): void => {
+  resolveLast = resolve;
+  rejectLast = reject;
+};
+
+/** The array of a caller that a read goes straight into, and how much came. */
+interface Loan {
+  readonly target: Uint8Array;
+  count: number;
+}
+
+const pollLoan: Poll<number | null, Loan> = (ended, loan) =>
+  ended ? null : loan.count;
+
+const pollEnd: Poll<boolean> = (ended) => ended || undefined;
+
+const pollMore: Poll<boolean, ByteQueue> = (ended, queue) =>
+  queue.length > 0 || (ended ? false : undefined);
 
 /**
  * Reads from a transport into a queue, and from the queue to one caller at a time.
@@ -20,7 +46,7 @@ import type { Poll } from "./poll.ts";
  * caller asked for bytes. A caller that gives up (time limit, signal) leaves it
  * running: its bytes are there for the next caller, so nothing is ever lost.
  */
-export class Intake {
+export class Intake implements AlarmListener {
   readonly queue: ByteQueue = new ByteQueue();
   protected readonly link: Link;
   #reading = false;
@@ -34,25 +60,14 @@ export class Intake {
   #left: SocketError | undefined;
   // The call that waits. In fields of its own, not an object: it is made per read.
   #operation: string | undefined;
-  #poll: Poll<unknown> | undefined;
-  #resolve: ((value: unknown) => void) | undefined;
-  #reject: ((reason: unknown) => void) | undefined;
-  readonly #setCall = (
-    resolve: (value: unknown) => void,
-    reject: (reason: unknown) => void,
-  ): void => {
-    this.#resolve = resolve;
-    this.#reject = reject;
-  };
+  #poll: Poll<unknown, unknown> | undefined;
+  #subject: unknown;
+  #resolve: Resolve | undefined;
+  #reject: Reject | undefined;
   #unwatch: (() => void) | undefined;
-  #alarm: Alarm | undefined;
-  #pace: Pace | undefined;
-  #piece: Alarm | undefined;
-  /** The array of a caller that the read in flight goes straight into. */
-  #target: Uint8Array | undefined;
-  /** Whether the call that waits has lent it, and how much then came. */
-  #direct = false;
-  #directCount = 0;
+  #limits: ReadLimits | undefined;
+  /** Where the read in flight goes, unless it is the queue. */
+  #loan: Loan | undefined;
 
   constructor(link: Link) {
     this.link = link;
@@ -70,11 +85,12 @@ export class Intake {
 
   /** The limit of one call, in milliseconds. */
   set limitMs(limitMs: number) {
-    if (limitMs === Infinity && this.#alarm === undefined) return;
-    this.#alarm ??= new Alarm(() => this.#onAlarm());
-    this.#alarm.limitMs = limitMs;
+    if (limitMs === Infinity && this.#limits?.call === undefined) return;
+    const limits = this.#limits ??= new ReadLimits();
+    const alarm = limits.call ??= new Alarm(this);
+    alarm.limitMs = limitMs;
     // A read straight into its caller's array cannot be cut off.
-    if (this.#operation !== undefined && !this.#direct) this.#alarm.arm();
+    if (this.#operation !== undefined && !this.#lent) alarm.arm();
   }
 
   /**
@@ -82,40 +98,35 @@ export class Intake {
    * to arm and to disarm.
    */
   limitPiece(operation: string, limitMs: number): Alarm {
-    this.#piece?.dispose();
-    this.#piece = new Alarm(() =>
-      this.interrupt(new TimeoutError(operation, limitMs, this.link.ends()))
-    );
-    this.#piece.limitMs = limitMs;
-    return this.#piece;
+    const limits = this.#limits ??= new ReadLimits();
+    limits.piece?.dispose();
+    limits.piece = new Alarm({
+      onAlarm: () =>
+        this.interrupt(new TimeoutError(operation, limitMs, this.link.ends())),
+    });
+    limits.piece.limitMs = limitMs;
+    return limits.piece;
   }
 
   /** Fewest bytes a second while a call waits; `onSlow` hears of less. */
-  setPace(pace: Pace | undefined): void {
-    this.#pace?.dispose();
-    this.#pace = pace;
-    if (this.#operation !== undefined) pace?.start();
+  setPace(pace: Pace): void {
+    const limits = this.#limits ??= new ReadLimits();
+    limits.pace = pace;
   }
 
-  #onAlarm(): void {
+  /** The limit of the call under way has passed. */
+  onAlarm(alarm: Alarm): void {
     if (this.#operation === undefined) return;
-    const { limitMs } = this.#alarm!;
     this.interrupt(
-      new TimeoutError(this.#operation, limitMs, this.link.ends()),
+      new TimeoutError(this.#operation, alarm.limitMs, this.link.ends()),
     );
-  }
-
-  #disposeLimits(): void {
-    this.#alarm?.dispose();
-    this.#pace?.dispose();
-    this.#piece?.dispose();
   }
 
   /** Nobody may read any more. A call under way rejects with `error`. */
   close(error: SocketError): void {
     this.#closed ??= error;
     this.queue.clear();
-    this.#disposeLimits();
+    this.#limits?.dispose();
     this.interrupt(error);
   }
 
@@ -123,14 +134,14 @@ export class Intake {
   fail(error: SocketError): void {
     this.#failure ??= error;
     this.#reported = this.#operation !== undefined;
-    this.#disposeLimits();
+    this.#limits?.dispose();
     this.interrupt(error);
   }
 
   /** The socket gave its transport away: only `more` and the queue still work. */
   leave(error: SocketError): void {
     this.#left = error;
-    this.#disposeLimits();
+    this.#limits?.dispose();
   }
 
   // ---- one call at a time -------------------------------------------------
@@ -149,37 +160,45 @@ export class Intake {
     }
   }
 
-  /** Runs a call: at once if the queue can serve it, else as soon as it can. */
-  run<T>(
+  /**
+   * Runs a call: at once if the queue can serve it, else as soon as it can.
+   *
+   * @param subject What `poll` is given each time.
+   */
+  run<T, S>(
     operation: string,
     options: CallOptions | undefined,
-    poll: Poll<T>,
+    poll: Poll<T, S>,
+    subject: S,
   ): Promise<T> {
     try {
       this.check(operation, options);
-      const found = poll(this.#ended);
+      const found = poll(this.#ended, subject);
       if (found !== undefined) return Promise.resolve(found);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#wait(operation, options, poll);
+    return this.#wait(operation, options, poll, subject);
   }
 
-  #wait<T>(
+  #wait<T, S>(
     operation: string,
     options: CallOptions | undefined,
-    poll: Poll<T>,
-    target?: Uint8Array,
+    poll: Poll<T, S>,
+    subject: S,
+    loan?: Loan,
   ): Promise<T> {
     if (this.#failure !== undefined) {
       this.#reported = true;
       return Promise.reject(this.#failure);
     }
-    const call = new Promise<unknown>(this.#setCall);
+    const call = new Promise<unknown>(keepSettlers);
+    this.#resolve = resolveLast;
+    this.#reject = rejectLast;
     this.#operation = operation;
-    this.#poll = poll;
-    this.#alarm?.arm();
-    this.#pace?.start();
+    this.#poll = poll as Poll<unknown, unknown>;
+    this.#subject = subject;
+    if (this.#limits !== undefined) this.#limits.start();
     if (options !== undefined) {
       this.#unwatch = watchCall(
         operation,
@@ -187,24 +206,27 @@ export class Intake {
         (reason) => this.interrupt(reason),
       );
     }
-    this.#direct = target !== undefined;
-    this.#read(target);
+    this.#read(loan);
     return call as Promise<T>;
   }
 
   #leaveCall(): void {
     this.#operation =
       this.#poll =
+      this.#subject =
       this.#resolve =
       this.#reject =
         undefined;
-    this.#direct = false;
-    this.#alarm?.disarm();
-    this.#pace?.stop();
+    if (this.#limits !== undefined) this.#limits.stop();
     if (this.#unwatch !== undefined) {
       this.#unwatch();
       this.#unwatch = undefined;
     }
+  }
+
+  /** Whether the call that waits has lent the array that the read in flight fills. */
+  get #lent(): boolean {
+    return this.#loan !== undefined && this.#loan === this.#subject;
   }
 
   /** Ends the wait of the call under way; the transport read goes on. */
@@ -215,14 +237,14 @@ export class Intake {
     reject(reason);
   }
 
-  #read(target?: Uint8Array): void {
+  #read(loan?: Loan): void {
     this.link.beforeWait();
     if (this.#reading) return;
     this.#reading = true;
-    this.#target = target;
+    this.#loan = loan;
+    const target = loan === undefined ? this.queue.reserve() : loan.target;
     try {
-      this.link.flow.read(target ?? this.queue.reserve())
-        .then(this.#onRead, this.#onError);
+      this.link.flow.read(target).then(this.#onRead, this.#onError);
     } catch (error) {
       // A transport should reject; whoever wrote this one did not know.
       this.#onError(error);
@@ -243,16 +265,21 @@ export class Intake {
   };
 
   #keep(count: number): void {
-    if (this.#target === undefined) this.queue.commit(count);
-    else if (this.#direct) this.#directCount = count;
-    // Whoever lent the array was cut off: the next call gets the bytes.
-    else this.queue.append(this.#target.slice(0, count));
+    const loan = this.#loan;
+    if (loan === undefined) {
+      this.queue.commit(count);
+    } else {
+      if (this.#lent) loan.count = count;
+      // Whoever lent the array was cut off: the next call gets the bytes.
+      else this.queue.append(loan.target.slice(0, count));
+      this.#loan = undefined;
+    }
   }
 
-  #advance(poll: Poll<unknown>): void {
+  #advance(poll: Poll<unknown, unknown>): void {
     let found: unknown;
     try {
-      found = poll(this.#ended);
+      found = poll(this.#ended, this.#subject);
     } catch (error) {
       this.interrupt(error);
       return;
@@ -280,29 +307,21 @@ export class Intake {
     // Nothing may interrupt the wait and leave the transport writing into an array
     // that the caller has back.
     if (
-      this.#alarm !== undefined || this.queue.length > 0 || this.#ended ||
-      this.#reading || this.#operation !== undefined ||
+      this.#limits?.call !== undefined || this.queue.length > 0 ||
+      this.#ended || this.#reading || this.#operation !== undefined ||
       this.#closed !== undefined || this.#left !== undefined
     ) return undefined;
-    return this.#wait<number | null>(
-      operation,
-      undefined,
-      (ended) => ended ? null : this.#directCount,
-      target,
-    );
+    const loan = { target, count: 0 };
+    return this.#wait(operation, undefined, pollLoan, loan, loan);
   }
 
   /** Discards everything until the stream ends. Used while closing. */
   discard(): Promise<boolean> {
-    return this.#wait("close", undefined, (ended) => ended || undefined);
+    return this.#wait("close", undefined, pollEnd, undefined);
   }
 
   /** Waits until the queue is not empty; `false` at the end. Used after leaving. */
   more(): Promise<boolean> {
-    return this.#wait(
-      "read",
-      undefined,
-      (ended) => this.queue.length > 0 || (ended ? false : undefined),
-    );
+    return this.#wait("read", undefined, pollMore, this.queue);
   }
 }

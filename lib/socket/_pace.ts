@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Alarm } from "../time/coarse_timer.ts";
+import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import type { Traffic } from "./_traffic.ts";
 
 /**
@@ -14,7 +14,7 @@ import type { Traffic } from "./_traffic.ts";
  * Only time that a read spends waiting counts, so a slow handler is never held
  * against its peer. It is added up over as many reads as it takes to fill a window.
  */
-export class Pace {
+export class Pace implements AlarmListener {
   readonly #traffic: Traffic;
   readonly #bytesPerSecond: number;
   readonly #windowMs: number;
@@ -35,7 +35,7 @@ export class Pace {
     this.#windowMs = windowMs;
     this.#onSlow = onSlow;
     this.#bytesBefore = traffic.bytesRead;
-    this.#alarm = new Alarm(() => this.#check());
+    this.#alarm = new Alarm(this);
     this.#alarm.limitMs = windowMs;
   }
 
@@ -52,7 +52,8 @@ export class Pace {
     this.#waitingSince = undefined;
   }
 
-  #check(): void {
+  /** Time to look whether enough has come. */
+  onAlarm(): void {
     const waiting = this.#waitingSince !== undefined;
     this.stop();
     if (this.#waitedMs >= this.#windowMs) {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { Intake } from "./_intake.ts";
@@ -16,6 +17,11 @@ const utf8 = new TextEncoder();
 const LF = 10;
 const CR = 13;
 
+const pollChunk: Poll<Uint8Array | null, ByteQueue> = (ended, queue) => {
+  if (queue.length > 0) return queue.takeChunk();
+  return ended ? null : undefined;
+};
+
 /** The calls that a socket offers to its reader, each of them a {@linkcode Poll}. */
 export class Reader extends Intake {
   readonly #maxBufferBytes: number;
@@ -26,16 +32,8 @@ export class Reader extends Intake {
     this.#maxBufferBytes = maxBufferBytes;
   }
 
-  #pollChunk: Poll<Uint8Array | null> | undefined;
-
   read(options?: CallOptions): Promise<Uint8Array | null> {
-    const { queue } = this;
-    // Made once, for those who read a lot.
-    this.#pollChunk ??= (ended) => {
-      if (queue.length > 0) return queue.takeChunk();
-      return ended ? null : undefined;
-    };
-    return this.run("read", options, this.#pollChunk);
+    return this.run("read", options, pollChunk, this.queue);
   }
 
   readInto(
@@ -56,7 +54,7 @@ export class Reader extends Intake {
       if (target.length === 0) return 0;
       if (queue.length > 0) return queue.takeInto(target);
       return ended ? null : undefined;
-    });
+    }, undefined);
   }
 
   readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {
@@ -66,7 +64,7 @@ export class Reader extends Intake {
       if (queue.length >= length) return queue.take(length);
       if (ended) this.#endedEarly("readExactly", length);
       return undefined;
-    });
+    }, undefined);
   }
 
   peek(length: number, options?: CallOptions): Promise<Uint8Array> {
@@ -76,7 +74,7 @@ export class Reader extends Intake {
       if (queue.length < length && !ended) return undefined;
       // A copy: the bytes stay in the queue, and the caller may do as he likes.
       return queue.peek(Math.min(length, queue.length)).slice();
-    });
+    }, undefined);
   }
 
   readUntil(
@@ -90,7 +88,7 @@ export class Reader extends Intake {
       if (end !== undefined) return queue.take(end);
       if (ended) this.#endedEarly("readUntil", undefined);
       return undefined;
-    });
+    }, undefined);
   }
 
   readLine(
@@ -109,7 +107,7 @@ export class Reader extends Intake {
       const line = text.decode(queue.peek(length));
       queue.skip(end);
       return line;
-    });
+    }, undefined);
   }
 
   /** Where the first delimiter ends, or `undefined` when it has not come. */

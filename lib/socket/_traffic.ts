@@ -27,9 +27,13 @@ export interface SocketStats {
   readonly writeRate: Rate;
 }
 
-let now = 0;
+// Times are kept as milliseconds since this, which are small integers for three weeks:
+// larger numbers cost an object each.
+const EPOCH = Date.now();
+
+let now: number | undefined;
 const forgetTime = () => {
-  now = 0;
+  now = undefined;
 };
 
 /**
@@ -37,20 +41,36 @@ const forgetTime = () => {
  * fifty reads at a time, forty-nine questions to the system are saved.
  */
 function currentTime(): number {
-  if (now === 0) {
-    now = Date.now();
+  if (now === undefined) {
+    now = Date.now() - EPOCH;
     queueMicrotask(forgetTime);
   }
   return now;
+}
+
+function toDate(time: number | undefined): number | undefined {
+  return time === undefined ? undefined : EPOCH + time;
 }
 
 /** The counters while they count. */
 export class Traffic implements SocketStats {
   bytesRead = 0;
   bytesWritten = 0;
-  readonly openedAt: number = Date.now();
-  lastReadAt: number | undefined;
-  lastWriteAt: number | undefined;
+  readonly #opened = currentTime();
+  #lastRead: number | undefined;
+  #lastWrite: number | undefined;
+
+  get openedAt(): number {
+    return EPOCH + this.#opened;
+  }
+
+  get lastReadAt(): number | undefined {
+    return toDate(this.#lastRead);
+  }
+
+  get lastWriteAt(): number | undefined {
+    return toDate(this.#lastWrite);
+  }
 
   // Made on first use: who never asks does not pay.
   #readMeter: RateMeter | undefined;
@@ -72,12 +92,12 @@ export class Traffic implements SocketStats {
   onRead(count: number): void {
     this.bytesRead += count;
     if (this.#readMeter !== undefined) this.#readMeter.add(count);
-    this.lastReadAt = currentTime();
+    this.#lastRead = currentTime();
   }
 
   onWrite(count: number): void {
     this.bytesWritten += count;
     if (this.#writeMeter !== undefined) this.#writeMeter.add(count);
-    this.lastWriteAt = currentTime();
+    this.#lastWrite = currentTime();
   }
 }

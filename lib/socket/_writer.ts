@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
 import {
   BrokenError,
   ClosedError,
@@ -12,12 +12,13 @@ import {
   type SocketError,
   TimeoutError,
 } from "../errors.ts";
-import { Alarm } from "../time/coarse_timer.ts";
+import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import {
   type CallOptions,
   checkCall,
   waitWithin,
 } from "../time/call_limits.ts";
+import { Delivery, type Sender } from "./_delivery.ts";
 import { observed } from "./observed.ts";
 import type { Link } from "./_link.ts";
 import {
@@ -37,11 +38,6 @@ interface Waiter {
 }
 
 const DONE = Promise.resolve();
-const NOTHING: readonly Uint8Array[] = [];
-
-// A socket with nothing to send holds no message: ten thousand idle ones share these.
-const spareMessages: ByteWriter[] = [];
-const MOST_SPARE_MESSAGES = 64;
 
 /**
  * Gathers what is written and sends it in one transport write after another.
@@ -50,16 +46,13 @@ const MOST_SPARE_MESSAGES = 64;
  * turn ends, when the reader is about to wait, when it passes the high-water mark,
  * or on `flush`; there is no timer.
  */
-export class Writer implements TurnListener {
+export class Writer implements Sender, TurnListener, AlarmListener {
   readonly #link: Link;
   readonly #highWaterMarkBytes: number;
   readonly #maxPendingBytes: number;
   /** What is being filled, and what is on its way. */
-  #filling: ByteWriter | undefined;
-  #sending: ByteWriter | undefined;
-  #segments = NOTHING;
-  #segment = 0;
-  #offset = 0;
+  #filling: Delivery | undefined;
+  #sending: Delivery | undefined;
   /** Bytes before `#filling`, and bytes sent, since the beginning. */
   #committed = 0;
   #sent = 0;
@@ -96,24 +89,27 @@ export class Writer implements TurnListener {
   /** Whether whoever wants to append more should wait for `appended` first. */
   get isFull(): boolean {
     return this.pendingBytes >= this.#highWaterMarkBytes ||
-      this.#filling !== undefined && this.#filling.hasReferences;
+      this.#filling !== undefined && this.#filling.message.hasReferences;
   }
 
   /** Where the next byte goes, counted since the beginning. */
   get #position(): number {
     const filling = this.#filling;
-    return this.#committed + (filling === undefined ? 0 : filling.length);
+    return this.#committed +
+      (filling === undefined ? 0 : filling.message.length);
   }
 
   /** Longest that a write may stall, in milliseconds. */
   set limitMs(limitMs: number) {
     if (limitMs === Infinity && this.#alarm === undefined) return;
-    this.#alarm ??= new Alarm(() => {
-      const { limitMs } = this.#alarm!;
-      this.fail(new TimeoutError("write", limitMs, this.#link.ends()));
-    });
+    this.#alarm ??= new Alarm(this);
     this.#alarm.limitMs = limitMs;
     if (this.#sending !== undefined) this.#alarm.arm();
+  }
+
+  /** A write has stalled for too long. */
+  onAlarm({ limitMs }: Alarm): void {
+    this.fail(new TimeoutError("write", limitMs, this.#link.ends()));
   }
 
   /** Throws if nothing may be written. */
@@ -152,14 +148,15 @@ export class Writer implements TurnListener {
 
   /** What the next bytes are appended to; follow with {@linkcode appended}. */
   get message(): ByteWriter {
-    return this.#filling ??= spareMessages.pop() ?? new ByteWriter();
+    return (this.#filling ??= Delivery.acquire()).message;
   }
 
   /** Bytes were appended. Resolves when they are accepted under the high-water mark. */
   appended(operation: string, options?: CallOptions): Promise<void> {
     noteProgress();
     const end = this.#position;
-    const held = this.#filling !== undefined && this.#filling.hasReferences;
+    const held = this.#filling !== undefined &&
+      this.#filling.message.hasReferences;
     if (!held && end - this.#sent <= this.#highWaterMarkBytes) {
       if (this.#sending === undefined && !this.#scheduled) this.#schedule();
       return DONE;
@@ -241,7 +238,6 @@ export class Writer implements TurnListener {
     // Not given back: the transport may still be reading what is on its way.
     this.#committed = this.#position;
     this.#filling = undefined;
-    this.#segments = NOTHING;
     const waiters = this.#waiters;
     if (waiters === undefined) return;
     this.#waiters = undefined;
@@ -287,9 +283,9 @@ export class Writer implements TurnListener {
 
   /** Sends what there is, unless a message is on its way already. */
   send(): void {
-    const message = this.#filling;
+    const delivery = this.#filling;
     if (
-      message === undefined || this.#sending !== undefined ||
+      delivery === undefined || this.#sending !== undefined ||
       this.#failure !== undefined
     ) return;
     if (this.#waiting) {
@@ -297,48 +293,28 @@ export class Writer implements TurnListener {
       notWaiting();
     }
     this.#filling = undefined;
-    this.#sending = message;
-    this.#committed += message.length;
-    this.#segments = message.segments();
-    this.#segment = this.#offset = 0;
-    if (this.#segments.length === 0) this.#finishMessage();
-    else this.#write(this.#segments[0]);
+    this.#sending = delivery;
+    this.#committed += delivery.message.length;
+    delivery.start(this);
   }
 
-  #write(bytes: Uint8Array): void {
-    this.#alarm?.arm();
-    try {
-      this.#link.flow.write(bytes).then(this.#onSent, this.#onError);
-    } catch (error) {
-      this.#onError(error);
-    }
+  transmit(bytes: Uint8Array): Promise<number> {
+    if (this.#alarm !== undefined) this.#alarm.arm();
+    return this.#link.flow.write(bytes);
   }
 
-  readonly #onSent = (count: number): void => {
+  onSent(count: number): boolean {
     this.#sent += count;
     this.#link.traffic.onWrite(count);
     this.#link.onActivity();
-    if (this.#failure !== undefined) return;
-    this.#offset += count;
-    let segment = this.#segments[this.#segment];
-    if (this.#offset === segment.length) {
-      this.#offset = 0;
-      segment = this.#segments[++this.#segment];
-    }
-    if (segment === undefined) this.#finishMessage();
-    else {this.#write(
-        this.#offset === 0 ? segment : segment.subarray(this.#offset),
-      );}
     if (this.#waiters !== undefined) this.#wake(this.#waiters);
-  };
+    return this.#failure === undefined;
+  }
 
-  #finishMessage(): void {
-    const message = this.#sending!;
+  onDelivered(delivery: Delivery): void {
     this.#sending = undefined;
-    this.#segments = NOTHING;
-    this.#alarm?.disarm();
-    message.clear();
-    if (spareMessages.length < MOST_SPARE_MESSAGES) spareMessages.push(message);
+    if (this.#alarm !== undefined) this.#alarm.disarm();
+    delivery.release();
     // What was gathered meanwhile has waited long enough.
     this.send();
   }
@@ -352,9 +328,9 @@ export class Writer implements TurnListener {
     else if (done > 0) waiters.splice(0, done);
   }
 
-  readonly #onError = (error: unknown): void => {
+  onSendFailure(error: unknown): void {
     if (this.#failure === undefined) {
       this.fail(this.#link.translate("write", error));
     }
-  };
+  }
 }

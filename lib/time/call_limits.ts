@@ -124,9 +124,9 @@ export function watchCall(
   };
   // Both exist before one starts: see `#schedule` in coarse_timer.ts.
   const callAlarm = timeoutMs < Infinity
-    ? new Alarm(() => expire(timeoutMs))
+    ? new Alarm({ onAlarm: () => expire(timeoutMs) })
     : undefined;
-  const deadlineAlarm = deadline && new Alarm(watchDeadline);
+  const deadlineAlarm = deadline && new Alarm({ onAlarm: watchDeadline });
 
   if (signal?.aborted || parent?.aborted) {
     onAbort();

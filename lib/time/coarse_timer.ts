@@ -42,10 +42,22 @@ const MAX_TICK_MS = 512;
  */
 const MAX_STALL_MS = 50;
 
-/** The alarm is not armed. No time minus this reaches any limit. */
-const DISARMED = Infinity;
+// Small integers all: a field with a fraction, or Infinity, costs an object of its own.
+/** No limit. */
+const NONE = 0;
+/** Not armed. */
+const DISARMED = -2;
 /** Armed since the last tick. */
 const FRESH = -1;
+
+/** Who sets alarms, and hears of those that go off. */
+export interface AlarmListener {
+  /**
+   * The limit has passed. The alarm is disarmed already, so it may be armed anew in
+   * here.
+   */
+  onAlarm(alarm: Alarm): void;
+}
 
 /** The alarms which share one tick. */
 class Lane {
@@ -133,21 +145,20 @@ export const sharedClock: CoarseClock = new CoarseClock();
  * Dispose it, or its lane never forgets it.
  */
 export class Alarm {
-  readonly #onExpire: () => void;
+  readonly #listener: AlarmListener;
   readonly #clock: CoarseClock;
-  #limitMs = Infinity;
+  #limitMs = NONE;
   #armedAt = DISARMED;
   #lane: Lane | undefined;
   #index = -1;
   #disposed = false;
 
   /**
-   * @param onExpire Called once each time the limit passes; the alarm is disarmed
-   * before, so it may be armed anew in there.
+   * @param listener Called each time the limit passes.
    * @param clock Whose time counts; this process's by default.
    */
-  constructor(onExpire: () => void, clock: CoarseClock = sharedClock) {
-    this.#onExpire = onExpire;
+  constructor(listener: AlarmListener, clock: CoarseClock = sharedClock) {
+    this.#listener = listener;
     this.#clock = clock;
   }
 
@@ -161,12 +172,12 @@ export class Alarm {
    * Setting it makes an armed alarm count from now on.
    */
   get limitMs(): number {
-    return this.#limitMs;
+    return this.#limitMs === NONE ? Infinity : this.#limitMs;
   }
 
   set limitMs(limitMs: number) {
     checkDurationMs("set a time limit", "limitMs", limitMs, "above 0");
-    this.#limitMs = limitMs;
+    this.#limitMs = limitMs === Infinity ? NONE : limitMs;
     if (this.#disposed) return;
     const lane = limitMs === Infinity ? undefined : this.#clock.lane(limitMs);
     if (lane !== this.#lane) {
@@ -213,7 +224,7 @@ export class Alarm {
    * Looks at every alarm of a lane. Returns whether any is armed still.
    *
    * From the last one down, as an alarm that leaves is replaced by the last one:
-   * whatever `onExpire` does, no alarm is left out.
+   * whatever `onAlarm` does, no alarm is left out.
    */
   static scan(lane: Lane): boolean {
     const { alarms, nowMs } = lane;
@@ -222,11 +233,15 @@ export class Alarm {
       if (i >= alarms.length) continue;
       const alarm = alarms[i];
       if (alarm.#armedAt === FRESH) {
-        alarm.#armedAt = nowMs;
-      } else if (nowMs - alarm.#armedAt >= alarm.#limitMs) {
+        // Rounded up: late by a part of a millisecond, and never early.
+        alarm.#armedAt = Math.ceil(nowMs);
+      } else if (
+        alarm.#armedAt !== DISARMED &&
+        nowMs - alarm.#armedAt >= alarm.#limitMs
+      ) {
         alarm.#armedAt = DISARMED;
         try {
-          alarm.#onExpire();
+          alarm.#listener.onAlarm(alarm);
         } catch (error) {
           // One socket's trouble must not keep the others from their limits.
           reportError(error);

@@ -237,6 +237,7 @@ Deno.test("stats and events add up", TIMEOUT, async () => {
     assertEquals(server.stats.active, 1);
     assertEquals(await client.readLine(), "hello!");
   }
+  await until(() => server.stats.active === 0);
   {
     using client = await dial(server);
     await client.write("fail\n");

@@ -10,7 +10,7 @@ function setup() {
 /** An alarm that notes when it went off. */
 function noted(time: FakeTime, clock: CoarseClock, limitMs: number) {
   const firedAt: number[] = [];
-  const alarm = new Alarm(() => firedAt.push(time.now()), clock);
+  const alarm = new Alarm({ onAlarm: () => firedAt.push(time.now()) }, clock);
   alarm.limitMs = limitMs;
   return { alarm, firedAt };
 }
@@ -164,9 +164,11 @@ Deno.test("an alarm may arm, dispose of and make others when it goes off", () =>
   const log: string[] = [];
   const alarms = new Map<string, Alarm>();
   const add = (name: string, onExpire: () => void = () => {}) => {
-    const alarm = new Alarm(() => {
-      log.push(name);
-      onExpire();
+    const alarm = new Alarm({
+      onAlarm: () => {
+        log.push(name);
+        onExpire();
+      },
     }, clock);
     alarm.limitMs = 100;
     alarm.arm();
@@ -193,9 +195,11 @@ Deno.test("an alarm may dispose of every alarm when it goes off", () => {
   const alarms: Alarm[] = [];
   let fired = 0;
   const add = (limitMs: number) => {
-    const alarm = new Alarm(() => {
-      fired++;
-      for (const each of alarms) each.dispose();
+    const alarm = new Alarm({
+      onAlarm: () => {
+        fired++;
+        for (const each of alarms) each.dispose();
+      },
     }, clock);
     alarm.limitMs = limitMs;
     alarm.arm();
@@ -211,7 +215,7 @@ Deno.test("an alarm may dispose of every alarm when it goes off", () => {
 Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () => {
   const { time, clock } = setup();
   const second = noted(time, clock, 100);
-  const first = new Alarm(() => second.alarm.arm(), clock);
+  const first = new Alarm({ onAlarm: () => second.alarm.arm() }, clock);
   first.limitMs = 100;
   first.arm();
   // `second` was looked at already in the scan that lets `first` go off, or not
@@ -220,7 +224,7 @@ Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () 
   assertEquals(second.alarm.armed, true);
   time.advance(113);
   assertEquals(second.firedAt.length, 1);
-  const other = new Alarm(() => first.arm(), clock);
+  const other = new Alarm({ onAlarm: () => first.arm() }, clock);
   other.limitMs = 100;
   other.arm();
   time.advance(500);
@@ -230,8 +234,10 @@ Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () 
 Deno.test("an alarm that throws does not keep the others from going off", () => {
   const { time, clock } = setup();
   const before = noted(time, clock, 100);
-  const bad = new Alarm(() => {
-    throw new Error("trouble");
+  const bad = new Alarm({
+    onAlarm: () => {
+      throw new Error("trouble");
+    },
   }, clock);
   bad.limitMs = 100;
   const after = noted(time, clock, 100);
