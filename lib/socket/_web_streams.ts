@@ -6,17 +6,14 @@
  * @module
  */
 
+import { ChunkMemory } from "./_chunk_memory.ts";
 import type { Reader } from "./_reader.ts";
 import type { Socket } from "./socket.ts";
-
-/** Arrays for consumers that bring none: small for quiet peers, larger for busy ones. */
-const FIRST_CHUNK_BYTES = 1024;
-const MAX_CHUNK_BYTES = 64 * 1024;
 
 /** The reading side. It reads only when somebody wants to read. */
 export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
   let pulling = false;
-  let chunkBytes = FIRST_CHUNK_BYTES;
+  const memory = new ChunkMemory();
   return new ReadableStream({
     type: "bytes",
     // No autoAllocateChunkSize: it would be the same for a byte and for a bulk transfer.
@@ -29,7 +26,7 @@ export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
           view.byteOffset,
           view.byteLength,
         )
-        : new Uint8Array(chunkBytes);
+        : memory.target;
       pulling = true;
       const count = await reader.readInto(target);
       pulling = false;
@@ -39,12 +36,7 @@ export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
       } else if (request) {
         request.respond(count);
       } else {
-        controller.enqueue(target.subarray(0, count));
-        if (count === chunkBytes) {
-          chunkBytes = Math.min(MAX_CHUNK_BYTES, chunkBytes * 4);
-        } else if (count < chunkBytes / 16) {
-          chunkBytes = Math.max(FIRST_CHUNK_BYTES, chunkBytes / 4);
-        }
+        controller.enqueue(memory.take(count));
       }
     },
     cancel(reason) {

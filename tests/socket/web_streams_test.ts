@@ -47,6 +47,28 @@ testOverMemoryAndTcp(
   },
 );
 
+testOverMemoryAndTcp(
+  "readable carries bulk, and each chunk is its reader's alone",
+  async (makePair) => {
+    using pair = await makePair();
+    const { left, right } = pair;
+    const sent = bytes(5_000_000);
+    // Every byte differs from the one that any earlier chunk had in its place.
+    for (let i = 0; i < sent.length; i++) {
+      sent[i] = i * 7 + (i >> 8) + (i >> 16);
+    }
+    const sending = right.write(sent).then(() => right.closeWrite());
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of left.readable) chunks.push(chunk);
+    await sending;
+    assertEquals(await new Blob(chunks as BlobPart[]).bytes(), sent);
+    assertEquals(
+      new Set(chunks.map(({ buffer }) => buffer)).size,
+      chunks.length,
+    );
+  },
+);
+
 Deno.test("pipeTo between sockets carries everything, under every split", async () => {
   await underEverySplit(async ({ left, right, spy }) => {
     const sent = bytes(2_000);
