@@ -24,9 +24,11 @@ const keepSettlers = (resolve: Resolve, reject: Reject): void => {
   rejectLast = reject;
 };
 
-/** The array of a caller that a read goes straight into, and how much came. */
+/** The array that a read goes straight into, and how much came. */
 interface Loan {
   readonly target: Uint8Array;
+  /** Whether nobody misses the array where the call is cut off. */
+  readonly given: boolean;
   count: number;
 }
 
@@ -90,7 +92,9 @@ export class Intake implements AlarmListener {
     const alarm = limits.call ??= new Alarm(this);
     alarm.limitMs = limitMs;
     // A read straight into its caller's array cannot be cut off.
-    if (this.#operation !== undefined && !this.#lent) alarm.arm();
+    if (this.#operation !== undefined && (!this.#lent || this.#loan!.given)) {
+      alarm.arm();
+    }
   }
 
   /**
@@ -299,19 +303,24 @@ export class Intake implements AlarmListener {
     else this.link.onReadFailure(error);
   };
 
-  /** Waits for a read straight into `target`; `undefined` if it has to go through the queue. */
+  /**
+   * Waits for a read straight into `target`; `undefined` if it has to go through the queue.
+   *
+   * @param given Whether `target` is the caller's no more where the wait is cut off.
+   */
   protected runDirect(
     operation: string,
     target: Uint8Array,
+    given: boolean,
   ): Promise<number | null> | undefined {
     // Nothing may interrupt the wait and leave the transport writing into an array
     // that the caller has back.
     if (
-      this.#limits?.call !== undefined || this.queue.length > 0 ||
+      this.queue.length > 0 || (!given && this.#limits?.call !== undefined) ||
       this.#ended || this.#reading || this.#operation !== undefined ||
       this.#closed !== undefined || this.#left !== undefined
     ) return undefined;
-    const loan = { target, count: 0 };
+    const loan = { target, given, count: 0 };
     return this.#wait(operation, undefined, pollLoan, loan, loan);
   }
 

@@ -47,7 +47,7 @@ export class Reader extends Intake {
       return Promise.reject(error);
     }
     if (options === undefined && target.length > 0) {
-      const direct = this.runDirect("readInto", target);
+      const direct = this.runDirect("readInto", target, false);
       if (direct !== undefined) return direct;
     }
     return this.run("readInto", options, (ended) => {
@@ -55,6 +55,14 @@ export class Reader extends Intake {
       if (queue.length > 0) return queue.takeInto(target);
       return ended ? null : undefined;
     }, undefined);
+  }
+
+  /**
+   * As `readInto`, for an array that nobody misses where a limit or `interrupt` cuts
+   * the call off: the transport may fill it afterwards.
+   */
+  fill(target: Uint8Array): Promise<number | null> {
+    return this.runDirect("read", target, true) ?? this.readInto(target);
   }
 
   readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {

@@ -27,8 +27,9 @@ export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
           view.byteLength,
         )
         : memory.target;
+      // A stream that fails or is cancelled gives no array back.
       pulling = true;
-      const count = await reader.readInto(target);
+      const count = await reader.fill(target);
       pulling = false;
       if (count === null) {
         controller.close();

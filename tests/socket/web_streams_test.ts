@@ -150,6 +150,21 @@ Deno.test("bytes that come after a cancel wait for the next reader", async () =>
   });
 });
 
+Deno.test("readable gives large chunks of bulk, with limits and without", async () => {
+  for (const readMs of [Infinity, 10_000]) {
+    using pair = spiedPair({
+      highWaterMarkBytes: 4_000_000,
+      left: { readMs },
+    });
+    const { left, right } = pair;
+    right.write(new Uint8Array(3_000_000));
+    right.closeWrite();
+    const sizes: number[] = [];
+    for await (const chunk of left.readable) sizes.push(chunk.length / 1024);
+    assertEquals(sizes.slice(0, 7), [1, 4, 16, 64, 256, 512, 512]);
+  }
+});
+
 Deno.test("break out of readable leaves the socket open", async () => {
   using pair = spiedPair();
   const { left, right } = pair;
