@@ -202,7 +202,7 @@ export class Connection implements Link, AlarmListener {
       alarm.limitMs = closeTimeoutMs;
       alarm.arm();
       try {
-        await writer.end();
+        await writer.end(this.#closeEndsBoth);
         // A close with unread input resets the connection, and the peer could lose
         // what it has not yet read.
         await reader.discard();
@@ -217,6 +217,14 @@ export class Connection implements Link, AlarmListener {
     }
     failure ??= this.#lost;
     if (failure !== undefined) throw failure;
+  }
+
+  /**
+   * Whether closing the transport will end this side as well as `closeWrite` would:
+   * the peer has ended its own, so there is nothing to wait for. TLS says goodbye.
+   */
+  get #closeEndsBoth(): boolean {
+    return this.reader.ended && this.tls === undefined;
   }
 
   abort(reason?: unknown): void {

@@ -80,6 +80,11 @@ export class Intake implements AlarmListener {
     return this.#reported;
   }
 
+  /** Whether the peer has ended its side. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   /** Whether a transport read is in flight. */
   get reading(): boolean {
     return this.#reading;

@@ -213,13 +213,18 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     await (options === undefined ? sent : waitWithin("flush", sent, options));
   }
 
-  /** Sends everything, then ends this side. */
-  end(): Promise<void> {
-    return this.#ending ??= observed(this.#end());
+  /**
+   * Sends everything, then ends this side.
+   *
+   * @param byClosing The transport is about to be closed, and that will end it.
+   */
+  end(byClosing = false): Promise<void> {
+    return this.#ending ??= observed(this.#end(byClosing));
   }
 
-  async #end(): Promise<void> {
-    await this.flush();
+  async #end(byClosing: boolean): Promise<void> {
+    await this.#flush(undefined);
+    if (byClosing) return;
     try {
       await this.#link.transport.closeWrite();
     } catch (error) {

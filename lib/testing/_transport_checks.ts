@@ -305,6 +305,19 @@ export const CHECKS: Record<string, Check> = {
     }
   },
 
+  "delivers what was written when it closes after the peer's end": async (
+    left,
+    right,
+    { halfClose },
+  ) => {
+    if (!halfClose) return;
+    await right.closeWrite();
+    expect("A read at the end", await left.read(new Uint8Array(9)), null);
+    await writeAll(left, pattern(1, 8));
+    left.close();
+    expect("What was read", await readBytes(right, 1), pattern(1, 8));
+  },
+
   "fails writes to a peer that has closed": async (left, right) => {
     left.close();
     await failure("Writing on and on", async () => {

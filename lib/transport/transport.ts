@@ -43,7 +43,10 @@ export interface Transport {
   write(p: Uint8Array): Promise<number>;
   /** Ends this side: the peer reads what was written, then `null`. */
   closeWrite(): Promise<void>;
-  /** Ends both sides now. Pending calls reject. */
+  /**
+   * Ends both sides now. Pending calls reject. Where the peer has ended its side and
+   * all of it was read, the peer still reads what was written.
+   */
   close(): void;
   /** This side's address. */
   readonly localAddr: Addr;
