@@ -61,7 +61,7 @@ const LARGE_BYTES = 12 * 1024;
 /** A quadratic cost is 12 times as high a byte at the larger size, a linear one 1. */
 const LINEAR_FACTOR = 5;
 /** A busy machine interrupts most measurements, but hardly all of so many. */
-const ATTEMPTS = 25;
+const ATTEMPTS = 10;
 const FEWEST_ATTEMPTS = 3;
 
 /**

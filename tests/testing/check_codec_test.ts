@@ -248,8 +248,8 @@ Deno.test("checkCodec() finds time that is not linear", () => {
   const slow = withDecoder((bytes, inner) => {
     // Looks at all that waits, each time, and more than once.
     const waiting = bytes.peek(bytes.length);
-    for (let i = 0; i < 4 * waiting.length; i++) {
-      sum += waiting[i % waiting.length];
+    for (let round = 0; round < 2; round++) {
+      for (let i = 0; i < waiting.length; i++) sum += waiting[i];
     }
     return inner.decode(bytes);
   });
