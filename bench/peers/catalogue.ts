@@ -24,6 +24,8 @@ export interface Peer {
   runtime: RuntimeName;
   echo?: Program;
   sink?: Program;
+  /** The only scenarios in which it has something to say. */
+  only?: readonly string[];
 }
 
 function program(label: string, file: string, ...args: string[]): Program {
@@ -52,6 +54,7 @@ export const PEERS: readonly Peer[] = [
       "iterate",
       "limits",
     ),
+    only: ["echo-1", "idle"],
   },
   {
     id: "sluice-iterate",
@@ -73,6 +76,22 @@ export const PEERS: readonly Peer[] = [
     id: "deno-framed",
     runtime: "deno",
     echo: program("Deno.Conn, framed by hand", "raw_framed_echo.ts"),
+  },
+  {
+    id: "deno-awaited",
+    runtime: "deno",
+    echo: program(
+      "Deno.Conn, framed by hand, each frame awaited",
+      "raw_framed_echo.ts",
+      "await",
+    ),
+    only: ["echo-16", "echo-128"],
+  },
+  {
+    id: "deno-idle",
+    runtime: "deno",
+    echo: program("Deno.Conn, raw bytes, 256 at most", "raw_echo.ts", "256"),
+    only: ["idle"],
   },
   {
     id: "deno-readable",
@@ -163,8 +182,6 @@ const CONNECTION: Unit = { name: "connection", plural: "connections", size: 1 };
 const MIB: Unit = { name: "MiB", plural: "MiB", size: 1024 * 1024 };
 const KIB: Unit = { name: "KiB", plural: "KiB", size: 1024 };
 
-/** Armed limits have nothing to say about the other scenarios. */
-const LIMITS_MATTER: ReadonlySet<string> = new Set(["echo-1", "idle"]);
 const SCALING_PEERS = ["sluice", "deno-raw", "bun", "go"];
 
 /** The scenarios, as large as the options allow. */
@@ -269,6 +286,6 @@ export function peersOf({ id, service, peers }: Scenario): Peer[] {
   return PEERS.filter((peer) =>
     peer[service] !== undefined &&
     (peers === undefined || peers.includes(peer.id)) &&
-    (peer.id !== "sluice-limits" || LIMITS_MATTER.has(id))
+    (peer.only === undefined || peer.only.includes(id))
   );
 }

@@ -86,13 +86,14 @@ function formatSetting(results: Results): string {
 
 function formatTargets(results: Results): string {
   return table(
-    ["target", "wanted", "measured", "least to most", ""],
-    judge(results).map(({ title, target, measured, met }) => [
+    ["target", "wanted", "measured", "least to most", "", "raw Deno by hand"],
+    judge(results).map(({ title, target, measured, met, floor }) => [
       title,
       target,
       measured ? number(measured.median) : "",
       measured ? spread(measured) : "",
       met === undefined ? "not measured" : met ? "met" : "**missed**",
+      floor ? number(floor.median) : "",
     ]),
   );
 }

@@ -21,6 +21,8 @@ export interface Verdict {
   /** The measured value; nothing where something needed is missing. */
   measured?: Summary;
   met?: boolean;
+  /** What a server on raw Deno gets that does no more than it must. */
+  floor?: Summary;
 }
 
 /** One server against another one, or against a number. */
@@ -29,6 +31,8 @@ interface Target {
   atMost?: number;
   atLeast?: number;
   of(results: Results): Summary | undefined;
+  /** The same of the least that does the job on Deno, where that is measured. */
+  floor?(results: Results): Summary | undefined;
 }
 
 /** How `subject` compares with `baseline`: by CPU time, so less is better. */
@@ -61,6 +65,13 @@ function ratio(
   return row && base && ratioOf(row, base, metric);
 }
 
+function idle(peer: string): Target["of"] {
+  return (results) => {
+    const row = findRow(results, "idle", peer);
+    return row && summaryOf(row, "residentKiB");
+  };
+}
+
 /** A value of {@linkcode Results.own}. */
 function own(id: string): Target["of"] {
   return ({ own }) => {
@@ -75,26 +86,31 @@ const TARGETS: readonly Target[] = [
       "Echo, 1 frame at a time: CPU per frame against a raw Deno read/write loop",
     atMost: 1.10,
     of: cost("echo-1", "sluice", "deno-raw"),
+    floor: cost("echo-1", "deno-framed", "deno-raw"),
   },
   {
     title: "Echo, 16 at a time, for await: CPU per frame against Go bufio",
     atMost: 1.0,
     of: cost("echo-16", "sluice", "go"),
+    floor: cost("echo-16", "deno-awaited", "go"),
   },
   {
     title: "Echo, 128 at a time, batches: CPU per frame against Go bufio",
     atMost: 1.0,
     of: cost("echo-128", "sluice-batches", "go"),
+    floor: cost("echo-128", "deno-framed", "go"),
   },
   {
     title: "Echo, 128 at a time, for await: CPU per frame against Bun by hand",
     atMost: 1.0,
     of: cost("echo-128", "sluice", "bun"),
+    floor: cost("echo-128", "deno-awaited", "bun"),
   },
   {
     title: "16 KiB frames: CPU per frame against Bun by hand",
     atMost: 1.0,
     of: cost("echo-16k", "sluice", "bun"),
+    floor: cost("echo-16k", "deno-framed", "bun"),
   },
   {
     title:
@@ -110,10 +126,8 @@ const TARGETS: readonly Target[] = [
   {
     title: "An idle connection with all limits armed, KiB",
     atMost: 9,
-    of: (results) => {
-      const row = findRow(results, "idle", "sluice-limits");
-      return row && summaryOf(row, "residentKiB");
-    },
+    of: idle("sluice-limits"),
+    floor: idle("deno-idle"),
   },
   {
     title: "All limits armed: CPU per frame against none, 1 frame at a time",
@@ -151,7 +165,7 @@ const TARGETS: readonly Target[] = [
 
 /** Every target, with what a run says of it. */
 export function judge(results: Results): Verdict[] {
-  return TARGETS.map(({ title, atMost, atLeast, of }) => {
+  return TARGETS.map(({ title, atMost, atLeast, of, floor }) => {
     const measured = of(results);
     return {
       title,
@@ -159,6 +173,7 @@ export function judge(results: Results): Verdict[] {
       measured,
       met: measured && measured.median <= (atMost ?? Infinity) &&
         measured.median >= (atLeast ?? -Infinity),
+      floor: floor?.(results),
     };
   });
 }

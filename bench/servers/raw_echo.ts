@@ -1,19 +1,20 @@
 #!/usr/bin/env -S deno run --allow-net=127.0.0.1
 /**
  * The baseline: bytes echoed with nothing but `Deno.Conn`, as a careful user would
- * write it, for load generators to drive. Usage: `raw_echo.ts PORT`.
+ * write it, for load generators to drive. Usage: `raw_echo.ts PORT [BUFFER_BYTES]`.
  *
  * @module
  */
 
 const port = Number(Deno.args[0]);
-if (!Number.isInteger(port)) {
-  console.error("usage: raw_echo.ts PORT");
+const bufferBytes = Number(Deno.args[1] ?? 64 * 1024);
+if (!Number.isInteger(port) || !(bufferBytes >= 1)) {
+  console.error("usage: raw_echo.ts PORT [BUFFER_BYTES]");
   Deno.exit(2);
 }
 
 async function echo(conn: Deno.TcpConn): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
+  const buffer = new Uint8Array(bufferBytes);
   try {
     conn.setNoDelay(true);
     while (true) {

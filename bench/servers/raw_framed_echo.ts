@@ -2,12 +2,23 @@
 /**
  * An echo of length-prefixed frames on nothing but `Deno.Conn`: what one writes by hand
  * who knows that reads are partial, that writes are too, and that one write for all
- * frames of a read is cheaper than one each. Usage: `raw_framed_echo.ts PORT`.
+ * frames of a read is cheaper than one each.
+ *
+ * With `await` there are two promises for each frame, one that brings it and one that
+ * says that its echo was taken: the least that a loop costs which awaits both.
+ * Usage: `raw_framed_echo.ts PORT [await]`.
  *
  * @module
  */
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
+
+const TAKEN = Promise.resolve();
+
+/** What an async iterator gives. */
+function next(frame: Uint8Array): Promise<IteratorResult<Uint8Array>> {
+  return Promise.resolve({ done: false, value: frame });
+}
 
 async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
   for (let sent = 0; sent < bytes.length;) {
@@ -34,7 +45,8 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
       if (length > MAX_FRAME_BYTES) throw new RangeError("frame too large");
       needed = 4 + length;
       if (filled - at < needed) break;
-      const frame = input.subarray(at + 4, at + needed);
+      let frame = input.subarray(at + 4, at + needed);
+      if (awaits) frame = (await next(frame)).value;
       if (output.length - out < needed) {
         await writeAll(conn, output.subarray(0, out));
         out = 0;
@@ -43,6 +55,7 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
       new DataView(output.buffer).setUint32(out, frame.length);
       output.set(frame, out + 4);
       out += needed;
+      if (awaits) await TAKEN;
       at += needed;
       needed = 4;
     }
@@ -62,8 +75,9 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
 }
 
 const port = Number(Deno.args[0]);
-if (!Number.isInteger(port)) {
-  console.error("usage: raw_framed_echo.ts PORT");
+const awaits = Deno.args[1] === "await";
+if (!Number.isInteger(port) || Deno.args.length > 1 && !awaits) {
+  console.error("usage: raw_framed_echo.ts PORT [await]");
   Deno.exit(2);
 }
 
