@@ -26,8 +26,8 @@ export interface ContentLengthOptions extends SizedOptions {
 /** What nearly every block is made of, around the digits. */
 const USUAL_START = new TextEncoder().encode("Content-Length: ");
 const BLANK_LINE = new Uint8Array([13, 10, 13, 10]);
-/** A field of RFC 9110: a name, and a value without control characters. */
-const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(?:\t|\P{Cc})*$/u;
+/** A field of RFC 9110. Made on first use: what `\P{Cc}` needs takes 0.4 ms. */
+let fieldPattern: RegExp | undefined;
 const LENGTH = /^[^:]+:[ \t]*([0-9]{1,20})[ \t]*$/;
 const latin1 = new TextDecoder("latin1");
 
@@ -143,9 +143,11 @@ class ContentLengthHeader implements HeaderReader {
 
 /** The digits of the one Content-Length in a header block. */
 function parseLength(block: string): string {
+  // A name, and a value without control characters.
+  fieldPattern ??= /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(?:\t|\P{Cc})*$/u;
   let digits: string | undefined;
   for (const line of block.split("\r\n")) {
-    const field = FIELD.exec(line);
+    const field = fieldPattern.exec(line);
     if (field === null) refuse("lines must be fields", line);
     if (field[1].toLowerCase() !== "content-length") continue;
     // Two lengths invite two readers to see two different frames.
