@@ -45,8 +45,11 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
       if (length > MAX_FRAME_BYTES) throw new RangeError("frame too large");
       needed = 4 + length;
       if (filled - at < needed) break;
-      let frame = input.subarray(at + 4, at + needed);
-      if (awaits) frame = (await next(frame)).value;
+      const frame = input.subarray(at + 4, at + needed);
+      if (awaits) {
+        await next(frame);
+        await TAKEN;
+      }
       if (output.length - out < needed) {
         await writeAll(conn, output.subarray(0, out));
         out = 0;
@@ -55,7 +58,6 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
       new DataView(output.buffer).setUint32(out, frame.length);
       output.set(frame, out + 4);
       out += needed;
-      if (awaits) await TAKEN;
       at += needed;
       needed = 4;
     }

@@ -4,28 +4,36 @@
  * @module
  */
 
-import type { Slab } from "./_slab.ts";
+import type { SlabList } from "./_slab.ts";
 import { indexOfByte, Pattern } from "./pattern.ts";
 
 /**
- * Finds a byte or a pattern in slabs. A miss is remembered: the next search for the
- * same needle goes on where it ended.
+ * Finds a byte or a pattern in a queue. The next search for the same needle goes on
+ * where the last one ended, found or not.
+ *
+ * It remembers places in the stream, not in the queue: nothing has to be told to it
+ * when bytes leave the front.
  */
 export class DelimiterSearch {
-  /** Bytes from the front that the last search has done with; 0 for none. */
-  searched = 0;
-  /** How many bytes of the needle were matched at the end of these. */
+  /** The place up to which the stream has been searched. */
+  #searched = 0;
+  /** How many bytes of the needle were matched at the end of that. */
   #matched = 0;
   #needle: number | Pattern | undefined;
   #compiled: { source: Uint8Array; pattern: Pattern } | undefined;
 
-  /** The position of the first `needle` in `bytes[start, end)` and `rest`, or -1. */
+  /**
+   * The index of the first `needle` in `bytes[start, end)` and `rest`, or -1.
+   *
+   * @param place Where in the stream these bytes begin.
+   */
   find(
     needle: number | Uint8Array,
+    place: number,
     bytes: Uint8Array,
     start: number,
     end: number,
-    rest: readonly Slab[],
+    rest: SlabList,
   ): number {
     const single = typeof needle === "number"
       ? needle
@@ -33,53 +41,69 @@ export class DelimiterSearch {
       ? needle[0]
       : undefined;
     const key = single ?? this.#compile(needle as Uint8Array);
-    if (this.#needle !== key) {
+    let begin = this.#searched - place;
+    // What was matched may have left the front, or a part of it.
+    if (this.#needle !== key || begin < this.#matched) {
       this.#needle = key;
-      this.searched = this.#matched = 0;
+      this.#matched = begin = 0;
     }
-    let found = this.#scan(key, bytes, start, end, 0);
-    let base = end - start;
-    for (let i = 0; found < 0 && i < rest.length; i++) {
-      const slab = rest[i];
-      found = this.#scan(key, slab.bytes, slab.start, slab.end, base);
-      base += slab.end - slab.start;
+    const front = end - start;
+    let found = begin < front
+      ? this.#scan(key, bytes, start + begin, end, -start)
+      : -1;
+    if (found < 0 && rest.length > 0) {
+      found = this.#findBehind(key, begin, front, rest);
     }
-    if (found < 0) this.searched = base;
-    else this.forget();
+    if (found >= 0) this.#matched = 0;
+    // What was found is found again at once, as long as nobody takes it.
+    this.#searched = place + (found < 0 ? front + rest.length : found);
     return found;
   }
 
-  /** Searches what is new of one slab, whose first byte is at position `base`. */
-  #scan(
-    needle: number | Pattern,
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    base: number,
+  /** Searches `rest`, which is behind `front` bytes, from the index `begin` on. */
+  #findBehind(
+    key: number | Pattern,
+    begin: number,
+    front: number,
+    { slabs, length }: SlabList,
   ): number {
-    const begin = start + Math.max(0, this.searched - base);
-    if (begin >= end) return -1;
-    if (typeof needle === "number") {
-      const found = indexOfByte(bytes, needle, begin, end);
-      return found < 0 ? -1 : base + found - start;
+    // What is new is at the back, and the list is long only while nothing is found.
+    let i = slabs.length;
+    let base = front + length;
+    while (i > 0 && base > begin) {
+      const { start, end } = slabs[--i];
+      base -= end - start;
     }
-    const { length } = needle.bytes;
-    this.#matched = needle.scan(bytes, begin, end, this.#matched);
-    return this.#matched < length ? -1 : base + needle.end - start - length;
+    for (; i < slabs.length; i++) {
+      const { bytes, start, end } = slabs[i];
+      const from = start + Math.max(0, begin - base);
+      const found = this.#scan(key, bytes, from, end, base - start);
+      if (found >= 0) return found;
+      base += end - start;
+    }
+    return -1;
   }
 
-  /** Nothing is known any more. */
+  /** Searches `bytes[begin, end)`; `shift` makes an index of a position there. */
+  #scan(
+    key: number | Pattern,
+    bytes: Uint8Array,
+    begin: number,
+    end: number,
+    shift: number,
+  ): number {
+    if (typeof key === "number") {
+      const found = indexOfByte(bytes, key, begin, end);
+      return found < 0 ? -1 : found + shift;
+    }
+    const { length } = key.bytes;
+    this.#matched = key.scan(bytes, begin, end, this.#matched);
+    return this.#matched < length ? -1 : key.end - length + shift;
+  }
+
+  /** Other bytes are in front now: nothing is known any more. */
   forget(): void {
-    this.searched = 0;
-    this.#matched = 0;
     this.#needle = undefined;
-  }
-
-  /** `length` bytes left the front: what is known moves with the others. */
-  move(length: number): void {
-    this.searched -= length;
-    // What was matched so far may be gone: start over.
-    if (this.searched < this.#matched) this.forget();
   }
 
   #compile(source: Uint8Array): Pattern {

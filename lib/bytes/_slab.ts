@@ -11,7 +11,12 @@ export interface Slab {
   end: number;
 }
 
-/** The slabs behind the front one, in order. */
+/** A slab whose first `end` bytes are unread. */
+export function slabOf(bytes: Uint8Array, end: number = bytes.length): Slab {
+  return { bytes, start: 0, end };
+}
+
+/** The slabs behind the front one, in order. Adding gives the list to go on with. */
 export class SlabList {
   /** Unread bytes in all of them. */
   length = 0;
@@ -28,14 +33,22 @@ export class SlabList {
     return this.slabs.reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
-  push(slab: Slab): void {
-    this.slabs.push(slab);
-    this.length += slab.end - slab.start;
+  push(slab: Slab): SlabList {
+    const list = this.#own();
+    list.slabs.push(slab);
+    list.length += slab.end - slab.start;
+    return list;
   }
 
-  unshift(slab: Slab): void {
-    this.slabs.unshift(slab);
-    this.length += slab.end - slab.start;
+  unshift(slab: Slab): SlabList {
+    const list = this.#own();
+    list.slabs.unshift(slab);
+    list.length += slab.end - slab.start;
+    return list;
+  }
+
+  #own(): SlabList {
+    return this === NO_SLABS ? new SlabList() : this;
   }
 
   shift(): Slab | undefined {
@@ -44,9 +57,13 @@ export class SlabList {
     return slab;
   }
 
-  clear(): void {
-    this.slabs.length = 0;
-    this.length = 0;
+  /** Adds the unread bytes of one slab after the other to `size` until it is `wanted`. */
+  grow(size: number, wanted: number): number {
+    for (const { start, end } of this.slabs) {
+      if (size >= wanted) break;
+      size += end - start;
+    }
+    return size;
   }
 
   /** The byte at `offset` from the first of them, or `undefined`. */
@@ -58,48 +75,7 @@ export class SlabList {
     }
     return undefined;
   }
-
-  /** Copies all bytes to `target`, from `filled` on. */
-  copyTo(target: Uint8Array, filled: number): void {
-    for (const { bytes, start, end } of this.slabs) {
-      target.set(bytes.subarray(start, end), filled);
-      filled += end - start;
-    }
-  }
 }
 
-/** The unsigned integer of `width` bytes at `position`, all of them there. */
-export function readUint(
-  bytes: Uint8Array,
-  position: number,
-  width: number,
-  littleEndian: boolean,
-): number {
-  if (width === 4 && !littleEndian) {
-    return ((bytes[position] << 24) | (bytes[position + 1] << 16) |
-      (bytes[position + 2] << 8) | bytes[position + 3]) >>> 0;
-  }
-  let value = 0;
-  if (littleEndian) {
-    for (let i = width - 1; i >= 0; i--) {
-      value = value * 256 + bytes[position + i];
-    }
-  } else {
-    for (let i = 0; i < width; i++) value = value * 256 + bytes[position + i];
-  }
-  return value;
-}
-
-/** Refuses to use more bytes than there are. */
-export function checkLength(verb: string, length: number, most: number): void {
-  if (!(Number.isInteger(length) && length >= 0 && length <= most)) {
-    refuseNumber(verb, length, most);
-  }
-}
-
-/** Refuses a number of bytes, or a position. */
-export function refuseNumber(verb: string, value: number, most: number): never {
-  throw new RangeError(
-    `Cannot ${verb} as it must be an integer from 0 to ${most}: current value is ${value}`,
-  );
-}
+/** What every queue has until it needs a list of its own: most never do. */
+export const NO_SLABS: SlabList = new SlabList();

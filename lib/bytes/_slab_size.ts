@@ -5,8 +5,8 @@
  */
 
 /** What a new connection holds while it waits for its first bytes. */
-const FIRST_SLAB_BYTES = 1024;
-/** What a connection that says little goes on with: it costs no more to make. */
+const FIRST_SLAB_BYTES = 256;
+/** What a connection that goes on saying little ends up with: it costs no more to make. */
 const MIN_SLAB_BYTES = 4 * 1024;
 /** Reads gain nothing beyond this. */
 const MAX_SLAB_BYTES = 64 * 1024;
@@ -18,39 +18,38 @@ const QUIET_READS = 16;
  * larger, a row of small ones makes it smaller.
  */
 export class SlabSize {
-  #bytes = FIRST_SLAB_BYTES;
+  /** What the traffic asks for; 0 as long as it asks for nothing. */
+  #bytes = 0;
   #quietReads = 0;
 
-  /** The size of a new slab, while `unread` bytes wait in the old ones. */
-  next(unread: number): number {
+  /** The size of a new slab behind one of `current` bytes, while `unread` bytes wait. */
+  next(current: number, unread: number): number {
+    // One that says little and then idles must not hold much.
+    const least = Math.min(MIN_SLAB_BYTES, current * 4);
     // Never much more than what has arrived already.
     const arrived = 1 << (31 - Math.clz32(Math.min(unread, 2 ** 30) | 1));
-    const size = Math.min(MAX_SLAB_BYTES, Math.max(this.#bytes, arrived));
-    this.#bytes = Math.max(this.#bytes, MIN_SLAB_BYTES);
-    return size;
+    return Math.min(
+      MAX_SLAB_BYTES,
+      Math.max(FIRST_SLAB_BYTES, least, this.#bytes, arrived),
+    );
   }
 
   /** Whether a slab of this size is still good for the traffic. */
   suits(size: number): boolean {
-    return size >= this.#bytes || this.#bytes <= MIN_SLAB_BYTES;
+    return size >= this.#bytes;
   }
 
   /** A read brought `length` bytes of `offered`. */
   observe(length: number, offered: number): void {
     if (length === offered) {
-      this.#bytes = Math.min(MAX_SLAB_BYTES, this.#bytes * 4);
+      const more = Math.max(MIN_SLAB_BYTES, this.#bytes * 4);
+      this.#bytes = Math.min(MAX_SLAB_BYTES, more);
       this.#quietReads = 0;
-    } else if (length > this.#bytes >> 4) {
+    } else if (this.#bytes <= MIN_SLAB_BYTES || length > this.#bytes >> 4) {
       this.#quietReads = 0;
     } else if (++this.#quietReads === QUIET_READS) {
-      this.#bytes = Math.max(MIN_SLAB_BYTES, this.#bytes >> 2);
+      this.#bytes >>= 2;
       this.#quietReads = 0;
     }
-  }
-
-  /** Begins anew, as for a new connection. */
-  reset(): void {
-    this.#bytes = FIRST_SLAB_BYTES;
-    this.#quietReads = 0;
   }
 }

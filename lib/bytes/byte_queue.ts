@@ -5,10 +5,13 @@
  */
 
 import { DelimiterSearch } from "./_delimiter_search.ts";
-import { checkLength, readUint, refuseNumber, SlabList } from "./_slab.ts";
+import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
 import { SlabSize } from "./_slab_size.ts";
+import { checkLength, readUint, readUintBy, refuseNumber } from "./_uint.ts";
 
 const EMPTY = new Uint8Array(0);
+/** What putting back adds to the revision: no decoder has seen as far ahead. */
+const PUT_BACK = 2 ** 24;
 /** Arrays up to this size are cheaper to copy than to keep track of. */
 const GATHER_BYTES = 4 * 1024;
 
@@ -17,9 +20,9 @@ const GATHER_BYTES = 4 * 1024;
  *
  * Bytes that {@linkcode take} hands out are views, and they are yours: the queue
  * never writes a second time where it has handed out. Memory grows with the bytes
- * that arrived and never with a length that somebody claims. Slabs adapt from
- * 1 KiB for quiet connections to 64 KiB for busy ones. Every byte is copied at
- * most once, and only if it lies in a piece that crosses two slabs.
+ * that arrived and never with a length that somebody claims: whoever waits with at
+ * most `n` bytes unread holds at most `n` bytes and one slab, of 256 bytes for quiet
+ * connections to 64 KiB for busy ones. Only what crosses two slabs is copied.
  *
  * @example
  * ```ts
@@ -39,21 +42,24 @@ export class ByteQueue {
   #bytes: Uint8Array = EMPTY;
   #start = 0;
   #end = 0;
-  readonly #rest = new SlabList();
+  #rest = NO_SLABS;
   /** Whether a view into the front slab has been handed out. */
   #lent = false;
   /** Whether the back slab's free end is the queue's own to write to. */
   #owned = false;
-
   /** Bytes of free memory that the last `reserve` gave out. */
   #offered = 0;
-  readonly #slabSize = new SlabSize();
-  readonly #search = new DelimiterSearch();
-  #revision = 0;
+  #slabSize = new SlabSize();
+  #search: DelimiterSearch | undefined;
+  /** The revision at the front slab's first byte: `take` has one number less to keep. */
+  #base = 0;
 
-  /** Grows with each byte taken, skipped or put back: tells whether what was seen is still next. */
+  /**
+   * Grows by one with each byte taken or skipped, and far when bytes are put back:
+   * tells which part of what was seen is still next.
+   */
   get revision(): number {
-    return this.#revision;
+    return this.#base + this.#start;
   }
 
   /** Bytes waiting to be taken. */
@@ -94,12 +100,7 @@ export class ByteQueue {
     if (position + width <= this.#end && index >>> 0 === index) {
       return readUint(this.#bytes, position, width, littleEndian);
     }
-    let value = 0;
-    for (let i = 0; i < width; i++) {
-      value = value * 256 +
-        this.at(littleEndian ? index + width - 1 - i : index + i);
-    }
-    return value;
+    return readUintBy((i) => this.at(index + i), width, littleEndian);
   }
 
   /**
@@ -118,8 +119,6 @@ export class ByteQueue {
       const view = new Uint8Array(buffer, byteOffset + start, length);
       this.#lent = true;
       this.#start = stop;
-      this.#revision += length;
-      if (this.#search.searched !== 0) this.#search.move(length);
       if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
       return view;
     }
@@ -146,13 +145,10 @@ export class ByteQueue {
   takeInto(target: Uint8Array): number {
     let filled = 0;
     while (filled < target.length && this.length > 0) {
-      const count = Math.min(target.length - filled, this.#end - this.#start);
-      target.set(
-        this.#bytes.subarray(this.#start, this.#start + count),
-        filled,
-      );
-      filled += count;
-      this.skip(count);
+      const piece = this.peekChunk(target.length - filled);
+      target.set(piece, filled);
+      filled += piece.length;
+      this.skip(piece.length);
     }
     return filled;
   }
@@ -167,8 +163,6 @@ export class ByteQueue {
     const stop = this.#start + length;
     if (stop <= this.#end && length >>> 0 === length) {
       this.#start = stop;
-      this.#revision += length;
-      if (this.#search.searched !== 0) this.#search.move(length);
       if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
       return;
     }
@@ -205,18 +199,14 @@ export class ByteQueue {
     return this.#bytes.subarray(this.#start, stop);
   }
 
-  /** Gathers the first `length` bytes into the front slab. */
+  /** Gathers at least the first `length` bytes in one array. */
   #join(length: number): void {
-    const size = Math.max(length, Math.min(this.length, 2 * length));
+    const { revision } = this;
+    // Whole slabs: one with a part gone would hold memory for nothing.
+    const size = this.#rest.grow(this.#end - this.#start, 2 * length);
     const joined = new Uint8Array(size);
-    // The bytes stay the same, so nobody has to search or look again.
-    const { searched } = this.#search;
-    const revision = this.#revision;
-    this.#search.searched = 0;
     this.takeInto(joined);
-    this.#putFirst(joined);
-    this.#search.searched = searched;
-    this.#revision = revision;
+    this.#putFirst(joined, revision);
   }
 
   /**
@@ -228,12 +218,13 @@ export class ByteQueue {
    * @throws {RangeError} `needle` is empty.
    */
   indexOf(needle: number | Uint8Array): number {
-    return this.#search.find(
+    return (this.#search ??= new DelimiterSearch()).find(
       needle,
+      this.revision,
       this.#bytes,
       this.#start,
       this.#end,
-      this.#rest.slabs,
+      this.#rest,
     );
   }
 
@@ -245,17 +236,25 @@ export class ByteQueue {
    * @param bytes What to append.
    */
   append(bytes: Uint8Array): void {
-    if (bytes.length > GATHER_BYTES) {
-      this.#push(bytes, bytes.length, false);
+    if (bytes.length <= GATHER_BYTES) {
+      for (let done = 0; done < bytes.length;) {
+        const space = this.reserve();
+        const part = bytes.subarray(done, done + space.length);
+        space.set(part);
+        this.commit(part.length);
+        done += part.length;
+      }
       return;
     }
-    for (let done = 0; done < bytes.length;) {
-      const space = this.reserve();
-      const part = bytes.subarray(done, done + space.length);
-      space.set(part);
-      this.commit(part.length);
-      done += part.length;
+    if (this.length > 0) {
+      this.#rest = this.#rest.push(slabOf(bytes));
+    } else {
+      this.#setFront(slabOf(bytes));
+      this.#rest = NO_SLABS;
+      this.#lent = true;
     }
+    this.#owned = false;
+    this.#offered = 0;
   }
 
   /**
@@ -265,21 +264,28 @@ export class ByteQueue {
    */
   prepend(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#revision += bytes.length;
-    this.#search.forget();
-    this.#putFirst(bytes);
+    this.#search?.forget();
+    this.#putFirst(bytes, this.revision + bytes.length + PUT_BACK);
   }
 
-  #putFirst(bytes: Uint8Array): void {
-    // Where the front slab is the back one too, its free end is still in use.
-    if (this.#end > this.#start || this.#rest.slabs.length === 0) {
-      const front = { bytes: this.#bytes, start: this.#start, end: this.#end };
-      this.#rest.unshift(front);
+  #putFirst(bytes: Uint8Array, revision: number): void {
+    const front = { bytes: this.#bytes, start: this.#start, end: this.#end };
+    const last = this.#rest.slabs.length === 0;
+    // Of a slab that is used up, a read in flight may still fill the free end.
+    if (front.end > front.start || last && this.#offered > 0) {
+      this.#rest = this.#rest.unshift(front);
+    } else if (last) {
+      this.#owned = false;
     }
-    this.#bytes = bytes;
-    this.#start = 0;
-    this.#end = bytes.length;
+    this.#setFront(slabOf(bytes), revision);
     this.#lent = true;
+  }
+
+  #setFront({ bytes, start, end }: Slab, revision = this.revision): void {
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#end = end;
+    this.#base = revision - start;
   }
 
   /**
@@ -288,32 +294,34 @@ export class ByteQueue {
    */
   reserve(): Uint8Array {
     const { back } = this.#rest;
-    let bytes = back === undefined ? this.#bytes : back.bytes;
-    let end = back === undefined ? this.#end : back.end;
+    const bytes = back === undefined ? this.#bytes : back.bytes;
+    const end = back === undefined ? this.#end : back.end;
     const unread = this.length;
+    const room = this.#owned ? bytes.length - end : 0;
     // With much unread, waste nothing; else do not read into a sliver.
-    const least = 2 * unread > bytes.length ? 1 : bytes.length >> 2;
+    const much = 2 * unread > bytes.length;
+    const enough = room > (much ? 0 : bytes.length >> 2);
+    if (enough && unread > 0) return this.#offer(bytes, end);
     if (
-      this.#owned && !this.#lent && back === undefined &&
-      this.#slabSize.suits(bytes.length) && 2 * unread <= bytes.length
+      this.#owned && !this.#lent && back === undefined && !much &&
+      this.#slabSize.suits(bytes.length)
     ) {
       // Nobody holds what was consumed: the slab starts afresh.
-      if (unread === 0 || bytes.length - end < least) {
-        if (unread > 0) bytes.copyWithin(0, this.#start, end);
-        this.#start = 0;
-        this.#end = end = unread;
-      }
+      if (unread > 0) bytes.copyWithin(0, this.#start, end);
+      this.#setFront(slabOf(bytes, unread));
+      return this.#offer(bytes, unread);
     }
-    if (!this.#owned || bytes.length - end < Math.max(1, least)) {
-      bytes = new Uint8Array(this.#slabSize.next(unread));
-      // Moving the tail keeps the next frame in one piece.
-      const moves = 2 * unread <= bytes.length;
-      if (moves) this.#moveTo(bytes);
-      else this.#push(bytes, 0, true);
-      end = moves ? unread : 0;
-    }
+    if (enough) return this.#offer(bytes, end);
+    const size = this.#slabSize.next(bytes.length, unread);
+    return room > 0 && 2 * unread > size
+      ? this.#offer(bytes, end)
+      : this.#useSlab(new Uint8Array(size), unread);
+  }
+
+  #offer(bytes: Uint8Array, end: number): Uint8Array {
     this.#offered = bytes.length - end;
-    return bytes.subarray(end);
+    // A view costs 100 bytes, which an idle connection would keep.
+    return end === 0 ? bytes : bytes.subarray(end);
   }
 
   /**
@@ -340,13 +348,12 @@ export class ByteQueue {
 
   /** Drops everything, memory included. */
   clear(): void {
-    this.#revision += this.length;
-    this.#bytes = EMPTY;
-    this.#start = this.#end = this.#offered = 0;
-    this.#rest.clear();
+    this.#setFront(slabOf(EMPTY), this.revision + this.length);
+    this.#offered = 0;
+    this.#rest = NO_SLABS;
     this.#owned = this.#lent = false;
-    this.#search.forget();
-    this.#slabSize.reset();
+    this.#search = undefined;
+    this.#slabSize = new SlabSize();
   }
 
   /** Keeps what was handed out so far from ever being reclaimed. */
@@ -359,31 +366,23 @@ export class ByteQueue {
     this.#lent = !this.#owned || this.#rest.slabs.length > 0;
   }
 
-  #moveTo(slab: Uint8Array): void {
-    const { length } = this;
-    const front = this.#bytes.subarray(this.#start, this.#end);
-    slab.set(front);
-    this.#rest.copyTo(slab, front.length);
-    this.#rest.clear();
-    this.#bytes = slab;
-    this.#start = 0;
-    this.#end = length;
-    this.#lent = false;
+  /** Goes on in a new slab: behind the others, which are full, or instead of them. */
+  #useSlab(bytes: Uint8Array, unread: number): Uint8Array {
+    const { revision } = this;
     this.#owned = true;
-  }
-
-  #push(bytes: Uint8Array, end: number, owned: boolean): void {
-    this.#offered = 0;
-    if (this.length === 0) {
-      this.#bytes = bytes;
-      this.#start = 0;
-      this.#end = end;
-      this.#rest.clear();
-      this.#lent = !owned;
-    } else {
-      this.#rest.push({ bytes, start: 0, end });
+    if (2 * unread > bytes.length) {
+      // Of the front one only what is unread is kept: then all memory holds bytes.
+      if (this.#start > 0) this.#setFront(slabOf(this.peekChunk().slice()));
+      this.#lent = true;
+      this.#rest = this.#rest.push(slabOf(bytes, 0));
+      return this.#offer(bytes, 0);
     }
-    this.#owned = owned;
+    // Moving the tail keeps the next frame in one piece.
+    this.takeInto(bytes);
+    this.#setFront(slabOf(bytes, unread), revision);
+    this.#rest = NO_SLABS;
+    this.#lent = false;
+    return this.#offer(bytes, unread);
   }
 
   /** The front slab is used up: the next one with bytes takes its place. */
@@ -391,9 +390,7 @@ export class ByteQueue {
     while (this.#start === this.#end) {
       const slab = this.#rest.shift();
       if (slab === undefined) return;
-      this.#bytes = slab.bytes;
-      this.#start = slab.start;
-      this.#end = slab.end;
+      this.#setFront(slab);
     }
     this.#lent = true;
   }

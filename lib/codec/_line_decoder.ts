@@ -19,7 +19,7 @@ import {
 const LF = 10;
 const CR = 13;
 /** Bytes that are turned into text in one go: for short lines, and at most. */
-const WINDOW_BYTES = 16 * 1024;
+const WINDOW_BYTES = 32 * 1024;
 const MOST_WINDOW_BYTES = 64 * 1024;
 /** As many long lines make a window. */
 const WINDOW_LINES = 64;
@@ -42,8 +42,8 @@ export interface LineSettings {
  *
  * A call into TextDecoder costs as much for one line as for a page. So all lines
  * of a window are decoded together, ahead of the queue, and handed out one by one
- * while their bytes are skipped. `revision` tells whether the queue's front is
- * still what the window shows. Anything unusual in a window (a line that is too
+ * while their bytes are skipped. The queue's `revision` tells which part of the
+ * window is still at its front. Anything unusual in a window (a line that is too
  * large, bad text, a stray CR) ends its use: its lines are then taken singly,
  * where every policy is applied.
  */
@@ -53,15 +53,18 @@ export class LineDecoder implements Decoder<string> {
   readonly #strict: boolean;
   readonly #most: number;
 
-  /** Text of whole lines at the front of the queue, and where the next begins. */
+  /** A window in which each character is one byte and each line is fine as it is. */
+  #plain = "";
+  /** The queue's revision at its first character. */
+  #plainAt = 0;
+
+  /** Any other window, and where in it the next line begins. */
   #window = "";
   #next = 0;
-  /** Whether each of the window's characters is one byte. */
+  /** Whether each of its characters is one byte. */
   #aligned = false;
-  /** Whether also no CR is in it or expected, and no line can be too large. */
-  #plain = false;
-  /** The queue's revision at which the window is valid. */
-  #due = 0;
+  /** The queue's revision at that place; -1 for no window. */
+  #due = -1;
   /** The queue's revision at the window's end. */
   #windowEnd = 0;
   /** Up to this revision of the queue, lines are taken singly. */
@@ -79,10 +82,23 @@ export class LineDecoder implements Decoder<string> {
   }
 
   decode(bytes: ByteQueue): string | undefined {
-    if (this.#window !== "") {
-      const line = this.#fromWindow(bytes);
-      if (line !== undefined) return line;
+    // The common case in as few steps as can be: most of its cost is the engine's.
+    const text = this.#plain;
+    const start = bytes.revision - this.#plainAt;
+    if (start >= text.length) {
+      return (this.#due < 0 ? undefined : this.#fromWindow(bytes)) ??
+        this.#decode(bytes);
     }
+    const end = text.indexOf("\n", start);
+    bytes.skip(end + 1 - start);
+    if (end + 1 === text.length) this.#plain = "";
+    const cr = end > start && text.charCodeAt(end - 1) === CR ? 1 : 0;
+    return text.slice(start, end - cr);
+  }
+
+  #decode(bytes: ByteQueue): string | undefined {
+    // Somebody else may have taken the rest of it.
+    this.#plain = "";
     while (!this.#dropping || this.#drop(bytes)) {
       const end = bytes.indexOf(LF);
       if (end < 0) {
@@ -94,7 +110,9 @@ export class LineDecoder implements Decoder<string> {
         }
       } else {
         if (this.#openWindow(bytes, end)) {
-          const line = this.#fromWindow(bytes);
+          const line = this.#due < 0
+            ? this.decode(bytes)
+            : this.#fromWindow(bytes);
           if (line !== undefined) return line;
         }
         const size = this.#content(bytes, end);
@@ -128,61 +146,59 @@ export class LineDecoder implements Decoder<string> {
 
   /** Decodes all whole lines of the first piece, unless there is but one. */
   #openWindow(bytes: ByteQueue, end: number): boolean {
-    if (bytes.revision < this.#singlyUntil) return false;
+    const { revision } = bytes;
+    if (revision < this.#singlyUntil) return false;
     const wanted = Math.max(WINDOW_BYTES, WINDOW_LINES * end);
     const chunk = bytes.peekChunk(Math.min(MOST_WINDOW_BYTES, wanted));
     const size = chunk.lastIndexOf(LF) + 1;
     if (size <= end + 1) return false;
-    this.#due = bytes.revision;
-    this.#windowEnd = this.#due + size;
+    let text: string;
     try {
-      this.#window = this.#encoding.decode(chunk.subarray(0, size));
+      text = this.#encoding.decode(chunk.subarray(0, size));
     } catch {
-      this.#closeWindow();
+      this.#singlyUntil = revision + size;
       return false;
     }
     // No character is less than a byte: with as many of each, each is one.
-    this.#aligned = this.#window.length === size;
-    this.#plain = this.#aligned && !this.#strict && size <= this.#most &&
-      !this.#window.includes("\r");
-    this.#next = 0;
+    const aligned = text.length === size;
+    if (aligned && !this.#strict && size <= this.#most) {
+      this.#plain = text;
+      this.#plainAt = revision;
+    } else {
+      this.#window = text;
+      this.#next = 0;
+      this.#aligned = aligned;
+      this.#due = revision;
+      this.#windowEnd = revision + size;
+    }
     return true;
   }
 
   /** The window's next line, or `undefined` when the window is of no more use. */
   #fromWindow(bytes: ByteQueue): string | undefined {
-    if (bytes.revision !== this.#due) {
-      this.#window = "";
-      return undefined;
-    }
     const window = this.#window;
+    if (bytes.revision !== this.#due) return this.#closeWindow();
     const start = this.#next;
     const end = window.indexOf("\n", start);
-    // The common case in as few steps as can be: this is most of a line's cost.
-    let size = end - start;
-    let stop = end;
-    if (!this.#plain) {
-      if (!this.#aligned) size = bytes.indexOf(LF);
-      const cr = end > start && window.charCodeAt(end - 1) === CR ? 1 : 0;
-      stop -= cr;
-      if (
-        size - cr > this.#most ||
-        this.#strict && window.indexOf("\r", start) !== end - 1
-      ) {
-        this.#closeWindow();
-        return undefined;
-      }
+    const size = this.#aligned ? end - start : bytes.indexOf(LF);
+    const cr = end > start && window.charCodeAt(end - 1) === CR ? 1 : 0;
+    if (
+      size - cr > this.#most ||
+      this.#strict && window.indexOf("\r", start) !== end - 1
+    ) {
+      this.#singlyUntil = this.#windowEnd;
+      return this.#closeWindow();
     }
     bytes.skip(size + 1);
     this.#due += size + 1;
     this.#next = end + 1;
-    if (end + 1 === window.length) this.#window = "";
-    return window.slice(start, stop);
+    if (end + 1 === window.length) this.#closeWindow();
+    return window.slice(start, end - cr);
   }
 
-  #closeWindow(): void {
+  #closeWindow(): undefined {
     this.#window = "";
-    this.#singlyUntil = this.#windowEnd;
+    this.#due = -1;
   }
 
   /** Size of a line of `length` bytes without the CR that may be its last. */

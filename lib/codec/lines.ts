@@ -54,7 +54,7 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * `RangeError` for a line that contains a line ending: it would arrive as two.
  *
  * Lines that arrive together share the memory of their text: who keeps one of them
- * for long keeps up to 16 KiB, or 64 times the line.
+ * for long keeps up to 32 KiB, or 64 times the line.
  *
  * @param options Line ending, encoding, limit and policies.
  * @returns A codec for any number of connections.

@@ -34,6 +34,8 @@ export interface Outcome<In> {
   readonly unread: number;
   /** The most bytes that waited while the decoder asked for more. */
   readonly mostBuffered: number;
+  /** The most memory that the queue held while it did. */
+  readonly mostHeld: number;
 }
 
 /**
@@ -63,6 +65,7 @@ export class Feed<In> implements Outcome<In> {
   readonly errors: SocketError[] = [];
   failed = false;
   mostBuffered = 0;
+  mostHeld = 0;
   readonly #decoder: Decoder<In>;
   readonly #context: string;
   readonly #queue = new ByteQueue();
@@ -81,6 +84,7 @@ export class Feed<In> implements Outcome<In> {
   add(chunk: Uint8Array): boolean {
     for (let done = 0; done < chunk.length && !this.failed;) {
       const space = this.#queue.reserve();
+      this.mostHeld = Math.max(this.mostHeld, this.#queue.capacity);
       const count = Math.min(space.length, chunk.length - done);
       space.set(chunk.subarray(done, done + count));
       this.#queue.commit(count);

@@ -7,7 +7,12 @@
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec } from "../codec/codec.ts";
 import { FrameTooLargeError } from "../errors.ts";
-import { AssertionError, decodeChunks, Feed } from "./_decoding.ts";
+import {
+  AssertionError,
+  decodeChunks,
+  Feed,
+  type Outcome,
+} from "./_decoding.ts";
 import { isEqual } from "./_equal.ts";
 import { ByteSource, pieces } from "./_pieces.ts";
 
@@ -54,6 +59,8 @@ export interface CheckCodecOptions<In, Out> {
 const ROUNDS = 40;
 /** Random bytes in each stream of garbage. */
 const GARBAGE_BYTES = 8 * 1024;
+/** What the next read of a busy connection may fill. */
+const SLAB_BYTES = 64 * 1024;
 /** Byte-by-byte checks look at this many places of a message. */
 const MOST_PLACES = 2048;
 const SMALL_BYTES = 1024;
@@ -74,7 +81,8 @@ const FEWEST_ATTEMPTS = 3;
  * - A stream that ends after any byte gives the frames before that place, and then
  *   a frame or an error of class `SocketError`.
  * - Random bytes, and messages with random damage, end in the same.
- * - While the decoder asks for more, no more than `maxBufferedBytes` wait.
+ * - While the decoder asks for more, no more than `maxBufferedBytes` wait, and the
+ *   queue holds no more memory than that and the 64 KiB that the next read may fill.
  * - Time is linear in the number of bytes.
  *
  * Random choices depend on `seed` alone. Takes less than a second
@@ -188,16 +196,13 @@ class CodecCheck<In, Out> {
   }
 
   #checkRoundTrip(chunks: Iterable<Uint8Array>, context: string): void {
-    const { frames, errors, mostBuffered } = decodeChunks(
-      this.#codec,
-      chunks,
-      context,
-    );
+    const outcome = decodeChunks(this.#codec, chunks, context);
+    const { frames, errors } = outcome;
     if (errors.length > 0) {
       throw this.#error(context, "the samples must decode", errors[0]);
     }
     this.#checkFrames(frames, this.#samples.length, context);
-    this.#checkBuffered(mostBuffered, context);
+    this.#checkMemory(outcome, context);
   }
 
   #checkFrames(frames: readonly In[], count: number, context: string): void {
@@ -221,13 +226,16 @@ class CodecCheck<In, Out> {
     }
   }
 
-  #checkBuffered(mostBuffered: number, context: string): void {
-    if (mostBuffered > this.#mostBuffered) {
-      throw this.#error(
-        context,
-        `the bytes that wait must be at most ${this.#mostBuffered}`,
-        mostBuffered,
-      );
+  #checkMemory(outcome: Outcome<In>, context: string): void {
+    const { mostBuffered, mostHeld } = outcome;
+    const most = this.#mostBuffered;
+    if (mostBuffered > most) {
+      const must = `the bytes that wait must be at most ${most}`;
+      throw this.#error(context, must, mostBuffered);
+    }
+    if (mostHeld > most + SLAB_BYTES) {
+      const must = `the memory held must be at most ${most + SLAB_BYTES}`;
+      throw this.#error(context, must, mostHeld);
     }
   }
 
@@ -289,8 +297,7 @@ class CodecCheck<In, Out> {
       bytes,
       (left) => cut ?? this.#random.cut(left, 4096),
     );
-    const { mostBuffered } = decodeChunks(this.#codec, chunks, context);
-    this.#checkBuffered(mostBuffered, context);
+    this.#checkMemory(decodeChunks(this.#codec, chunks, context), context);
   }
 
   #checkOversized(): void {
@@ -302,7 +309,7 @@ class CodecCheck<In, Out> {
       for (const piece of pieces(oversized, () => most)) {
         if (!feed.add(piece)) break;
       }
-      this.#checkBuffered(feed.mostBuffered, context);
+      this.#checkMemory(feed, context);
       const [error, second] = feed.errors;
       if (second !== undefined) {
         throw this.#error(context, "it must be one error", feed.errors.length);

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+import { ByteSource } from "../../lib/testing/_pieces.ts";
+
+const SLAB_BYTES = 64 * 1024;
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
@@ -236,10 +239,10 @@ Deno.test("ByteQueue's revision changes with every change at the front", () => {
   changed();
 });
 
-Deno.test("ByteQueue's slabs follow the traffic from 1 KiB to 64 KiB and back", () => {
+Deno.test("ByteQueue's slabs follow the traffic from 256 bytes to 64 KiB and back", () => {
   const queue = new ByteQueue();
   assertEquals(queue.capacity, 0);
-  assertEquals(queue.reserve().length, 1024);
+  assertEquals(queue.reserve().length, 256);
   for (let i = 0; i < 20; i++) {
     queue.commit(queue.reserve().length);
     queue.take(queue.length);
@@ -254,14 +257,57 @@ Deno.test("ByteQueue's slabs follow the traffic from 1 KiB to 64 KiB and back", 
   assertEquals(queue.capacity, 4096);
 });
 
-Deno.test("ByteQueue holds at most what is unread and a slab at each end", () => {
-  for (const most of [1, 100, 5000, Infinity]) {
+Deno.test("ByteQueue holds little for a connection that says little", () => {
+  const queue = new ByteQueue();
+  const echo = (times: number) => {
+    for (let i = 0; i < times; i++) {
+      read(queue, new Uint8Array(68));
+      queue.skip(4);
+      queue.take(64);
+    }
+    queue.reserve();
+    return queue.capacity;
+  };
+  assertEquals(echo(0), 256);
+  assertEquals(echo(1), 256);
+  // What was handed out is not written again, so there must be more at last.
+  assertEquals(echo(10), 1024);
+  assertEquals(echo(100), 4096);
+});
+
+Deno.test("ByteQueue's first read and its slab are the same array", () => {
+  const queue = new ByteQueue();
+  const space = queue.reserve();
+  queue.commit(1);
+  assertEquals(queue.peek(1).buffer, space.buffer);
+  assertEquals(space.byteLength, space.buffer.byteLength);
+});
+
+Deno.test("ByteQueue holds at most a frame and one slab while it waits for frames", () => {
+  const random = new ByteSource(5);
+  for (const cap of [1, 300, 5000, 33_000, 60_000, 65_536, 70_000, 200_000]) {
     const queue = new ByteQueue();
-    for (let i = 0; i < 300; i++) {
-      read(queue, new Uint8Array(1000), most);
-      if (i % 3 === 0) queue.skip(Math.min(queue.length, 700));
-      const bound = queue.length + 2 * 64 * 1024;
-      assert(queue.capacity <= bound, `${queue.capacity} for ${queue.length}`);
+    const bound = cap + SLAB_BYTES;
+    let total = 0;
+    let size = cap;
+    while (total < 20 * (cap + SLAB_BYTES)) {
+      const space = queue.reserve();
+      assert(queue.capacity <= bound, `${queue.capacity} for ${cap}`);
+      const most = random.below(3) === 0 ? space.length : random.below(9000);
+      const count = Math.min(space.length, most);
+      queue.commit(count);
+      total += count;
+      while (queue.length >= size) {
+        // Some look first, some are in pieces, some were copied already.
+        const head = random.below(size + 1);
+        const way = random.below(3);
+        if (way === 0) queue.peek(head);
+        if (way === 1) queue.skip(head);
+        queue.take(way === 1 ? size - head : size);
+        size = 1 + random.below(cap);
+      }
+      if (random.below(4) === 0) queue.peek(queue.length);
+      assert(queue.capacity <= bound, `${queue.capacity} for ${cap}`);
     }
   }
 });
