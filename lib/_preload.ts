@@ -12,6 +12,7 @@ import "./bytes/_block_pool.ts";
 import "./bytes/_delimiter_search.ts";
 import "./bytes/_slab.ts";
 import "./bytes/_slab_size.ts";
+import "./bytes/_uint.ts";
 import "./bytes/byte_queue.ts";
 import "./bytes/byte_writer.ts";
 import "./bytes/pattern.ts";
