@@ -78,6 +78,32 @@ Deno.test("lines() leaves in the queue what it has not handed out", () => {
   assertEquals(decoder.decode(queue), "three");
 });
 
+Deno.test("lines() goes on in what it has seen where somebody took a part of it", () => {
+  for (const text of ["one\r\ntwo\nthree\nfour\n", "ünö\ntwo\nthree\nfour\n"]) {
+    const [one] = text.split(/\r?\n/);
+    const queue = new ByteQueue();
+    const decoder = lines().decoder();
+    queue.append(utf8(text));
+    assertEquals(decoder.decode(queue), one);
+    queue.skip(1);
+    assertEquals(decoder.decode(queue), "wo");
+    assertEquals(queue.take("three\nfo".length), utf8("three\nfo"));
+    assertEquals(decoder.decode(queue), "ur");
+    assertEquals(decoder.decode(queue), undefined);
+    queue.append(utf8("five\nsix\nseven\n"));
+    assertEquals(decoder.decode(queue), "five");
+    // The same size as what is next: only that it is other bytes tells them apart.
+    queue.prepend(utf8("SIX\n"));
+    assertEquals(decoder.decode(queue), "SIX");
+    assertEquals(decoder.decode(queue), "six");
+    queue.clear();
+    assertEquals(decoder.decode(queue), undefined);
+    queue.append(utf8("x\ny\n"));
+    assertEquals(decoder.decode(queue), "x");
+    assertEquals(queue.take(2), utf8("y\n"));
+  }
+});
+
 Deno.test("lines() in strict mode refuses a lone newline and a lone return", () => {
   const codec = lines({ newline: "\r\n" });
   const cases = [
