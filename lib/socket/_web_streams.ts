@@ -17,7 +17,7 @@ export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
   return new ReadableStream({
     type: "bytes",
     // No autoAllocateChunkSize: it would be the same for a byte and for a bulk transfer.
-    async pull(controller) {
+    pull(controller) {
       const request = controller.byobRequest;
       const view = request?.view;
       const target = view
@@ -27,18 +27,19 @@ export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
           view.byteLength,
         )
         : memory.target;
-      // A stream that fails or is cancelled gives no array back.
       pulling = true;
-      const count = await reader.fill(target);
-      pulling = false;
-      if (count === null) {
-        controller.close();
-        request?.respond(0);
-      } else if (request) {
-        request.respond(count);
-      } else {
-        controller.enqueue(memory.take(count));
-      }
+      // A stream that fails or is cancelled gives no array back.
+      return reader.fill(target).then((count) => {
+        pulling = false;
+        if (count === null) {
+          controller.close();
+          request?.respond(0);
+        } else if (request) {
+          request.respond(count);
+        } else {
+          controller.enqueue(memory.take(count));
+        }
+      });
     },
     cancel(reason) {
       // What the read in flight brings is there for whoever reads next.
