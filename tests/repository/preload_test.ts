@@ -51,7 +51,8 @@ Deno.test("_preload.ts imports exactly what mod.ts does not import itself", asyn
     .map((path) => `import "./${path.replace("lib/", "")}";`)
     .sort();
   const lines = (await readText(PRELOAD)).split("\n");
-  assertEquals(lines.filter((line) => line.startsWith("import ")), wanted);
+  const found = lines.filter((line) => line.startsWith("import "));
+  assertEquals(found, wanted, `${PRELOAD} must name all files, and no others`);
 });
 
 Deno.test("mod.ts loads _preload.ts before all else", async () => {
