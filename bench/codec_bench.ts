@@ -223,7 +223,7 @@ everyCodec("packets of text and bytes", packets(chat, lengthPrefixed()), CHAT);
 
 // Lines against what people use for lines.
 
-for (const size of [16, 64, 1024]) {
+for (const size of [16, 64, 256, 1024]) {
   const count = size === 1024 ? 2000 : 20_000;
   const reads = readsOf(wireOf(lines(), "a".repeat(size), count));
   const group = `${count} lines of ${size} characters`;

@@ -12,7 +12,7 @@ import { indexOfByte, Pattern } from "./pattern.ts";
  * where the last one ended, found or not.
  *
  * It remembers places in the stream, not in the queue: nothing has to be told to it
- * when bytes leave the front.
+ * when bytes leave the front, or when others are put there.
  */
 export class DelimiterSearch {
   /** The place up to which the stream has been searched. */
@@ -99,11 +99,6 @@ export class DelimiterSearch {
     const { length } = key.bytes;
     this.#matched = key.scan(bytes, begin, end, this.#matched);
     return this.#matched < length ? -1 : key.end - length + shift;
-  }
-
-  /** Other bytes are in front now: nothing is known any more. */
-  forget(): void {
-    this.#needle = undefined;
   }
 
   #compile(source: Uint8Array): Pattern {

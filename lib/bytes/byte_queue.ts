@@ -10,7 +10,7 @@ import { SlabSize } from "./_slab_size.ts";
 import { checkLength, readUint, readUintBy, refuseNumber } from "./_uint.ts";
 
 const EMPTY = new Uint8Array(0);
-/** What putting back adds to the revision: no decoder has seen as far ahead. */
+/** What putting back adds to the revision: nobody has looked as far ahead. */
 const PUT_BACK = 2 ** 24;
 /** Arrays up to this size are cheaper to copy than to keep track of. */
 const GATHER_BYTES = 4 * 1024;
@@ -264,7 +264,6 @@ export class ByteQueue {
    */
   prepend(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#search?.forget();
     this.#putFirst(bytes, this.revision + bytes.length + PUT_BACK);
   }
 

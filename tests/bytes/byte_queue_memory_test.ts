@@ -1,0 +1,98 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+import { ByteSource } from "../../lib/testing/_pieces.ts";
+import { bytes, counting, read } from "./_support.ts";
+
+const SLAB_BYTES = 64 * 1024;
+
+Deno.test("ByteQueue uses its slab again when all was copied out or dropped", () => {
+  const queue = new ByteQueue();
+  const target = new Uint8Array(100);
+  read(queue, counting(100));
+  const { buffer } = queue.peek(1);
+  for (let i = 0; i < 100; i++) {
+    assertEquals(queue.takeInto(target), 100);
+    read(queue, counting(100));
+  }
+  assertEquals(queue.peek(1).buffer, buffer);
+});
+
+Deno.test("ByteQueue's slabs follow the traffic from 256 bytes to 64 KiB and back", () => {
+  const queue = new ByteQueue();
+  assertEquals(queue.capacity, 0);
+  assertEquals(queue.reserve().length, 256);
+  for (let i = 0; i < 20; i++) {
+    queue.commit(queue.reserve().length);
+    queue.take(queue.length);
+  }
+  assertEquals(queue.reserve().length, 64 * 1024);
+  queue.commit(1);
+  for (let i = 0; i < 100_000; i++) {
+    queue.take(1);
+    queue.reserve();
+    queue.commit(1);
+  }
+  assertEquals(queue.capacity, 4096);
+});
+
+Deno.test("ByteQueue holds little for a connection that says little", () => {
+  const queue = new ByteQueue();
+  const echo = (times: number) => {
+    for (let i = 0; i < times; i++) {
+      read(queue, new Uint8Array(68));
+      queue.skip(4);
+      queue.take(64);
+    }
+    queue.reserve();
+    return queue.capacity;
+  };
+  assertEquals(echo(0), 256);
+  assertEquals(echo(1), 256);
+  // What was handed out is not written again, so there must be more at last.
+  assertEquals(echo(10), 1024);
+  assertEquals(echo(100), 4096);
+});
+
+Deno.test("ByteQueue's first read fills a slab without a view of it", () => {
+  const queue = new ByteQueue();
+  const space = queue.reserve();
+  assertStrictEquals(queue.reserve(), space);
+  queue.commit(1);
+  assertStrictEquals(queue.peek(1).buffer, space.buffer);
+});
+
+Deno.test("ByteQueue holds at most a frame and one slab while it waits for frames", () => {
+  const random = new ByteSource(5);
+  for (const cap of [1, 300, 5000, 33_000, 60_000, 65_536, 70_000, 200_000]) {
+    const queue = new ByteQueue();
+    const bound = cap + SLAB_BYTES;
+    let total = 0;
+    let size = cap;
+    while (total < 20 * (cap + SLAB_BYTES)) {
+      const space = queue.reserve();
+      assert(queue.capacity <= bound, `${queue.capacity} for ${cap}`);
+      const most = random.below(3) === 0 ? space.length : random.below(9000);
+      const count = Math.min(space.length, most);
+      queue.commit(count);
+      total += count;
+      while (queue.length >= size) {
+        // Some look first, some are in pieces, some were copied already.
+        const head = random.below(size + 1);
+        const way = random.below(3);
+        if (way === 0) queue.peek(head);
+        if (way === 1) queue.skip(head);
+        queue.take(way === 1 ? size - head : size);
+        size = 1 + random.below(cap);
+      }
+      if (random.below(4) === 0) queue.peek(queue.length);
+      assert(queue.capacity <= bound, `${queue.capacity} for ${cap}`);
+    }
+  }
+});
+
+Deno.test("ByteQueue gathers small arrays, so that crumbs cost no more than loaves", () => {
+  const queue = new ByteQueue();
+  for (let i = 0; i < 10_000; i++) queue.append(bytes(i));
+  assert(queue.capacity < 40_000, `${queue.capacity} bytes for 10000`);
+  assertEquals(queue.take(300), counting(300));
+});
