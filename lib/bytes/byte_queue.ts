@@ -372,7 +372,6 @@ export class ByteQueue {
     if (2 * unread > bytes.length) {
       // Of the front one only what is unread is kept: then all memory holds bytes.
       if (this.#start > 0) this.#setFront(slabOf(this.peekChunk().slice()));
-      this.#lent = true;
       this.#rest = this.#rest.push(slabOf(bytes, 0));
       return this.#offer(bytes, 0);
     }

@@ -35,6 +35,16 @@ Deno.test("ByteQueue's slabs follow the traffic from 256 bytes to 64 KiB and bac
   assertEquals(queue.capacity, 4096);
 });
 
+Deno.test("ByteQueue's slab grows with the traffic also where it is used again", () => {
+  const queue = new ByteQueue();
+  for (let i = 0; i < 20; i++) {
+    queue.commit(queue.reserve().length);
+    queue.skip(queue.length);
+  }
+  assertEquals(queue.reserve().length, 64 * 1024);
+  assertEquals(queue.capacity, 64 * 1024);
+});
+
 Deno.test("ByteQueue holds little for a connection that says little", () => {
   const queue = new ByteQueue();
   const echo = (times: number) => {

@@ -188,6 +188,19 @@ Deno.test("ByteQueue keeps a read in flight apart from all else that happens", (
   assertEquals(queue.takeAll(), bytes(100, 101, ...counting(9, 4)));
 });
 
+Deno.test("ByteQueue goes on in a new slab when a read in flight brought nothing", () => {
+  const queue = new ByteQueue();
+  read(queue, counting(200));
+  queue.reserve();
+  queue.skip(200);
+  queue.prepend(counting(10));
+  queue.commit(0);
+  // The slab of that read has too little room left, and nothing in it.
+  read(queue, counting(20, 10));
+  assertEquals(queue.length, 30);
+  assertEquals(queue.takeAll(), counting(30));
+});
+
 Deno.test("ByteQueue's revision changes with every change at the front", () => {
   const queue = new ByteQueue();
   const seen = [queue.revision];
