@@ -1,6 +1,7 @@
 /**
  * TLS: an echo on a connection that is there, and a connection from its handshake to its
- * end; both ends in this process.
+ * end, both ends in this process; and an echo on many connections at once with the server
+ * in a process of its own, where `node:tls` on Node takes part if it is installed.
  *
  * A bench function must be an async one: Deno does not wait for the promise of another.
  */
@@ -8,7 +9,10 @@
 import { connect, serve } from "../mod.ts";
 import { createAuthority } from "../tests/_support/certificates.ts";
 import { acceptAll, echo, portOf } from "./_raw.ts";
+import { endChildrenWithUs } from "./harness/child_process.ts";
+import { startServer } from "./harness/server_process.ts";
 import { exchange, makeFrames, makePiece } from "./load/_frames.ts";
+import { findRuntimes, type RuntimeName } from "./peers/runtimes.ts";
 
 const authority = await createAuthority();
 const certificate = await authority.issue();
@@ -68,3 +72,46 @@ Deno.bench({
     await socket.readExactly(batch.length);
   },
 });
+
+const CONNECTIONS = 16;
+const PEERS: [name: string, runtime: RuntimeName, file: string][] = [
+  ["node:tls on Node", "node", "node_tls.js"],
+  ["node:tls on Deno", "deno", "node_tls.js"],
+  ["Sluice, in its own process", "deno", "tls_echo.ts"],
+];
+
+endChildrenWithUs();
+const { found, missing } = await findRuntimes(new Set(["node", "deno"]));
+const present = PEERS.filter(([, runtime]) => found[runtime] !== undefined);
+if (missing.node) {
+  console.error(`node:tls on Node is skipped, as of Node ${missing.node}`);
+}
+const peers = await Promise.all(
+  present.map(async ([name, runtime, file]) => {
+    const args = ["0", JSON.stringify(certificate)];
+    const { port } = await startServer(found[runtime]!.command(file, args));
+    return { name, port };
+  }),
+);
+
+for (const payloadBytes of [64, 16 * 1024]) {
+  const batch = makeFrames(1, payloadBytes);
+  for (const [index, { name, port }] of peers.entries()) {
+    const conns = await Promise.all(
+      Array.from(
+        { length: CONNECTIONS },
+        () => Deno.connectTls({ hostname, port, caCerts }),
+      ),
+    );
+    const pieces = conns.map(() => makePiece(batch));
+    Deno.bench({
+      name,
+      group: `${CONNECTIONS} echoes of ${payloadBytes} bytes over TLS`,
+      baseline: index === 0,
+      fn: async () => {
+        const echoes = conns.map((conn, i) => exchange(conn, batch, pieces[i]));
+        await Promise.all(echoes);
+      },
+    });
+  }
+}
