@@ -19,8 +19,11 @@ export class DelimiterSearch {
   #searched = 0;
   /** How many bytes of the needle were matched at the end of that. */
   #matched = 0;
-  #needle: number | Pattern | undefined;
-  #compiled: { source: Uint8Array; pattern: Pattern } | undefined;
+  /** What was searched for. */
+  #key: number | Pattern | undefined;
+  /** The last array that was, and what it is searched for by. */
+  #array: Uint8Array | undefined;
+  #arrayKey: number | Pattern = 0;
 
   /**
    * The index of the first `needle` in `bytes[start, end)` and `rest`, or -1.
@@ -35,16 +38,11 @@ export class DelimiterSearch {
     end: number,
     rest: SlabList,
   ): number {
-    const single = typeof needle === "number"
-      ? needle
-      : needle.length === 1
-      ? needle[0]
-      : undefined;
-    const key = single ?? this.#compile(needle as Uint8Array);
+    const key = typeof needle === "number" ? needle : this.#keyOf(needle);
     let begin = this.#searched - place;
     // What was matched may have left the front, or a part of it.
-    if (this.#needle !== key || begin < this.#matched) {
-      this.#needle = key;
+    if (this.#key !== key || begin < this.#matched) {
+      this.#key = key;
       this.#matched = begin = 0;
     }
     const front = end - start;
@@ -101,10 +99,11 @@ export class DelimiterSearch {
     return this.#matched < length ? -1 : key.end - length + shift;
   }
 
-  #compile(source: Uint8Array): Pattern {
-    if (this.#compiled?.source !== source) {
-      this.#compiled = { source, pattern: new Pattern(source) };
+  #keyOf(needle: Uint8Array): number | Pattern {
+    if (this.#array !== needle) {
+      this.#arrayKey = needle.length === 1 ? needle[0] : new Pattern(needle);
+      this.#array = needle;
     }
-    return this.#compiled.pattern;
+    return this.#arrayKey;
   }
 }

@@ -4,15 +4,16 @@
  * @module
  */
 
-/** The unsigned integer of `width` bytes, each asked for by its index. */
-export function readUintBy(
-  byteAt: (index: number) => number,
+/** The unsigned integer of `width` bytes at `index`, wherever each of them is. */
+export function readUintFrom(
+  source: { at(index: number): number },
+  index: number,
   width: number,
   littleEndian: boolean,
 ): number {
   let value = 0;
   for (let i = 0; i < width; i++) {
-    value = value * 256 + byteAt(littleEndian ? width - 1 - i : i);
+    value = value * 256 + source.at(index + (littleEndian ? width - 1 - i : i));
   }
   return value;
 }

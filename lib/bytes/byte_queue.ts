@@ -7,7 +7,7 @@
 import { DelimiterSearch } from "./_delimiter_search.ts";
 import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
 import { SlabSize } from "./_slab_size.ts";
-import { checkLength, readUint, readUintBy, refuseNumber } from "./_uint.ts";
+import { checkLength, readUint, readUintFrom, refuseNumber } from "./_uint.ts";
 
 const EMPTY = new Uint8Array(0);
 /** What putting back adds to the revision: nobody has looked as far ahead. */
@@ -100,7 +100,7 @@ export class ByteQueue {
     if (position + width <= this.#end && index >>> 0 === index) {
       return readUint(this.#bytes, position, width, littleEndian);
     }
-    return readUintBy((i) => this.at(index + i), width, littleEndian);
+    return readUintFrom(this, index, width, littleEndian);
   }
 
   /**
