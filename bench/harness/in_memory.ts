@@ -1,8 +1,8 @@
 #!/usr/bin/env -S deno run
 /**
  * Measures codecs without a socket, in a fresh process, and prints one line of JSON:
- * an {@linkcode InMemory}. Every run warms up first and then takes the median of its
- * repetitions.
+ * an {@linkcode InMemory}. Every run warms up first, for as long whatever it costs,
+ * and then takes the median of its repetitions.
  *
  * @module
  */
@@ -27,6 +27,8 @@ export interface InMemory {
 
 const CHUNK_BYTES = 64 * 1024;
 const REPETITIONS = 9;
+/** V8 has compiled what it will compile after half of that, on a busy machine too. */
+const WARM_UP_MS = 400;
 
 /** Many frames, in pieces as they come from a socket. */
 function chunksOf(frame: Uint8Array, count: number): Uint8Array[] {
@@ -66,12 +68,14 @@ async function time(
   run: () => number | Promise<number>,
 ): Promise<number> {
   const samples: number[] = [];
-  for (let round = -2; round < REPETITIONS; round++) {
+  const warm = performance.now() + WARM_UP_MS;
+  while (performance.now() < warm) await run();
+  for (let round = 0; round < REPETITIONS; round++) {
     const start = performance.now();
     const count = await run();
     const nanos = (performance.now() - start) * 1e6;
     if (count !== units) throw new Error(`decoded ${count} of ${units}`);
-    if (round >= 0) samples.push(nanos / units);
+    samples.push(nanos / units);
   }
   return summarize(samples).median;
 }
