@@ -9,12 +9,15 @@ import {
   type Block,
   LARGE_BLOCK_BYTES,
   releaseBlock,
+  SMALL_BLOCK_BYTES,
 } from "./_block_pool.ts";
 
 const NO_BLOCK: Block = {
   bytes: new Uint8Array(0),
   view: new DataView(new ArrayBuffer(0)),
 };
+/** Shared, and never pushed to. */
+const NO_SEGMENTS: Uint8Array[] = [];
 const utf8 = new TextEncoder();
 
 /** Up to this many ASCII characters a loop beats the call into the engine. */
@@ -49,7 +52,7 @@ export class ByteWriter {
   /** Where the block's part that is not in `#segments` begins. */
   #sealed = 0;
   /** Finished pieces before the block's unsealed part. */
-  #segments: Uint8Array[] = [];
+  #segments = NO_SEGMENTS;
   #segmentBytes = 0;
   /** Full blocks that `#segments` point into. */
   #retired: Block[] = [];
@@ -113,9 +116,17 @@ export class ByteWriter {
 
   #seal(): void {
     if (this.#end === this.#sealed) return;
-    this.#segments.push(this.#block.bytes.subarray(this.#sealed, this.#end));
-    this.#segmentBytes += this.#end - this.#sealed;
+    const { buffer } = this.#block.bytes;
+    const length = this.#end - this.#sealed;
+    this.#append(new Uint8Array(buffer, this.#sealed, length));
     this.#sealed = this.#end;
+  }
+
+  #append(segment: Uint8Array): void {
+    // Nearly always the only one: the first `push` makes room for seventeen.
+    if (this.#segments.length === 0) this.#segments = [segment];
+    else this.#segments.push(segment);
+    this.#segmentBytes += segment.length;
   }
 
   /**
@@ -130,8 +141,7 @@ export class ByteWriter {
       this.#block.bytes.set(bytes, start);
     } else {
       this.#seal();
-      this.#segments.push(bytes);
-      this.#segmentBytes += length;
+      this.#append(bytes);
       this.#references++;
     }
   }
@@ -286,15 +296,18 @@ export class ByteWriter {
 
   /** Forgets the message; its memory will be used again. */
   clear(): void {
-    if (this.#block !== NO_BLOCK) releaseBlock(this.#block);
+    // A small block stays: who writes a little will write a little again.
+    if (this.#block.bytes.length > SMALL_BLOCK_BYTES) {
+      releaseBlock(this.#block);
+      this.#block = NO_BLOCK;
+    }
     for (const block of this.#retired) releaseBlock(block);
-    this.#block = NO_BLOCK;
     this.#end =
       this.#sealed =
       this.#segmentBytes =
       this.#references =
         0;
-    if (this.#segments.length > 0) this.#segments = [];
+    this.#segments = NO_SEGMENTS;
     if (this.#retired.length > 0) this.#retired = [];
   }
 
