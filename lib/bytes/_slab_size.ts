@@ -8,8 +8,8 @@
 const FIRST_SLAB_BYTES = 256;
 /** What a connection that goes on saying little ends up with: it costs no more to make. */
 const MIN_SLAB_BYTES = 4 * 1024;
-/** Reads gain nothing beyond this. */
-const MAX_SLAB_BYTES = 64 * 1024;
+/** So that a frame of 64 KiB, a size that many like, fits with its header in one piece. */
+const MAX_SLAB_BYTES = 128 * 1024;
 /** Small reads in a row after which the next slab is a smaller one. */
 const QUIET_READS = 16;
 

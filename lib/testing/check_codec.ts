@@ -60,7 +60,7 @@ const ROUNDS = 40;
 /** Random bytes in each stream of garbage. */
 const GARBAGE_BYTES = 8 * 1024;
 /** What the next read of a busy connection may fill. */
-const SLAB_BYTES = 64 * 1024;
+const SLAB_BYTES = 128 * 1024;
 /** Byte-by-byte checks look at this many places of a message. */
 const MOST_PLACES = 2048;
 const SMALL_BYTES = 1024;

@@ -3,7 +3,7 @@ import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import { ByteSource } from "../../lib/testing/_pieces.ts";
 import { bytes, counting, read } from "./_support.ts";
 
-const SLAB_BYTES = 64 * 1024;
+const SLAB_BYTES = 128 * 1024;
 
 Deno.test("ByteQueue uses its slab again when all was copied out or dropped", () => {
   const queue = new ByteQueue();
@@ -17,7 +17,7 @@ Deno.test("ByteQueue uses its slab again when all was copied out or dropped", ()
   assertEquals(queue.peek(1).buffer, buffer);
 });
 
-Deno.test("ByteQueue's slabs follow the traffic from 256 bytes to 64 KiB and back", () => {
+Deno.test("ByteQueue's slabs follow the traffic from 256 bytes to 128 KiB and back", () => {
   const queue = new ByteQueue();
   assertEquals(queue.capacity, 0);
   assertEquals(queue.reserve().length, 256);
@@ -25,7 +25,7 @@ Deno.test("ByteQueue's slabs follow the traffic from 256 bytes to 64 KiB and bac
     queue.commit(queue.reserve().length);
     queue.take(queue.length);
   }
-  assertEquals(queue.reserve().length, 64 * 1024);
+  assertEquals(queue.reserve().length, SLAB_BYTES);
   queue.commit(1);
   for (let i = 0; i < 100_000; i++) {
     queue.take(1);
@@ -41,8 +41,8 @@ Deno.test("ByteQueue's slab grows with the traffic also where it is used again",
     queue.commit(queue.reserve().length);
     queue.skip(queue.length);
   }
-  assertEquals(queue.reserve().length, 64 * 1024);
-  assertEquals(queue.capacity, 64 * 1024);
+  assertEquals(queue.reserve().length, SLAB_BYTES);
+  assertEquals(queue.capacity, SLAB_BYTES);
 });
 
 Deno.test("ByteQueue holds little for a connection that says little", () => {

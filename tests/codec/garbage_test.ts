@@ -15,7 +15,7 @@ import { LIMIT, SUBJECTS } from "./_codecs.ts";
  */
 const total = Number(Deno.env.get("GARBAGE_BYTES") ?? 200_000);
 const CHUNK_BYTES = 16 * 1024;
-const SLAB_BYTES = 64 * 1024;
+const SLAB_BYTES = 128 * 1024;
 
 for (const { name, codec, options } of SUBJECTS) {
   Deno.test(`${name}: random bytes end in frames or typed errors`, () => {

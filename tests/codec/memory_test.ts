@@ -5,7 +5,7 @@ import { ByteSource, pieces } from "../../lib/testing/_pieces.ts";
 import { LIMIT, SUBJECTS } from "./_codecs.ts";
 import { encodeAll } from "./_support.ts";
 
-const SLAB_BYTES = 64 * 1024;
+const SLAB_BYTES = 128 * 1024;
 
 /** Frames that end anywhere in a slab, many of them as large as can be. */
 const SIZES = [
