@@ -9,7 +9,6 @@ import {
   type Block,
   LARGE_BLOCK_BYTES,
   releaseBlock,
-  SMALL_BLOCK_BYTES,
 } from "./_block_pool.ts";
 
 const NO_BLOCK: Block = {
@@ -296,11 +295,8 @@ export class ByteWriter {
 
   /** Forgets the message; its memory will be used again. */
   clear(): void {
-    // A small block stays: who writes a little will write a little again.
-    if (this.#block.bytes.length > SMALL_BLOCK_BYTES) {
-      releaseBlock(this.#block);
-      this.#block = NO_BLOCK;
-    }
+    // Its block stays, unless it is one of those that are made for one large piece.
+    if (this.#block.bytes.length > LARGE_BLOCK_BYTES) this.#block = NO_BLOCK;
     for (const block of this.#retired) releaseBlock(block);
     this.#end =
       this.#sealed =

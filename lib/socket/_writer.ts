@@ -40,11 +40,17 @@ interface Waiter {
 const DONE = Promise.resolve();
 
 /**
+ * A message as large as this gains nothing by waiting for more, and loses: by the time
+ * all other sockets had their turn, the processor's cache has forgotten it.
+ */
+const LARGE_MESSAGE_BYTES = 8 * 1024;
+
+/**
  * Gathers what is written and sends it in one transport write after another.
  *
  * While one message is on its way the next one fills. A message leaves when the
- * turn ends, when the reader is about to wait, when it passes the high-water mark,
- * or on `flush`; there is no timer.
+ * turn ends, when it is large, when the reader is about to wait, when it passes the
+ * high-water mark, or on `flush`; there is no timer.
  */
 export class Writer implements Sender, TurnListener, AlarmListener {
   readonly #link: Link;
@@ -155,10 +161,12 @@ export class Writer implements Sender, TurnListener, AlarmListener {
   appended(operation: string, options?: CallOptions): Promise<void> {
     noteProgress();
     const end = this.#position;
-    const held = this.#filling !== undefined &&
-      this.#filling.message.hasReferences;
+    const message = this.#filling?.message;
+    const held = message !== undefined && message.hasReferences;
     if (!held && end - this.#sent <= this.#highWaterMarkBytes) {
-      if (this.#sending === undefined && !this.#scheduled) this.#schedule();
+      if (
+        message !== undefined && this.#sending === undefined && !this.#scheduled
+      ) this.#schedule(message);
       return DONE;
     }
     this.send();
@@ -269,14 +277,16 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     );
   }
 
-  #schedule(): void {
-    this.#scheduled = true;
+  #schedule(message: ByteWriter): void {
     // With input waiting, more answers are on their way: the whole turn's worth
     // leaves together.
     if (this.#link.unreadBytes > 0) {
+      this.#scheduled = true;
       whenTurnEnds(this);
+    } else if (message.length >= LARGE_MESSAGE_BYTES) {
+      this.send();
     } else {
-      this.#waiting = true;
+      this.#scheduled = this.#waiting = true;
       whenQuiet(this);
     }
   }

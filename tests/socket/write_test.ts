@@ -111,6 +111,28 @@ Deno.test("a message leaves at once when it passes the high-water mark", () => {
   assertEquals(spy.writes, [120]);
 });
 
+Deno.test("a message of 8 KiB leaves at once, unless more input is waiting", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  left.write(bytes(100));
+  left.write(bytes(8_091));
+  assertEquals(spy.writes, []);
+  left.write(bytes(1));
+  // What is scheduled already leaves with the rest of its turn.
+  assertEquals(spy.writes, []);
+  await turn();
+  left.write(bytes(8_192));
+  assertEquals(spy.writes, [8_192, 8_192]);
+  await turn();
+  await right.write("ab");
+  await left.readExactly(1);
+  left.write(bytes(8_192));
+  await microtasks();
+  assertEquals(spy.writes, [8_192, 8_192]);
+  await turn();
+  assertEquals(spy.writes, [8_192, 8_192, 8_192]);
+});
+
 Deno.test("while one message is on its way the next one fills", async () => {
   using pair = spiedPair();
   const { left, right, spy } = pair;
