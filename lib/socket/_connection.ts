@@ -187,16 +187,21 @@ export class Connection implements Link, AlarmListener {
 
   async #close(): Promise<void> {
     let failure: unknown;
-    if (!this.#hasEnded) {
+    if (this.#hasEnded) {
+      // `#lost` may have something to say.
+    } else if (this.#closeEndsBoth && this.writer.isIdle) {
+      this.#end("closed", this.#closedError());
+    } else {
       const { reader, writer } = this;
+      const closed = this.#closedError();
       this.#state = "closing";
-      reader.close(this.#closedError());
+      reader.close(closed);
       const { closeTimeoutMs = 5_000 } = this.options;
       const onAlarm = () => {
         if (writer.pendingBytes > 0) {
           failure = new TimeoutError("close", closeTimeoutMs, this.ends());
         }
-        this.#end("closed", this.#closedError());
+        this.#end("closed", closed);
       };
       const alarm = new Alarm({ onAlarm });
       alarm.limitMs = closeTimeoutMs;
@@ -212,7 +217,7 @@ export class Connection implements Link, AlarmListener {
         }
       } finally {
         alarm.dispose();
-        this.#end("closed", this.#closedError());
+        this.#end("closed", closed);
       }
     }
     failure ??= this.#lost;

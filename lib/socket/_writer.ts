@@ -92,6 +92,12 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     return this.#position - this.#sent;
   }
 
+  /** Whether all is sent, nothing has failed, and this side has not ended. */
+  get isIdle(): boolean {
+    return this.pendingBytes === 0 && this.#failure === undefined &&
+      this.#ending === undefined;
+  }
+
   /** Whether whoever wants to append more should wait for `appended` first. */
   get isFull(): boolean {
     return this.pendingBytes >= this.#highWaterMarkBytes ||
