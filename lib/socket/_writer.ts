@@ -92,10 +92,9 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     return this.#position - this.#sent;
   }
 
-  /** Whether all is sent, nothing has failed, and this side has not ended. */
+  /** Whether all is sent, so that nothing has failed, and this side has not ended. */
   get isIdle(): boolean {
-    return this.pendingBytes === 0 && this.#failure === undefined &&
-      this.#ending === undefined;
+    return this.pendingBytes === 0 && this.#ending === undefined;
   }
 
   /** Whether whoever wants to append more should wait for `appended` first. */

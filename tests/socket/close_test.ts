@@ -36,6 +36,57 @@ testOverMemoryAndTcp(
   },
 );
 
+Deno.test("close() leaves the end to the transport where the peer has ended", async () => {
+  for (const pending of [0, 300_000]) {
+    using pair = spiedPair();
+    const { left, right, spy } = pair;
+    await left.write("echo");
+    await left.flush();
+    await right.closeWrite();
+    assertEquals(await left.read(), null);
+    left.write(bytes(pending));
+    const closing = left.close();
+    const received = await right.readExactly(4 + pending);
+    assertEquals(received.subarray(4), bytes(pending));
+    assertEquals(await right.read(), null);
+    await closing;
+    assertEquals([spy.closedWrite, spy.closed], [0, 1]);
+    assert(await outcome(left.write("x")) instanceof ClosedError);
+    assert(await outcome(left.read()) instanceof ClosedError);
+  }
+});
+
+Deno.test("close() ends TLS by name also where the peer has ended", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  Object.assign(spy, { alpnProtocol: null });
+  await right.closeWrite();
+  assertEquals(await left.read(), null);
+  await left.close();
+  assertEquals([spy.closedWrite, spy.closed], [1, 1]);
+});
+
+Deno.test("close() tells of a failed write also where the peer has ended", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  await right.closeWrite();
+  assertEquals(await left.read(), null);
+  spy.writeError = new Deno.errors.BrokenPipe("Broken pipe");
+  await left.write("lost");
+  await turn();
+  assert(await outcome(left.close()) instanceof BrokenError);
+});
+
+Deno.test("close() tells of a failed closeWrite() also where the peer has ended", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  await right.closeWrite();
+  assertEquals(await left.read(), null);
+  spy.closeWriteError = new Deno.errors.ConnectionReset("Connection reset");
+  assert(await outcome(left.closeWrite()) instanceof BrokenError);
+  assert(await outcome(left.close()) instanceof BrokenError);
+});
+
 testOverMemoryAndTcp(
   "close() with unread input does not cost the peer its data",
   async (makePair) => {
