@@ -11,6 +11,17 @@ import { findStdSource } from "../../tools/_std.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
+/**
+ * The arguments of `deno` that run an example, its file last. Quietly: on a new machine
+ * Deno would tell what it downloads in between what the example says.
+ *
+ * @param name Its file in `examples/`, without the ending.
+ */
+export async function exampleCommand(name: string): Promise<string[]> {
+  const [run, ...rest] = await exampleArguments(name);
+  return withImportMap([run, "--quiet", ...rest], await findStdSource());
+}
+
 /** How an example ended. */
 export interface Ending {
   /** Its exit code. */
@@ -45,9 +56,8 @@ export class Example implements AsyncDisposable {
    * @param args Its own arguments.
    */
   static async start(name: string, ...args: string[]): Promise<Example> {
-    const command = [...await exampleArguments(name), ...args];
     return Example.spawn(Deno.execPath(), {
-      args: withImportMap(command, await findStdSource()),
+      args: [...await exampleCommand(name), ...args],
       cwd: ROOT,
     });
   }

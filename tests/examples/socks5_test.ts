@@ -1,10 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, serve, type Server, type Socket } from "@sluice/net";
-import { withImportMap } from "../../tools/_command.ts";
-import { exampleArguments } from "../../tools/_examples.ts";
-import { findStdSource } from "../../tools/_std.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
-import { Example, runExample, startServer } from "./_example.ts";
+import {
+  Example,
+  exampleCommand,
+  runExample,
+  startServer,
+} from "./_example.ts";
 import { runWithoutPermissions } from "./_without_permissions.ts";
 
 const windows = Deno.build.os === "windows";
@@ -41,11 +43,11 @@ async function startWithUsers(
 > {
   const folder = await Deno.realPath(await Deno.makeTempDir());
   await Deno.writeTextFile(`${folder}/users.json`, JSON.stringify(users));
-  const command = await exampleArguments("socks5/proxy");
+  const command = await exampleCommand("socks5/proxy");
   const file = decodeURIComponent(new URL(command.pop()!, ROOT).pathname);
   const args = [file, "--listen", "127.0.0.1:0", "--users", "users.json"];
   const proxy = Example.spawn(Deno.execPath(), {
-    args: withImportMap([...command, ...args], await findStdSource()),
+    args: [...command, ...args],
     cwd: folder,
   });
   const [, address, port] = await proxy.printed(/on (127\.0\.0\.1:(\d+))/);

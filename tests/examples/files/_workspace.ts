@@ -4,10 +4,7 @@
  * @module
  */
 
-import { withImportMap } from "../../../tools/_command.ts";
-import { exampleArguments } from "../../../tools/_examples.ts";
-import { findStdSource } from "../../../tools/_std.ts";
-import { type Ending, Example } from "../_example.ts";
+import { type Ending, Example, exampleCommand } from "../_example.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 
@@ -33,11 +30,9 @@ export class Workspace implements AsyncDisposable {
 
   /** What {@linkcode Workspace.start} starts. */
   async command(name: string, ...args: string[]): Promise<string[]> {
-    const [file, ...flags] = (await exampleArguments(`files/${name}`))
-      .reverse();
-    const path = decodeURIComponent(new URL(file, ROOT).pathname);
-    const command = [...flags.reverse(), path, ...args];
-    return [Deno.execPath(), ...withImportMap(command, await findStdSource())];
+    const command = await exampleCommand(`files/${name}`);
+    const path = decodeURIComponent(new URL(command.pop()!, ROOT).pathname);
+    return [Deno.execPath(), ...command, path, ...args];
   }
 
   /** Runs a client from start to end. */
