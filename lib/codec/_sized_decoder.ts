@@ -14,7 +14,11 @@ import {
   unexpectedEof,
 } from "./policy.ts";
 
-/** Reads what stands before a frame; one for each decoder. */
+/**
+ * Reads what stands before a frame. What it says of a header is looked at before
+ * anything else is read, so all decoders of a codec may share one; only `tailBytes`
+ * has to stay the same. One that remembers where it stopped serves one decoder.
+ */
 export interface HeaderReader {
   /** Size of the header that was read, in bytes. */
   readonly headBytes: number;

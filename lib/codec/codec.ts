@@ -50,9 +50,9 @@ export interface Encoder<T> {
 
 /** An immutable description of a framing, for any number of connections. */
 export interface Codec<In, Out = In> {
-  /** A decoder with state of its own, for one connection. */
+  /** A decoder for one connection: what it keeps between calls is its own. */
   decoder(): Decoder<In>;
-  /** An encoder with state of its own, for one connection. */
+  /** An encoder for one connection: what it keeps between calls is its own. */
   encoder(): Encoder<Out>;
 }
 

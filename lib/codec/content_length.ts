@@ -71,10 +71,11 @@ export function contentLength(
   const { maxHeaderBytes = 4096 } = options;
   checkLimit("contentLength", "maxHeaderBytes", maxHeaderBytes, 20);
   const settings = sizedSettings("contentLength", options);
+  const encoder = new ContentLengthEncoder(settings.most);
   return {
     decoder: () =>
       new SizedDecoder(new ContentLengthHeader(maxHeaderBytes), settings),
-    encoder: () => new ContentLengthEncoder(settings.most),
+    encoder: () => encoder,
   };
 }
 

@@ -85,9 +85,10 @@ interface Settings {
  */
 export function delimited(options: DelimitedOptions): Codec<Uint8Array> {
   const settings = toSettings(options);
+  const encoder = new DelimitedEncoder(settings);
   return {
     decoder: () => new DelimitedDecoder(settings),
-    encoder: () => new DelimitedEncoder(settings),
+    encoder: () => encoder,
   };
 }
 

@@ -53,9 +53,11 @@ export function fixed(options: FixedOptions): Codec<Uint8Array> {
   const { frameBytes, atEof = "error" } = options;
   checkInteger("fixed", "frameBytes", frameBytes, 1, 2 ** 31);
   checkPolicies("fixed", { atEof }, []);
+  const decoder = new FixedDecoder(frameBytes, atEof);
+  const encoder = new FixedEncoder(frameBytes);
   return {
-    decoder: () => new FixedDecoder(frameBytes, atEof),
-    encoder: () => new FixedEncoder(frameBytes),
+    decoder: () => decoder,
+    encoder: () => encoder,
   };
 }
 

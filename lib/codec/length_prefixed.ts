@@ -114,9 +114,11 @@ export function lengthPrefixed(
 ): Codec<Uint8Array> {
   const layout = toLayout(options);
   const settings = sizedSettings("lengthPrefixed", options);
+  const header = new LengthHeader(layout);
+  const encoder = new LengthPrefixedEncoder(layout, settings.most);
   return {
-    decoder: () => new SizedDecoder(new LengthHeader(layout), settings),
-    encoder: () => new LengthPrefixedEncoder(layout, settings.most),
+    decoder: () => new SizedDecoder(header, settings),
+    encoder: () => encoder,
   };
 }
 

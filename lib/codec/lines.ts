@@ -93,10 +93,11 @@ export function lines(options: LinesOptions = {}): TextCodec {
   }
   const strict = newline === "\r\n";
   const settings = { strict, most: maxLineBytes, oversize, onOversize, atEof };
+  const encoder = new LineEncoder(encoding, newline, maxLineBytes);
   return {
     frameType: "text",
     decoder: () => new LineDecoder(encoding, settings),
-    encoder: () => new LineEncoder(encoding, newline, maxLineBytes),
+    encoder: () => encoder,
   };
 }
 

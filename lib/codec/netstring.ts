@@ -55,9 +55,11 @@ const MOST_DIGITS = 20;
  */
 export function netstring(options: NetstringOptions = {}): Codec<Uint8Array> {
   const settings = sizedSettings("netstring", options);
+  const header = new NetstringHeader();
+  const encoder = new NetstringEncoder(settings.most);
   return {
-    decoder: () => new SizedDecoder(new NetstringHeader(), settings),
-    encoder: () => new NetstringEncoder(settings.most),
+    decoder: () => new SizedDecoder(header, settings),
+    encoder: () => encoder,
   };
 }
 

@@ -53,9 +53,11 @@ export function varintPrefixed(
   options: VarintPrefixedOptions = {},
 ): Codec<Uint8Array> {
   const settings = sizedSettings("varintPrefixed", options);
+  const header = new VarintHeader();
+  const encoder = new VarintPrefixedEncoder(settings.most);
   return {
-    decoder: () => new SizedDecoder(new VarintHeader(), settings),
-    encoder: () => new VarintPrefixedEncoder(settings.most),
+    decoder: () => new SizedDecoder(header, settings),
+    encoder: () => encoder,
   };
 }
 
