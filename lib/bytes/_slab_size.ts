@@ -15,7 +15,7 @@ const QUIET_READS = 16;
 
 /**
  * Follows the traffic: reads that fill what they were offered make the next slab
- * larger, a row of small ones makes it smaller.
+ * larger, a row of small ones makes it smaller. Observing gives what to go on with.
  */
 export class SlabSize {
   /** What the traffic asks for; 0 as long as it asks for nothing. */
@@ -40,16 +40,25 @@ export class SlabSize {
   }
 
   /** A read brought `length` bytes of `offered`. */
-  observe(length: number, offered: number): void {
-    if (length === offered) {
-      const more = Math.max(MIN_SLAB_BYTES, this.#bytes * 4);
-      this.#bytes = Math.min(MAX_SLAB_BYTES, more);
-      this.#quietReads = 0;
-    } else if (this.#bytes <= MIN_SLAB_BYTES || length > this.#bytes >> 4) {
+  observe(length: number, offered: number): SlabSize {
+    if (length === offered) return this.#enlarge();
+    if (this.#bytes <= MIN_SLAB_BYTES || length > this.#bytes >> 4) {
       this.#quietReads = 0;
     } else if (++this.#quietReads === QUIET_READS) {
       this.#bytes >>= 2;
       this.#quietReads = 0;
     }
+    return this;
+  }
+
+  #enlarge(): SlabSize {
+    const own = this === NO_TRAFFIC ? new SlabSize() : this;
+    const more = Math.max(MIN_SLAB_BYTES, own.#bytes * 4);
+    own.#bytes = Math.min(MAX_SLAB_BYTES, more);
+    own.#quietReads = 0;
+    return own;
   }
 }
+
+/** What every queue has until a read fills its slab: quiet connections never do. */
+export const NO_TRAFFIC: SlabSize = new SlabSize();

@@ -6,7 +6,7 @@
 
 import { DelimiterSearch } from "./_delimiter_search.ts";
 import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
-import { SlabSize } from "./_slab_size.ts";
+import { NO_TRAFFIC } from "./_slab_size.ts";
 import { checkLength, readUint, readUintFrom, refuseNumber } from "./_uint.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -49,7 +49,7 @@ export class ByteQueue {
   #owned = false;
   /** Bytes of free memory that the last `reserve` gave out. */
   #offered = 0;
-  #slabSize = new SlabSize();
+  #slabSize = NO_TRAFFIC;
   #search: DelimiterSearch | undefined;
   /** The revision at the front slab's first byte: `take` has one number less to keep. */
   #base = 0;
@@ -333,7 +333,7 @@ export class ByteQueue {
     if (!(length >>> 0 === length && length <= this.#offered)) {
       refuseNumber("commit", length, this.#offered);
     }
-    this.#slabSize.observe(length, this.#offered);
+    this.#slabSize = this.#slabSize.observe(length, this.#offered);
     this.#offered = 0;
     const { back } = this.#rest;
     if (back === undefined) {
@@ -352,7 +352,7 @@ export class ByteQueue {
     this.#rest = NO_SLABS;
     this.#owned = this.#lent = false;
     this.#search = undefined;
-    this.#slabSize = new SlabSize();
+    this.#slabSize = NO_TRAFFIC;
   }
 
   /** Keeps what was handed out so far from ever being reclaimed. */
