@@ -50,6 +50,18 @@ import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
  */
 type State = "open" | "closing" | "closed" | "broken" | "detached";
 
+/** What has to do with the end. Made on first use: most of a life goes without. */
+interface Ending {
+  /** What `close` gives. */
+  closing?: Promise<void>;
+  /** Why the connection ended; the reason of `signal`. */
+  reason?: unknown;
+  /** Bytes were accepted and never left; `close` says so. */
+  lost?: SocketError;
+  closed?: PromiseWithResolvers<void>;
+  controller?: AbortController;
+}
+
 /** The two halves of a socket, its limits and its end. */
 export class Connection implements Link, AlarmListener {
   readonly transport: Transport;
@@ -58,22 +70,13 @@ export class Connection implements Link, AlarmListener {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly options: SocketOptions;
-  readonly #throttle: ThrottledFlow | undefined;
   #state: State = "open";
   #idle: Alarm | undefined;
-  #closing: Promise<void> | undefined;
-  /** Why the connection ended; the reason of `signal`. */
-  #reason: unknown;
-  /** Bytes were accepted and never left; `close` says so. */
-  #lost: SocketError | undefined;
-  // Made on first use: most sockets are never asked for them.
-  #closed: PromiseWithResolvers<void> | undefined;
-  #controller: AbortController | undefined;
+  #ending: Ending | undefined;
 
   constructor(transport: Transport, options: SocketOptions) {
     this.transport = transport;
-    this.#throttle = throttleOf(transport, options);
-    this.flow = this.#throttle ?? transport;
+    this.flow = throttleOf(transport, options) ?? transport;
     this.options = options;
     this.writer = new Writer(this, options);
     this.reader = new Reader(this, options.maxBufferBytes ?? 16 * 1024 * 1024);
@@ -102,19 +105,21 @@ export class Connection implements Link, AlarmListener {
   }
 
   get closed(): Promise<void> {
-    if (this.#closed === undefined) {
-      this.#closed = Promise.withResolvers();
-      if (this.#hasEnded) this.#closed.resolve();
+    const ending = this.#ending ??= {};
+    if (ending.closed === undefined) {
+      ending.closed = Promise.withResolvers();
+      if (this.#hasEnded) ending.closed.resolve();
     }
-    return this.#closed.promise;
+    return ending.closed.promise;
   }
 
   get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController();
-      if (this.#hasEnded) this.#controller.abort(this.#reason);
+    const ending = this.#ending ??= {};
+    if (ending.controller === undefined) {
+      ending.controller = new AbortController();
+      if (this.#hasEnded) ending.controller.abort(ending.reason);
     }
-    return this.#controller.signal;
+    return ending.controller.signal;
   }
 
   // ---- what the halves ask ------------------------------------------------
@@ -179,16 +184,14 @@ export class Connection implements Link, AlarmListener {
   }
 
   close(): Promise<void> {
-    if (this.#closing === undefined) {
-      this.#closing = observed(this.#close());
-    }
-    return this.#closing;
+    const ending = this.#ending ??= {};
+    return ending.closing ??= observed(this.#close());
   }
 
   async #close(): Promise<void> {
     let failure: unknown;
     if (this.#hasEnded) {
-      // `#lost` may have something to say.
+      // `lost` may have something to say.
     } else if (this.#closeEndsBoth && this.writer.isIdle) {
       this.#end("closed", this.#closedError());
     } else {
@@ -220,7 +223,7 @@ export class Connection implements Link, AlarmListener {
         this.#end("closed", closed);
       }
     }
-    failure ??= this.#lost;
+    failure ??= this.#ending?.lost;
     if (failure !== undefined) throw failure;
   }
 
@@ -240,15 +243,13 @@ export class Connection implements Link, AlarmListener {
 
   /** Ends it against the will of its owner, who may lose what was written. */
   #cut(state: State, error: SocketError): void {
-    if (this.writer.pendingBytes > 0) this.#lost = error;
+    if (this.writer.pendingBytes > 0) (this.#ending ??= {}).lost = error;
     this.#end(state, error);
   }
 
   #end(state: State, error: SocketError, reason: unknown = error): void {
     if (this.#hasEnded) return;
-    this.#state = state;
-    this.#reason = reason;
-    this.#idle?.dispose();
+    this.#enter(state, reason);
     if (state === "broken") this.reader.fail(error);
     else this.reader.close(error);
     this.writer.fail(error);
@@ -257,13 +258,21 @@ export class Connection implements Link, AlarmListener {
     } catch {
       // Closed already, by whoever made the transport: the aim is reached.
     }
-    this.#throttle?.stop();
+    if (this.flow !== this.transport) (this.flow as ThrottledFlow).stop();
     this.#tell();
   }
 
+  /** Goes into a state that is never left. */
+  #enter(state: State, reason: unknown): void {
+    this.#state = state;
+    (this.#ending ??= {}).reason = reason;
+    this.#idle?.dispose();
+  }
+
   #tell(): void {
-    this.#closed?.resolve();
-    this.#controller?.abort(this.#reason);
+    const { closed, controller, reason } = this.#ending!;
+    closed?.resolve();
+    controller?.abort(reason);
   }
 
   #closedError(cause?: unknown): ClosedError {
@@ -350,9 +359,7 @@ export class Connection implements Link, AlarmListener {
       ? detachedTransport(this.transport, reader)
       : this.transport;
     const error = this.#closedError();
-    this.#state = "detached";
-    this.#reason = error;
-    this.#idle?.dispose();
+    this.#enter("detached", error);
     reader.leave(error);
     writer.fail(error);
     this.#tell();

@@ -14,14 +14,14 @@ import { ReadLimits } from "./_read_limits.ts";
 import type { Poll } from "./poll.ts";
 
 type Resolve = (value: unknown) => void;
-type Reject = (reason: unknown) => void;
 
 let resolveLast: Resolve;
-let rejectLast: Reject;
-/** For `new Promise`, which calls it before it returns: no closure for each call. */
-const keepSettlers = (resolve: Resolve, reject: Reject): void => {
+/**
+ * For `new Promise`, which calls it before it returns: no closure for each call. Of the
+ * two functions that the engine makes, an idle connection keeps one: see `interrupt`.
+ */
+const keepResolve = (resolve: Resolve): void => {
   resolveLast = resolve;
-  rejectLast = reject;
 };
 
 /** The array that a read goes straight into, and how much came. */
@@ -40,6 +40,18 @@ const pollEnd: Poll<boolean> = (ended) => ended || undefined;
 const pollMore: Poll<boolean, ByteQueue> = (ended, queue) =>
   queue.length > 0 || (ended ? false : undefined);
 
+/** Why reading is over. One field of a socket that goes on: made when it does not. */
+interface Over {
+  /** No more bytes will come; thrown when the queue cannot serve a call. */
+  failure?: SocketError;
+  /** Whether a caller has been told so. */
+  reported?: boolean;
+  /** Nothing at all may be read any more, whatever the queue holds. */
+  closed?: SocketError;
+  /** The same, but what was read belongs to the next owner of the transport. */
+  left?: SocketError;
+}
+
 /**
  * Reads from a transport into a queue, and from the queue to one caller at a time.
  *
@@ -53,23 +65,19 @@ export class Intake implements AlarmListener {
   protected readonly link: Link;
   #reading = false;
   #ended = false;
-  /** Why no more bytes will come; thrown when the queue cannot serve a call. */
-  #failure: SocketError | undefined;
-  #reported = false;
-  /** Why nothing at all may be read any more, whatever the queue holds. */
-  #closed: SocketError | undefined;
-  /** The same, but what was read belongs to the next owner of the transport. */
-  #left: SocketError | undefined;
+  #over: Over | undefined;
   // The call that waits. In fields of its own, not an object: it is made per read.
   #operation: string | undefined;
   #poll: Poll<unknown, unknown> | undefined;
   #subject: unknown;
   #resolve: Resolve | undefined;
-  #reject: Reject | undefined;
   #unwatch: (() => void) | undefined;
   #limits: ReadLimits | undefined;
   /** Where the read in flight goes, unless it is the queue. */
   #loan: Loan | undefined;
+  // Bound functions are smaller than closures, and each idle socket has both.
+  readonly #onRead = this.#endRead.bind(this);
+  readonly #onError = this.#failRead.bind(this);
 
   constructor(link: Link) {
     this.link = link;
@@ -77,7 +85,7 @@ export class Intake implements AlarmListener {
 
   /** Whether a caller has been told why no more bytes will come. */
   get reported(): boolean {
-    return this.#reported;
+    return this.#over?.reported === true;
   }
 
   /** Whether the peer has ended its side. */
@@ -133,7 +141,7 @@ export class Intake implements AlarmListener {
 
   /** Nobody may read any more. A call under way rejects with `error`. */
   close(error: SocketError): void {
-    this.#closed ??= error;
+    (this.#over ??= {}).closed ??= error;
     this.queue.clear();
     this.#limits?.dispose();
     this.interrupt(error);
@@ -141,15 +149,16 @@ export class Intake implements AlarmListener {
 
   /** No more bytes will come; those in the queue can still be read. */
   fail(error: SocketError): void {
-    this.#failure ??= error;
-    this.#reported = this.#operation !== undefined;
+    const over = this.#over ??= {};
+    over.failure ??= error;
+    over.reported = this.#operation !== undefined;
     this.#limits?.dispose();
     this.interrupt(error);
   }
 
   /** The socket gave its transport away: only `more` and the queue still work. */
   leave(error: SocketError): void {
-    this.#left = error;
+    (this.#over ??= {}).left = error;
     this.#limits?.dispose();
   }
 
@@ -159,8 +168,10 @@ export class Intake implements AlarmListener {
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
     // Before overlap: while a socket closes, it is the socket itself that reads.
-    const closed = this.#closed ?? this.#left;
-    if (closed !== undefined) throw closed;
+    if (this.#over !== undefined) {
+      const closed = this.#over.closed ?? this.#over.left;
+      if (closed !== undefined) throw closed;
+    }
     if (this.#operation !== undefined) {
       throw new BusyError(
         `Cannot ${operation} as one read at a time is allowed: ${this.#operation} is under way`,
@@ -197,13 +208,12 @@ export class Intake implements AlarmListener {
     subject: S,
     loan?: Loan,
   ): Promise<T> {
-    if (this.#failure !== undefined) {
-      this.#reported = true;
-      return Promise.reject(this.#failure);
+    if (this.#over?.failure !== undefined) {
+      this.#over.reported = true;
+      return Promise.reject(this.#over.failure);
     }
-    const call = new Promise<unknown>(keepSettlers);
+    const call = new Promise<unknown>(keepResolve);
     this.#resolve = resolveLast;
-    this.#reject = rejectLast;
     this.#operation = operation;
     this.#poll = poll as Poll<unknown, unknown>;
     this.#subject = subject;
@@ -224,7 +234,6 @@ export class Intake implements AlarmListener {
       this.#poll =
       this.#subject =
       this.#resolve =
-      this.#reject =
         undefined;
     if (this.#limits !== undefined) this.#limits.stop();
     if (this.#unwatch !== undefined) {
@@ -240,10 +249,11 @@ export class Intake implements AlarmListener {
 
   /** Ends the wait of the call under way; the transport read goes on. */
   interrupt(reason: unknown): void {
-    const reject = this.#reject;
-    if (reject === undefined) return;
+    const resolve = this.#resolve;
+    if (resolve === undefined) return;
     this.#leaveCall();
-    reject(reason);
+    // A promise takes over what becomes of another one.
+    resolve(Promise.reject(reason));
   }
 
   #read(loan?: Loan): void {
@@ -260,18 +270,18 @@ export class Intake implements AlarmListener {
     }
   }
 
-  readonly #onRead = (count: number | null): void => {
+  #endRead(count: number | null): void {
     this.#reading = false;
     if (count === null) {
       this.#ended = true;
     } else {
       // While the socket closes, what still comes is not even looked at.
-      if (this.#closed === undefined) this.#keep(count);
+      if (this.#over?.closed === undefined) this.#keep(count);
       this.link.traffic.onRead(count);
       this.link.onActivity();
     }
     if (this.#poll !== undefined) this.#advance(this.#poll);
-  };
+  }
 
   #keep(count: number): void {
     const loan = this.#loan;
@@ -302,11 +312,11 @@ export class Intake implements AlarmListener {
     }
   }
 
-  readonly #onError = (error: unknown): void => {
+  #failRead(error: unknown): void {
     this.#reading = false;
-    if (this.#left !== undefined) this.interrupt(error);
+    if (this.#over?.left !== undefined) this.interrupt(error);
     else this.link.onReadFailure(error);
-  };
+  }
 
   /**
    * Waits for a read straight into `target`; `undefined` if it has to go through the queue.
@@ -323,7 +333,7 @@ export class Intake implements AlarmListener {
     if (
       this.queue.length > 0 || (!given && this.#limits?.call !== undefined) ||
       this.#ended || this.#reading || this.#operation !== undefined ||
-      this.#closed !== undefined || this.#left !== undefined
+      this.#over?.closed !== undefined || this.#over?.left !== undefined
     ) return undefined;
     const loan = { target, given, count: 0 };
     return this.#wait(operation, undefined, pollLoan, loan, loan);

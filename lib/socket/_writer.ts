@@ -39,6 +39,15 @@ interface Waiter {
 
 const DONE = Promise.resolve();
 
+/** What makes the message that is being filled leave. */
+type Departure =
+  /** Whoever sends next: the reader that waits, `flush`, the high-water mark. */
+  | "none"
+  /** The same, or the moment when the code that runs now has come to rest. */
+  | "quiet"
+  /** The same, or the end of the turn. */
+  | "turn";
+
 /**
  * A message as large as this gains nothing by waiting for more, and loses: by the time
  * all other sockets had their turn, the processor's cache has forgotten it.
@@ -63,9 +72,7 @@ export class Writer implements Sender, TurnListener, AlarmListener {
   #committed = 0;
   #sent = 0;
   #waiters: Waiter[] | undefined;
-  #scheduled = false;
-  /** Scheduled for the moment when the code comes to rest, not for the turn's end. */
-  #waiting = false;
+  #departure: Departure = "none";
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
@@ -170,7 +177,8 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     const held = message !== undefined && message.hasReferences;
     if (!held && end - this.#sent <= this.#highWaterMarkBytes) {
       if (
-        message !== undefined && this.#sending === undefined && !this.#scheduled
+        message !== undefined && this.#sending === undefined &&
+        this.#departure === "none"
       ) this.#schedule(message);
       return DONE;
     }
@@ -286,18 +294,18 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     // With input waiting, more answers are on their way: the whole turn's worth
     // leaves together.
     if (this.#link.unreadBytes > 0) {
-      this.#scheduled = true;
+      this.#departure = "turn";
       whenTurnEnds(this);
     } else if (message.length >= LARGE_MESSAGE_BYTES) {
       this.send();
     } else {
-      this.#scheduled = this.#waiting = true;
+      this.#departure = "quiet";
       whenQuiet(this);
     }
   }
 
   onTurnEnd(): void {
-    this.#scheduled = this.#waiting = false;
+    this.#departure = "none";
     this.send();
   }
 
@@ -308,8 +316,8 @@ export class Writer implements Sender, TurnListener, AlarmListener {
       delivery === undefined || this.#sending !== undefined ||
       this.#failure !== undefined
     ) return;
-    if (this.#waiting) {
-      this.#waiting = this.#scheduled = false;
+    if (this.#departure === "quiet") {
+      this.#departure = "none";
       notWaiting();
     }
     this.#filling = undefined;
