@@ -11,17 +11,22 @@ import type { SocketHalves } from "../socket/socket.ts";
 import type { Alarm } from "../time/coarse_timer.ts";
 import type { FramedOptions } from "./framed_options.ts";
 
+/** What a call has to report. */
+interface Trouble {
+  readonly error: unknown;
+  /** Whether no frame comes any more. If not, a batch met it behind its last frame. */
+  readonly final: boolean;
+}
+
 /** Cuts frames from what a reader has, until the end or the first bad one. */
 export class Incoming<In> {
-  readonly #reader: SocketHalves["reader"];
+  readonly reader: SocketHalves["reader"];
   readonly #decoder: Decoder<In>;
   readonly #lends: boolean;
   /** Runs from the first byte of a frame to its last. */
   #slow: Alarm | undefined;
-  #failed = false;
-  #failure: unknown;
-  /** An error that a batch met behind its last frame; the next call throws it. */
-  #deferred: unknown;
+  /** Why the next call throws. One field, as few connections ever need it. */
+  #trouble: Trouble | undefined;
   #finished = false;
 
   constructor(
@@ -29,7 +34,7 @@ export class Incoming<In> {
     decoder: Decoder<In>,
     { lendFrames = false, frameTimeoutMs = Infinity }: FramedOptions,
   ) {
-    this.#reader = reader;
+    this.reader = reader;
     this.#decoder = decoder;
     this.#lends = lendFrames;
     // What the socket gave away before belongs to whoever has it.
@@ -42,19 +47,13 @@ export class Incoming<In> {
   /** No more frames: whoever asks hears why. */
   fail(error: unknown): void {
     this.#slow?.dispose();
-    this.#failed = true;
-    this.#failure = error;
+    this.#trouble = { error, final: true };
   }
 
   /** The next frame in the queue; at the end, what the decoder makes of the rest. */
   decode(ended: boolean): In | undefined {
-    if (this.#failed) throw this.#failure;
-    if (this.#deferred !== undefined) {
-      const deferred = this.#deferred;
-      this.#deferred = undefined;
-      throw deferred;
-    }
-    const { queue } = this.#reader;
+    if (this.#trouble !== undefined) this.#tell(this.#trouble);
+    const { queue } = this.reader;
     try {
       const frame = queue.length > 0 ? this.#decoder.decode(queue) : undefined;
       if (this.#slow !== undefined) this.#watchFrame(this.#slow, frame);
@@ -64,6 +63,11 @@ export class Incoming<In> {
     } catch (error) {
       throw this.#refuse(error);
     }
+  }
+
+  #tell({ error, final }: Trouble): never {
+    if (!final) this.#trouble = undefined;
+    throw error;
   }
 
   /** All frames in the queue, or `undefined`. */
@@ -77,14 +81,14 @@ export class Incoming<In> {
         frame = this.decode(ended);
       } while (frame !== undefined);
     } catch (error) {
-      // Where it is sticky, the next call throws it anyway.
-      if (!this.#failed) this.#deferred = error;
+      // Where it is final, the next call throws it anyway.
+      this.#trouble ??= { error, final: false };
     }
     return batch;
   }
 
   #watchFrame(alarm: Alarm, frame: In | undefined): void {
-    if (frame !== undefined || this.#reader.queue.length === 0) alarm.disarm();
+    if (frame !== undefined || this.reader.queue.length === 0) alarm.disarm();
     else if (!alarm.armed) alarm.arm();
   }
 
@@ -99,7 +103,7 @@ export class Incoming<In> {
   /** The stream has ended: a last frame, or nothing, or an error. */
   #finish(): In | undefined {
     if (this.#finished) return undefined;
-    const { queue } = this.#reader;
+    const { queue } = this.reader;
     if (this.#decoder.finish === undefined) {
       if (queue.length > 0) throw unexpectedEof(queue.length, undefined);
     } else {

@@ -5,26 +5,24 @@
  */
 
 import type { Poll } from "../socket/poll.ts";
-import type { SocketHalves } from "../socket/socket.ts";
+import type { Incoming } from "./_incoming.ts";
 
 /** One call after another, each with the same poll. It keeps no state of its own. */
-export class Results<T, S> implements AsyncIterableIterator<T> {
-  readonly #reader: SocketHalves["reader"];
-  readonly #poll: Poll<IteratorResult<T>, S>;
-  readonly #subject: S;
+export class Results<T, In> implements AsyncIterableIterator<T> {
+  readonly #poll: Poll<IteratorResult<T>, Incoming<In>>;
+  readonly #incoming: Incoming<In>;
 
   constructor(
-    reader: SocketHalves["reader"],
-    poll: Poll<IteratorResult<T>, S>,
-    subject: S,
+    poll: Poll<IteratorResult<T>, Incoming<In>>,
+    incoming: Incoming<In>,
   ) {
-    this.#reader = reader;
     this.#poll = poll;
-    this.#subject = subject;
+    this.#incoming = incoming;
   }
 
   next(): Promise<IteratorResult<T>> {
-    return this.#reader.run("receive", undefined, this.#poll, this.#subject);
+    const incoming = this.#incoming;
+    return incoming.reader.run("receive", undefined, this.#poll, incoming);
   }
 
   [Symbol.asyncIterator](): this {

@@ -79,10 +79,11 @@ export function framed<In, Out>(
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
   readonly #socket: Socket;
-  readonly #reader: SocketHalves["reader"];
   readonly #writer: SocketHalves["writer"];
   readonly #incoming: Incoming<In>;
   readonly #encoder: Encoder<Out>;
+  #detached = false;
+  // Made on first use.
   #readable: ReadableStream<In> | undefined;
   #writable: WritableStream<Out> | undefined;
 
@@ -95,7 +96,6 @@ export class Framed<In, Out = In>
     checkFramedOptions(options);
     this.#socket = socket;
     const { reader, writer } = halvesOf(socket);
-    this.#reader = reader;
     this.#writer = writer;
     this.#incoming = new Incoming(reader, codec.decoder(), options);
     this.#encoder = codec.encoder();
@@ -116,7 +116,12 @@ export class Framed<In, Out = In>
    * @throws {BusyError} Another read is under way.
    */
   receive(options?: CallOptions): Promise<In | null> {
-    return this.#reader.run("receive", options, pollFrame, this.#incoming);
+    return this.#incoming.reader.run(
+      "receive",
+      options,
+      pollFrame,
+      this.#incoming,
+    );
   }
 
   /**
@@ -126,13 +131,13 @@ export class Framed<In, Out = In>
    * @throws As {@linkcode Framed.receive}, but for the end and the time limits.
    */
   tryReceive(): In | undefined {
-    this.#reader.check("receive");
+    this.#incoming.reader.check("receive");
     return this.#incoming.decode(false);
   }
 
   /** Frames as they come, until the peer ends its side. `break` leaves the socket open: another loop, or `receive`, goes on. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
-    return new Results(this.#reader, pollNext, this.#incoming);
+    return new Results(pollNext, this.#incoming);
   }
 
   /**
@@ -156,7 +161,7 @@ export class Framed<In, Out = In>
    * ```
    */
   batches(): AsyncIterable<In[]> {
-    return new Results(this.#reader, pollNextBatch, this.#incoming);
+    return new Results(pollNextBatch, this.#incoming);
   }
 
   /**
@@ -243,15 +248,13 @@ export class Framed<In, Out = In>
 
   /** The frames as a stream. It receives only when somebody wants to read. */
   get readable(): ReadableStream<In> {
-    return this.#readable ??= readableOf(this, this.#reader);
+    return this.#readable ??= readableOf(this, this.#incoming.reader);
   }
 
   /** Frames to send, as a stream. Closing it is the socket's `closeWrite`. */
   get writable(): WritableStream<Out> {
     return this.#writable ??= writableOf(this, this.#socket);
   }
-
-  #detached = false;
 
   /**
    * Takes the framing off. Bytes behind the last received frame are still in the
@@ -277,7 +280,7 @@ export class Framed<In, Out = In>
    * ```
    */
   detach(): { socket: Socket } {
-    this.#reader.check("detach");
+    this.#incoming.reader.check("detach");
     this.#detached = true;
     this.#incoming.fail(detachedError());
     return { socket: this.#socket };
