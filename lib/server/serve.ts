@@ -202,10 +202,7 @@ export class Server implements AsyncDisposable {
     this.shutdown();
   }
 
-  #reject(
-    transport: AcceptedTransport,
-    reason: RejectionReason,
-  ): void {
+  #reject(transport: AcceptedTransport, reason: RejectionReason): void {
     const { remoteAddr } = transport;
     transport.close();
     this.#counts.rejected++;
@@ -266,14 +263,18 @@ export class Server implements AsyncDisposable {
     this.#memory.watch();
     this.#counts.accepted++;
     this.#emit({ type: "accepted", socket });
-    let handled: void | Promise<void>;
     try {
-      handled = this.#handler(socket, this.#context);
+      const handled = Promise.resolve(this.#handler(socket, this.#context));
+      // What waits for each idle client should be little: one function for any outcome.
+      const settle = this.#settle.bind(this, socket, handled);
+      handled.then(settle, settle);
     } catch (error) {
-      return this.#fail(socket, error);
+      this.#fail(socket, error);
     }
-    // Not an async function: what waits for each idle client should be little.
-    Promise.resolve(handled).then(
+  }
+
+  #settle(socket: Socket, handled: Promise<void>): void {
+    handled.then(
       () => this.#close(socket),
       (error) => this.#fail(socket, error),
     );
@@ -297,7 +298,6 @@ export class Server implements AsyncDisposable {
 
   #end(socket: Socket): void {
     this.#sockets.delete(socket);
-    if (this.#sockets.size === 0) this.#memory.rest();
     const { bytesRead, bytesWritten, openedAt } = socket.stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;

@@ -49,6 +49,9 @@ const NONE = 0;
 const DISARMED = -2;
 /** Armed since the last tick. */
 const FRESH = -1;
+/** Instead of a place in a lane: it has no lane, or will not have one any more. */
+const NOWHERE = -1;
+const DISPOSED = -2;
 
 /** Who sets alarms, and hears of those that go off. */
 export interface AlarmListener {
@@ -150,8 +153,7 @@ export class Alarm {
   #limitMs = NONE;
   #armedAt = DISARMED;
   #lane: Lane | undefined;
-  #index = -1;
-  #disposed = false;
+  #index = NOWHERE;
 
   /**
    * @param listener Called each time the limit passes.
@@ -178,7 +180,7 @@ export class Alarm {
   set limitMs(limitMs: number) {
     checkDurationMs("set a time limit", "limitMs", limitMs, "above 0");
     this.#limitMs = limitMs === Infinity ? NONE : limitMs;
-    if (this.#disposed) return;
+    if (this.#index === DISPOSED) return;
     const lane = limitMs === Infinity ? undefined : this.#clock.lane(limitMs);
     if (lane !== this.#lane) {
       this.#leave();
@@ -202,9 +204,9 @@ export class Alarm {
 
   /** Disarms for good. Safe to call twice. */
   dispose(): void {
-    this.#disposed = true;
     this.#armedAt = DISARMED;
     this.#leave();
+    this.#index = DISPOSED;
   }
 
   #leave(): void {
