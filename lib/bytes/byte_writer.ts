@@ -196,6 +196,12 @@ export class ByteWriter {
    * @throws {RangeError} The value does not fit.
    */
   writeUint(value: number, width: number, littleEndian = false): void {
+    if (width === 4 && value >>> 0 === value) {
+      // The usual length field, and as usual it fits.
+      const at = this.allocate(4);
+      this.#block.view.setUint32(at, value, littleEndian);
+      return;
+    }
     checkUint(value, width);
     const start = this.allocate(width);
     putUint(this.#block.bytes, start, value, width, littleEndian);

@@ -75,12 +75,17 @@ export class Incoming<In> {
     let frame = this.decode(ended);
     if (frame === undefined) return undefined;
     const batch: In[] = [];
+    const { queue } = this.reader;
+    const decoder = this.#decoder;
     try {
       do {
         batch.push(frame);
-        frame = this.decode(ended);
+        // Most of a batch comes without what `decode` does for each frame.
+        frame = queue.length > 0 ? decoder.decode(queue) : undefined;
+        frame ??= this.decode(ended);
       } while (frame !== undefined);
     } catch (error) {
+      this.#refuse(error);
       // Where it is final, the next call throws it anyway.
       this.#trouble ??= { error, final: false };
     }

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { ClosedError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
@@ -186,16 +187,15 @@ export class Framed<In, Out = In>
       return observed(Promise.reject(error));
     }
     try {
-      this.#encode(frame);
+      this.#encode(frame, writer.message);
     } catch (error) {
       return Promise.reject(error);
     }
     return writer.appended("send", options);
   }
 
-  #encode(frame: Out): void {
+  #encode(frame: Out, message: ByteWriter): void {
     if (this.#detached) throw detachedError();
-    const { message } = this.#writer;
     const mark = message.length;
     try {
       this.#encoder.encode(frame, message);
@@ -220,12 +220,21 @@ export class Framed<In, Out = In>
   async #sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
     const writer = this.#writer;
     writer.check("sendAll", options);
+    let message: ByteWriter | undefined;
+    let full = 0;
     try {
       for (const frame of frames) {
-        this.#encode(frame);
-        if (writer.isFull) {
+        // Asked anew, as whoever makes the frames may have sent something.
+        const filling = writer.message;
+        if (filling !== message) {
+          message = filling;
+          full = message.length + writer.room;
+        }
+        this.#encode(frame, message);
+        if (message.length >= full || message.hasReferences) {
           await writer.appended("sendAll", options);
           writer.check("sendAll", options);
+          message = undefined;
         }
       }
     } finally {

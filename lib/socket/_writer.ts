@@ -104,10 +104,9 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     return this.pendingBytes === 0 && this.#ending === undefined;
   }
 
-  /** Whether whoever wants to append more should wait for `appended` first. */
-  get isFull(): boolean {
-    return this.pendingBytes >= this.#highWaterMarkBytes ||
-      this.#filling !== undefined && this.#filling.message.hasReferences;
+  /** Bytes that fit before whoever appends more should wait for `appended` first. */
+  get room(): number {
+    return this.#highWaterMarkBytes - this.pendingBytes;
   }
 
   /** Where the next byte goes, counted since the beginning. */
@@ -133,7 +132,11 @@ export class Writer implements Sender, TurnListener, AlarmListener {
   /** Throws if nothing may be written. */
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
-    this.#checkPending(operation);
+    // What is on its way does not count: it may be one large array, which is awaited.
+    const filling = this.#filling;
+    if (
+      filling !== undefined && filling.message.length > this.#maxPendingBytes
+    ) this.#failPending(operation);
     this.#checkFailure();
     if (this.#ending !== undefined) {
       throw new ClosedError(
@@ -144,10 +147,8 @@ export class Writer implements Sender, TurnListener, AlarmListener {
   }
 
   /** A peer that does not read and a caller that does not wait fill the memory. */
-  #checkPending(operation: string): void {
+  #failPending(operation: string): void {
     const limit = this.#maxPendingBytes;
-    // What is on its way does not count: it may be one large array, which is awaited.
-    if (this.#position - this.#committed <= limit) return;
     this.fail(
       new LimitError(
         "maxPendingBytes",
@@ -172,8 +173,8 @@ export class Writer implements Sender, TurnListener, AlarmListener {
   /** Bytes were appended. Resolves when they are accepted under the high-water mark. */
   appended(operation: string, options?: CallOptions): Promise<void> {
     noteProgress();
-    const end = this.#position;
     const message = this.#filling?.message;
+    const end = this.#committed + (message === undefined ? 0 : message.length);
     const held = message !== undefined && message.hasReferences;
     if (!held && end - this.#sent <= this.#highWaterMarkBytes) {
       if (
