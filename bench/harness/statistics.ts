@@ -65,11 +65,11 @@ export function chanceOf(ratios: readonly number[]): number {
 }
 
 /**
- * The order of a round: forward, then backward, each round starting one further on, so
- * that nothing always runs first, last or after the same other.
+ * The order of a round: forward, then the same backward, then starting one further on, so
+ * that nothing always runs first, last or after the same other; two take turns as well.
  */
 export function orderOfRound<T>(items: readonly T[], round: number): T[] {
-  const start = round % Math.max(items.length, 1);
+  const start = (round >> 1) % Math.max(items.length, 1);
   const rotated = [...items.slice(start), ...items.slice(0, start)];
   return round % 2 === 0 ? rotated : rotated.reverse();
 }

@@ -50,6 +50,11 @@ Deno.test("orderOfRound() keeps everyone, and changes who runs first and after w
   assertEquals(orderOfRound([], 3), []);
 });
 
+Deno.test("orderOfRound() lets each of two run first as often as the other", () => {
+  const first = [0, 1, 2, 3].map((round) => orderOfRound(["a", "b"], round)[0]);
+  assertEquals(first, ["a", "b", "b", "a"]);
+});
+
 Deno.test("Histogram gives quantiles within its width, from 10 µs to a minute", () => {
   const histogram = new Histogram();
   for (let at = 1; at <= 1_000; at++) histogram.add(at / 10);
