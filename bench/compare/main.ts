@@ -6,7 +6,7 @@
  */
 
 import { endChildrenWithUs } from "../harness/child_process.ts";
-import { chanceOf, ratiosOf, summarize } from "../harness/statistics.ts";
+import { isClear, ratiosOf, summarize } from "../harness/statistics.ts";
 import { number, table } from "../harness/format.ts";
 import { makeCheckouts } from "./checkouts.ts";
 import { type CompareOptions, parseCompareOptions, USAGE } from "./options.ts";
@@ -74,7 +74,7 @@ async function measureSafely(
 
 /** What ratios say, if chance alone would say it once in twenty runs or less. */
 export function verdict(ratios: readonly number[]): string {
-  if (chanceOf(ratios) > 0.05) return "no difference seen";
+  if (!isClear(ratios)) return "no difference seen";
   return summarize(ratios).median < 1 ? "**better**" : "**worse**";
 }
 

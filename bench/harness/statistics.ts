@@ -47,13 +47,15 @@ export function ratiosOf(
 }
 
 /**
- * How likely it is that coins fall at least as unevenly as ratios fall above and below
- * 1: where that is likely, they say nothing (the two-sided sign test).
+ * How likely it is that coins fall at least as unevenly as values fall above and below
+ * a limit: where that is likely, they say nothing (the two-sided sign test).
+ *
+ * @param values Those that equal the limit say nothing either way.
+ * @param limit Of ratios, 1 by default: no difference.
  */
-export function chanceOf(ratios: readonly number[]): number {
-  const uneven = ratios.filter((ratio) => ratio !== 1);
-  const below = uneven.filter((ratio) => ratio < 1).length;
-  const count = uneven.length;
+export function chanceOf(values: readonly number[], limit = 1): number {
+  const count = values.filter((value) => value !== limit).length;
+  const below = values.filter((value) => value < limit).length;
   const fewer = Math.min(below, count - below);
   let ways = 1;
   let tail = 0;
@@ -62,6 +64,11 @@ export function chanceOf(ratios: readonly number[]): number {
     ways = ways * (count - k) / (k + 1);
   }
   return Math.min(1, 2 * tail / 2 ** count);
+}
+
+/** Whether chance would put values so unevenly around a limit once in twenty times at most. */
+export function isClear(values: readonly number[], limit = 1): boolean {
+  return chanceOf(values, limit) <= 0.05;
 }
 
 /**

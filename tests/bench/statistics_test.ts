@@ -6,6 +6,7 @@ import {
 } from "@std/assert";
 import {
   chanceOf,
+  isClear,
   orderOfRound,
   ratiosOf,
   summarize,
@@ -38,6 +39,23 @@ Deno.test("chanceOf() is the two-sided sign test", () => {
   assertEquals(chanceOf(ratios(0, 7)), 2 / 128);
   assertAlmostEquals(chanceOf(ratios(8, 1)), 20 / 512);
   assertAlmostEquals(chanceOf(ratios(3, 12)), 2 * 576 / 32768);
+  // Around another limit they fall otherwise; what equals it does not count.
+  assertEquals(chanceOf([0.9, 0.9, 1.1], 1), 1);
+  assertEquals(chanceOf([0.9, 0.9, 1.1], 1.2), 2 / 8);
+  assertEquals(chanceOf([0.9, 0.9, 1.1], 1.1), 2 / 4);
+});
+
+Deno.test("isClear() leaves to chance what it does more than once in twenty", () => {
+  const values = (below: number, above: number) => [
+    ...Array(below).fill(1.04),
+    ...Array(above).fill(1.06),
+  ];
+  assertEquals(isClear(values(5, 0), 1.05), false);
+  assertEquals(isClear(values(6, 0), 1.05), true);
+  assertEquals(isClear(values(7, 1), 1.05), false);
+  assertEquals(isClear(values(1, 8), 1.05), true);
+  assertEquals(isClear(values(1, 8), 1), true);
+  assertEquals(isClear([]), false);
 });
 
 Deno.test("orderOfRound() keeps everyone, and changes who runs first and after whom", () => {
