@@ -8,7 +8,6 @@ import { Histogram } from "../load/histogram.ts";
 import type { LoadResult, LoadSpec, LoadWindow } from "../load/spec.ts";
 import { ChildProcess, type CommandLine } from "./child_process.ts";
 import { type ServerProcess, startServer } from "./server_process.ts";
-import type { Usage } from "./usage.ts";
 
 /** What to measure, and for how long. */
 export interface MeasureOptions {
@@ -20,6 +19,8 @@ export interface MeasureOptions {
   warmupMs: number;
   /** Time that is measured. */
   measureMs: number;
+  /** `hold` alone, instead of both times: silence before a look at the memory (2,000). */
+  silenceMs?: number;
 }
 
 /** What came out. */
@@ -44,6 +45,8 @@ const END_TIMEOUT_MS = 20_000;
 const LEAD_MS = 20;
 /** A collector that runs soon has run by then. */
 const SETTLE_MS = 1_000;
+/** The same, and long enough after the last of many connections. */
+const SILENCE_MS = 2_000;
 
 /**
  * Starts a server, loads it, and looks at what it used.
@@ -91,24 +94,37 @@ async function runLoad(
     generators.map((generator) => generator.readLine(OPEN_TIMEOUT_MS)),
   );
 
+  const runAll = (window: LoadWindow): Promise<LoadResult[]> => {
+    const loads = generators.map(async (generator): Promise<LoadResult> => {
+      await generator.writeLine(JSON.stringify(window));
+      const timeoutMs = window.untilMs - Date.now() + END_TIMEOUT_MS;
+      return JSON.parse(await generator.readLine(timeoutMs));
+    });
+    tasks.push(...loads);
+    return Promise.all(loads);
+  };
+  const growth = async (): Promise<number | undefined> => {
+    const now = await process.usage();
+    return atRest && now &&
+      (now.residentKiB - atRest.residentKiB) / spec.connections;
+  };
+
+  if (spec.kind === "hold") {
+    await sleepUntil(Date.now() + (options.silenceMs ?? SILENCE_MS));
+    const residentKiB = await growth();
+    const now = Date.now();
+    const results = await runAll({ fromMs: now, untilMs: now });
+    return { rate: sumUnits(results) / spec.connections, residentKiB };
+  }
   const fromMs = Date.now() + LEAD_MS + options.warmupMs;
   const window = { fromMs, untilMs: fromMs + options.measureMs };
   const cpu = watchCpu(process, window, over.signal);
-  const loads = generators.map(async (generator): Promise<LoadResult> => {
-    await generator.writeLine(JSON.stringify(window));
-    const timeoutMs = window.untilMs - Date.now() + END_TIMEOUT_MS;
-    return JSON.parse(await generator.readLine(timeoutMs));
-  });
-  tasks.push(cpu, ...loads);
-  const [cpuShare, ...results] = await Promise.all([cpu, ...loads]);
-  const units = results.reduce((sum, result) => sum + result.units, 0);
-  if (spec.kind === "hold" || spec.kind === "stall") {
-    await sleepUntil(Date.now() + SETTLE_MS, over.signal);
-    const residentKiB = growth(atRest, await process.usage());
-    return {
-      rate: units / spec.connections,
-      residentKiB: residentKiB && residentKiB / spec.connections,
-    };
+  tasks.push(cpu);
+  const [cpuShare, results] = await Promise.all([cpu, runAll(window)]);
+  const units = sumUnits(results);
+  if (spec.kind === "stall") {
+    await sleepUntil(Date.now() + SETTLE_MS);
+    return { rate: units / spec.connections, residentKiB: await growth() };
   }
   const seconds = options.measureMs / 1000;
   const latency = new Histogram();
@@ -148,20 +164,20 @@ async function watchCpu(
   return start && end && (end.cpuMs - start.cpuMs) / passedMs;
 }
 
-function growth(start?: Usage, end?: Usage): number | undefined {
-  return start && end && end.residentKiB - start.residentKiB;
+function sumUnits(results: readonly LoadResult[]): number {
+  return results.reduce((sum, { units }) => sum + units, 0);
 }
 
-/** Sleeps until a time, or until the signal aborts. */
-function sleepUntil(timeMs: number, signal: AbortSignal): Promise<void> {
+/** Sleeps until a time, or until a signal aborts. */
+function sleepUntil(timeMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(done, timeMs - Date.now());
     function done(): void {
       clearTimeout(timer);
-      signal.removeEventListener("abort", done);
+      signal?.removeEventListener("abort", done);
       resolve();
     }
-    signal.addEventListener("abort", done);
+    signal?.addEventListener("abort", done);
   });
 }
 

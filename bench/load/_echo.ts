@@ -60,10 +60,13 @@ export function prepareChurn(spec: LoadSpec): Load {
   };
 }
 
-/** One echo on each connection, then silence. */
+/** One echo on each connection, then silence; another one says that they are still there. */
 export async function prepareHold(spec: LoadSpec): Promise<Load> {
   const conns = await openAll(spec.port, spec.connections, greet);
-  return () => Promise.resolve({ units: conns.length, latency: [] });
+  return async () => {
+    for (const conn of conns) await greet(conn);
+    return { units: conns.length, latency: [] };
+  };
 }
 
 const GREETING = makeFrames(1, 1);

@@ -20,7 +20,8 @@ export interface LoadSpec {
    * - `bulk`: sends zeros as fast as they are taken; a one at the end asks the sink for
    *   its count.
    * - `churn`: connects, sends one frame, waits for its echo, closes, again.
-   * - `hold`: one echo on each connection, then silence.
+   * - `hold`: one echo on each connection, then silence. It ends with the window, whose
+   *   times do not matter: one more echo on each, so that none was lost unseen.
    * - `stall`: sends frames and reads nothing, until nothing moves any more.
    */
   kind: "echo" | "bulk" | "churn" | "hold" | "stall";

@@ -147,6 +147,64 @@ Deno.test(
   },
 );
 
+/** Says how long each connection was silent before its second frame; then does `end`. */
+const silenceWatcher = (end: string) => `
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  console.log("listening on " + listener.addr.port);
+  const held = [];
+  for await (const conn of listener) (async () => {
+    const buffer = new Uint8Array(64);
+    await conn.write(buffer.subarray(0, await conn.read(buffer)));
+    const start = performance.now();
+    const count = await conn.read(buffer);
+    console.error("silent for " + (performance.now() - start) + " ms");
+    ${end}
+    await conn.write(buffer.subarray(0, count));
+    await conn.read(buffer);
+  })();`;
+
+Deno.test(
+  "measure() keeps silent as long as it was told, and notices what was dropped",
+  {
+    timeout: 30_000,
+  },
+  async () => {
+    await withProgram(silenceWatcher("return conn.close();"), async (file) => {
+      const load = { ...QUICK.load, kind: "hold" as const, connections: 1 };
+      // Longer than by default.
+      const options = { ...QUICK, load, silenceMs: 2_500 };
+      const { message } = await assertRejects(
+        () => measure(denoCommand(file, []), options),
+        Error,
+        "the server closed",
+      );
+      assertGreater(Number(/silent for (\S+) ms/.exec(message)?.[1]), 2_490);
+    });
+  },
+);
+
+Deno.test(
+  "measure() looks at the memory of silent connections, not of the next echo",
+  {
+    ignore: Deno.build.os === "windows",
+    timeout: 30_000,
+  },
+  async () => {
+    const grow = "held.push(new Uint8Array(64 * 1024 * 1024).fill(1));";
+    await withProgram(silenceWatcher(grow), async (file) => {
+      const load = { ...QUICK.load, kind: "hold" as const };
+      const options = { ...QUICK, load, silenceMs: 100 };
+      const { rate, residentKiB } = await measure(
+        denoCommand(file, []),
+        options,
+      );
+      assertEquals(rate, 1);
+      assertGreater(residentKiB!, 0);
+      assertGreater(32 * 1024, residentKiB!);
+    });
+  },
+);
+
 Deno.test(
   "measure() passes on a server's last words",
   { timeout: 30_000 },
