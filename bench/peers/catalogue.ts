@@ -57,6 +57,17 @@ export const PEERS: readonly Peer[] = [
     only: ["echo-1", "idle"],
   },
   {
+    id: "sluice-idle",
+    runtime: "deno",
+    echo: program(
+      "Sluice, idle limit armed",
+      "framed_echo.ts",
+      "iterate",
+      "idle",
+    ),
+    only: ["idle", "idle-minute"],
+  },
+  {
     id: "sluice-iterate",
     runtime: "deno",
     sink: program("Sluice, for await", "sink.ts", "iterate"),
@@ -91,7 +102,7 @@ export const PEERS: readonly Peer[] = [
     id: "deno-idle",
     runtime: "deno",
     echo: program("Deno.Conn, raw bytes, 256 at most", "raw_echo.ts", "256"),
-    only: ["idle"],
+    only: ["idle", "idle-minute"],
   },
   {
     id: "deno-readable",
@@ -173,7 +184,9 @@ export interface Scenario {
   unit: Unit;
   /** The servers that take part; all with this service by default. */
   peers?: readonly string[];
-  /** Measured once, not every round: a shape and not a verdict. */
+  /** Silence before the memory is looked at, where that is not the usual one. */
+  silenceMs?: number;
+  /** Measured once, not every round: a shape and not a verdict, or as good as constant. */
   once?: boolean;
 }
 
@@ -183,10 +196,19 @@ const MIB: Unit = { name: "MiB", plural: "MiB", size: 1024 * 1024 };
 const KIB: Unit = { name: "KiB", plural: "KiB", size: 1024 };
 
 const SCALING_PEERS = ["sluice", "deno-raw", "bun", "go"];
+/** A minute each: only what one may want to compare. */
+const SILENT_PEERS = [
+  "sluice-idle",
+  "deno-idle",
+  "deno-node",
+  "node",
+  "bun",
+  "go",
+];
 
 /** The scenarios, as large as the options allow. */
 export function makeScenarios(
-  { connections, idleConnections, largest }: PeersOptions,
+  { connections, idleConnections, silenceMs, largest }: PeersOptions,
 ): Scenario[] {
   const echo = {
     kind: "echo",
@@ -235,6 +257,18 @@ export function makeScenarios(
       title: `${idleConnections.toLocaleString("en-US")} idle connections`,
       load: { ...echo, kind: "hold", connections: idleConnections },
       unit: CONNECTION,
+    },
+    {
+      ...base,
+      id: "idle-minute",
+      title: `${idleConnections.toLocaleString("en-US")} connections after ${
+        silenceMs / 1000
+      } s of silence`,
+      load: { ...echo, kind: "hold", connections: idleConnections },
+      unit: CONNECTION,
+      peers: SILENT_PEERS,
+      silenceMs,
+      once: true,
     },
     {
       ...base,

@@ -12,6 +12,8 @@ export interface PeersOptions {
   /** Connections of an echo. */
   connections: number;
   idleConnections: number;
+  /** How long they are silent where that matters. */
+  silenceMs: number;
   generators: number;
   /** How far the scaling study goes. */
   largest: { connections: number; payloadBytes: number };
@@ -86,6 +88,7 @@ export function parsePeersOptions(args: string[]): PeersOptions | "help" {
       10_000,
     ),
     idleConnections: quick ? 200 : 5_000,
+    silenceMs: quick ? 1_000 : 60_000,
     generators: integer("--generators", parsed.generators ?? "2", 1, 64),
     largest: quick
       ? { connections: 10, payloadBytes: 4096 }

@@ -63,7 +63,7 @@ export function makePlan(
   if (chosen.length === 0) return plans;
   return plans.map(({ scenario, peers }) => ({
     scenario,
-    peers: peers.filter(({ id }) => id === "sluice" || chosen.includes(id)),
+    peers: peers.filter(({ id }, at) => at === 0 || chosen.includes(id)),
   }));
 }
 
@@ -129,7 +129,7 @@ function emptyResults(scenario: Scenario, peers: Peer[]): ScenarioResults {
 }
 
 async function measurePeer(
-  { service, load, unit }: Scenario,
+  { service, load, unit, silenceMs }: Scenario,
   peer: Peer,
   { found }: Runtimes,
   { generators, warmupMs, measureMs }: PeersOptions,
@@ -146,6 +146,7 @@ async function measurePeer(
       generators,
       warmupMs,
       measureMs,
+      silenceMs,
     });
     return inUnits(outcome, unit.size);
   } catch (error) {

@@ -65,9 +65,10 @@ function ratio(
   return row && base && ratioOf(row, base, metric);
 }
 
-function idle(peer: string): Target["of"] {
+/** What a silent connection holds, in KiB. */
+function memory(scenario: string, peer: string): Target["of"] {
   return (results) => {
-    const row = findRow(results, "idle", peer);
+    const row = findRow(results, scenario, peer);
     return row && summaryOf(row, "residentKiB");
   };
 }
@@ -124,10 +125,18 @@ const TARGETS: readonly Target[] = [
     of: speed("bulk", "sluice-readable", "deno-readable"),
   },
   {
-    title: "An idle connection with all limits armed, KiB",
+    title:
+      "An idle connection with an idle limit armed, after a minute of silence, KiB",
     atMost: 9,
-    of: idle("sluice-limits"),
-    floor: idle("deno-idle"),
+    of: memory("idle-minute", "sluice-idle"),
+    floor: memory("idle-minute", "deno-idle"),
+  },
+  {
+    title:
+      "An idle connection with all limits armed, 2 s after it was opened, KiB",
+    atMost: 9,
+    of: memory("idle", "sluice-limits"),
+    floor: memory("idle", "deno-idle"),
   },
   {
     title: "All limits armed: CPU per frame against none, 1 frame at a time",

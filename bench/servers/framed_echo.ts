@@ -1,32 +1,41 @@
 #!/usr/bin/env -S deno run --allow-net=127.0.0.1
 /**
  * An echo of length-prefixed frames on Sluice, for load generators to drive.
- * Usage: `framed_echo.ts PORT [iterate|batches] [limits]`; with `limits` every time
- * limit is armed.
+ * Usage: `framed_echo.ts PORT [iterate|batches] [idle|limits]`; with `idle` the limit of
+ * silence is armed, with `limits` every time limit.
  *
  * @module
  */
 
-import { framed, lengthPrefixed, serve } from "../../mod.ts";
+import {
+  framed,
+  lengthPrefixed,
+  serve,
+  type SocketOptions,
+} from "../../mod.ts";
+
+const IDLE: SocketOptions = { idleMs: 120_000 };
+const LIMITS: Record<string, SocketOptions> = {
+  none: {},
+  idle: IDLE,
+  limits: { ...IDLE, readMs: 60_000, writeMs: 60_000 },
+};
 
 const port = Number(Deno.args[0]);
 const mode = Deno.args[1] ?? "iterate";
-const limits = Deno.args[2] ?? "";
+const limits = LIMITS[Deno.args[2] ?? "none"];
 if (
   !Number.isInteger(port) || !["iterate", "batches"].includes(mode) ||
-  !["", "limits"].includes(limits)
+  limits === undefined
 ) {
-  console.error("usage: framed_echo.ts PORT [iterate|batches] [limits]");
+  console.error("usage: framed_echo.ts PORT [iterate|batches] [idle|limits]");
   Deno.exit(2);
 }
 
 const codec = lengthPrefixed({ maxFrameBytes: 16 * 1024 * 1024 });
-const timeouts = limits
-  ? { readMs: 60_000, writeMs: 60_000, idleMs: 120_000 }
-  : {};
 
 const server = serve(
-  { port, maxConnections: 20_000, ...timeouts },
+  { port, maxConnections: 20_000, ...limits },
   async (socket) => {
     // Each frame is sent before the next is asked for: it need only be lent.
     const connection = framed(socket, codec, { lendFrames: true });

@@ -99,6 +99,34 @@ Deno.test("judge() meets, misses, or says that nothing was measured", () => {
   assertEquals(find("128 at a time, batches").met, undefined);
 });
 
+Deno.test("judge() keeps apart an idle connection after a minute and after two seconds", () => {
+  const memory = (peer: string, residentKiB: number) => ({
+    ...cpuRow(peer),
+    rounds: [{ rate: 1, residentKiB }],
+  });
+  const idle = scenarioOf("idle", [
+    memory("sluice-limits", 13),
+    memory("deno-idle", 7.5),
+  ], { kind: "hold" });
+  const minute = scenarioOf("idle-minute", [
+    memory("sluice-idle", 8.5),
+    memory("deno-idle", 6),
+  ], { kind: "hold" });
+  const verdicts = judge(resultsOf(idle, minute))
+    .filter(({ title }) => title.includes("idle connection"));
+  assertEquals(
+    verdicts.map(({ target, measured, met, floor }) => [
+      target,
+      measured?.median,
+      met,
+      floor?.median,
+    ]),
+    [["≤ 9", 8.5, true, 6], ["≤ 9", 13, false, 7.5]],
+  );
+  assertMatch(verdicts[0].title, /after a minute of silence/);
+  assertMatch(verdicts[1].title, /2 s after it was opened/);
+});
+
 Deno.test("formatReport() tells everything, and embeds the charts there are", () => {
   const sizes = ["16 B", "4 KiB"].map((title) =>
     scenarioOf(`size-${title}`, [cpuRow("sluice", 3)], {

@@ -11,7 +11,12 @@ import {
   type MeasureOptions,
   splitConnections,
 } from "../../bench/harness/measure.ts";
-import { makeScenarios, PEERS } from "../../bench/peers/catalogue.ts";
+import {
+  makeScenarios,
+  PEERS,
+  peersOf,
+  type Scenario,
+} from "../../bench/peers/catalogue.ts";
 import {
   parsePeersOptions,
   type PeersOptions,
@@ -52,8 +57,9 @@ async function withProgram(
 Deno.test("makePlan() leaves out servers whose runtime is missing", () => {
   const plans = makePlan(scenarios, denoAlone, []);
   assertEquals(plans.length, scenarios.length);
-  for (const { peers } of plans) {
-    assertEquals(peers[0].id, "sluice");
+  for (const { peers, scenario } of plans) {
+    const ours = scenario.id === "idle-minute" ? "sluice-idle" : "sluice";
+    assertEquals(peers[0].id, ours);
     assert(peers.every(({ runtime }) => runtime === "deno"));
   }
 });
@@ -69,6 +75,28 @@ Deno.test("makePlan() keeps what was asked for, and what ratios need", () => {
   );
   const everywhere = makePlan(scenarios, denoAlone, ["deno-raw"]);
   assertEquals(everywhere.length, scenarios.length);
+});
+
+Deno.test("makePlan() keeps Sluice where it takes part under another name", () => {
+  const [plan] = makePlan(scenarios, denoAlone, ["idle-minute", "deno-idle"]);
+  assertEquals(plan.peers.map(({ id }) => id), ["sluice-idle", "deno-idle"]);
+});
+
+Deno.test("idle-minute is a minute of silence, once, of those who say something about it", () => {
+  const find = (all: Scenario[]) => all.find(({ id }) => id === "idle-minute")!;
+  const { load, silenceMs, once, title } = find(scenarios);
+  assertEquals([load.kind, silenceMs, once], ["hold", 60_000, true]);
+  assertEquals(title, "5,000 connections after 60 s of silence");
+  assertEquals(peersOf(find(scenarios)).map(({ id }) => id), [
+    "sluice-idle",
+    "deno-idle",
+    "deno-node",
+    "node",
+    "bun",
+    "go",
+  ]);
+  const quick = makeScenarios(parsePeersOptions(["--quick"]) as PeersOptions);
+  assertEquals(find(quick).silenceMs, 1_000);
 });
 
 Deno.test("no scenario and no server share a name", () => {
@@ -234,7 +262,8 @@ Deno.test("bench:peers leaves numbers, a report and charts behind", {
         "--quick",
         "--seconds=0.1",
         "--connections=2",
-        "--only=echo-1,bulk,idle,stalled,churn,sluice-batches,sluice-readable",
+        "--only=echo-1,bulk,idle,idle-minute,stalled,churn," +
+        "sluice-batches,sluice-readable",
         `--out=${out}`,
       ],
     }).output();
@@ -243,6 +272,7 @@ Deno.test("bench:peers leaves numbers, a report and charts behind", {
     const report = await Deno.readTextFile(`${out}/latest.md`);
     assertStringIncludes(decoder.decode(stdout), report);
     assertStringIncludes(report, "**Sluice, readInto**");
+    assertStringIncludes(report, "**Sluice, idle limit armed**");
     const results: Results = JSON.parse(
       await Deno.readTextFile(`${out}/latest.json`),
     );
@@ -250,7 +280,7 @@ Deno.test("bench:peers leaves numbers, a report and charts behind", {
       assertStringIncludes(await Deno.readTextFile(`${out}/${id}.svg`), "<svg");
       for (const { rounds } of rows) assertGreater(rounds[0]!.rate, 0);
     }
-    assertEquals(results.scenarios.length, 5);
+    assertEquals(results.scenarios.length, 6);
   } finally {
     await Deno.remove(out, { recursive: true });
   }
