@@ -7,12 +7,14 @@
 
 import { endChildrenWithUs } from "../harness/child_process.ts";
 import { makeScenarios, PEERS } from "./catalogue.ts";
+import { peerMeasurer } from "./measure_peer.ts";
 import { parsePeersOptions, type PeersOptions, USAGE } from "./options.ts";
 import { collectOwn, measureOwn } from "./own.ts";
+import { makePlan } from "./plan.ts";
 import { printProgress } from "./progress.ts";
 import { type ChartFiles, formatReport } from "./report.ts";
 import type { Results } from "./results.ts";
-import { makePlan, run } from "./run.ts";
+import { run } from "./run.ts";
 import { findRuntimes } from "./runtimes.ts";
 import { describeRevision, describeSystem } from "./system.ts";
 
@@ -41,7 +43,11 @@ async function runAll(options: PeersOptions): Promise<Results> {
   }
   const plans = makePlan(makeScenarios(options), runtimes, options.only);
   const { rounds, generators, measureMs } = options;
-  const scenarios = await run(plans, runtimes, options, printProgress());
+  const scenarios = await run(plans, {
+    rounds,
+    measurePeer: peerMeasurer(runtimes, options),
+    progress: printProgress(),
+  });
   const own = [];
   for (let round = 0; options.only.length === 0 && round < rounds; round++) {
     console.error(`decoding in memory and importing, round ${round + 1}`);

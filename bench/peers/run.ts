@@ -4,119 +4,38 @@
  * @module
  */
 
-import { number } from "../harness/format.ts";
-import { measure, type Measurement } from "../harness/measure.ts";
 import { orderOfRound } from "../harness/statistics.ts";
-import { type Peer, peersOf, type Scenario } from "./catalogue.ts";
-import type { PeersOptions } from "./options.ts";
-import { mainMetric, type Row, type ScenarioResults } from "./results.ts";
-import type { Runtimes } from "./runtimes.ts";
+import type { Plan } from "./plan.ts";
+import type { Row, ScenarioResults } from "./results.ts";
+import { type Entry, type StepOptions, takeStep } from "./step.ts";
 
-const ROOT = new URL("../../", import.meta.url).href;
-
-/** One measurement that is about to begin, or has ended. */
-export interface Step {
-  /** From 1 to `count`. */
-  index: number;
-  count: number;
-  round: number;
-  scenario: ScenarioResults;
-  row: Row;
+/** How to run. */
+export interface RunOptions extends StepOptions {
+  rounds: number;
 }
 
-/** Hears how a run gets on. */
-export interface Progress {
-  begin(step: Step): void;
-  end(step: Step, outcome: Measurement | Error): void;
-}
-
-/** What is to be measured of whom; servers whose runtime is missing are left out. */
-export interface Plan {
-  scenario: Scenario;
-  peers: Peer[];
-}
-
-/**
- * Says what is to be done.
- *
- * @param scenarios All of them.
- * @param runtimes What was found.
- * @param only Scenarios and servers to keep; empty for all. What ratios compare with
- *   always stays.
- */
-export function makePlan(
-  scenarios: readonly Scenario[],
-  runtimes: Pick<Runtimes, "found">,
-  only: readonly string[],
-): Plan[] {
-  const hasScenario = scenarios.some(({ id }) => only.includes(id));
-  const plans = scenarios
-    .filter(({ id }) => !hasScenario || only.includes(id))
-    .map((scenario) => ({
-      scenario,
-      peers: peersOf(scenario)
-        .filter(({ runtime }) => runtimes.found[runtime] !== undefined),
-    }));
-  const chosen = only.filter((name) =>
-    !scenarios.some(({ id }) => id === name)
-  );
-  if (chosen.length === 0) return plans;
-  return plans.map(({ scenario, peers }) => ({
-    scenario,
-    peers: peers.filter(({ id }, at) => at === 0 || chosen.includes(id)),
-  }));
+/** A scenario under way. */
+interface Course {
+  results: ScenarioResults;
+  /** Every server that takes part. */
+  entries: Entry[];
 }
 
 /** Measures everything of a plan; a failure is a result too. */
 export async function run(
   plans: readonly Plan[],
-  runtimes: Runtimes,
-  options: PeersOptions,
-  progress: Progress,
+  options: RunOptions,
 ): Promise<ScenarioResults[]> {
-  const all = plans.map(({ scenario, peers }) => emptyResults(scenario, peers));
-  const isDue = (plan: Plan, round: number) =>
-    round === 0 || !plan.scenario.once;
-  let index = 0;
-  let count = 0;
-  for (let round = 0; round < options.rounds; round++) {
-    for (const plan of plans) {
-      if (isDue(plan, round)) count += plan.peers.length;
-    }
+  const courses = plans.map(startCourse);
+  const steps = listSteps(courses, options.rounds);
+  for (const [at, step] of steps.entries()) {
+    const place = { index: at + 1, count: steps.length };
+    step.row.rounds.push(await takeStep({ ...step, ...place }, options));
   }
-  for (let round = 0; round < options.rounds; round++) {
-    for (const [at, plan] of plans.entries()) {
-      if (!isDue(plan, round)) continue;
-      const scenario = all[at];
-      for (
-        const [place, peer] of orderOfRound([...plan.peers.entries()], round)
-      ) {
-        const row = scenario.rows[place];
-        const step = { index: ++index, count, round, scenario, row };
-        progress.begin(step);
-        const outcome = await measurePeer(
-          plan.scenario,
-          peer,
-          runtimes,
-          options,
-        );
-        row.rounds.push(outcome instanceof Error ? null : outcome);
-        if (outcome instanceof Error) {
-          row.errors.push(withoutFolder(outcome.message));
-        }
-        progress.end(step, outcome);
-      }
-    }
-  }
-  return all;
+  return courses.map(({ results }) => results);
 }
 
-/** Results are published; where the checkout lies is nobody's business. */
-function withoutFolder(text: string): string {
-  return text.replaceAll(ROOT, "").replaceAll(ROOT.slice("file://".length), "");
-}
-
-function emptyResults(scenario: Scenario, peers: Peer[]): ScenarioResults {
+function startCourse({ scenario, peers }: Plan): Course {
   const { id, title, group, unit, load, service } = scenario;
   const { kind, payloadBytes, connections } = load;
   const rows = peers.map((peer): Row => ({
@@ -125,55 +44,32 @@ function emptyResults(scenario: Scenario, peers: Peer[]): ScenarioResults {
     rounds: [],
     errors: [],
   }));
-  return { id, title, group, unit, kind, payloadBytes, connections, rows };
-}
-
-async function measurePeer(
-  { service, load, unit, silenceMs }: Scenario,
-  peer: Peer,
-  { found }: Runtimes,
-  { generators, warmupMs, measureMs }: PeersOptions,
-): Promise<Measurement | Error> {
-  const program = peer[service];
-  const runtime = found[peer.runtime];
-  if (program === undefined || runtime === undefined) {
-    return new Error(`${peer.id} cannot ${service} here`);
-  }
-  const command = runtime.command(program.file, ["0", ...program.args]);
-  try {
-    const outcome = await measure(command, {
-      load,
-      generators,
-      warmupMs,
-      measureMs,
-      silenceMs,
-    });
-    return inUnits(outcome, unit.size);
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
-  }
-}
-
-function inUnits(outcome: Measurement, size: number): Measurement {
-  const { rate, cpuMicros } = outcome;
-  return {
-    ...outcome,
-    rate: rate / size,
-    cpuMicros: cpuMicros === undefined ? undefined : cpuMicros * size,
+  const results: ScenarioResults = {
+    id,
+    title,
+    group,
+    unit,
+    kind,
+    payloadBytes,
+    connections,
+    rows,
   };
+  const entries = peers.map((peer, at) => ({
+    scenario,
+    peer,
+    results,
+    row: rows[at],
+  }));
+  return { results, entries };
 }
 
-/** What a measurement came to, in a few words. */
-export function describe(
-  { kind, unit: { name, plural } }: ScenarioResults,
-  outcome: Measurement,
-): string {
-  const metric = mainMetric(kind, outcome.cpuMicros !== undefined);
-  const digits = number(outcome[metric] ?? NaN);
-  const rate = Math.round(outcome.rate).toLocaleString("en-US");
-  if (metric === "cpuMicros") {
-    return `${digits} µs of CPU a ${name}, ${rate} a second`;
-  }
-  if (metric === "residentKiB") return `${digits} KiB a ${name}`;
-  return `${rate} ${plural} ${kind === "stall" ? "in flight" : "a second"}`;
+function listSteps(
+  courses: readonly Course[],
+  rounds: number,
+): (Entry & { round: number })[] {
+  return Array.from({ length: rounds }, (_, round) =>
+    courses
+      .flatMap(({ entries }) => orderOfRound(entries, round))
+      .filter(({ scenario }) => round === 0 || !scenario.once)
+      .map((entry) => ({ ...entry, round }))).flat();
 }

@@ -1,0 +1,53 @@
+import type { Measurement } from "../harness/measure.ts";
+import type { Peer, Scenario } from "./catalogue.ts";
+import type { MeasurePeer } from "./measure_peer.ts";
+import type { Row, ScenarioResults } from "./results.ts";
+
+const ROOT = new URL("../../", import.meta.url).href;
+
+/** A server in a scenario, and where its results go. */
+export interface Entry {
+  scenario: Scenario;
+  peer: Peer;
+  results: ScenarioResults;
+  row: Row;
+}
+
+/** One measurement that is about to begin, or has ended. */
+export interface Step extends Entry {
+  /** From 0. */
+  round: number;
+  /** From 1 to `count`. */
+  index: number;
+  count: number;
+}
+
+/** Hears how a run gets on. */
+export interface Progress {
+  begin(step: Step): void;
+  end(step: Step, outcome: Measurement | Error): void;
+}
+
+/** What a step needs. */
+export interface StepOptions {
+  measurePeer: MeasurePeer;
+  progress: Progress;
+}
+
+/** Measures, and keeps why it failed if it did. */
+export async function takeStep(
+  step: Step,
+  { measurePeer, progress }: StepOptions,
+): Promise<Measurement | null> {
+  progress.begin(step);
+  const outcome = await measurePeer(step.scenario, step.peer);
+  progress.end(step, outcome);
+  if (!(outcome instanceof Error)) return outcome;
+  step.row.errors.push(withoutFolder(outcome.message));
+  return null;
+}
+
+/** Results are published; where the checkout lies is nobody's business. */
+function withoutFolder(text: string): string {
+  return text.replaceAll(ROOT, "").replaceAll(ROOT.slice("file://".length), "");
+}
