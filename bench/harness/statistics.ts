@@ -26,6 +26,11 @@ export function summarize(values: readonly number[]): Summary {
   };
 }
 
+/** The same, or nothing where there is none. */
+export function middleOf(values: readonly number[]): Summary | undefined {
+  return values.length === 0 ? undefined : summarize(values);
+}
+
 /**
  * Ratios of what was measured in the same round: what slows the machine down for a
  * while slows both, and cancels out.

@@ -16,7 +16,7 @@ import {
   type ScenarioResults,
   summaryOf,
 } from "./results.ts";
-import { judge } from "./targets.ts";
+import { judge, type Verdict } from "./verdicts.ts";
 
 /** Charts that were made: the first scenario or group they belong to, and their files. */
 export type ChartFiles = Partial<Record<string, string>>;
@@ -85,17 +85,44 @@ function formatSetting(results: Results): string {
 }
 
 function formatTargets(results: Results): string {
-  return table(
-    ["target", "wanted", "measured", "least to most", "", "raw Deno by hand"],
-    judge(results).map(({ title, target, measured, met, floor }) => [
+  const verdicts = judge(results);
+  const rows = verdicts.map((verdict) => {
+    const { title, target, measured, rounds, floor } = verdict;
+    return [
       title,
       target,
       measured ? number(measured.median) : "",
       measured ? spread(measured) : "",
-      met === undefined ? "not measured" : met ? "met" : "**missed**",
+      rounds > 0 ? String(rounds) : "",
+      formatVerdict(verdict),
       floor ? number(floor.median) : "",
-    ]),
-  );
+    ];
+  });
+  const parts = [table(
+    [
+      "target",
+      "wanted",
+      "measured",
+      "least to most",
+      "rounds",
+      "",
+      "raw Deno by hand",
+    ],
+    rows,
+  )];
+  if (verdicts.some(({ open }) => open)) {
+    parts.push(
+      "_Not certain_: the rounds fell on both sides of the limit, as evenly as chance " +
+        "may have it. The median decides, and that of another run may say the opposite.",
+    );
+  }
+  return parts.join("\n\n");
+}
+
+function formatVerdict({ met, open }: Verdict): string {
+  if (met === undefined) return "not measured";
+  const word = met ? "met" : "**missed**";
+  return open ? `${word}, not certain` : word;
 }
 
 /** One scenario: the best row first, Sluice in bold. */

@@ -6,7 +6,7 @@
  */
 
 import type { Measurement } from "../harness/measure.ts";
-import { ratiosOf, summarize, type Summary } from "../harness/statistics.ts";
+import { middleOf, ratiosOf, type Summary } from "../harness/statistics.ts";
 import type { Scenario } from "./catalogue.ts";
 
 /** What one server did in one scenario. */
@@ -62,34 +62,52 @@ export interface Results {
 /** What a measurement has a number for. */
 export type Metric = keyof Measurement;
 
-/** The numbers of one row, one a round. */
-export function values(row: Row, metric: Metric): (number | undefined)[] {
-  return row.rounds.map((round) => round?.[metric] ?? undefined);
+/** What rounds say of a metric; undefined where a round does not. */
+function valuesOf(
+  rounds: Row["rounds"],
+  metric: Metric,
+): (number | undefined)[] {
+  return rounds.map((round) => round?.[metric] ?? undefined);
 }
 
-/** The middle of one row, or undefined where nothing was measured. */
+/** The numbers of one row, one a round that did not fail. */
+export function values({ rounds }: Row, metric: Metric): number[] {
+  return valuesOf(rounds, metric).filter((value) => value !== undefined);
+}
+
+/** The middle of {@linkcode values}, or undefined where nothing was measured. */
 export function summaryOf(row: Row, metric: Metric): Summary | undefined {
-  const numbers = values(row, metric).filter((value) => value !== undefined);
-  return numbers.length === 0 ? undefined : summarize(numbers);
+  return middleOf(values(row, metric));
 }
 
-/** How one row compares with another one, round by round. */
+/** How one row compares with another one in each round that has both. */
+export function roundRatios(
+  row: Row,
+  baseline: Row,
+  metric: Metric,
+): number[] {
+  return ratiosOf(
+    valuesOf(row.rounds, metric),
+    valuesOf(baseline.rounds, metric),
+  );
+}
+
+/** The middle of {@linkcode roundRatios}, or undefined where no round has both. */
 export function ratioOf(
   row: Row,
   baseline: Row,
   metric: Metric,
 ): Summary | undefined {
-  const ratios = ratiosOf(values(row, metric), values(baseline, metric));
-  return ratios.length === 0 ? undefined : summarize(ratios);
+  return middleOf(roundRatios(row, baseline, metric));
 }
 
 /** A row of a scenario by its server. */
 export function findRow(
-  results: Results,
+  { scenarios }: Pick<Results, "scenarios">,
   scenario: string,
   peer: string,
 ): Row | undefined {
-  return results.scenarios.find(({ id }) => id === scenario)
+  return scenarios.find(({ id }) => id === scenario)
     ?.rows.find((row) => row.peer === peer);
 }
 

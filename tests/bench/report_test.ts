@@ -1,8 +1,14 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertObjectMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { drawCharts } from "../../bench/peers/charts.ts";
 import { number, table } from "../../bench/harness/format.ts";
 import { formatReport, formatScenario } from "../../bench/peers/report.ts";
-import { judge } from "../../bench/peers/targets.ts";
+import { judge } from "../../bench/peers/verdicts.ts";
 import { formatComparison, verdict } from "../../bench/compare/main.ts";
 import { cpuRow, resultsOf, scenarioOf } from "./_results.ts";
 
@@ -97,6 +103,40 @@ Deno.test("judge() meets, misses, or says that nothing was measured", () => {
   assertEquals(find("readInto").met, true);
   assertEquals(find("Importing").met, true);
   assertEquals(find("128 at a time, batches").met, undefined);
+});
+
+Deno.test("judge() says on how many rounds it stands, and leaves open what is too close", () => {
+  const row = cpuRow("sluice", 1, 1.2, 1);
+  const base = cpuRow("deno-raw", 1, 1, 1);
+  const judgeRow = () => judge(resultsOf(scenarioOf("echo-1", [row, base])))[0];
+  assertObjectMatch(judgeRow(), { rounds: 3, met: true, open: true });
+  row.rounds = cpuRow("sluice", 1, 1.2, 1, null, 1, 1, 1, 1, 1, 1).rounds;
+  base.rounds = cpuRow("deno-raw", ...Array(10).fill(1)).rounds;
+  assertObjectMatch(judgeRow(), { rounds: 9, met: true, open: false });
+});
+
+Deno.test("formatReport() marks what is not certain, and says what that means", () => {
+  const results = (...cpu: number[]) => {
+    const base = cpuRow("deno-raw", ...cpu.map(() => 1));
+    const run = resultsOf(
+      scenarioOf("echo-1", [cpuRow("sluice", ...cpu), base]),
+    );
+    return { ...run, own: [] };
+  };
+  const target = (report: string) =>
+    cells(report.split("\n").find((line) => line.includes("read/write loop"))!)
+      .slice(2, 6);
+  const open = formatReport(results(1.2, 1, 1.2), {});
+  assertEquals(target(open), [
+    "1.20",
+    "1.00 to 1.20",
+    "3",
+    "**missed**, not certain",
+  ]);
+  assertStringIncludes(open, "_Not certain_: ");
+  const sure = formatReport(results(1, 1.05, 1), {});
+  assertEquals(target(sure), ["1.00", "1.00 to 1.05", "3", "met"]);
+  assert(!sure.includes("ertain"));
 });
 
 Deno.test("judge() keeps apart an idle connection after a minute and after two seconds", () => {

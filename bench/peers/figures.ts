@@ -1,0 +1,57 @@
+/**
+ * The numbers that targets are about.
+ *
+ * @module
+ */
+
+import { findRow, type Results, roundRatios, values } from "./results.ts";
+
+/** What figures are taken from. */
+export type Measured = Pick<Results, "scenarios" | "own">;
+
+/** A number, measured in several rounds. */
+export interface Figure {
+  /** One a round; none where something needed is missing. */
+  of(measured: Measured): number[];
+}
+
+/** How `subject` compares with `baseline`: by CPU time, so less is better. */
+export function cost(
+  scenario: string,
+  subject: string,
+  baseline: string,
+): Figure {
+  return {
+    of(measured) {
+      const row = findRow(measured, scenario, subject);
+      const base = findRow(measured, scenario, baseline);
+      return row && base ? roundRatios(row, base, "cpuMicros") : [];
+    },
+  };
+}
+
+/** How much `subject` gets done in the CPU time of `baseline`: more is better. */
+export function speed(
+  scenario: string,
+  subject: string,
+  baseline: string,
+): Figure {
+  return cost(scenario, baseline, subject);
+}
+
+/** What a silent connection holds, in KiB. */
+export function memory(scenario: string, peer: string): Figure {
+  return {
+    of(measured) {
+      const row = findRow(measured, scenario, peer);
+      return row ? values(row, "residentKiB") : [];
+    },
+  };
+}
+
+/** A value of {@linkcode Results.own}. */
+export function own(id: string): Figure {
+  return {
+    of: ({ own }) => own.find((result) => result.id === id)?.rounds ?? [],
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * Whether a run met the targets, and how sure that is.
+ *
+ * @module
+ */
+
+import { isClear, middleOf, type Summary } from "../harness/statistics.ts";
+import type { Measured } from "./figures.ts";
+import { type Target, TARGETS } from "./targets.ts";
+
+/** A target and what came of it. */
+export interface Verdict {
+  title: string;
+  /** For instance `≤ 1.10`. */
+  target: string;
+  /** The measured value; nothing where something needed is missing. */
+  measured?: Summary;
+  /** How many rounds that is the middle of. */
+  rounds: number;
+  met?: boolean;
+  /** Whether another run may well say the opposite. */
+  open: boolean;
+  /** What a server on raw Deno gets that does no more than it must. */
+  floor?: Summary;
+}
+
+/** Every target, with what a run says of it. */
+export function judge(measured: Measured): Verdict[] {
+  return TARGETS.map((target): Verdict => {
+    const { title, atMost, atLeast, figure, floor } = target;
+    const values = figure.of(measured);
+    const middle = middleOf(values);
+    return {
+      title,
+      target: atMost !== undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
+      measured: middle,
+      rounds: values.length,
+      met: middle && middle.median <= (atMost ?? Infinity) &&
+        middle.median >= (atLeast ?? -Infinity),
+      open: isOpen(target, values),
+      floor: floor && middleOf(floor.of(measured)),
+    };
+  });
+}
+
+/** On both sides of the limit, and no more unevenly than chance may have it. */
+function isOpen(
+  { atMost, atLeast }: Target,
+  values: readonly number[],
+): boolean {
+  const limit = atMost ?? atLeast ?? NaN;
+  return values.some((value) => value < limit) &&
+    values.some((value) => value > limit) &&
+    !isClear(values, limit);
+}
