@@ -9,10 +9,18 @@ import { findRow, type Results, roundRatios, values } from "./results.ts";
 /** What figures are taken from. */
 export type Measured = Pick<Results, "scenarios" | "own">;
 
+/** Two servers in a scenario. */
+export interface Pair {
+  scenario: string;
+  peers: readonly [subject: string, baseline: string];
+}
+
 /** A number, measured in several rounds. */
 export interface Figure {
   /** One a round; none where something needed is missing. */
   of(measured: Measured): number[];
+  /** What it is the ratio of: these two can be measured again. */
+  pair?: Pair;
 }
 
 /** How `subject` compares with `baseline`: by CPU time, so less is better. */
@@ -22,6 +30,7 @@ export function cost(
   baseline: string,
 ): Figure {
   return {
+    pair: { scenario, peers: [subject, baseline] },
     of(measured) {
       const row = findRow(measured, scenario, subject);
       const base = findRow(measured, scenario, baseline);

@@ -42,11 +42,12 @@ async function runAll(options: PeersOptions): Promise<Results> {
     console.error(`skipping ${name}: ${why}`);
   }
   const plans = makePlan(makeScenarios(options), runtimes, options.only);
-  const { rounds, generators, measureMs } = options;
+  const { rounds, mostRounds, generators, measureMs } = options;
   const scenarios = await run(plans, {
     rounds,
+    mostRounds,
     measurePeer: peerMeasurer(runtimes, options),
-    progress: printProgress(),
+    progress: printProgress(mostRounds),
   });
   const own = [];
   for (let round = 0; options.only.length === 0 && round < rounds; round++) {
@@ -59,7 +60,7 @@ async function runAll(options: PeersOptions): Promise<Results> {
     system: await describeSystem(),
     runtimes: Object.values(found).map(({ version }) => version),
     skipped: missing,
-    settings: { rounds, seconds: measureMs / 1000, generators },
+    settings: { rounds, mostRounds, seconds: measureMs / 1000, generators },
     scenarios,
     own: collectOwn(own),
   };

@@ -5,6 +5,8 @@ export interface PeersOptions {
   /** Scenarios and servers to measure; empty for all. */
   only: string[];
   rounds: number;
+  /** As far as a run goes for a target that is too close to call. */
+  mostRounds: number;
   /** Measured time. */
   measureMs: number;
   /** Time before it. */
@@ -29,6 +31,8 @@ Usage: deno task bench:peers [options]
 
   --only NAMES       Scenarios and servers, with commas between (echo-16,go,bun)
   --rounds N         Rounds, in alternating order (3)
+  --most-rounds N    Rounds until a target that is too close to call is clear, at most
+                     (15; as --rounds if --quick or --only)
   --seconds N        Measured time of each server in each round (2)
   --connections N    Connections of an echo (50)
   --generators N     Processes that make the load (2)
@@ -41,6 +45,7 @@ const RESULTS = "bench/results";
 const STRINGS = [
   "only",
   "rounds",
+  "most-rounds",
   "seconds",
   "connections",
   "generators",
@@ -76,9 +81,13 @@ export function parsePeersOptions(args: string[]): PeersOptions | "help" {
     0.1,
     600,
   );
+  const isPart = quick || only.length > 0;
+  const rounds = parsed.rounds ?? (quick ? "1" : "3");
+  const mostRounds = parsed["most-rounds"] ?? (isPart ? rounds : "15");
   return {
     only,
-    rounds: integer("--rounds", parsed.rounds ?? (quick ? "1" : "3"), 1, 100),
+    rounds: integer("--rounds", rounds, 1, 100),
+    mostRounds: integer("--most-rounds", mostRounds, 1, 100),
     measureMs: seconds * 1000,
     warmupMs: seconds * 500,
     connections: integer(
@@ -93,7 +102,7 @@ export function parsePeersOptions(args: string[]): PeersOptions | "help" {
     largest: quick
       ? { connections: 10, payloadBytes: 4096 }
       : { connections: 10_000, payloadBytes: 16 * 1024 * 1024 },
-    out: parsed.out ?? (quick || only.length > 0 ? undefined : RESULTS),
+    out: parsed.out ?? (isPart ? undefined : RESULTS),
   };
 }
 

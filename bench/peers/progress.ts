@@ -1,19 +1,28 @@
 import { number } from "../harness/format.ts";
 import type { Measurement } from "../harness/measure.ts";
 import { mainMetric, type ScenarioResults } from "./results.ts";
-import type { Progress } from "./step.ts";
+import type { Progress, Step } from "./step.ts";
 
 /** Tells standard error what is measured, what came of it and how long it will take. */
-export function printProgress(): Progress {
+export function printProgress(mostRounds: number): Progress {
   const start = performance.now();
+  const formatPlace = ({ index, count }: NonNullable<Step["place"]>) => {
+    const passed = performance.now() - start;
+    const left = passed / (index - 1) * (count - index + 1);
+    return index === 1
+      ? `[${index}/${count}]`
+      : `[${index}/${count}, ${formatLeft(left)} left]`;
+  };
   return {
-    begin({ index, count, round, results, row }) {
-      const passed = performance.now() - start;
-      const left = index > 1 ? passed / (index - 1) * (count - index + 1) : NaN;
-      const time = Number.isNaN(left) ? "" : `, ${formatLeft(left)} left`;
-      const text = `[${index}/${count}${time}] round ${round + 1}, ` +
-        `${results.id}: ${row.label} ... `;
+    begin({ place, round, results, row }) {
+      const where = place ? `${formatPlace(place)} round ${round + 1},` : " ";
+      const text = `${where} ${results.id}: ${row.label} ... `;
       Deno.stderr.writeSync(new TextEncoder().encode(text));
+    },
+    goOn(title, round) {
+      console.error(
+        `too close, round ${round + 1} of ${mostRounds} at most: ${title}`,
+      );
     },
     end({ results }, outcome) {
       console.error(

@@ -85,6 +85,7 @@ function formatSetting(results: Results): string {
 }
 
 function formatTargets(results: Results): string {
+  const { rounds, mostRounds } = results.settings;
   const verdicts = judge(results);
   const rows = verdicts.map((verdict) => {
     const { title, target, measured, rounds, floor } = verdict;
@@ -110,6 +111,14 @@ function formatTargets(results: Results): string {
     ],
     rows,
   )];
+  if (mostRounds > rounds) {
+    parts.push(
+      "Where the rounds of two servers fell on both sides of a limit, these servers were " +
+        `measured in further rounds, up to ${mostRounds} in all, until a sign test gave chance ` +
+        "less than one in twenty. Those rounds count here and in `×`, and not in the other " +
+        "medians.",
+    );
+  }
   if (verdicts.some(({ open }) => open)) {
     parts.push(
       "_Not certain_: the rounds fell on both sides of the limit, as evenly as chance " +

@@ -15,6 +15,11 @@ export interface Row {
   label: string;
   /** One a round; `null` where it failed. */
   rounds: (Measurement | null)[];
+  /**
+   * Further rounds, each for one target and of its servers alone; `null` where it failed or
+   * took no part. As many as in each row of the scenario, the same round in the same place.
+   */
+  further: (Measurement | null)[];
   /** Why it failed, if it did. */
   errors: string[];
 }
@@ -54,7 +59,13 @@ export interface Results {
   runtimes: string[];
   /** What did not, and why. */
   skipped: Record<string, string>;
-  settings: { rounds: number; seconds: number; generators: number };
+  settings: {
+    rounds: number;
+    /** Further ones included. */
+    mostRounds: number;
+    seconds: number;
+    generators: number;
+  };
   scenarios: ScenarioResults[];
   own: OwnResult[];
 }
@@ -70,7 +81,10 @@ function valuesOf(
   return rounds.map((round) => round?.[metric] ?? undefined);
 }
 
-/** The numbers of one row, one a round that did not fail. */
+/**
+ * The numbers of one row, one a round that did not fail. Further rounds are left out: other
+ * rows have none, and the machine may have been faster or slower by then.
+ */
 export function values({ rounds }: Row, metric: Metric): number[] {
   return valuesOf(rounds, metric).filter((value) => value !== undefined);
 }
@@ -80,16 +94,15 @@ export function summaryOf(row: Row, metric: Metric): Summary | undefined {
   return middleOf(values(row, metric));
 }
 
-/** How one row compares with another one in each round that has both. */
+/** How one row compares with another one in each round, further ones too, that has both. */
 export function roundRatios(
   row: Row,
   baseline: Row,
   metric: Metric,
 ): number[] {
-  return ratiosOf(
-    valuesOf(row.rounds, metric),
-    valuesOf(baseline.rounds, metric),
-  );
+  const all = ({ rounds, further }: Row) =>
+    valuesOf([...rounds, ...further], metric);
+  return ratiosOf(all(row), all(baseline));
 }
 
 /** The middle of {@linkcode roundRatios}, or undefined where no round has both. */

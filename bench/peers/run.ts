@@ -7,31 +7,21 @@
 import { orderOfRound } from "../harness/statistics.ts";
 import type { Plan } from "./plan.ts";
 import type { Row, ScenarioResults } from "./results.ts";
-import { type Entry, type StepOptions, takeStep } from "./step.ts";
-
-/** How to run. */
-export interface RunOptions extends StepOptions {
-  rounds: number;
-}
-
-/** A scenario under way. */
-interface Course {
-  results: ScenarioResults;
-  /** Every server that takes part. */
-  entries: Entry[];
-}
+import { type Course, type Step, takeStep } from "./step.ts";
+import { type FurtherOptions, measureFurther } from "./further_rounds.ts";
 
 /** Measures everything of a plan; a failure is a result too. */
 export async function run(
   plans: readonly Plan[],
-  options: RunOptions,
+  options: FurtherOptions,
 ): Promise<ScenarioResults[]> {
   const courses = plans.map(startCourse);
   const steps = listSteps(courses, options.rounds);
   for (const [at, step] of steps.entries()) {
     const place = { index: at + 1, count: steps.length };
-    step.row.rounds.push(await takeStep({ ...step, ...place }, options));
+    step.row.rounds.push(await takeStep({ ...step, place }, options));
   }
+  await measureFurther(courses, options);
   return courses.map(({ results }) => results);
 }
 
@@ -42,6 +32,7 @@ function startCourse({ scenario, peers }: Plan): Course {
     peer: peer.id,
     label: peer[service]?.label ?? peer.id,
     rounds: [],
+    further: [],
     errors: [],
   }));
   const results: ScenarioResults = {
@@ -63,10 +54,7 @@ function startCourse({ scenario, peers }: Plan): Course {
   return { results, entries };
 }
 
-function listSteps(
-  courses: readonly Course[],
-  rounds: number,
-): (Entry & { round: number })[] {
+function listSteps(courses: readonly Course[], rounds: number): Step[] {
   return Array.from({ length: rounds }, (_, round) =>
     courses
       .flatMap(({ entries }) => orderOfRound(entries, round))

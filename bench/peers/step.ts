@@ -13,19 +13,27 @@ export interface Entry {
   row: Row;
 }
 
+/** A scenario under way. */
+export interface Course {
+  results: ScenarioResults;
+  /** Every server that takes part. */
+  entries: Entry[];
+}
+
 /** One measurement that is about to begin, or has ended. */
 export interface Step extends Entry {
   /** From 0. */
   round: number;
-  /** From 1 to `count`. */
-  index: number;
-  count: number;
+  /** From 1 to `count`; of further rounds, nobody knows how many there will be. */
+  place?: { index: number; count: number };
 }
 
 /** Hears how a run gets on. */
 export interface Progress {
   begin(step: Step): void;
   end(step: Step, outcome: Measurement | Error): void;
+  /** What follows is a further round, for a target that is too close to call. */
+  goOn(title: string, round: number): void;
 }
 
 /** What a step needs. */

@@ -24,6 +24,14 @@ export interface Verdict {
   floor?: Summary;
 }
 
+/** A target that more rounds may decide. */
+export interface OpenTarget {
+  title: string;
+  scenario: string;
+  /** Whom to measure again, in the same round: the servers of its ratio and its floor's. */
+  peers: string[];
+}
+
 /** Every target, with what a run says of it. */
 export function judge(measured: Measured): Verdict[] {
   return TARGETS.map((target): Verdict => {
@@ -40,6 +48,17 @@ export function judge(measured: Measured): Verdict[] {
       open: isOpen(target, values),
       floor: floor && middleOf(floor.of(measured)),
     };
+  });
+}
+
+/** The targets that are too close to call, of those that compare two servers. */
+export function openTargets(measured: Measured): OpenTarget[] {
+  return TARGETS.flatMap((target) => {
+    const { title, figure, floor } = target;
+    const { pair } = figure;
+    if (pair === undefined || !isOpen(target, figure.of(measured))) return [];
+    const peers = new Set([...pair.peers, ...floor?.pair?.peers ?? []]);
+    return [{ title, scenario: pair.scenario, peers: [...peers] }];
   });
 }
 

@@ -11,7 +11,7 @@ export function cpuRow(peer: string, ...cpu: (number | null)[]): Row {
     cpuMicros === null ? null : { rate: 1e6 / cpuMicros, cpuMicros }
   );
   const errors = cpu.includes(null) ? ["it | broke\nbadly"] : [];
-  return { peer, label: `the ${peer}`, rounds, errors };
+  return { peer, label: `the ${peer}`, rounds, further: [], errors };
 }
 
 /** A scenario with these rows. */
@@ -41,7 +41,7 @@ export function resultsOf(...scenarios: ScenarioResults[]): Results {
     system: { os: "linux", arch: "x86_64", cpus: 2, memoryGiB: 8 },
     runtimes: ["Deno 2.9.6"],
     skipped: { bun: "it is not on the PATH" },
-    settings: { rounds: 3, seconds: 2, generators: 2 },
+    settings: { rounds: 3, mostRounds: 3, seconds: 2, generators: 2 },
     scenarios,
     own: [{ id: "import", title: "import", unit: "ms", rounds: [20, 10, 12] }],
   };

@@ -1,14 +1,20 @@
 import { assertEquals, assertObjectMatch, assertThrows } from "@std/assert";
 import { parseCompareOptions } from "../../bench/compare/options.ts";
-import { parsePeersOptions } from "../../bench/peers/options.ts";
+import {
+  parsePeersOptions,
+  type PeersOptions,
+  USAGE,
+} from "../../bench/peers/options.ts";
 
 Deno.test("parsePeersOptions() makes a full run by default, which is kept", () => {
   assertObjectMatch(parsePeersOptions([]) as object, {
     only: [],
     rounds: 3,
+    mostRounds: 15,
     measureMs: 2_000,
     connections: 50,
     idleConnections: 5_000,
+    silenceMs: 60_000,
     out: "bench/results",
   });
 });
@@ -21,20 +27,45 @@ Deno.test("parsePeersOptions() keeps no part of a run unless it is told where", 
   }
 });
 
+Deno.test("parsePeersOptions() goes on for no target in a part of a run unless it is told to", () => {
+  for (const args of [["--quick"], ["--only=echo-1,go"]]) {
+    const { rounds, mostRounds } = parsePeersOptions(args) as PeersOptions;
+    assertEquals(mostRounds, rounds);
+    const told = parsePeersOptions([...args, "--most-rounds=9"]) as object;
+    assertObjectMatch(told, { rounds, mostRounds: 9 });
+  }
+});
+
 Deno.test("parsePeersOptions() reads every option", () => {
   const options = parsePeersOptions(
-    "--only echo-1,go --rounds 5 --seconds 0.5 --connections 7 --generators 3"
+    "--only echo-1,go --rounds 5 --most-rounds 20 --seconds 0.5 --connections 7 --generators 3"
       .split(" "),
   );
   assertObjectMatch(options as object, {
     only: ["echo-1", "go"],
     rounds: 5,
+    mostRounds: 20,
     measureMs: 500,
     warmupMs: 250,
     connections: 7,
     generators: 3,
   });
   assertEquals(parsePeersOptions(["--help", "--rounds=3"]), "help");
+});
+
+Deno.test("--help names every option of bench:peers", () => {
+  const named = USAGE.matchAll(/^ {2}(--[a-z-]+)/gm).map(([, name]) => name);
+  assertEquals(named.toArray(), [
+    "--only",
+    "--rounds",
+    "--most-rounds",
+    "--seconds",
+    "--connections",
+    "--generators",
+    "--out",
+    "--quick",
+    "--help",
+  ]);
 });
 
 Deno.test("parsePeersOptions() says what is wrong with an option", () => {
@@ -44,6 +75,7 @@ Deno.test("parsePeersOptions() says what is wrong with an option", () => {
       "--rounds must be a number from 1 to 100: current value is 0",
     ],
     ["--rounds=1.5", "--rounds must be a whole number: current value is 1.5"],
+    ["--most-rounds=101", "--most-rounds must be a number from 1 to 100"],
     ["--rounds", "--rounds must be given a value: current value is empty"],
     [
       "--seconds=soon",
