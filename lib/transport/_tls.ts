@@ -92,21 +92,26 @@ export async function startTlsClient(
   return handshake(tls, signal);
 }
 
+/** Whether it takes what Deno's own listener cannot do. */
+function needsNodeTls(
+  { noDelay, keepAlive }: TcpBindOptions,
+  { clientCaCerts, dropSilent }: TlsBindOptions,
+): boolean {
+  return clientCaCerts !== undefined ||
+    (dropSilent || noDelay || keepAlive) === true;
+}
+
 /**
  * Listens for TLS. A connection is handed out before its handshake, so that a silent
  * client holds up nobody else: the caller shakes hands, within a limit.
- *
- * Deno cannot switch Nagle off here: gather small writes that belong together.
  */
 export function bindTls(
   options: TcpBindOptions,
   tls: TlsBindOptions,
 ): Acceptor {
   const { hostname = "127.0.0.1", port } = options;
-  const { cert, key, alpnProtocols, clientCaCerts, dropSilent } = tls;
-  if (clientCaCerts !== undefined || dropSilent) {
-    return bindNodeTls(options, tls);
-  }
+  if (needsNodeTls(options, tls)) return bindNodeTls(options, tls);
+  const { cert, key, alpnProtocols } = tls;
   const listener = Deno.listenTls({ hostname, port, cert, key, alpnProtocols });
   return {
     addr: listener.addr,

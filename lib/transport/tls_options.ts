@@ -46,9 +46,9 @@ export interface TlsBindOptions {
    * Lets go of clients that are closed before their handshake is over. Deno (2.9) keeps
    * the descriptor of such a client for as long as it stays silent, whatever
    * `handshakeTimeoutMs` and limits say: whoever opens enough connections holds them
-   * all. With `true`, and always with `clientCaCerts`, TLS runs on `node:tls`, which
-   * takes two to three times the CPU time, switches Nagle off, and does not tell a
-   * client why its handshake failed.
+   * all. With `true`, and always with `clientCaCerts` or `noDelay: true`, TLS runs on
+   * `node:tls`, which takes two to three times the CPU time, switches Nagle off, and
+   * does not tell a client why its handshake failed.
    *
    * @default {false}
    */

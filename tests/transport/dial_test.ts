@@ -100,6 +100,31 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "bind() switches Nagle off over TLS where it is told to",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = await authority.issue();
+    // How long a confirmation is put off is up to the system.
+    const untold = Deno.build.os === "linux" ? [undefined] : [];
+    for (const noDelay of [true, ...untold]) {
+      const acceptor = bind({ ...LOCAL, tls, noDelay });
+      const accepted = acceptor.accept();
+      const caCerts = [authority.cert];
+      const dialing = dial({ port: portOf(acceptor), tls: { caCerts } });
+      const server = await accepted;
+      const [client] = await Promise.all([dialing, server.handshake?.()]);
+      const ms = await writeWriteRead(server, client, 20);
+      // The second: when it fails, Deno has learnt it, and `noDelay` need not cost more.
+      assert(noDelay ? ms < 400 : ms > 400, `${ms} ms with noDelay ${noDelay}`);
+      client.close();
+      server.close();
+      acceptor.close();
+    }
+  },
+);
+
 Deno.test("dial() names the peer in what it throws", TIMEOUT, async () => {
   const acceptor = bind(LOCAL);
   const port = portOf(acceptor);
