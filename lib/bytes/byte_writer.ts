@@ -324,6 +324,9 @@ export class ByteWriter {
   toBytes(): Uint8Array<ArrayBuffer> {
     const message = new Uint8Array(this.length);
     this.#copyTo(message);
+    // Often the last that is asked of a writer: its block goes to the next one.
+    if (this.#block !== NO_BLOCK) releaseBlock(this.#block);
+    this.#block = NO_BLOCK;
     this.clear();
     return message;
   }

@@ -22,6 +22,7 @@ const NOTHING: readonly Uint8Array[] = [];
 
 // Who has nothing to send holds no message: ten thousand idle sockets share these.
 const spare: Delivery[] = [];
+/** With a block each, 4 MiB at most. */
 const MOST_SPARE = 64;
 
 /** A message: first it fills, then it leaves, in as many writes as it takes. */
