@@ -82,7 +82,7 @@ const FEWEST_ATTEMPTS = 3;
  *   a frame or an error of class `SocketError`.
  * - Random bytes, and messages with random damage, end in the same.
  * - While the decoder asks for more, no more than `maxBufferedBytes` wait, and the
- *   queue holds no more memory than that and the 64 KiB that the next read may fill.
+ *   queue holds no more memory than that and the 128 KiB that the next read may fill.
  * - Time is linear in the number of bytes.
  *
  * Random choices depend on `seed` alone. Takes less than a second
@@ -241,21 +241,28 @@ class CodecCheck<In, Out> {
 
   /** Two decoders take turns: a codec must keep the state of each in itself. */
   #checkIndependence(): void {
-    const context = "two decoders that take turns";
     for (const cut of [() => 1, (left: number) => this.#random.cut(left)]) {
-      const feeds = [0, 1].map(() =>
-        new Feed<In>(this.#codec.decoder(), context)
-      );
-      for (const piece of pieces(this.#wire, cut)) {
-        for (const feed of feeds) feed.add(piece);
+      const chunks = [...pieces(this.#wire, cut)];
+      // At the same place, and where the other one is in another frame.
+      for (const lag of [0, chunks.length >> 1]) this.#checkTurns(chunks, lag);
+    }
+  }
+
+  #checkTurns(chunks: readonly Uint8Array[], lag: number): void {
+    const context = "two decoders that take turns";
+    const [ahead, behind] = [0, 1].map(() =>
+      new Feed<In>(this.#codec.decoder(), context)
+    );
+    for (let i = 0; i < chunks.length + lag; i++) {
+      if (i < chunks.length) ahead.add(chunks[i]);
+      if (i >= lag) behind.add(chunks[i - lag]);
+    }
+    for (const feed of [ahead, behind]) {
+      feed.end();
+      if (feed.failed) {
+        throw this.#error(context, "the samples must decode", feed.errors[0]);
       }
-      for (const feed of feeds) {
-        feed.end();
-        if (feed.failed) {
-          throw this.#error(context, "the samples must decode", feed.errors[0]);
-        }
-        this.#checkFrames(feed.frames, this.#samples.length, context);
-      }
+      this.#checkFrames(feed.frames, this.#samples.length, context);
     }
   }
 

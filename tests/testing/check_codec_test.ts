@@ -160,6 +160,31 @@ Deno.test("checkCodec() finds state that two connections share", () => {
   );
 });
 
+Deno.test("checkCodec() finds what two decoders share while they are at different places", () => {
+  let size = 0;
+  assertFound(
+    {
+      decoder: () => {
+        let known = false;
+        return {
+          decode: (bytes) => {
+            if (!known && bytes.length >= 2) {
+              size = bytes.uintAt(0, 2);
+              known = true;
+            }
+            if (!known || bytes.length < 2 + size) return undefined;
+            known = false;
+            bytes.skip(2);
+            return bytes.take(size);
+          },
+        };
+      },
+      encoder: () => GOOD.encoder(),
+    },
+    "two decoders that take turns",
+  );
+});
+
 Deno.test("checkCodec() finds errors without a type", () => {
   assertFound(
     withDecoder((bytes, inner) => {
