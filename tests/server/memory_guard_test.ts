@@ -1,5 +1,7 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
-import { connect, LimitError, serve } from "@sluice/net";
+import { connect, LimitError, serve, type Socket } from "@sluice/net";
+import { memoryPair } from "@sluice/net/testing";
+import { MemoryGuard } from "../../lib/server/_memory_guard.ts";
 
 Deno.test("maxBufferedBytes cuts the connections that hold the most", {
   timeout: 20_000,
@@ -41,4 +43,61 @@ Deno.test("maxBufferedBytes cuts the connections that hold the most", {
 /** Reads no further until the server has looked. */
 async function largeIsCut(cut: unknown[]): Promise<void> {
   while (cut.length === 0) await new Promise((done) => setTimeout(done, 10));
+}
+
+Deno.test("MemoryGuard looks twice a second, and only while there are sockets", () => {
+  const looks = new Map<number, () => void>();
+  using _ = stubTimers(looks);
+  const [left, right] = memoryPair();
+  const sockets = new Set<Socket>();
+  const guard = new MemoryGuard(sockets, 10);
+  const look = () => looks.forEach((each) => each());
+
+  sockets.add(left);
+  guard.watch();
+  guard.watch();
+  assertEquals(looks.size, 1);
+  look();
+  assertEquals(looks.size, 1);
+  sockets.clear();
+  look();
+  assertEquals(looks.size, 0);
+
+  sockets.add(left);
+  guard.watch();
+  left.write(new Uint8Array(11));
+  look();
+  assertInstanceOf(left.signal.reason, LimitError);
+  guard.dispose();
+  assertEquals(looks.size, 0);
+  right.abort();
+});
+
+Deno.test("MemoryGuard does not look where there is no limit", () => {
+  const looks = new Map<number, () => void>();
+  using _ = stubTimers(looks);
+  const [left, right] = memoryPair();
+  new MemoryGuard(new Set([left]), Infinity).watch();
+  assertEquals(looks.size, 0);
+  left.abort();
+  right.abort();
+});
+
+/** Keeps intervals in a map instead of starting them. */
+function stubTimers(looks: Map<number, () => void>): Disposable {
+  const { setInterval, clearInterval } = globalThis;
+  let next = 1;
+  Object.assign(globalThis, {
+    setInterval(look: () => void, ms: number): number {
+      assertEquals(ms, 500);
+      looks.set(next, look);
+      return next++;
+    },
+    clearInterval: (id: number) => void looks.delete(id),
+  });
+  return {
+    [Symbol.dispose]() {
+      Object.assign(globalThis, { setInterval, clearInterval });
+    },
+  };
 }
