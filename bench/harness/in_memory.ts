@@ -29,8 +29,7 @@ export interface InMemory {
 const CHUNK_BYTES = 64 * 1024;
 /** V8 has compiled what it will compile after half of that, on a busy machine too. */
 const WARM_UP_MS = 400;
-/** As long as a busy machine's other work, or longer: it takes turns with this one. */
-const MEASURE_MS = 800;
+const MEASURE_MS = 400;
 
 /** Many frames, in pieces as they come from a socket. */
 function chunksOf(frame: Uint8Array, count: number): Uint8Array[] {
