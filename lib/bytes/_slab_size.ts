@@ -4,8 +4,10 @@
  * @module
  */
 
-/** What a new connection holds while it waits for its first bytes. */
-const FIRST_SLAB_BYTES = 256;
+/** What a connection holds while it waits, and all it ever needs if it says little. */
+const FIRST_SLAB_BYTES = 128;
+/** What one needs that says a bit more at a time. */
+const SECOND_SLAB_BYTES = 1024;
 /** What a connection that goes on saying little ends up with: it costs no more to make. */
 const MIN_SLAB_BYTES = 4 * 1024;
 /** So that a frame of 64 KiB, a size that many like, fits with its header in one piece. */
@@ -54,7 +56,9 @@ export class SlabSize {
   #enlarge(): SlabSize {
     const own = this === NO_TRAFFIC ? new SlabSize() : this;
     const more = Math.max(MIN_SLAB_BYTES, own.#bytes * 4);
-    own.#bytes = Math.min(MAX_SLAB_BYTES, more);
+    own.#bytes = own.#bytes === 0
+      ? SECOND_SLAB_BYTES
+      : Math.min(MAX_SLAB_BYTES, more);
     own.#quietReads = 0;
     return own;
   }

@@ -21,7 +21,7 @@ const GATHER_BYTES = 4 * 1024;
  * Bytes that {@linkcode take} hands out are views, and they are yours: the queue
  * never writes a second time where it has handed out. Memory grows with the bytes
  * that arrived and never with a length that somebody claims: whoever waits with at
- * most `n` bytes unread holds at most `n` bytes and one slab, of 256 bytes for quiet
+ * most `n` bytes unread holds at most `n` bytes and one slab, of 128 bytes for quiet
  * connections to 128 KiB for busy ones. Only what crosses two slabs is copied.
  *
  * @example

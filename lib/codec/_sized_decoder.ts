@@ -52,7 +52,6 @@ export interface SizedSettings {
 export class SizedDecoder implements Decoder<Uint8Array> {
   readonly #header: HeaderReader;
   readonly #settings: SizedSettings;
-  readonly #most: number;
   /** Bytes still to be dropped of a message that is too large. */
   #dropping = 0;
   /** Size of that message. */
@@ -61,7 +60,6 @@ export class SizedDecoder implements Decoder<Uint8Array> {
   constructor(header: HeaderReader, settings: SizedSettings) {
     this.#header = header;
     this.#settings = settings;
-    this.#most = settings.most;
   }
 
   decode(bytes: ByteQueue): Uint8Array | undefined {
@@ -69,7 +67,7 @@ export class SizedDecoder implements Decoder<Uint8Array> {
     while (this.#dropping === 0 || this.#drop(bytes)) {
       if (!header.read(bytes)) return undefined;
       const { headBytes, frameBytes, tailBytes } = header;
-      if (frameBytes <= this.#most) {
+      if (frameBytes <= this.#settings.most) {
         if (bytes.length < headBytes + frameBytes + tailBytes) return undefined;
         bytes.skip(headBytes);
         const frame = bytes.take(frameBytes);

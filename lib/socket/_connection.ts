@@ -78,8 +78,8 @@ export class Connection implements Link, AlarmListener {
     this.transport = transport;
     this.flow = throttleOf(transport, options) ?? transport;
     this.options = options;
-    this.writer = new Writer(this, options);
-    this.reader = new Reader(this, options.maxBufferBytes ?? 16 * 1024 * 1024);
+    this.writer = new Writer(this);
+    this.reader = new Reader(this);
     this.limit(options);
     const { minReadBytesPerSecond = 0, minReadWindowMs = 5_000 } = options;
     if (minReadBytesPerSecond > 0) {

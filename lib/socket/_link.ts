@@ -9,6 +9,7 @@ import type { SocketError } from "../errors.ts";
 import type { Flow } from "../traffic/throttled_flow.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { Traffic } from "./_traffic.ts";
+import type { SocketOptions } from "./options.ts";
 
 /** The two ends of a connection, as errors carry them. */
 export interface Ends {
@@ -22,6 +23,7 @@ export interface Link {
   /** What to read from and write to: the transport, throttled if that was asked for. */
   readonly flow: Flow;
   readonly traffic: Traffic;
+  readonly options: SocketOptions;
   /** Addresses, for errors. */
   ends(): Ends;
   /** Bytes that arrived and nobody has consumed yet. */

@@ -8,12 +8,12 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { Intake } from "./_intake.ts";
-import type { Link } from "./_link.ts";
 import { checkBytes, checkNumber } from "./options.ts";
 import type { Poll } from "./poll.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 const utf8 = new TextEncoder();
+const MAX_BUFFER_BYTES = 16 * 1024 * 1024;
 const LF = 10;
 const CR = 13;
 
@@ -24,13 +24,7 @@ const pollChunk: Poll<Uint8Array | null, ByteQueue> = (ended, queue) => {
 
 /** The calls that a socket offers to its reader, each of them a {@linkcode Poll}. */
 export class Reader extends Intake {
-  readonly #maxBufferBytes: number;
   #delimiter: { text: string; bytes: Uint8Array } | undefined;
-
-  constructor(link: Link, maxBufferBytes: number) {
-    super(link);
-    this.#maxBufferBytes = maxBufferBytes;
-  }
 
   read(options?: CallOptions): Promise<Uint8Array | null> {
     return this.run("read", options, pollChunk, this.queue);
@@ -157,7 +151,7 @@ export class Reader extends Intake {
   }
 
   #checkLength(operation: string, length: number): void {
-    const most = this.#maxBufferBytes;
+    const { maxBufferBytes: most = MAX_BUFFER_BYTES } = this.link.options;
     checkNumber(operation, "the length", length, 0);
     if (!(Number.isInteger(length) && length <= most)) {
       throw new RangeError(

@@ -73,31 +73,32 @@ export class Traffic implements SocketStats {
   }
 
   // Made on first use: who never asks does not pay.
-  #readMeter: RateMeter | undefined;
-  #writeMeter: RateMeter | undefined;
+  #meters: { read?: RateMeter; write?: RateMeter } | undefined;
 
   get readRate(): Rate {
-    return this.#readMeter ??= this.#meter(this.bytesRead);
+    const meters = this.#meters ??= {};
+    return meters.read ??= makeMeter(this.bytesRead, this.openedAt);
   }
 
   get writeRate(): Rate {
-    return this.#writeMeter ??= this.#meter(this.bytesWritten);
-  }
-
-  #meter(startBytes: number): RateMeter {
-    const startedAtMs = performance.now() - (Date.now() - this.openedAt);
-    return new RateMeter({ startBytes, startedAtMs });
+    const meters = this.#meters ??= {};
+    return meters.write ??= makeMeter(this.bytesWritten, this.openedAt);
   }
 
   onRead(count: number): void {
     this.bytesRead += count;
-    if (this.#readMeter !== undefined) this.#readMeter.add(count);
+    if (this.#meters !== undefined) this.#meters.read?.add(count);
     this.#lastRead = currentTime();
   }
 
   onWrite(count: number): void {
     this.bytesWritten += count;
-    if (this.#writeMeter !== undefined) this.#writeMeter.add(count);
+    if (this.#meters !== undefined) this.#meters.write?.add(count);
     this.#lastWrite = currentTime();
   }
+}
+
+function makeMeter(startBytes: number, openedAt: number): RateMeter {
+  const startedAtMs = performance.now() - (Date.now() - openedAt);
+  return new RateMeter({ startBytes, startedAtMs });
 }

@@ -28,7 +28,7 @@ import {
   whenQuiet,
   whenTurnEnds,
 } from "./_turn.ts";
-import { checkBytes, type SocketOptions } from "./options.ts";
+import { checkBytes } from "./options.ts";
 
 /** Somebody who waits until so many bytes have been sent. */
 interface Waiter {
@@ -63,8 +63,6 @@ const LARGE_MESSAGE_BYTES = 8 * 1024;
  */
 export class Writer implements Sender, TurnListener, AlarmListener {
   readonly #link: Link;
-  readonly #highWaterMarkBytes: number;
-  readonly #maxPendingBytes: number;
   /** What is being filled, and what is on its way. */
   #filling: Delivery | undefined;
   #sending: Delivery | undefined;
@@ -78,10 +76,16 @@ export class Writer implements Sender, TurnListener, AlarmListener {
   #ending: Promise<void> | undefined;
   #alarm: Alarm | undefined;
 
-  constructor(link: Link, options: SocketOptions) {
+  constructor(link: Link) {
     this.#link = link;
-    this.#highWaterMarkBytes = options.highWaterMarkBytes ?? 64 * 1024;
-    this.#maxPendingBytes = options.maxPendingBytes ?? 16 * 1024 * 1024;
+  }
+
+  get #highWaterMarkBytes(): number {
+    return this.#link.options.highWaterMarkBytes ?? 64 * 1024;
+  }
+
+  get #maxPendingBytes(): number {
+    return this.#link.options.maxPendingBytes ?? 16 * 1024 * 1024;
   }
 
   /** Why nothing can be written any more. */

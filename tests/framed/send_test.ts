@@ -60,7 +60,7 @@ Deno.test("an echo answers each batch that it read in one write", async () => {
     const connection = framed(left, lines());
     for await (const line of connection) await connection.send(line);
   })();
-  for (const count of [1, 16, 48]) {
+  for (const count of [1, 16, 25]) {
     const batch = "ping\n".repeat(count);
     await right.write(batch);
     await right.flush();
