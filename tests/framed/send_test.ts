@@ -60,13 +60,22 @@ Deno.test("an echo answers each batch that it read in one write", async () => {
     const connection = framed(left, lines());
     for await (const line of connection) await connection.send(line);
   })();
-  for (const count of [1, 16, 25]) {
+  // The first slab holds 128 bytes. One that is filled is followed by a larger one, so
+  // that the same batch comes in one read from then on.
+  const writesOf = async (count: number) => {
     const batch = "ping\n".repeat(count);
     await right.write(batch);
     await right.flush();
     const answer = await right.readExactly(batch.length);
     assertEquals(textOf(answer), batch);
-    assertEquals(spy.writes.splice(0), [batch.length]);
+    return spy.writes.splice(0);
+  };
+  for (const count of [1, 16, 25]) {
+    assertEquals(await writesOf(count), [5 * count]);
+  }
+  assertEquals((await writesOf(48)).length, 2);
+  for (const count of [48, 150]) {
+    assertEquals(await writesOf(count), [5 * count]);
   }
   await right.closeWrite();
   await echo;
