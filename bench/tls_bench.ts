@@ -74,10 +74,18 @@ Deno.bench({
 });
 
 const CONNECTIONS = 16;
-const PEERS: [name: string, runtime: RuntimeName, file: string][] = [
+/** Each in a process of its own, with arguments behind the port and the certificate. */
+const PEERS: [
+  name: string,
+  runtime: RuntimeName,
+  file: string,
+  ...args: string[],
+][] = [
   ["node:tls on Node", "node", "node_tls.js"],
   ["node:tls on Deno", "deno", "node_tls.js"],
-  ["Sluice, in its own process", "deno", "tls_echo.ts"],
+  ["Deno.listenTls, apart", "deno", "raw_tls_echo.ts"],
+  ["Sluice, for await, apart", "deno", "tls_echo.ts", "iterate"],
+  ["Sluice, readInto, apart", "deno", "tls_echo.ts", "into"],
 ];
 
 endChildrenWithUs();
@@ -87,8 +95,8 @@ if (missing.node) {
   console.error(`node:tls on Node is skipped, as of Node ${missing.node}`);
 }
 const peers = await Promise.all(
-  present.map(async ([name, runtime, file]) => {
-    const args = ["0", JSON.stringify(certificate)];
+  present.map(async ([name, runtime, file, ...more]) => {
+    const args = ["0", JSON.stringify(certificate), ...more];
     const { port } = await startServer(found[runtime]!.command(file, args));
     return { name, port };
   }),

@@ -5,6 +5,7 @@
  */
 
 import { denoCommand, measure } from "../harness/measure.ts";
+import type { InMemory } from "../harness/in_memory.ts";
 import { measureImport, measureInMemory } from "../harness/own_results.ts";
 import type { LoadSpec } from "../load/spec.ts";
 import type { CompareOptions } from "./options.ts";
@@ -55,7 +56,10 @@ export const SUBJECTS: readonly Subject[] = [
   {
     id: "import",
     unit: "ms to import mod.ts",
-    measure: (root) => measureImport(new URL("mod.ts", root), 3),
+    async measure(root) {
+      const { full, empty } = await measureImport(new URL("mod.ts", root), 5);
+      return full - empty;
+    },
   },
 ];
 
@@ -95,10 +99,10 @@ function loaded(
   };
 }
 
-function inMemory(id: string, field: "lengthPrefixed" | "lines"): Subject {
+function inMemory(id: string, name: keyof InMemory): Subject {
   return {
     id,
     unit: "ns per frame",
-    measure: async (root) => (await measureInMemory(root))[field],
+    measure: (root) => measureInMemory(root, name),
   };
 }

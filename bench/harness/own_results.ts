@@ -5,55 +5,54 @@
  */
 
 import { findStdSource, importMapFlags } from "../../tools/_std.ts";
-import { IN_MEMORY, type InMemory } from "./in_memory.ts";
-import { summarize } from "./statistics.ts";
-
-/** Processes for each number: a machine that is slow for a second is so for one or two. */
-const TURNS = 3;
+import type { InMemory } from "./in_memory.ts";
 
 /**
- * Decodes, each codec in fresh processes, in turn.
+ * Measures one thing that codecs do in memory, in a fresh process.
  *
  * @param root The checkout whose codecs are measured; it has our `bench/`.
+ * @returns Nanoseconds.
  */
-export async function measureInMemory(root: URL): Promise<InMemory> {
+export async function measureInMemory(
+  root: URL,
+  name: keyof InMemory,
+): Promise<number> {
   const program = new URL("bench/harness/in_memory.ts", root).href;
   const flags = importMapFlags(await findStdSource());
-  const samples = Object.fromEntries(
-    IN_MEMORY.map((name): [string, number[]] => [name, []]),
-  );
-  for (let turn = 0; turn < TURNS; turn++) {
-    for (const [name, numbers] of Object.entries(samples)) {
-      const printed = await runDeno(["--quiet", ...flags, program, name]);
-      numbers.push(Number(printed));
-    }
-  }
-  const medians = IN_MEMORY.map((name) =>
-    [name, summarize(samples[name]).median] as const
-  );
-  return Object.fromEntries(medians) as unknown as InMemory;
+  return Number(await runDeno(["--quiet", ...flags, program, name]));
+}
+
+/** Wall time of two programs, in milliseconds. */
+export interface ImportTime {
+  empty: number;
+  /** The same program with an import. */
+  full: number;
 }
 
 /**
- * What importing a module costs over an empty program, in milliseconds of wall time.
+ * What importing a module takes.
  *
  * @param file The module.
- * @param times Fresh processes of each kind, in turn.
+ * @param times Fresh processes of each kind, in turn. The least time of each counts:
+ *   what else a machine does adds to it, and never takes from it.
  */
-export async function measureImport(file: URL, times: number): Promise<number> {
+export async function measureImport(
+  file: URL,
+  times: number,
+): Promise<ImportTime> {
   const folder = await Deno.makeTempDir({ prefix: "sluice-bench-" });
   try {
     const empty = `${folder}/empty.ts`;
     const full = `${folder}/full.ts`;
     await Deno.writeTextFile(empty, "");
     await Deno.writeTextFile(full, `import ${JSON.stringify(file.href)};`);
-    const differences: number[] = [];
-    // The first pair fills Deno's cache.
-    for (let round = -1; round < times; round++) {
-      const difference = -await timeRun(empty) + await timeRun(full);
-      if (round >= 0) differences.push(difference);
+    const least = { empty: Infinity, full: Infinity };
+    // The first pair fills Deno's cache: it is never the least.
+    for (let pair = 0; pair <= times; pair++) {
+      least.empty = Math.min(least.empty, await timeRun(empty));
+      least.full = Math.min(least.full, await timeRun(full));
     }
-    return summarize(differences).median;
+    return least;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

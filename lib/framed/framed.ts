@@ -187,15 +187,20 @@ export class Framed<In, Out = In>
       return observed(Promise.reject(error));
     }
     try {
-      this.#encode(frame, writer.message);
+      this.#encode(frame, this.#message);
     } catch (error) {
       return Promise.reject(error);
     }
     return writer.appended("send", options);
   }
 
-  #encode(frame: Out, message: ByteWriter): void {
+  /** What frames are encoded into. */
+  get #message(): ByteWriter {
     if (this.#detached) throw detachedError();
+    return this.#writer.message;
+  }
+
+  #encode(frame: Out, message: ByteWriter): void {
     const mark = message.length;
     try {
       this.#encoder.encode(frame, message);
@@ -225,7 +230,7 @@ export class Framed<In, Out = In>
     try {
       for (const frame of frames) {
         // Asked anew, as whoever makes the frames may have sent something.
-        const filling = writer.message;
+        const filling = this.#message;
         if (filling !== message) {
           message = filling;
           full = message.length + writer.room;

@@ -12,7 +12,7 @@ const MIN_BYTES = 1024;
 /** A busy one with this much at most: thousands may fall silent at once. */
 const MAX_WAITING_BYTES = 64 * 1024;
 /** Where more is there already. */
-const MAX_BYTES = 512 * 1024;
+const MAX_BYTES = 1024 * 1024;
 /** Full reads in a row that show it; fewer may be messages of that very size. */
 const FULL_READS = 4;
 /** As many at most, where it was in vain before. */

@@ -28,12 +28,12 @@ function patience(memory: ChunkMemory): number {
   return reads;
 }
 
-Deno.test("full reads are offered more and more, up to 512 KiB", () => {
+Deno.test("full reads are offered more and more, up to 1 MiB", () => {
   const memory = new ChunkMemory();
   assertEquals(
     offer(memory, 11, (size) => size).map((size) => size / KIB),
     // Four full reads lead beyond 64 KiB: the smaller ones count, too.
-    [1, 4, 16, 64, 256, 512, 512, 512, 512, 512, 512],
+    [1, 4, 16, 64, 256, 1024, 1024, 1024, 1024, 1024, 1024],
   );
 });
 
@@ -41,7 +41,7 @@ Deno.test("a read that leaves room is followed by one of 64 KiB at most", () => 
   const memory = new ChunkMemory();
   offer(memory, 6, (size) => size);
   const size = memory.target.length;
-  assertEquals(size, 512 * KIB);
+  assertEquals(size, 1024 * KIB);
   memory.take(size - 1);
   assertEquals(memory.target.length, 64 * KIB);
   assertEquals(patience(memory), 4);
