@@ -16,7 +16,7 @@ import {
   type ScenarioResults,
   summaryOf,
 } from "./results.ts";
-import { judge, type Verdict } from "./verdicts.ts";
+import { judge } from "./verdicts.ts";
 
 /** Charts that were made: the first scenario or group they belong to, and their files. */
 export type ChartFiles = Partial<Record<string, string>>;
@@ -88,14 +88,14 @@ function formatTargets(results: Results): string {
   const { rounds, mostRounds } = results.settings;
   const verdicts = judge(results);
   const rows = verdicts.map((verdict) => {
-    const { title, target, measured, rounds, floor } = verdict;
+    const { title, target, measured, rounds, outcome, floor } = verdict;
     return [
       title,
       target,
       measured ? number(measured.median) : "",
       measured ? spread(measured) : "",
       rounds > 0 ? String(rounds) : "",
-      formatVerdict(verdict),
+      outcome === "missed" ? "**missed**" : outcome,
       floor ? number(floor.median) : "",
     ];
   });
@@ -119,19 +119,13 @@ function formatTargets(results: Results): string {
         "medians.",
     );
   }
-  if (verdicts.some(({ open }) => open)) {
+  if (verdicts.some(({ outcome }) => outcome === "too close to call")) {
     parts.push(
-      "_Not certain_: the rounds fell on both sides of the limit, as evenly as chance " +
-        "may have it. The median decides, and that of another run may say the opposite.",
+      "_Too close to call_: the rounds fell on both sides of the limit, as evenly as chance " +
+        "may have it. The median of another run may be on the other side.",
     );
   }
   return parts.join("\n\n");
-}
-
-function formatVerdict({ met, open }: Verdict): string {
-  if (met === undefined) return "not measured";
-  const word = met ? "met" : "**missed**";
-  return open ? `${word}, not certain` : word;
 }
 
 /** One scenario: the best row first, Sluice in bold. */

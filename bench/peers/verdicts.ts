@@ -8,6 +8,12 @@ import { isClear, middleOf, type Summary } from "../harness/statistics.ts";
 import type { Measured } from "./figures.ts";
 import { type Target, TARGETS } from "./targets.ts";
 
+/**
+ * What a run says of a target. It is too close to call where another run may well say the
+ * opposite of what the median of this one does.
+ */
+export type Outcome = "met" | "missed" | "too close to call" | "not measured";
+
 /** A target and what came of it. */
 export interface Verdict {
   title: string;
@@ -17,9 +23,7 @@ export interface Verdict {
   measured?: Summary;
   /** How many rounds that is the middle of. */
   rounds: number;
-  met?: boolean;
-  /** Whether another run may well say the opposite. */
-  open: boolean;
+  outcome: Outcome;
   /** What a server on raw Deno gets that does no more than it must. */
   floor?: Summary;
 }
@@ -37,18 +41,23 @@ export function judge(measured: Measured): Verdict[] {
   return TARGETS.map((target): Verdict => {
     const { title, atMost, atLeast, figure, floor } = target;
     const values = figure.of(measured);
-    const middle = middleOf(values);
     return {
       title,
       target: atMost !== undefined ? `≤ ${atMost}` : `≥ ${atLeast}`,
-      measured: middle,
+      measured: middleOf(values),
       rounds: values.length,
-      met: middle && middle.median <= (atMost ?? Infinity) &&
-        middle.median >= (atLeast ?? -Infinity),
-      open: isOpen(target, values),
+      outcome: outcomeOf(target, values),
       floor: floor && middleOf(floor.of(measured)),
     };
   });
+}
+
+function outcomeOf(target: Target, values: readonly number[]): Outcome {
+  const middle = middleOf(values);
+  if (middle === undefined) return "not measured";
+  if (isOpen(target, values)) return "too close to call";
+  const { atMost = Infinity, atLeast = -Infinity } = target;
+  return middle.median <= atMost && middle.median >= atLeast ? "met" : "missed";
 }
 
 /** The targets that are too close to call, of those that compare two servers. */

@@ -43,6 +43,6 @@ export function resultsOf(...scenarios: ScenarioResults[]): Results {
     skipped: { bun: "it is not on the PATH" },
     settings: { rounds: 3, mostRounds: 3, seconds: 2, generators: 2 },
     scenarios,
-    own: [{ id: "import", title: "import", unit: "ms", rounds: [20, 10, 12] }],
+    own: [{ id: "import", title: "import", unit: "ms", rounds: [14, 10, 12] }],
   };
 }

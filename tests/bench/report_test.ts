@@ -88,9 +88,9 @@ Deno.test("judge() meets, misses, or says that nothing was measured", () => {
   const verdicts = judge(results);
   const find = (part: string) =>
     verdicts.find(({ title }) => title.includes(part))!;
-  assertEquals(find("raw Deno read/write").met, true);
+  assertEquals(find("raw Deno read/write").outcome, "met");
   assertEquals(find("raw Deno read/write").measured?.most, 1.1);
-  assertEquals(find("16 at a time").met, false);
+  assertEquals(find("16 at a time").outcome, "missed");
   // What the least on Deno gets stands beside it, where somebody measured that.
   assertEquals(find("raw Deno read/write").floor?.median, 1.75);
   assertEquals(find("16 at a time").floor, undefined);
@@ -100,25 +100,25 @@ Deno.test("judge() meets, misses, or says that nothing was measured", () => {
   );
   // Speed, where more is better.
   assertEquals(find("readInto").measured?.median, 1.5);
-  assertEquals(find("readInto").met, true);
-  assertEquals(find("Importing").met, true);
-  assertEquals(find("128 at a time, batches").met, undefined);
+  assertEquals(find("readInto").outcome, "met");
+  assertEquals(find("Importing").outcome, "met");
+  assertEquals(find("128 at a time, batches").outcome, "not measured");
 });
 
 Deno.test("judge() says on how many rounds it stands, and leaves open what is too close", () => {
   const row = cpuRow("sluice", 1, 1.2, 1);
   const base = cpuRow("deno-raw", 1, 1, 1);
   const judgeRow = () => judge(resultsOf(scenarioOf("echo-1", [row, base])))[0];
-  assertObjectMatch(judgeRow(), { rounds: 3, met: true, open: true });
+  assertObjectMatch(judgeRow(), { rounds: 3, outcome: "too close to call" });
   row.further = cpuRow("sluice", 1, null, 1, 1, 1, 1, 1).rounds;
   base.further = cpuRow("deno-raw", 1, null, 1, 1, 1, 1, 1).rounds;
-  assertObjectMatch(judgeRow(), { rounds: 9, met: true, open: false });
+  assertObjectMatch(judgeRow(), { rounds: 9, outcome: "met" });
   row.further = cpuRow("sluice", 1.2, 1.3).rounds;
   base.further = cpuRow("deno-raw", 1, 1).rounds;
-  assertObjectMatch(judgeRow(), { rounds: 5, met: false, open: true });
+  assertObjectMatch(judgeRow(), { rounds: 5, outcome: "too close to call" });
 });
 
-Deno.test("formatReport() marks what is not certain, and explains further rounds", () => {
+Deno.test("formatReport() says what is too close to call, and explains further rounds", () => {
   const results = (mostRounds: number, ...cpu: number[]) => {
     const base = cpuRow("deno-raw", ...cpu.map(() => 1));
     const run = resultsOf(
@@ -134,13 +134,13 @@ Deno.test("formatReport() marks what is not certain, and explains further rounds
     "1.20",
     "1.00 to 1.20",
     "3",
-    "**missed**, not certain",
+    "too close to call",
   ]);
   assertStringIncludes(open, "further rounds, up to 15 in all");
-  assertStringIncludes(open, "_Not certain_: ");
+  assertStringIncludes(open, "_Too close to call_: ");
   const sure = formatReport(results(3, 1, 1.05, 1), {});
   assertEquals(target(sure), ["1.00", "1.00 to 1.05", "3", "met"]);
-  assert(!/further rounds|certain/.test(sure));
+  assert(!/further rounds|too close/i.test(sure));
 });
 
 Deno.test("judge() keeps apart an idle connection after a minute and after two seconds", () => {
@@ -159,13 +159,13 @@ Deno.test("judge() keeps apart an idle connection after a minute and after two s
   const verdicts = judge(resultsOf(idle, minute))
     .filter(({ title }) => title.includes("idle connection"));
   assertEquals(
-    verdicts.map(({ target, measured, met, floor }) => [
+    verdicts.map(({ target, measured, outcome, floor }) => [
       target,
       measured?.median,
-      met,
+      outcome,
       floor?.median,
     ]),
-    [["≤ 9", 8.5, true, 6], ["≤ 9", 13, false, 7.5]],
+    [["≤ 9", 8.5, "met", 6], ["≤ 9", 13, "missed", 7.5]],
   );
   assertMatch(verdicts[0].title, /after a minute of silence/);
   assertMatch(verdicts[1].title, /2 s after it was opened/);
