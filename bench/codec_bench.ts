@@ -1,14 +1,14 @@
 /**
  * Codecs in memory: decoding and encoding, against copying the same bytes, against
- * the streams of `@std/streams` and npm, and against code written by hand.
+ * the streams of `@std/streams` and npm, and against code written by hand. Lines have a
+ * file of their own.
  *
  * An iteration is a fixed number of bytes or frames, named in the group, so that the
- * groups' ratios are the result. The whole file takes about half a minute.
+ * groups' ratios are the result. The whole file takes a quarter of a minute.
  */
-import { DelimiterStream, TextLineStream } from "@std/streams";
+import { DelimiterStream } from "@std/streams";
 import { decode as decodeIterable } from "npm:it-length-prefixed@11.0.1";
 import prefixed from "npm:length-prefixed-stream@2.0.0";
-import split2 from "npm:split2@4.2.0";
 import {
   bool,
   ByteQueue,
@@ -36,50 +36,18 @@ import {
   utf8 as utf8Field,
   varintPrefixed,
 } from "@sluice/net/codec";
+import {
+  bench,
+  type Bytes,
+  check,
+  countFrames,
+  decodeAll,
+  readsOf,
+  throughNode,
+  wireOf,
+} from "./_codec.ts";
 
 const MIB = 1024 * 1024;
-/** Iterations of each benchmark: enough for a median, few enough for a short run. */
-const N = 30;
-const WARMUP = 5;
-
-type Bytes = Uint8Array<ArrayBuffer>;
-
-/** The wire of `count` frames. */
-function wireOf<Out>(
-  codec: Codec<unknown, Out>,
-  frame: Out,
-  count: number,
-): Bytes {
-  const out = new ByteWriter();
-  const encoder = codec.encoder();
-  for (let i = 0; i < count; i++) encoder.encode(frame, out);
-  return out.toBytes();
-}
-
-/** The wire in reads of 64 KiB, as a busy socket has them. */
-function readsOf(wire: Bytes): Bytes[] {
-  const reads: Bytes[] = [];
-  for (let i = 0; i < wire.length; i += 64 * 1024) {
-    reads.push(wire.slice(i, i + 64 * 1024));
-  }
-  return reads;
-}
-
-/** Decodes all of it; throws when frames are missing, so no bench can cheat. */
-function decodeAll(
-  codec: Codec<unknown, never>,
-  reads: readonly Bytes[],
-  count: number,
-): void {
-  const queue = new ByteQueue();
-  const decoder = codec.decoder();
-  let frames = 0;
-  for (const read of reads) {
-    queue.append(read);
-    while (decoder.decode(queue) !== undefined) frames++;
-  }
-  check(frames, count);
-}
 
 function encodeAll<Out>(
   codec: Codec<unknown, Out>,
@@ -93,41 +61,6 @@ function encodeAll<Out>(
     if (out.length >= 64 * 1024) out.clear();
   }
   out.clear();
-}
-
-function check(frames: number, count: number): void {
-  if (frames !== count) throw new Error(`${frames} frames of ${count}`);
-}
-
-async function countFrames(stream: ReadableStream<unknown>): Promise<number> {
-  let frames = 0;
-  for await (const _ of stream) frames++;
-  return frames;
-}
-
-/** A stream of Node's that is fed the reads; resolves to the frames it gave. */
-function throughNode(
-  // deno-lint-ignore no-explicit-any
-  stream: any,
-  reads: readonly Bytes[],
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let frames = 0;
-    stream.on("data", () => frames++);
-    stream.on("end", () => resolve(frames));
-    stream.on("error", reject);
-    for (const read of reads) stream.write(read);
-    stream.end();
-  });
-}
-
-function bench(
-  group: string,
-  name: string,
-  fn: () => void | Promise<void>,
-  options: { baseline?: boolean; n?: number } = {},
-): void {
-  Deno.bench({ group, name, fn, n: N, warmup: WARMUP, ...options });
 }
 
 // Copying the bytes is the least that anything can do with them.
@@ -220,30 +153,6 @@ everyCodec("text(lengthPrefixed)", text(lengthPrefixed()), TEXT);
 everyCodec("json(lines)", json(), DOCUMENT);
 everyCodec("packets of numbers", packets(move, lengthPrefixed()), MOVE);
 everyCodec("packets of text and bytes", packets(chat, lengthPrefixed()), CHAT);
-
-// Lines against what people use for lines.
-
-for (const size of [16, 64, 256, 1024]) {
-  const count = size === 1024 ? 2000 : 20_000;
-  const reads = readsOf(wireOf(lines(), "a".repeat(size), count));
-  const group = `${count} lines of ${size} characters`;
-  bench(group, "TextLineStream", async () => {
-    const stream = ReadableStream.from(reads)
-      .pipeThrough(new TextDecoderStream())
-      .pipeThrough(new TextLineStream());
-    check(await countFrames(stream), count);
-  }, { baseline: true, n: 15 });
-  bench(group, "split2", async () => {
-    check(await throughNode(split2(), reads), count);
-  }, { n: 15 });
-  bench(group, "decodeStream(lines())", async () => {
-    const stream = ReadableStream.from(reads).pipeThrough(
-      decodeStream(lines()),
-    );
-    check(await countFrames(stream), count);
-  }, { n: 15 });
-  bench(group, "lines() in memory", () => decodeAll(lines(), reads, count));
-}
 
 // Other framings against other packages.
 
