@@ -19,6 +19,7 @@ import "./bytes/pattern.ts";
 import "./codec/_field_reader.ts";
 import "./codec/_length_source.ts";
 import "./codec/_line_decoder.ts";
+import "./codec/_numbers_reader.ts";
 import "./codec/_object_maker.ts";
 import "./codec/_options.ts";
 import "./codec/_sized_decoder.ts";

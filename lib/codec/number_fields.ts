@@ -128,6 +128,36 @@ export function readNumber(
   }
 }
 
+/** The methods of a DataView, by {@linkcode NumberCode}; u24 takes two of them. */
+const GETTERS = [
+  "getUint8",
+  "getInt8",
+  "getUint8",
+  "getUint16",
+  "getInt16",
+  "getUint16",
+  "getUint32",
+  "getInt32",
+  "getBigUint64",
+  "getBigInt64",
+  "getFloat32",
+  "getFloat64",
+];
+
+/** {@linkcode readNumber} as an expression over `view`, `offset` bytes behind `at`. */
+export function numberSource(
+  { code, littleEndian }: NumberField<number | bigint | boolean>,
+  offset: number,
+): string {
+  const get = (offset: number, method = GETTERS[code]) =>
+    `view.${method}(at + ${offset}, ${littleEndian})`;
+  if (code === CODES.bool) return `${get(offset)} !== 0`;
+  if (code !== CODES.u24) return get(offset);
+  return littleEndian
+    ? `${get(offset)} + ${get(offset + 2, "getUint8")} * 65536`
+    : `${get(offset)} * 256 + ${get(offset + 2, "getUint8")}`;
+}
+
 /** Writes `value` at `at`, where room was made, unless it is out of its range. */
 export function writeNumber(
   view: DataView,

@@ -6,6 +6,11 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { FieldReader } from "./_field_reader.ts";
+import {
+  type NamedNumber,
+  type NumbersReader,
+  numbersReader,
+} from "./_numbers_reader.ts";
 import { type ObjectMaker, objectMaker } from "./_object_maker.ts";
 import { show } from "./_options.ts";
 import { type AnyField, badValue, type Field, implOf } from "./field.ts";
@@ -152,6 +157,8 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
   readonly fields: StructFields;
   readonly #slots: readonly Slot[];
   readonly #make: ObjectMaker;
+  /** All of it at once, where it is numbers alone. */
+  readonly #readNumbers: NumbersReader | undefined;
   /** What the last frame held; a struct is never inside itself, so one array will do. */
   readonly #values: unknown[];
   readonly #hasComputed: boolean;
@@ -163,6 +170,9 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
     this.#slots = slots;
     this.#values = slots.map(() => undefined);
     this.#make = objectMaker(slots.map(({ name }) => name));
+    this.#readNumbers = slots.every(isNumber)
+      ? numbersReader(slots)
+      : undefined;
     this.#hasComputed = slots.some(({ computed }) => computed);
     this.minBytes = sum(slots.map(({ field }) => field.minBytes));
     this.fixedBytes = slots.some(({ field }) => field.fixedBytes === undefined)
@@ -172,6 +182,12 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
 
   read(reader: FieldReader): In {
     const slots = this.#slots;
+    if (this.#readNumbers !== undefined) {
+      reader.need(this.minBytes, slots[0].name);
+      const value = this.#readNumbers(reader.view, reader.position);
+      reader.position += this.minBytes;
+      return value as In;
+    }
     const values = this.#values;
     const { view } = reader;
     let { position } = reader;
@@ -259,6 +275,10 @@ function checkGiven(
       throw badValue(name, must, given[name], ["number", "boolean"]);
     }
   }
+}
+
+function isNumber(slot: Slot): slot is Slot & NamedNumber {
+  return slot.number !== undefined;
 }
 
 function compile(fields: StructFields): Slot[] {

@@ -435,6 +435,12 @@ Deno.test("struct() makes the same objects where no code may be made at run time
   const slow = slowObject(names, values);
   assertEquals(fast, slow);
   assertEquals(Object.keys(fast), Object.keys(slow));
+  const packet = withoutFunction(() => struct({ a: u8, b: utf8Field(u8) }));
+  assertEquals(packet.decode(bytes(1, 1, 65)), { a: 1, b: "A" });
+});
+
+/** Runs it where the engine refuses to make code out of text. */
+function withoutFunction<T>(run: () => T): T {
   const original = globalThis.Function;
   try {
     globalThis.Function = class {
@@ -442,9 +448,46 @@ Deno.test("struct() makes the same objects where no code may be made at run time
         throw new EvalError("not allowed");
       }
     } as unknown as FunctionConstructor;
-    const packet = struct({ a: u8, b: u8 });
-    assertEquals(packet.decode(bytes(1, 2)), { a: 1, b: 2 });
+    return run();
   } finally {
     globalThis.Function = original;
+  }
+}
+
+Deno.test("struct() reads numbers alone as it reads them one by one", () => {
+  const kinds = ["u8", "i8", "bool", "u16", "i16", "u24"].concat(
+    ["u32", "i32", "u64", "i64", "f32", "f64"],
+  );
+  const names = kinds.flatMap((kind) => [kind, `${kind}le`])
+    .filter((name) => name in codecs);
+  assertEquals(names.length, 21);
+  const fields = Object.fromEntries(
+    // Names that would end a string, or a statement, if they were not quoted.
+    names.map((name, i) => [
+      i % 2 === 0 ? name : `${name}"\\\n\u2028}`,
+      codecs[name as "u8"],
+    ]),
+  );
+  const fast = struct(fields);
+  const slow = withoutFunction(() => struct(fields));
+  const frame = new Uint8Array(fast.fixedBytes!);
+  for (let seed = 0; seed < 100; seed++) {
+    for (let i = 0; i < frame.length; i++) {
+      frame[i] = (seed * 37 + i * 101) & 255;
+    }
+    const message = fast.decode(frame);
+    assertEquals(message, slow.decode(frame));
+    assertEquals(Object.keys(message), Object.keys(slow.decode(frame)));
+  }
+  // In a larger array, from its own first byte on; and never past its last one.
+  const behind = new Uint8Array(frame.length + 3);
+  behind.set(frame, 3);
+  assertEquals(fast.decode(behind.subarray(3)), slow.decode(frame));
+  for (const packet of [fast, slow]) {
+    assertMalformed(
+      () => packet.decode(behind.subarray(3, -1)),
+      `field "u8" as it must have its ${frame.length} bytes within the frame`,
+    );
+    assertMalformed(() => packet.decode(behind), "3 bytes left");
   }
 });
