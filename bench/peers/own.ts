@@ -1,5 +1,9 @@
-import { IN_MEMORY } from "../harness/in_memory.ts";
-import { measureImport, measureInMemory } from "../harness/own_results.ts";
+import { IN_MEMORY, type InMemory } from "../harness/in_memory.ts";
+import {
+  type ImportTime,
+  measureImport,
+  measureInMemory,
+} from "../harness/own_results.ts";
 import type { OwnResult } from "./results.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -14,27 +18,26 @@ const IMPORTS = 5;
 
 /** Measures what needs no load, once. */
 export async function measureOwn(): Promise<Record<string, number>> {
-  const least: Record<string, number> = {};
-  const keepLeast = (times: object) => {
-    for (const [name, time] of Object.entries(times)) {
-      least[name] = Math.min(least[name] ?? Infinity, time);
-    }
-  };
+  const turns: Times[] = [];
   // In turn, as a machine may be slow for seconds.
-  for (let turn = 0; turn < TURNS; turn++) {
-    for (const name of IN_MEMORY) {
-      keepLeast({ [name]: await measureInMemory(ROOT, name) });
-    }
-    keepLeast(await measureImport(new URL("mod.ts", ROOT), IMPORTS));
-  }
-  const { lengthPrefixed, textLineStream, lines } = least;
-  const { searchLong, searchShort, full, empty } = least;
+  for (let turn = 0; turn < TURNS; turn++) turns.push(await measureTurn());
+  const least = (name: keyof Times) =>
+    Math.min(...turns.map((times) => times[name]));
   return {
-    decode: 1_000 / lengthPrefixed,
-    lines: textLineStream / lines,
-    search: searchLong / searchShort,
-    import: full - empty,
+    decode: 1_000 / least("lengthPrefixed"),
+    lines: least("textLineStream") / least("lines"),
+    search: least("searchLong") / least("searchShort"),
+    import: least("full") - least("empty"),
   };
+}
+
+type Times = InMemory & ImportTime;
+
+async function measureTurn(): Promise<Times> {
+  const nanos = {} as InMemory;
+  for (const name of IN_MEMORY) nanos[name] = await measureInMemory(ROOT, name);
+  const millis = await measureImport(new URL("mod.ts", ROOT), IMPORTS);
+  return { ...nanos, ...millis };
 }
 
 const TITLES: Record<string, [title: string, unit: string]> = {

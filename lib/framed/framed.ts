@@ -260,12 +260,17 @@ export class Framed<In, Out = In>
     return this.#writer.flush(options);
   }
 
-  /** The frames as a stream. It receives only when somebody wants to read. */
+  /**
+   * The frames as a stream. It receives only when somebody wants to read.
+   *
+   * Cancellation: safe. It stops receiving, and the socket goes on.
+   * It fails as {@linkcode Framed.receive} throws.
+   */
   get readable(): ReadableStream<In> {
     return this.#readable ??= readableOf(this, this.#incoming.reader);
   }
 
-  /** Frames to send, as a stream. Closing it is the socket's `closeWrite`. */
+  /** Frames to send, as a stream, with the errors of `send`. Closing it is the socket's `closeWrite`, aborting it is `abort`. */
   get writable(): WritableStream<Out> {
     return this.#writable ??= writableOf(this, this.#socket);
   }

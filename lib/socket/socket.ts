@@ -14,10 +14,8 @@ import type { CallOptions } from "../time/call_limits.ts";
 import type { PeerCertificate } from "../transport/tls_options.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Connection } from "./_connection.ts";
-import type { Reader } from "./_reader.ts";
 import type { SocketStats } from "./_traffic.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
-import type { Writer } from "./_writer.ts";
 import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import {
   checkSocketOptions,
@@ -28,10 +26,7 @@ import {
 } from "./options.ts";
 
 /** The two halves, for `Framed`: the only friend of a socket. */
-export interface SocketHalves {
-  readonly reader: Reader;
-  readonly writer: Writer;
-}
+export type SocketHalves = Pick<Connection, "reader" | "writer">;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
 export let halvesOf: (socket: Socket) => SocketHalves;
@@ -370,14 +365,18 @@ export class Socket
   }
 
   /**
-   * What the peer sends, as a byte stream. Cancelling it aborts nothing: it stops
-   * reading. The end of the stream does not close the writing side.
+   * What the peer sends, as a byte stream. It reads only on demand: chunks of up to
+   * 64 KiB, or 1 MiB where reads come back full, or what a BYOB reader has room for.
+   * The end of the stream does not close the writing side.
+   *
+   * Cancellation: safe. It stops reading and aborts nothing.
+   * It fails as {@linkcode Socket.read} throws.
    */
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= readableOf(this.#connection.reader);
   }
 
-  /** What is sent to the peer. Closing it is `closeWrite`, aborting it is `abort`. */
+  /** What is sent to the peer, as by `write`, with its errors. Closing it is `closeWrite`, aborting it is `abort`. */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= writableOf(this);
   }

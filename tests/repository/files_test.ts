@@ -33,6 +33,16 @@ function findLines(
   );
 }
 
+Deno.test("the top level holds what it should, and nothing that a tool left there", async () => {
+  const names = (await listFiles()).map((path) => path.split("/")[0]);
+  const known = [".ci", ".gitattributes", ".github", ".gitignore"].concat(
+    ["CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md"],
+    ["bench", "deno.json", "docs", "examples", "lib", "mod.ts", "tests"],
+    ["tools"],
+  );
+  assertEquals([...new Set(names)].sort(), known);
+});
+
 Deno.test("no file of lib/ has more than 400 lines", async () => {
   const long = (await readAll(/^lib\/.*\.ts$/))
     .map(([path, text]) => ({ path, lines: text.trimEnd().split("\n").length }))
