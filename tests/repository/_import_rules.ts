@@ -21,8 +21,12 @@ export interface Import {
  *        \  |  /
  *        errors, addr
  * ```
+ *
+ * `_check.ts` and `_guard.ts` import nothing, and every part may import them.
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
+  _check: [],
+  _guard: [],
   ip: [],
   addr: ["errors", "ip"],
   error_codes: [],
@@ -46,6 +50,12 @@ const OUTSIDE: Record<string, string> = {
 /** Names files, and uses none of them. */
 const PRELOAD = "lib/_preload.ts";
 
+/** Files at the root of `lib/` that every part may import. */
+const MAY_BE_IMPORTED_BY_ALL: ReadonlySet<string> = new Set([
+  "lib/_check.ts",
+  "lib/_guard.ts",
+]);
+
 /** Parts that stand above all others and may import any of them. */
 const MAY_IMPORT_ALL: ReadonlySet<string> = new Set(["testing"]);
 
@@ -61,6 +71,7 @@ function brokenBecause({ from, to }: Import): string | undefined {
   if (OUTSIDE[from] === to || from === PRELOAD) return undefined;
   if (!to.startsWith("lib/")) return "lib/ imports nothing from outside";
   const here = partOf(from);
+  if (MAY_BE_IMPORTED_BY_ALL.has(to)) return undefined;
   const there = partOf(to);
   if (here === there) return undefined;
   if (/\/_[^/]*$/.test(to)) return "a private file belongs to its folder";

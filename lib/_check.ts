@@ -1,0 +1,334 @@
+/**
+ * The one way to check arguments and options.
+ *
+ * Bad arguments are refused at once, as `Cannot X: Y must be Z, got V`: a `TypeError`
+ * where the kind is wrong, a `RangeError` where the value is. A value is shown short and on
+ * one line; a secret is never passed to these functions, only its kind is.
+ *
+ * Unknown option names are refused, too: a misspelt limit would be no limit, and a
+ * misspelt `clientCaCerts` would let in every client.
+ *
+ * This file imports nothing. All of `lib/` may import it.
+ *
+ * @module
+ */
+
+/** A value for an error text: short, and on one line. */
+export function show(value: unknown): string {
+  switch (typeof value) {
+    case "string": {
+      const text = JSON.stringify(value);
+      return text.length > 60 ? `${text.slice(0, 56)}..."` : text;
+    }
+    case "bigint":
+      return `${value}n`;
+    case "symbol":
+      return "a symbol";
+    case "function":
+      return "a function";
+    case "object":
+      return value === null ? "null" : showObject(value);
+    default:
+      return String(value);
+  }
+}
+
+function showObject(value: object): string {
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  if (ArrayBuffer.isView(value)) {
+    return `a ${nameOf(value) || "view"} of ${value.byteLength} bytes`;
+  }
+  const name = nameOf(value);
+  return name === "" || name === "Object" ? "an object" : `a ${name}`;
+}
+
+/** The name of its class. Whatever it may throw, an error text is no place for it. */
+function nameOf(value: object): string {
+  try {
+    const name: unknown = value.constructor?.name;
+    return typeof name === "string" ? name : "";
+  } catch {
+    return "";
+  }
+}
+
+/** An error to throw: `name` is of the wrong kind. */
+export function wrongKind(
+  action: string,
+  name: string,
+  must: string,
+  value: unknown,
+): TypeError {
+  return new TypeError(badArgument(action, name, must, value));
+}
+
+/** An error to throw: `name` is of the right kind and out of range. */
+export function outOfRange(
+  action: string,
+  name: string,
+  must: string,
+  value: unknown,
+): RangeError {
+  return new RangeError(badArgument(action, name, must, value));
+}
+
+function badArgument(
+  action: string,
+  name: string,
+  must: string,
+  value: unknown,
+): string {
+  return `Cannot ${action}: ${name} must be ${must}, got ${show(value)}`;
+}
+
+/** Throws unless `value` is a number from `least` to `most`; `Infinity` by default. */
+export function checkNumber(
+  action: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most = Infinity,
+): asserts value is number {
+  if (typeof value !== "number") {
+    throw wrongKind(action, name, "a number", value);
+  }
+  if (!(value >= least && value <= most)) {
+    const must = most === Infinity
+      ? `at least ${least}`
+      : `from ${least} to ${most}`;
+    throw outOfRange(action, name, must, value);
+  }
+}
+
+/** Throws unless `value` is a number above 0, or `Infinity`: a duration of which some is left. */
+export function checkAboveZero(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is number {
+  if (typeof value !== "number") {
+    throw wrongKind(action, name, "a number", value);
+  }
+  if (!(value > 0)) throw outOfRange(action, name, "above 0", value);
+}
+
+/** Throws unless `value` is a whole number from `least` to `most`. */
+export function checkInteger(
+  action: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most: number = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (typeof value !== "number") {
+    throw wrongKind(action, name, "a number", value);
+  }
+  if (!(Number.isInteger(value) && value >= least && value <= most)) {
+    const must = most === Number.MAX_SAFE_INTEGER
+      ? `an integer of at least ${least}`
+      : `an integer from ${least} to ${most}`;
+    throw outOfRange(action, name, must, value);
+  }
+}
+
+/** Throws unless `value` is a whole number of at least `least`, or `Infinity` for no limit. */
+export function checkLimit(
+  action: string,
+  name: string,
+  value: unknown,
+  least = 0,
+): asserts value is number {
+  if (typeof value !== "number") {
+    throw wrongKind(action, name, "a number", value);
+  }
+  if (
+    value !== Infinity && !(Number.isSafeInteger(value) && value >= least)
+  ) {
+    const must = `an integer of at least ${least}, or Infinity`;
+    throw outOfRange(action, name, must, value);
+  }
+}
+
+/** Throws unless `value` is one of `choices`. */
+export function checkOneOf(
+  action: string,
+  name: string,
+  value: unknown,
+  choices: readonly unknown[],
+): void {
+  if (choices.includes(value)) return;
+  const all = choices.map(show);
+  const last = all.pop();
+  const must = all.length === 0 ? `${last}` : `${all.join(", ")} or ${last}`;
+  // A wrong word is out of range, a wrong kind is not even a word.
+  const isKind = choices.some((choice) => typeof choice === typeof value);
+  throw (isKind ? outOfRange : wrongKind)(action, name, must, value);
+}
+
+/** Throws unless `value` is `true` or `false`. */
+export function checkBoolean(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is boolean {
+  if (typeof value !== "boolean") {
+    throw wrongKind(action, name, "a boolean", value);
+  }
+}
+
+/** Throws unless `value` is text, of at least one character. */
+export function checkText(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is string {
+  if (typeof value !== "string" || value === "") {
+    throw wrongKind(action, name, "a string that is not empty", value);
+  }
+}
+
+/** Throws unless `value` can be called. */
+export function checkFunction(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is (...args: never[]) => unknown {
+  if (typeof value !== "function") {
+    throw wrongKind(action, name, "a function", value);
+  }
+}
+
+/** Throws unless `value` is an object with these methods. */
+export function checkMethods(
+  action: string,
+  name: string,
+  value: unknown,
+  ...methods: string[]
+): void {
+  const found = Object(value) as Record<string, unknown>;
+  if (methods.every((method) => typeof found[method] === "function")) return;
+  const must = `an object with ${methods.join("() and ")}()`;
+  throw wrongKind(action, name, must, value);
+}
+
+/** Throws unless `value` is a signal that can be listened to. */
+export function checkSignal(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is AbortSignal {
+  if (!(value instanceof AbortSignal)) {
+    throw wrongKind(action, name, "an AbortSignal", value);
+  }
+}
+
+/**
+ * Throws unless `value` is a `Uint8Array` whose memory is there: other arrays would spoil
+ * what is counted in bytes, and one that was transferred has no bytes any more.
+ */
+export function checkBytes(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is Uint8Array {
+  if (!(value instanceof Uint8Array)) {
+    throw wrongKind(action, name, "a Uint8Array", value);
+  }
+  if (value.length === 0 && isDetached(value)) {
+    throw new TypeError(
+      `Cannot ${action}: ${name} must be a Uint8Array with its memory, got one that was transferred`,
+    );
+  }
+}
+
+/** Whether the memory of an array was transferred, or taken away by shrinking it. */
+function isDetached({ buffer }: Uint8Array): boolean {
+  return "detached" in buffer && buffer.detached === true;
+}
+
+/** Throws unless `value` is an object that can hold options. */
+export function checkObject(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw wrongKind(action, name, "an object", value);
+  }
+}
+
+/** Options that were found good: one object may serve every connection of a server. */
+const checkedNames = new WeakMap<object, ReadonlySet<string>>();
+
+/**
+ * Throws unless `options` is an object whose own names are all among `known`. Looked at
+ * once for each object and each set of names.
+ *
+ * @param name What the object is called in an error, for instance `"tls"`.
+ */
+export function checkNames(
+  action: string,
+  name: string,
+  options: unknown,
+  known: ReadonlySet<string>,
+): asserts options is object {
+  checkObject(action, name, options);
+  if (checkedNames.get(options) === known) return;
+  for (const given of Object.keys(options)) {
+    if (!known.has(given)) throw unknownName(action, name, given, known);
+  }
+  checkedNames.set(options, known);
+}
+
+function unknownName(
+  action: string,
+  name: string,
+  given: string,
+  known: ReadonlySet<string>,
+): TypeError {
+  const where = name === "options" ? "" : ` of ${name}`;
+  const nearest = nearestName(given, known);
+  const remedy = nearest === undefined
+    ? `known are ${[...known].join(", ")}`
+    : `did you mean ${nearest}?`;
+  return new TypeError(
+    `Cannot ${action}: unknown option ${show(given)}${where}, ${remedy}`,
+  );
+}
+
+/** The known name that shares most letters with `given`, in their order. */
+function nearestName(
+  given: string,
+  known: ReadonlySet<string>,
+): string | undefined {
+  let nearest: string | undefined;
+  // Names that share fewer than half of their letters are not meant.
+  let best = 0.5;
+  for (const name of known) {
+    const shared = sharedLetters(
+      given.slice(0, 64).toLowerCase(),
+      name.toLowerCase(),
+    );
+    const similarity = 2 * shared / (Math.min(given.length, 64) + name.length);
+    if (similarity > best) {
+      best = similarity;
+      nearest = name;
+    }
+  }
+  return nearest;
+}
+
+/** The length of the longest common subsequence. */
+function sharedLetters(a: string, b: string): number {
+  let previous = new Uint8Array(b.length + 1);
+  for (const letter of a) {
+    const row = new Uint8Array(b.length + 1);
+    for (let j = 0; j < b.length; j++) {
+      row[j + 1] = letter === b[j]
+        ? previous[j] + 1
+        : Math.max(previous[j + 1], row[j]);
+    }
+    previous = row;
+  }
+  return previous[b.length];
+}

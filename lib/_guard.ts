@@ -1,0 +1,31 @@
+/**
+ * The one way to call a user's hook.
+ *
+ * A hook that throws, or returns a promise that rejects, never breaks I/O and never ends
+ * the process. It is not silent either: the error is printed, as there is no other place
+ * where it could be heard.
+ *
+ * This file imports nothing. All of `lib/` may import it.
+ *
+ * @module
+ */
+
+/** Calls a hook; whatever goes wrong in it is printed and goes no further. */
+export function guard(hook: () => unknown): void {
+  try {
+    const result = hook();
+    // An async function passes for one that returns nothing.
+    if (isThenable(result)) Promise.resolve(result).catch(complain);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && "then" in value;
+}
+
+function complain(error: unknown): void {
+  // deno-lint-ignore no-console -- the hook that should have heard of it failed
+  console.error("A hook failed:", error);
+}
