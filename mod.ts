@@ -21,9 +21,6 @@
  * @module
  */
 
-// First, as it makes all else load faster.
-import "./lib/_preload.ts";
-
 // Clients and servers
 export { connect, type ConnectOptions } from "./lib/socket/connect.ts";
 export { listen, Listener, type ListenOptions } from "./lib/server/listen.ts";

@@ -47,9 +47,6 @@ const OUTSIDE: Record<string, string> = {
   "lib/server/_events.ts": "node:diagnostics_channel",
 };
 
-/** Names files, and uses none of them. */
-const PRELOAD = "lib/_preload.ts";
-
 /** Files at the root of `lib/` that every part may import. */
 const MAY_BE_IMPORTED_BY_ALL: ReadonlySet<string> = new Set([
   "lib/_check.ts",
@@ -68,7 +65,7 @@ export function brokenImports(imports: readonly Import[]): string[] {
 }
 
 function brokenBecause({ from, to }: Import): string | undefined {
-  if (OUTSIDE[from] === to || from === PRELOAD) return undefined;
+  if (OUTSIDE[from] === to) return undefined;
   if (!to.startsWith("lib/")) return "lib/ imports nothing from outside";
   const here = partOf(from);
   if (MAY_BE_IMPORTED_BY_ALL.has(to)) return undefined;
