@@ -59,28 +59,24 @@ export type {
   StartTlsOptions,
 } from "./lib/socket/start_tls_options.ts";
 export type { SocketStats } from "./lib/socket/_traffic.ts";
-export type { Transport } from "./lib/transport/transport.ts";
 export type {
   AcceptedTransport,
   Acceptor,
   AcceptorOptions,
   BindOptions,
-  TcpBindOptions,
-  UnixBindOptions,
-} from "./lib/transport/bind.ts";
-export type {
   Dialer,
   DialerOptions,
   DialOptions,
-  TcpDialOptions,
-  UnixDialOptions,
-} from "./lib/transport/dial.ts";
-export type {
   PeerCertificate,
+  TcpBindOptions,
+  TcpDialOptions,
   TlsBindOptions,
   TlsDialOptions,
   TlsTransport,
-} from "./lib/transport/tls_options.ts";
+  Transport,
+  UnixBindOptions,
+  UnixDialOptions,
+} from "./lib/transport/options.ts";
 
 // Addresses
 export {

@@ -7,7 +7,7 @@
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
 import { sleep } from "../time/sleep.ts";
-import type { AcceptedTransport, Acceptor } from "../transport/bind.ts";
+import type { AcceptedTransport, Acceptor } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 
 /** Out of descriptors or memory: the first pause, and the longest. */

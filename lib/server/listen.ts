@@ -12,7 +12,8 @@
 import type { Addr } from "../addr.ts";
 import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
-import { bind, type BindOptions } from "../transport/bind.ts";
+import { bind } from "../transport/bind.ts";
+import type { BindOptions } from "../transport/options.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
 
 /** Where to listen, and how the sockets are made. */

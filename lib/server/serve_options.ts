@@ -10,7 +10,7 @@ import {
   type SocketOptions,
 } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
-import type { BindOptions } from "../transport/bind.ts";
+import type { BindOptions } from "../transport/options.ts";
 import type { AdmissionOptions } from "./_admission.ts";
 import type { ServerEvent } from "./events.ts";
 

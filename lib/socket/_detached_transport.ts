@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/options.ts";
 import type { Reader } from "./_reader.ts";
 
 /**

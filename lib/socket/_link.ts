@@ -7,7 +7,7 @@
 import type { Addr } from "../addr.ts";
 import type { SocketError } from "../errors.ts";
 import type { Flow } from "../traffic/throttled_flow.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/options.ts";
 import type { Traffic } from "./_traffic.ts";
 import type { SocketOptions } from "./options.ts";
 

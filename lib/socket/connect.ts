@@ -7,8 +7,8 @@
 import { BrokenError, TimeoutError } from "../errors.ts";
 import { checkCall, watchCall } from "../time/call_limits.ts";
 import { retry, type RetryOptions } from "../time/retry.ts";
-import { dial, type DialOptions } from "../transport/dial.ts";
-import type { Transport } from "../transport/transport.ts";
+import { dial } from "../transport/dial.ts";
+import type { DialOptions, Transport } from "../transport/options.ts";
 import { checkSocketOptions, type SocketOptions } from "./options.ts";
 import { Socket } from "./socket.ts";
 

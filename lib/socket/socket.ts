@@ -11,8 +11,7 @@
 
 import type { Addr } from "../addr.ts";
 import type { CallOptions } from "../time/call_limits.ts";
-import type { PeerCertificate } from "../transport/tls_options.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { PeerCertificate, Transport } from "../transport/options.ts";
 import { Connection } from "./_connection.ts";
 import type { SocketStats } from "./_traffic.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";

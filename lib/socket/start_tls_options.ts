@@ -5,10 +5,7 @@
  */
 
 import type { CallOptions } from "../time/call_limits.ts";
-import type {
-  TlsBindOptions,
-  TlsDialOptions,
-} from "../transport/tls_options.ts";
+import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
 /** How to speak TLS, and for how long to try. */
 export type StartTlsOptions =

@@ -5,7 +5,7 @@
  */
 
 import type { MemoryAddr } from "../addr.ts";
-import type { Acceptor } from "../transport/bind.ts";
+import type { Acceptor } from "../transport/options.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
 
 /** Most connections that wait to be accepted, as in Deno. */

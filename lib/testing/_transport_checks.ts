@@ -6,7 +6,7 @@
 
 import { ClosedError, SocketError } from "../errors.ts";
 import { translateError } from "../transport/translate_error.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";
 import { isEqual } from "./_equal.ts";
 

@@ -6,7 +6,7 @@
 
 import type { Random } from "../transport/seeded_random.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/options.ts";
 
 /** How a wire carries bytes. */
 export interface WireOptions {

@@ -6,7 +6,7 @@
 
 import { checkNumber } from "../socket/options.ts";
 import { waitWithin } from "../time/call_limits.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";
 import { CHECKS } from "./_transport_checks.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Transport } from "../transport/transport.ts";
+import type { Transport } from "../transport/options.ts";
 import { TokenBucket } from "./_token_bucket.ts";
 import type { ThrottleOptions } from "./throttle_options.ts";
 

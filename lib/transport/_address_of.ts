@@ -1,6 +1,5 @@
 import type { Addr } from "../addr.ts";
-import type { BindOptions } from "./bind.ts";
-import type { DialOptions } from "./dial.ts";
+import type { BindOptions, DialOptions } from "./options.ts";
 
 /** The address that options ask for, for errors before there is a real one. */
 export function addressOf(options: DialOptions | BindOptions): Addr {

@@ -4,9 +4,14 @@
  * @module
  */
 
-import type { DialOptions, TcpDialOptions } from "./dial.ts";
-import type { BindOptions, TcpBindOptions } from "./bind.ts";
-import type { TlsBindOptions, TlsDialOptions } from "./tls_options.ts";
+import type {
+  BindOptions,
+  DialOptions,
+  TcpBindOptions,
+  TcpDialOptions,
+  TlsBindOptions,
+  TlsDialOptions,
+} from "./options.ts";
 
 function fail(
   action: string,

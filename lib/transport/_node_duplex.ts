@@ -5,7 +5,7 @@
  */
 
 import { closeQuietly } from "./_close_quietly.ts";
-import type { Transport } from "./transport.ts";
+import type { Transport } from "./options.ts";
 
 const loadStream = () => globalThis.process.getBuiltinModule("node:stream");
 

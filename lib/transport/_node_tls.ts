@@ -7,8 +7,7 @@
 
 import { TlsError } from "../errors.ts";
 import { type NodeTlsServer, NodeTlsSession } from "./_node_tls_session.ts";
-import type { TlsBindOptions } from "./tls_options.ts";
-import type { Transport } from "./transport.ts";
+import type { TlsBindOptions, Transport } from "./options.ts";
 
 /**
  * Returns what makes sessions out of the connections of one server.

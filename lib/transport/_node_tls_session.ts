@@ -9,8 +9,7 @@ import type { Addr } from "../addr.ts";
 import { TlsError } from "../errors.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { duplexOver, type NodeDuplex } from "./_node_duplex.ts";
-import type { PeerCertificate, TlsTransport } from "./tls_options.ts";
-import type { Transport } from "./transport.ts";
+import type { PeerCertificate, TlsTransport, Transport } from "./options.ts";
 
 const { BadResource, BrokenPipe, Busy, Interrupted, UnexpectedEof } =
   Deno.errors;

@@ -5,8 +5,7 @@
  */
 
 import { closeQuietly } from "./_close_quietly.ts";
-import type { Acceptor, TcpBindOptions } from "./bind.ts";
-import type { TcpDialOptions } from "./dial.ts";
+import type { Acceptor, TcpBindOptions, TcpDialOptions } from "./options.ts";
 
 /** Sets what Deno leaves off: Nagle costs a write-write-read more than 20 ms. */
 function tune(

@@ -8,13 +8,15 @@ import { closeQuietly } from "./_close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
 import { sessionMaker } from "./_node_tls.ts";
 import { bindTcp, dialTcp } from "./_tcp.ts";
-import type { AcceptedTransport, Acceptor, TcpBindOptions } from "./bind.ts";
-import type { TcpDialOptions } from "./dial.ts";
 import type {
+  AcceptedTransport,
+  Acceptor,
+  TcpBindOptions,
+  TcpDialOptions,
   TlsBindOptions,
   TlsDialOptions,
   TlsTransport,
-} from "./tls_options.ts";
+} from "./options.ts";
 
 /** A TLS connection of Deno that keeps what its handshake agreed on. */
 type TlsConn = Deno.TlsConn & { alpnProtocol: string | null };

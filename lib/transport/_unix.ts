@@ -7,8 +7,7 @@
 import type { Addr } from "../addr.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
-import type { Acceptor, UnixBindOptions } from "./bind.ts";
-import type { Transport } from "./transport.ts";
+import type { Acceptor, Transport, UnixBindOptions } from "./options.ts";
 
 const { AddrInUse, BadResource, ConnectionRefused, NotFound } = Deno.errors;
 

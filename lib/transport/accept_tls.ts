@@ -8,9 +8,8 @@ import { checkTlsBindOptions } from "./_check_options.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
-import type { TlsBindOptions, TlsTransport } from "./tls_options.ts";
+import type { TlsBindOptions, TlsTransport, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";
-import type { Transport } from "./transport.ts";
 
 /**
  * Speaks TLS, as a server, on a connection from now on: what STARTTLS asks for. It

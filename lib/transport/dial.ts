@@ -4,71 +4,13 @@
  * @module
  */
 
-import type { Addr } from "../addr.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
 import { dialTcp } from "./_tcp.ts";
 import { dialTls } from "./_tls.ts";
 import { dialUnix } from "./_unix.ts";
-import type { TlsDialOptions } from "./tls_options.ts";
+import type { DialOptions, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";
-import type { Transport } from "./transport.ts";
-
-/** Where to connect to over TCP or TLS. */
-export interface TcpDialOptions {
-  /**
-   * Name or address of the host.
-   *
-   * @default {"127.0.0.1"}
-   */
-  hostname?: string;
-  /** Port of the host, from 1 to 65535. */
-  port: number;
-  /**
-   * Sends small writes at once (no Nagle).
-   *
-   * @default {true}
-   */
-  noDelay?: boolean;
-  /**
-   * Lets the system ask a silent peer now and then whether it is still there.
-   *
-   * @default {false}
-   */
-  keepAlive?: boolean;
-  /**
-   * Speaks TLS: `true`, or how.
-   *
-   * @default {false}
-   */
-  tls?: boolean | TlsDialOptions;
-}
-
-/** Where to connect to over a Unix socket. */
-export interface UnixDialOptions {
-  /** Path of the socket. */
-  path: string;
-}
-
-/** Makes connections to one peer, over something of your own. */
-export interface Dialer {
-  /** The peer, for messages. */
-  readonly addr: Addr;
-  /**
-   * Makes a connection. When `signal` aborts it must reject soon and leave nothing
-   * behind. Errors of the runtime are translated, others are passed on.
-   */
-  dial(signal: AbortSignal | undefined): Promise<Transport>;
-}
-
-/** Connecting over something of your own. */
-export interface DialerOptions {
-  /** Makes the connection. */
-  dialer: Dialer;
-}
-
-/** Where to connect to. */
-export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
 
 /** What {@linkcode dial} may be told beside where to connect to. */
 export interface DialContext {

@@ -5,9 +5,8 @@
  */
 
 import { startTlsClient } from "./_tls.ts";
-import type { TlsDialOptions, TlsTransport } from "./tls_options.ts";
+import type { TlsDialOptions, TlsTransport, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";
-import type { Transport } from "./transport.ts";
 
 /**
  * Speaks TLS, as a client, on a plain TCP connection from now on. `transport`

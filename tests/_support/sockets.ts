@@ -12,7 +12,7 @@ import {
   type MemoryTransportOptions,
   memoryTransportPair,
 } from "../../lib/transport/memory.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
+import type { Transport } from "../../lib/transport/options.ts";
 
 /** For every test that touches the network. */
 export const TIMEOUT: { timeout: number } = { timeout: 20_000 };

@@ -4,9 +4,13 @@
  * @module
  */
 
-import { bind, type BindOptions } from "../../lib/transport/bind.ts";
-import { dial, type DialOptions } from "../../lib/transport/dial.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
+import { bind } from "../../lib/transport/bind.ts";
+import type {
+  BindOptions,
+  DialOptions,
+  Transport,
+} from "../../lib/transport/options.ts";
+import { dial } from "../../lib/transport/dial.ts";
 import { createAuthority } from "./certificates.ts";
 
 /** Connects two transports through a listener that is closed again. */

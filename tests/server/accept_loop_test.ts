@@ -6,7 +6,10 @@ import {
 } from "@std/assert";
 import { BrokenError, BusyError } from "../../lib/errors.ts";
 import { AcceptLoop } from "../../lib/server/_accept_loop.ts";
-import type { AcceptedTransport, Acceptor } from "../../lib/transport/bind.ts";
+import type {
+  AcceptedTransport,
+  Acceptor,
+} from "../../lib/transport/options.ts";
 import {
   type MemoryTransport,
   memoryTransportPair,

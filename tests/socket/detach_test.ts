@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { BusyError, ClosedError } from "../../lib/errors.ts";
 import { Socket } from "../../lib/socket/socket.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
+import type { Transport } from "../../lib/transport/options.ts";
 import {
   bytes,
   isSettled,

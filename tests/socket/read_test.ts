@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { BrokenError, ClosedError } from "../../lib/errors.ts";
 import { Socket } from "../../lib/socket/socket.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
+import type { Transport } from "../../lib/transport/options.ts";
 import {
   bytes,
   isSettled,

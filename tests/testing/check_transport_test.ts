@@ -1,7 +1,7 @@
 import { assertRejects } from "@std/assert";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
+import type { Transport } from "../../lib/transport/options.ts";
 
 const QUICK = { bulkBytes: 10_000, stallMs: 20, timeoutMs: 300 };
 const ROOM = { highWaterMarkBytes: 1000 };

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { TlsError } from "../../lib/errors.ts";
 import { acceptTls } from "../../lib/transport/accept_tls.ts";
 import { startTls } from "../../lib/transport/start_tls.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
+import type { Transport } from "../../lib/transport/options.ts";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { createAuthority } from "../_support/certificates.ts";

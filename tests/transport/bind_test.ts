@@ -6,12 +6,12 @@ import {
   assertThrows,
 } from "@std/assert";
 import { BrokenError, TlsError } from "../../lib/errors.ts";
-import {
-  type AcceptedTransport,
-  type Acceptor,
-  bind,
-  type BindOptions,
-} from "../../lib/transport/bind.ts";
+import { bind } from "../../lib/transport/bind.ts";
+import type {
+  AcceptedTransport,
+  Acceptor,
+  BindOptions,
+} from "../../lib/transport/options.ts";
 import { dial } from "../../lib/transport/dial.ts";
 import { createAuthority } from "../_support/certificates.ts";
 

@@ -6,11 +6,11 @@ import {
   assertThrows,
 } from "@std/assert";
 import { TlsError } from "../../lib/errors.ts";
-import {
-  type AcceptedTransport,
-  type Acceptor,
-  bind,
-} from "../../lib/transport/bind.ts";
+import { bind } from "../../lib/transport/bind.ts";
+import type {
+  AcceptedTransport,
+  Acceptor,
+} from "../../lib/transport/options.ts";
 import { dial } from "../../lib/transport/dial.ts";
 import { translateError } from "../../lib/transport/translate_error.ts";
 import { type Certificate, createAuthority } from "../_support/certificates.ts";

@@ -5,15 +5,16 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { BrokenError, TlsError } from "../../lib/errors.ts";
-import { type Acceptor, bind } from "../../lib/transport/bind.ts";
-import {
-  dial,
-  type Dialer,
-  type DialOptions,
-} from "../../lib/transport/dial.ts";
+import { bind } from "../../lib/transport/bind.ts";
+import type {
+  Acceptor,
+  Dialer,
+  DialOptions,
+  TlsTransport,
+  Transport,
+} from "../../lib/transport/options.ts";
+import { dial } from "../../lib/transport/dial.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
-import type { TlsTransport } from "../../lib/transport/tls_options.ts";
-import type { Transport } from "../../lib/transport/transport.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 20_000 };

@@ -1,0 +1,270 @@
+/**
+ * What a Socket runs on, and how one is asked for: every contract and every option of
+ * this folder. Types only, so that every other file here may import it.
+ *
+ * This folder guarantees that every byte stream looks the same from above: TCP,
+ * TLS, Unix and memory differ in how they are made, not in how they are used. It
+ * refuses to buffer, to retry and to time anything: that is the socket's work.
+ * Errors leave a transport as its runtime throws them; `translateError` is the one
+ * place that turns them into the errors of this library.
+ *
+ * It may import `errors.ts` and `addr.ts`; `socket/`, `server/` and `testing/` may
+ * import it.
+ *
+ * @module
+ */
+
+import type { Addr } from "../addr.ts";
+
+/**
+ * What a Socket runs on: a stream of bytes each way. `Deno.Conn` already is one.
+ *
+ * One read and one write may be pending at a time, and may overlap each other.
+ *
+ * @example Any `Deno.Conn` will do
+ * ```ts
+ * import { Socket, type Transport } from "@sluice/net";
+ *
+ * const adopt = (conn: Deno.Conn): Socket => {
+ *   const transport: Transport = conn;
+ *   return new Socket(transport);
+ * };
+ * ```
+ */
+export interface Transport {
+  /**
+   * Reads what is there, at least one byte, into `p`; resolves to the count, or to
+   * `null` when the peer has ended its side. `p` is borrowed until then.
+   */
+  read(p: Uint8Array): Promise<number | null>;
+  /**
+   * Writes a part of `p`, at least one byte; resolves to the count. `p` is borrowed
+   * until then.
+   */
+  write(p: Uint8Array): Promise<number>;
+  /** Ends this side: the peer reads what was written, then `null`. */
+  closeWrite(): Promise<void>;
+  /**
+   * Ends both sides now. Pending calls reject. Where the peer has ended its side and
+   * all of it was read, the peer still reads what was written.
+   */
+  close(): void;
+  /** This side's address. */
+  readonly localAddr: Addr;
+  /** The peer's address. */
+  readonly remoteAddr: Addr;
+  /** Lets the connection keep the process alive, as it does from the start. */
+  ref?(): void;
+  /** Lets the process end while the connection is open. */
+  unref?(): void;
+}
+
+/** Who the peer is, by the certificate that it showed and that was checked. */
+export interface PeerCertificate {
+  /** The name in its subject, if any. */
+  readonly commonName: string | undefined;
+  /** The names it is for, such as `"DNS:a.example, IP Address:10.0.0.1"`. */
+  readonly subjectAltName: string | undefined;
+  /** SHA-256 of the certificate, as hexadecimal bytes with colons. */
+  readonly fingerprint256: string;
+  /** The whole certificate, DER. */
+  readonly der: Uint8Array;
+}
+
+/** A transport that speaks TLS. */
+export interface TlsTransport extends Transport {
+  /** The protocol both sides agreed on; `null` for none, or before the handshake. */
+  readonly alpnProtocol: string | null;
+  /** The client's certificate, on a server that checks them; after the handshake. */
+  readonly peerCertificate?: PeerCertificate | null;
+}
+
+/** A connection that came in. */
+export interface AcceptedTransport extends Transport {
+  /**
+   * Shakes hands, where the transport speaks TLS. Until then nothing can be read or
+   * written. A silent client leaves it pending for ever; `close` ends it.
+   */
+  handshake?(): Promise<unknown>;
+  /** The protocol that the handshake agreed on; `null` for none. */
+  readonly alpnProtocol?: string | null;
+  /** The client's certificate, where the server checks them; after the handshake. */
+  readonly peerCertificate?: PeerCertificate | null;
+}
+
+/** What a listener asks for connections. */
+export interface Acceptor<A extends Addr = Addr> {
+  /** Where clients connect to; the port is the real one. */
+  readonly addr: A;
+  /**
+   * Settles when it is known whether the address could be had; `undefined` where it
+   * is known at once. Rejects as `accept` then does too.
+   */
+  readonly ready?: Promise<void> | undefined;
+  /**
+   * The next connection. One call at a time. Errors are Deno's own: `translateError`
+   * tells a client that left (`reset`) and a shortage (`exhausted`), after which
+   * accepting goes on, from the rest.
+   */
+  accept(): Promise<AcceptedTransport>;
+  /** Stops listening; a pending `accept` rejects. Idempotent. */
+  close(): void;
+}
+
+/** How a client speaks TLS. */
+export interface TlsDialOptions {
+  /**
+   * Certificates of authorities to trust beside the usual ones, in PEM form. None by
+   * default.
+   */
+  caCerts?: string[];
+  /** Protocols to offer (ALPN), the best one first. None by default. */
+  alpnProtocols?: string[];
+  /**
+   * The name the certificate must be for, which is also sent as SNI. The host that is
+   * connected to by default.
+   */
+  serverName?: string;
+  /**
+   * This side's certificate, in PEM form, for servers that ask for one. Deno then can
+   * neither set `noDelay` nor check another `serverName`.
+   */
+  cert?: string;
+  /** The private key of `cert`, in PEM form. */
+  key?: string;
+}
+
+/** How a server speaks TLS. */
+export interface TlsBindOptions {
+  /** The server's certificate, then those that lead to its authority, in PEM form. */
+  cert: string;
+  /** The private key of `cert`, in PEM form. */
+  key: string;
+  /** Protocols to agree to (ALPN), the best one first. None by default. */
+  alpnProtocols?: string[];
+  /**
+   * Authorities, in PEM form, one of which must have signed the certificate of every
+   * client: the handshake fails for all others. By default no client is asked for one.
+   */
+  clientCaCerts?: string[];
+  /**
+   * Lets go of clients that are closed before their handshake is over. Deno (2.9) keeps
+   * the descriptor of such a client for as long as it stays silent, whatever
+   * `handshakeTimeoutMs` and limits say: whoever opens enough connections holds them
+   * all. With `true`, and always with `clientCaCerts` or `noDelay: true`, TLS runs on
+   * `node:tls`, which takes two to three times the CPU time, switches Nagle off, and
+   * does not tell a client why its handshake failed.
+   *
+   * @default {false}
+   */
+  dropSilent?: boolean;
+}
+
+/** Where to connect to over TCP or TLS. */
+export interface TcpDialOptions {
+  /**
+   * Name or address of the host.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /** Port of the host, from 1 to 65535. */
+  port: number;
+  /**
+   * Sends small writes at once (no Nagle).
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the system ask a silent peer now and then whether it is still there.
+   *
+   * @default {false}
+   */
+  keepAlive?: boolean;
+  /**
+   * Speaks TLS: `true`, or how.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
+}
+
+/** Where to connect to over a Unix socket. */
+export interface UnixDialOptions {
+  /** Path of the socket. */
+  path: string;
+}
+
+/** Makes connections to one peer, over something of your own. */
+export interface Dialer {
+  /** The peer, for messages. */
+  readonly addr: Addr;
+  /**
+   * Makes a connection. When `signal` aborts it must reject soon and leave nothing
+   * behind. Errors of the runtime are translated, others are passed on.
+   */
+  dial(signal: AbortSignal | undefined): Promise<Transport>;
+}
+
+/** Connecting over something of your own. */
+export interface DialerOptions {
+  /** Makes the connection. */
+  dialer: Dialer;
+}
+
+/** Where to connect to. */
+export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
+
+/** Where to listen for TCP or TLS. */
+export interface TcpBindOptions {
+  /**
+   * Address to listen on: `"0.0.0.0"` or `"::"` lets the world in.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /** Port to listen on; 0 for one that is free. */
+  port: number;
+  /**
+   * Sends small writes at once (no Nagle). Deno's own TLS cannot: there, what follows a
+   * write that the client has yet to confirm waits up to 40 ms, as do messages of more
+   * than 16 KiB. `true`, said in so many words, runs TLS on `node:tls`, which takes two
+   * to three times the CPU time.
+   *
+   * @default {true, but for TLS}
+   */
+  noDelay?: boolean;
+  /**
+   * Lets the system ask a silent client now and then whether it is still there. With
+   * TLS it takes `node:tls`, as `noDelay` does.
+   *
+   * @default {false}
+   */
+  keepAlive?: boolean;
+  /** Speaks TLS, with this certificate. Not by default. */
+  tls?: TlsBindOptions;
+}
+
+/** Where to listen on a Unix socket. */
+export interface UnixBindOptions {
+  /**
+   * Path of the socket. A socket file there that nobody listens on any more is
+   * replaced; nothing else is.
+   */
+  path: string;
+  /**
+   * Who may connect, for instance `0o660`. By default what the umask says. Without
+   * `--allow-sys` it is set right after the socket was made, not in the same step.
+   */
+  mode?: number;
+}
+
+/** Listening on something of your own: see `Acceptor`. */
+export interface AcceptorOptions {
+  /** Yields the connections, and belongs to the listener from now on. */
+  acceptor: Acceptor;
+}
+
+/** Where to listen. */
+export type BindOptions = TcpBindOptions | UnixBindOptions | AcceptorOptions;
