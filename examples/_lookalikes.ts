@@ -1,0 +1,48 @@
+/**
+ * Names that people would take for each other.
+ *
+ * @module
+ */
+
+import unhomoglyph from "npm:unhomoglyph@1.0.6";
+
+/**
+ * What a text looks like: the same for texts that can be taken for each other, by
+ * Unicode's table of confusables (UTS #39, "skeleton"). Not a text to show.
+ */
+export function skeleton(text: string): string {
+  const seen = text.normalize("NFD")
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, "");
+  return unhomoglyph(seen).normalize("NFD");
+}
+
+/** Letters look different in the other case ("I" like "l", "i" not): all are kept. */
+function looksOf(name: string): string[] {
+  const plain = name.normalize("NFKC");
+  return [plain, plain.toLowerCase(), plain.toUpperCase()]
+    .map((each) => skeleton(each).toLowerCase());
+}
+
+/**
+ * Something for each name, where names that look the same are the same: `ann`, `Ann`,
+ * `аnn` with a Cyrillic а, and `ａｎｎ`.
+ */
+export class Lookalikes<Value> {
+  readonly #values = new Map<string, Value>();
+
+  /** What the name, or one that looks like it, stands for. */
+  get(name: string): Value | undefined {
+    const look = looksOf(name).find((each) => this.#values.has(each));
+    return look === undefined ? undefined : this.#values.get(look);
+  }
+
+  /** Gives a name; no other one may look like it, see `get`. */
+  set(name: string, value: Value): void {
+    for (const look of looksOf(name)) this.#values.set(look, value);
+  }
+
+  /** Takes a name back. */
+  delete(name: string): void {
+    for (const look of looksOf(name)) this.#values.delete(look);
+  }
+}

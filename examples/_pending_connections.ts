@@ -1,0 +1,113 @@
+/**
+ * Connections whose client has not said anything of use yet: they are what one peer
+ * can open by the thousand at no cost, so they get little time and few places.
+ *
+ * @module
+ */
+
+import type { Socket } from "@sluice/net";
+
+/** How long and how many. */
+export interface PendingOptions {
+  /** Longest that a connection may be pending, in milliseconds. */
+  timeoutMs: number;
+  /**
+   * Most that may be pending at once. For one more, the oldest one is cut, of the
+   * address that has the most.
+   */
+  max: number;
+}
+
+/** Why a pending connection was cut; not worth a line in a log. */
+export class PendingError extends Error {
+  static {
+    this.prototype.name = "PendingError";
+  }
+}
+
+/**
+ * Keeps count of pending connections. A server's handler adds each socket first, and
+ * disposes of what it gets when the client has sent its first message:
+ *
+ * ```ts ignore
+ * const pending = new PendingConnections({ timeoutMs: 10_000, max: 100 });
+ * serve(options, async (socket) => {
+ *   const first = pending.add(socket);
+ *   const name = await socket.readLine();
+ *   first[Symbol.dispose]();
+ * ```
+ *
+ * A client that speaks at once is never in the way, however many others stay silent:
+ * they are cut to make room, not it.
+ */
+export class PendingConnections {
+  readonly #options: PendingOptions;
+  readonly #byAddress = new Map<string, Set<Socket>>();
+  #size = 0;
+
+  /** @param options How long and how many. */
+  constructor(options: PendingOptions) {
+    this.#options = options;
+  }
+
+  /** How many are pending. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Counts a connection as pending until the result is disposed of. */
+  add(socket: Socket): Disposable {
+    const { max, timeoutMs } = this.#options;
+    if (this.#size >= max) this.#cut(this.#oldest(), "others wait");
+    const timer = setTimeout(
+      () => this.#cut(socket, `nothing came in ${timeoutMs} ms`),
+      timeoutMs,
+    );
+    const key = addressOf(socket);
+    const sockets = this.#byAddress.get(key) ?? new Set();
+    this.#byAddress.set(key, sockets.add(socket));
+    this.#size++;
+    return {
+      [Symbol.dispose]: () => {
+        clearTimeout(timer);
+        this.#delete(socket);
+      },
+    };
+  }
+
+  #oldest(): Socket {
+    let most = new Set<Socket>();
+    for (const sockets of this.#byAddress.values()) {
+      if (sockets.size > most.size) most = sockets;
+    }
+    const [oldest] = most;
+    return oldest;
+  }
+
+  #cut(socket: Socket, why: string): void {
+    this.#delete(socket);
+    socket.abort(new PendingError(why));
+  }
+
+  #delete(socket: Socket): void {
+    const key = addressOf(socket);
+    const sockets = this.#byAddress.get(key);
+    if (!sockets?.delete(socket)) return;
+    this.#size--;
+    if (sockets.size === 0) this.#byAddress.delete(key);
+  }
+}
+
+/** What counts as one address: of IPv6, the network that one customer has (/64). */
+export function addressOf({ remoteAddr }: Pick<Socket, "remoteAddr">): string {
+  if (!("hostname" in remoteAddr)) return remoteAddr.transport;
+  const { hostname } = remoteAddr;
+  if (!hostname.includes(":")) return hostname;
+  const mapped = /^::ffff:([\d.]+)$/i.exec(hostname);
+  if (mapped !== null) return mapped[1];
+  const [head, tail] = hostname.split("::");
+  const groups = head === "" ? [] : head.split(":");
+  const zeros = tail === undefined ? 0 : 8 - groups.length -
+    tail.split(":").length;
+  return [...groups, ...Array(zeros).fill("0")].slice(0, 4).join(":");
+}
