@@ -83,9 +83,10 @@ Deno.bench({
     now: () => 0,
     setTimeout: (callback) => tick = callback,
     clearTimeout: () => {},
+    unref: () => {},
   });
   for (let i = 0; i < 10_000; i++) {
-    const alarm = new Alarm({ onAlarm() {} }, clock);
+    const alarm = new Alarm({ onAlarm() {} }, { clock });
     alarm.limitMs = 60_000;
     alarm.arm();
   }

@@ -4,36 +4,100 @@
  * @module
  */
 
+import { checkNumber, outOfRange } from "../_check.ts";
+import { sharedClock } from "../time/coarse_timer.ts";
+
 /** Turns of the event loop in which everything that a timer woke up has run. */
 const SETTLE_TURNS = 8;
 
-interface Timer {
-  readonly id: number;
-  readonly dueMs: number;
-  readonly callback: () => void;
-}
+/** Those of the platform count up from 1: no number means a timer of each. */
+const FIRST_ID = 2 ** 30;
 
 // Taken before anybody replaces it.
 const nextTurn = globalThis.setImmediate;
+
+let present: FakeClock | undefined;
+
+/** What `setTimeout` gives: as in Deno and Node an object, which can pass for a number. */
+class FakeTimer implements Disposable {
+  readonly id: number;
+  readonly callback: () => void;
+  dueMs: number;
+  readonly #ms: number;
+  readonly #clock: FakeClock;
+  #holdsProcess = true;
+
+  constructor(clock: FakeClock, id: number, ms: number, callback: () => void) {
+    this.#clock = clock;
+    this.#ms = ms;
+    this.id = id;
+    this.callback = callback;
+    this.dueMs = clock.nowMs + ms;
+  }
+
+  ref(): this {
+    this.#holdsProcess = true;
+    return this;
+  }
+
+  unref(): this {
+    this.#holdsProcess = false;
+    return this;
+  }
+
+  hasRef(): boolean {
+    return this.#holdsProcess;
+  }
+
+  refresh(): this {
+    this.dueMs = this.#clock.nowMs + this.#ms;
+    return this;
+  }
+
+  close(): this {
+    this[Symbol.dispose]();
+    return this;
+  }
+
+  [Symbol.toPrimitive](): number {
+    return this.id;
+  }
+
+  [Symbol.dispose](): void {
+    clearFakeTimer(this.#clock, this);
+  }
+}
+
+let clearFakeTimer: (clock: FakeClock, id: unknown) => void;
 
 /**
  * Stands in for the clock of the process: `setTimeout`, `clearTimeout`,
  * `performance.now` and `Date.now`, so that limits, retries and simulated networks take
  * no real time and give the same result on every run. Made by {@linkcode fakeClock}.
  *
+ * What began on the real clock stays on it: its timers fire in real time, and so does a
+ * limit that was set before, until the next call that it limits.
+ *
  * `AbortSignal.timeout` and `setInterval` still follow real time.
  */
 export class FakeClock implements Disposable {
   #nowMs = 0;
-  #lastId = 0;
-  readonly #timers = new Map<number, Timer>();
+  #lastId = FIRST_ID;
+  readonly #timers = new Map<number, FakeTimer>();
+  readonly #clearRealTimeout = globalThis.clearTimeout;
   readonly #restore: () => void;
 
   /** Use {@linkcode fakeClock}. */
   constructor() {
+    if (present !== undefined) {
+      throw new TypeError(
+        "Cannot make a fake clock: another one is in place, dispose of it first",
+      );
+    }
     const { setTimeout, clearTimeout } = globalThis;
     const dateNow = Date.now;
     const epochMs = dateNow();
+    const performanceNow = Object.getOwnPropertyDescriptor(performance, "now");
     Object.assign(globalThis, {
       setTimeout: this.#setTimeout,
       clearTimeout: this.#clearTimeout,
@@ -44,10 +108,19 @@ export class FakeClock implements Disposable {
       configurable: true,
       value: () => this.#nowMs,
     });
+    present = this;
+    // Limits that are set from now on are this clock's.
+    sharedClock();
     this.#restore = () => {
+      sharedClock().end();
       Object.assign(globalThis, { setTimeout, clearTimeout });
       Date.now = dateNow;
       delete (performance as { now?: unknown }).now;
+      if (performanceNow !== undefined) {
+        Object.defineProperty(performance, "now", performanceNow);
+      }
+      present = undefined;
+      sharedClock();
     };
   }
 
@@ -66,13 +139,13 @@ export class FakeClock implements Disposable {
    * before the next one.
    *
    * @param ms How far, in milliseconds; 0 lets what is ready run.
+   * @throws {TypeError} `ms` is not a number.
    * @throws {RangeError} `ms` is negative or not finite.
    */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0 && ms < Infinity)) {
-      throw new RangeError(
-        `Cannot advance the clock as ms must be at least 0 and finite: current value is ${ms}`,
-      );
+    checkNumber("advance the clock", "ms", ms, 0);
+    if (ms === Infinity) {
+      throw outOfRange("advance the clock", "ms", "finite", ms);
     }
     const untilMs = this.#nowMs + ms;
     await settle();
@@ -86,15 +159,20 @@ export class FakeClock implements Disposable {
     this.#nowMs = untilMs;
   }
 
-  /** Gives the real clock back. Timers that are still running never fire. */
+  /**
+   * Gives the real clock back. Timers and limits that still run on this one never go
+   * off; a socket that is left open has its limits in real time from its next call on.
+   * Safe to call twice.
+   */
   [Symbol.dispose](): void {
+    if (present !== this) return;
     this.#restore();
     this.#timers.clear();
   }
 
   /** The first timer that is due by then; of equals the one that was set first. */
-  #next(untilMs: number): Timer | undefined {
-    let first: Timer | undefined;
+  #next(untilMs: number): FakeTimer | undefined {
+    let first: FakeTimer | undefined;
     for (const timer of this.#timers.values()) {
       if (timer.dueMs > untilMs) continue;
       if (first === undefined || timer.dueMs < first.dueMs) first = timer;
@@ -106,16 +184,22 @@ export class FakeClock implements Disposable {
     callback: (...args: unknown[]) => void,
     ms = 0,
     ...args: unknown[]
-  ): number => {
-    const id = ++this.#lastId;
-    const dueMs = this.#nowMs + Math.max(0, Number(ms) || 0);
-    this.#timers.set(id, { id, dueMs, callback: () => callback(...args) });
-    return id;
+  ): FakeTimer => {
+    const delayMs = Math.max(0, Number(ms) || 0);
+    const call = () => callback(...args);
+    const timer = new FakeTimer(this, ++this.#lastId, delayMs, call);
+    this.#timers.set(timer.id, timer);
+    return timer;
   };
 
   readonly #clearTimeout = (id: unknown): void => {
-    this.#timers.delete(Number(id));
+    // One that was set before is still the real clock's.
+    if (!this.#timers.delete(Number(id))) this.#clearRealTimeout(id as number);
   };
+
+  static {
+    clearFakeTimer = (clock, id) => clock.#clearTimeout(id);
+  }
 }
 
 async function settle(): Promise<void> {
@@ -130,6 +214,7 @@ async function settle(): Promise<void> {
  * It replaces the global functions, so one at a time; `using` gives them back.
  *
  * @returns The clock, at 0.
+ * @throws {TypeError} Another one is in place.
  *
  * @example A time limit without waiting for it
  * ```ts

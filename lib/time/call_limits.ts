@@ -4,9 +4,10 @@
  * @module
  */
 
+import { checkAboveZero } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
-import { checkDurationMs } from "./_timer.ts";
-import { Alarm } from "./coarse_timer.ts";
+import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
+import { Alarm, type AlarmListener } from "./coarse_timer.ts";
 import { type Deadline, parentSignal } from "./deadline.ts";
 
 /**
@@ -51,7 +52,7 @@ export function checkCall(
   const { signal, timeoutMs, deadline } = options;
   signal?.throwIfAborted();
   if (timeoutMs !== undefined) {
-    checkDurationMs(operation, "timeoutMs", timeoutMs, "above 0");
+    checkAboveZero(operation, "timeoutMs", timeoutMs);
   }
   if (deadline !== undefined) {
     parentSignal(deadline)?.throwIfAborted();
@@ -99,47 +100,74 @@ export function watchCall(
   options: CallOptions,
   onLimit: (reason: unknown) => void,
 ): () => void {
-  const { signal, timeoutMs = Infinity, deadline } = options;
-  const parent = deadline && parentSignal(deadline);
-
-  const stop = () => {
-    callAlarm?.dispose();
-    deadlineAlarm?.dispose();
-    signal?.removeEventListener("abort", onAbort);
-    parent?.removeEventListener("abort", onAbort);
-  };
-  const onAbort = () => {
-    stop();
-    onLimit((signal?.aborted ? signal : parent)!.reason);
-  };
-  const expire = (limitMs: number) => {
-    stop();
-    onLimit(new TimeoutError(operation, limitMs));
-  };
-  const watchDeadline = () => {
-    const leftMs = deadline!.remainingMs;
-    if (leftMs === 0) expire(deadline!.timeoutMs);
-    // At first, and again where it was extended meanwhile.
-    else start(deadlineAlarm!, leftMs);
-  };
-  // Both exist before one starts: see `#schedule` in coarse_timer.ts.
-  const callAlarm = timeoutMs < Infinity
-    ? new Alarm({ onAlarm: () => expire(timeoutMs) })
-    : undefined;
-  const deadlineAlarm = deadline && new Alarm({ onAlarm: watchDeadline });
-
-  if (signal?.aborted || parent?.aborted) {
-    onAbort();
-    return stop;
-  }
-  signal?.addEventListener("abort", onAbort);
-  parent?.addEventListener("abort", onAbort);
-  if (callAlarm !== undefined) start(callAlarm, timeoutMs);
-  if (deadlineAlarm !== undefined) watchDeadline();
-  return stop;
+  const watch = new Watch(operation, options, onLimit);
+  watch.start();
+  return watch.stop;
 }
 
-function start(alarm: Alarm, limitMs: number): void {
-  alarm.limitMs = limitMs;
-  alarm.arm();
+/** The limits of one call that waits. */
+class Watch implements AlarmListener {
+  readonly #operation: string;
+  readonly #options: CallOptions;
+  readonly #onLimit: (reason: unknown) => void;
+  readonly #parent: AbortSignal | undefined;
+  #callAlarm: Alarm | undefined;
+  #deadlineAlarm: Alarm | undefined;
+
+  constructor(
+    operation: string,
+    options: CallOptions,
+    onLimit: (reason: unknown) => void,
+  ) {
+    this.#operation = operation;
+    this.#options = options;
+    this.#onLimit = onLimit;
+    this.#parent = options.deadline && parentSignal(options.deadline);
+  }
+
+  start(): void {
+    const { signal, timeoutMs = Infinity, deadline } = this.#options;
+    if (signal?.aborted || this.#parent?.aborted) return this.#abort();
+    if (signal !== undefined) addAbortListener(signal, this.#abort);
+    if (this.#parent !== undefined) addAbortListener(this.#parent, this.#abort);
+    // Both exist before one starts: see `#schedule` in coarse_timer.ts.
+    if (deadline !== undefined) this.#deadlineAlarm = new Alarm(this);
+    if (timeoutMs < Infinity) {
+      this.#callAlarm = new Alarm(this);
+      this.#callAlarm.limitMs = timeoutMs;
+      this.#callAlarm.arm();
+    }
+    if (this.#deadlineAlarm !== undefined) this.onAlarm(this.#deadlineAlarm);
+  }
+
+  readonly stop = (): void => {
+    const { signal } = this.#options;
+    if (signal !== undefined) removeAbortListener(signal, this.#abort);
+    if (this.#parent !== undefined) {
+      removeAbortListener(this.#parent, this.#abort);
+    }
+    this.#callAlarm?.dispose();
+    this.#deadlineAlarm?.dispose();
+  };
+
+  onAlarm(alarm: Alarm): void {
+    if (alarm === this.#callAlarm) return this.#expire(alarm.limitMs);
+    const deadline = this.#options.deadline!;
+    const leftMs = deadline.remainingMs;
+    if (leftMs === 0) return this.#expire(deadline.timeoutMs);
+    // At first, and again where it was extended meanwhile.
+    alarm.limitMs = leftMs;
+    alarm.arm();
+  }
+
+  #expire(limitMs: number): void {
+    this.stop();
+    this.#onLimit(new TimeoutError(this.#operation, limitMs));
+  }
+
+  readonly #abort = (): void => {
+    this.stop();
+    const { signal } = this.#options;
+    this.#onLimit((signal?.aborted ? signal : this.#parent)!.reason);
+  };
 }

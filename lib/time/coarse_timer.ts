@@ -3,7 +3,7 @@
  *
  * A `setTimeout` for every operation costs more than the operation. So alarms of
  * similar length share a lane, and each lane has one timer, which ticks only
- * while an alarm of the lane is armed. Arming stores a mark; the next tick turns
+ * while an alarm is in it. Arming stores a mark; the next tick turns
  * the mark into a time, and a later tick finds that the limit has passed.
  *
  * A lane ticks 16 to 32 times per limit, so an alarm goes off between `limit` and
@@ -13,24 +13,8 @@
  * @module
  */
 
-import { checkDurationMs } from "./_timer.ts";
-
-/** Where a clock gets its time from; tests put their own here. */
-export interface TimeSource {
-  /** Milliseconds since some point, never going back. */
-  now(): number;
-  /** Calls `callback` once, not before `ms` milliseconds have passed. */
-  setTimeout(callback: () => void, ms: number): unknown;
-  /** Forgets a call that `setTimeout` promised. */
-  clearTimeout(id: unknown): void;
-}
-
-// Looked up at each call, so that a test may replace the global functions.
-const SYSTEM_TIME: TimeSource = {
-  now: () => performance.now(),
-  setTimeout: (callback, ms) => setTimeout(callback, ms),
-  clearTimeout: (id) => clearTimeout(id as number),
-};
+import { checkAboveZero } from "../_check.ts";
+import { systemTime, type TimeSource } from "./system_time.ts";
 
 const TICKS_PER_LIMIT = 16;
 const MAX_TICK_MS = 512;
@@ -49,7 +33,7 @@ const NONE = 0;
 const DISARMED = -2;
 /** Armed since the last tick. */
 const FRESH = -1;
-/** Instead of a place in a lane: it has no lane, or will not have one any more. */
+/** Instead of a place in a lane: it is in none, or never will be again. */
 const NOWHERE = -1;
 const DISPOSED = -2;
 
@@ -62,41 +46,73 @@ export interface AlarmListener {
   onAlarm(alarm: Alarm): void;
 }
 
-/** The alarms which share one tick. */
+/** What {@linkcode Alarm} may be told. Give several alarms the same object: it is kept. */
+export interface AlarmOptions {
+  /**
+   * Whether the process waits for it, as it waits for the call that it limits. A limit
+   * of what is left idle, or of an age, lets the process end.
+   *
+   * @default {true}
+   */
+  readonly holdsProcess?: boolean;
+  /** Whose time counts. The process's by default. */
+  readonly clock?: CoarseClock;
+}
+
+const DEFAULTS: AlarmOptions = {};
+
+/** The alarms that are armed and share one tick; one that was disarmed stays until then. */
 class Lane {
-  /** Whether the timer runs. */
-  ticking = false;
+  /** Whether an alarm in here may stay when it is armed: it ticks, on the clock of today. */
+  settled = false;
   /** The time of this lane: real time without its stalls. */
   nowMs = 0;
   readonly alarms: Alarm[] = [];
   readonly #tickMs: number;
   readonly #source: TimeSource;
+  readonly #holdsProcess: boolean;
+  #retired = false;
   #tickedAt = 0;
+  #ticking = false;
   #timer: unknown;
 
-  constructor(tickMs: number, source: TimeSource) {
+  constructor(tickMs: number, source: TimeSource, holdsProcess: boolean) {
     this.#tickMs = tickMs;
     this.#source = source;
+    this.#holdsProcess = holdsProcess;
   }
 
+  /** Ticks from now on, if it does not yet. */
   start(): void {
-    this.ticking = true;
+    if (this.#ticking) return;
+    this.#ticking = true;
+    this.settled = !this.#retired;
     this.#tickedAt = this.#source.now();
     this.#schedule();
   }
 
   stop(): void {
-    this.ticking = false;
+    this.#ticking = this.settled = false;
     this.#source.clearTimeout(this.#timer);
     this.#timer = undefined;
+  }
+
+  /** The alarms that are in here go off, but no new one will. */
+  retire(): void {
+    this.#retired = true;
+    this.settled = false;
   }
 
   #schedule(): void {
     const timer = this.#source.setTimeout(this.#tick, this.#tickMs);
     // The first setTimeout of a process loads a module, and may run microtasks
     // meanwhile: code in there may have stopped this lane, or started it again.
-    if (this.ticking && this.#timer === undefined) this.#timer = timer;
-    else this.#source.clearTimeout(timer);
+    if (!this.#ticking || this.#timer !== undefined) {
+      this.#source.clearTimeout(timer);
+      return;
+    }
+    this.#timer = timer;
+    if (!this.#holdsProcess) this.#source.unref(timer);
   }
 
   readonly #tick = () => {
@@ -106,50 +122,74 @@ class Lane {
     this.#timer = undefined;
     this.nowMs += Math.min(elapsedMs, this.#tickMs + MAX_STALL_MS);
     // Not ticking meanwhile, so that an alarm armed in there starts the lane.
-    this.ticking = false;
-    const armed = Alarm.scan(this);
-    if (armed && !this.ticking && this.alarms.length > 0) {
-      this.ticking = true;
-      this.#schedule();
-    }
+    this.#ticking = this.settled = false;
+    Alarm.scan(this);
+    if (this.alarms.length === 0 || this.#ticking) return;
+    this.#ticking = true;
+    this.settled = !this.#retired;
+    this.#schedule();
   };
 }
 
 /** The lanes of one time source. Everyday code shares {@linkcode sharedClock}. */
 export class CoarseClock {
-  readonly #source: TimeSource;
+  readonly source: TimeSource;
+  /** By their tick; negative for those that do not hold the process. */
   readonly #lanes = new Map<number, Lane>();
 
-  /** @param source Where the time comes from; the system by default. */
-  constructor(source: TimeSource = SYSTEM_TIME) {
-    this.#source = source;
+  /** @param source Where the time comes from. */
+  constructor(source: TimeSource) {
+    this.source = source;
   }
 
   /** The lane for a limit: its tick is the power of two at or below limit / 16. */
-  lane(limitMs: number): Lane {
+  lane(limitMs: number, holdsProcess: boolean): Lane {
     const idealMs = Math.min(limitMs / TICKS_PER_LIMIT, MAX_TICK_MS);
     const tickMs = 2 ** Math.max(0, Math.floor(Math.log2(idealMs)));
-    let lane = this.#lanes.get(tickMs);
+    const key = holdsProcess ? tickMs : -tickMs;
+    let lane = this.#lanes.get(key);
     if (lane === undefined) {
-      lane = new Lane(tickMs, this.#source);
-      this.#lanes.set(tickMs, lane);
+      lane = new Lane(tickMs, this.source, holdsProcess);
+      this.#lanes.set(key, lane);
     }
     return lane;
   }
+
+  /** Another clock has taken its place: no alarm is armed on this one any more. */
+  retire(): void {
+    for (const lane of this.#lanes.values()) lane.retire();
+  }
+
+  /** Its time has ended: disarms every alarm. */
+  end(): void {
+    for (const { alarms } of this.#lanes.values()) {
+      for (const alarm of [...alarms]) alarm.stop();
+    }
+  }
 }
 
-/** The clock of this process. */
-export const sharedClock: CoarseClock = new CoarseClock();
+let shared = new CoarseClock(systemTime());
+
+/** The clock of this process: another one while a test has replaced its time. */
+export function sharedClock(): CoarseClock {
+  const source = systemTime();
+  if (shared.source !== source) {
+    shared.retire();
+    shared = new CoarseClock(source);
+  }
+  return shared;
+}
 
 /**
  * A limit which is armed again and again: one for each limit of each socket.
  *
- * While it is armed it keeps the process alive, as the call it guards does.
- * Dispose it, or its lane never forgets it.
+ * Nothing but a lane in which it is armed knows it: one that goes off or is disarmed is
+ * forgotten with the next tick, one that is disposed of at once and for good. Where its
+ * limit is for ever, it is never in a lane.
  */
 export class Alarm {
   readonly #listener: AlarmListener;
-  readonly #clock: CoarseClock;
+  readonly #options: AlarmOptions;
   #limitMs = NONE;
   #armedAt = DISARMED;
   #lane: Lane | undefined;
@@ -157,11 +197,11 @@ export class Alarm {
 
   /**
    * @param listener Called each time the limit passes.
-   * @param clock Whose time counts; this process's by default.
+   * @param options Whether the process waits for it, and whose time counts.
    */
-  constructor(listener: AlarmListener, clock: CoarseClock = sharedClock) {
+  constructor(listener: AlarmListener, options: AlarmOptions = DEFAULTS) {
     this.#listener = listener;
-    this.#clock = clock;
+    this.#options = options;
   }
 
   /** Whether it counts. */
@@ -178,23 +218,20 @@ export class Alarm {
   }
 
   set limitMs(limitMs: number) {
-    checkDurationMs("set a time limit", "limitMs", limitMs, "above 0");
+    checkAboveZero("set a time limit", "limitMs", limitMs);
     this.#limitMs = limitMs === Infinity ? NONE : limitMs;
-    if (this.#index === DISPOSED) return;
-    const lane = limitMs === Infinity ? undefined : this.#clock.lane(limitMs);
-    if (lane !== this.#lane) {
-      this.#leave();
-      this.#lane = lane;
-      if (lane !== undefined) this.#index = lane.alarms.push(this) - 1;
-    }
+    this.#leave();
     if (this.armed) this.arm();
   }
 
-  /** Counts from now on. */
+  /** Counts from now on. Does nothing once it is disposed of. */
   arm(): void {
+    if (this.#index === DISPOSED) return;
     this.#armedAt = FRESH;
     const lane = this.#lane;
-    if (lane !== undefined && !lane.ticking) lane.start();
+    if (lane === undefined ? this.#limitMs !== NONE : !lane.settled) {
+      this.#join();
+    }
   }
 
   /** Stops counting. */
@@ -202,11 +239,25 @@ export class Alarm {
     this.#armedAt = DISARMED;
   }
 
-  /** Disarms for good. Safe to call twice. */
-  dispose(): void {
+  /** Stops counting, and its lane at once forgets it. */
+  stop(): void {
     this.#armedAt = DISARMED;
     this.#leave();
+  }
+
+  /** Stops for good. Safe to call twice. */
+  dispose(): void {
+    this.stop();
     this.#index = DISPOSED;
+  }
+
+  #join(): void {
+    this.#leave();
+    const { clock = sharedClock(), holdsProcess = true } = this.#options;
+    const lane = clock.lane(this.#limitMs, holdsProcess);
+    this.#lane = lane;
+    this.#index = lane.alarms.push(this) - 1;
+    lane.start();
   }
 
   #leave(): void {
@@ -218,30 +269,29 @@ export class Alarm {
       lane.alarms[this.#index] = last;
       last.#index = this.#index;
     }
+    this.#index = NOWHERE;
     // At once and not at the next tick: nothing may outlive the last socket.
-    if (lane.alarms.length === 0 && lane.ticking) lane.stop();
+    if (lane.alarms.length === 0) lane.stop();
   }
 
   /**
-   * Looks at every alarm of a lane. Returns whether any is armed still.
+   * Looks at every alarm of a lane, and lets those go that are not armed any more.
    *
    * From the last one down, as an alarm that leaves is replaced by the last one:
    * whatever `onAlarm` does, no alarm is left out.
    */
-  static scan(lane: Lane): boolean {
+  static scan(lane: Lane): void {
     const { alarms, nowMs } = lane;
-    let anyArmed = false;
     for (let i = alarms.length - 1; i >= 0; i--) {
       if (i >= alarms.length) continue;
       const alarm = alarms[i];
       if (alarm.#armedAt === FRESH) {
         // Rounded up: late by a part of a millisecond, and never early.
         alarm.#armedAt = Math.ceil(nowMs);
-      } else if (
-        alarm.#armedAt !== DISARMED &&
-        nowMs - alarm.#armedAt >= alarm.#limitMs
-      ) {
-        alarm.#armedAt = DISARMED;
+      } else if (alarm.#armedAt === DISARMED) {
+        alarm.#leave();
+      } else if (nowMs - alarm.#armedAt >= alarm.#limitMs) {
+        alarm.stop();
         try {
           alarm.#listener.onAlarm(alarm);
         } catch (error) {
@@ -249,8 +299,6 @@ export class Alarm {
           reportError(error);
         }
       }
-      if (alarm.#armedAt !== DISARMED) anyArmed = true;
     }
-    return anyArmed;
   }
 }

@@ -4,9 +4,12 @@
  * @module
  */
 
+import { checkNumber } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
-import { checkDurationMs, Timer } from "./_timer.ts";
+import { Timer } from "./_timer.ts";
+import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
 import type { SignalOptions } from "./signal_options.ts";
+import { systemTime, type TimeSource } from "./system_time.ts";
 
 /** The signal given to {@linkcode Deadline.after}. Internal. */
 export let parentSignal: (deadline: Deadline) => AbortSignal | undefined;
@@ -37,6 +40,7 @@ export let parentSignal: (deadline: Deadline) => AbortSignal | undefined;
  * ```
  */
 export class Deadline implements Disposable {
+  readonly #time: TimeSource = systemTime();
   readonly #parent: AbortSignal | undefined;
   #timeoutMs: number;
   #endsAt: number;
@@ -47,7 +51,7 @@ export class Deadline implements Disposable {
 
   private constructor(ms: number, parent: AbortSignal | undefined) {
     this.#timeoutMs = ms;
-    this.#endsAt = performance.now() + ms;
+    this.#endsAt = this.#time.now() + ms;
     this.#parent = parent;
   }
 
@@ -70,7 +74,7 @@ export class Deadline implements Disposable {
    * ```
    */
   static after(ms: number, options?: SignalOptions): Deadline {
-    checkDurationMs("start a deadline", "ms", ms, 0);
+    checkNumber("start a deadline", "ms", ms, 0);
     return new Deadline(ms, options?.signal);
   }
 
@@ -93,7 +97,7 @@ export class Deadline implements Disposable {
    */
   get remainingMs(): number {
     if (this.#parent?.aborted) return 0;
-    return Math.max(0, this.#endsAt - performance.now());
+    return Math.max(0, this.#endsAt - this.#time.now());
   }
 
   /** Whether the time is over, or the signal given to `after` has aborted. */
@@ -144,7 +148,7 @@ export class Deadline implements Disposable {
    * ```
    */
   extend(ms: number): boolean {
-    checkDurationMs("extend the deadline", "ms", ms, 0);
+    checkNumber("extend the deadline", "ms", ms, 0);
     if (this.expired) {
       // The late timer must not find an end which was moved after the fact.
       if (this.#controller !== undefined) this.#expire();
@@ -175,7 +179,9 @@ export class Deadline implements Disposable {
     this.#disposed = true;
     this.#timer?.stop();
     this.#timer = undefined;
-    this.#parent?.removeEventListener("abort", this.#follow);
+    if (this.#parent !== undefined) {
+      removeAbortListener(this.#parent, this.#follow);
+    }
   }
 
   /** Calls {@linkcode Deadline.dispose}. */
@@ -187,7 +193,9 @@ export class Deadline implements Disposable {
     const leftMs = this.remainingMs;
     if (leftMs === 0) return this.#expire();
     if (this.#disposed) return;
-    this.#parent?.addEventListener("abort", this.#follow);
+    if (this.#parent !== undefined) {
+      addAbortListener(this.#parent, this.#follow);
+    }
     // When it fires, the deadline may have been extended meanwhile.
     this.#timer = new Timer(() => this.#watch());
     this.#timer.start(leftMs);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkDurationMs } from "./_timer.ts";
+import { checkAboveZero, outOfRange } from "../_check.ts";
 import type { SignalOptions } from "./signal_options.ts";
 import { sleep } from "./sleep.ts";
 
@@ -42,11 +42,9 @@ export function interval(
   ms: number,
   options: SignalOptions = {},
 ): AsyncIterableIterator<number> {
-  checkDurationMs("tick", "ms", ms, "above 0");
+  checkAboveZero("tick", "ms", ms);
   if (ms === Infinity) {
-    throw new RangeError(
-      "Cannot tick as 'ms' must be finite: current value is Infinity",
-    );
+    throw outOfRange("tick", "ms", "finite", ms);
   }
   return ticks(ms, options);
 }

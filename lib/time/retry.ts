@@ -5,7 +5,8 @@
  */
 
 import { backoffDelayMs } from "./_backoff.ts";
-import { checkDurationMs } from "./_timer.ts";
+import { checkNumber } from "../_check.ts";
+import { guard } from "../_guard.ts";
 import { waitWithin } from "./call_limits.ts";
 import type { SignalOptions } from "./signal_options.ts";
 import { sleep } from "./sleep.ts";
@@ -90,11 +91,11 @@ export async function retry<T>(
   const { minDelayMs = 100, factor = 2, jitter = 0.5 } = options;
   const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
   const backoff = { minDelayMs, maxDelayMs, factor, jitter };
-  checkRange("attempts", attempts, 1, Infinity);
-  checkDurationMs("retry", "minDelayMs", minDelayMs, 0);
-  checkRange("maxDelayMs", maxDelayMs, minDelayMs, Infinity);
-  checkRange("factor", factor, 1, Infinity);
-  checkRange("jitter", jitter, 0, 1);
+  checkNumber("retry", "attempts", attempts, 1, Infinity);
+  checkNumber("retry", "minDelayMs", minDelayMs, 0);
+  checkNumber("retry", "maxDelayMs", maxDelayMs, minDelayMs, Infinity);
+  checkNumber("retry", "factor", factor, 1, Infinity);
+  checkNumber("retry", "jitter", jitter, 0, 1);
 
   for (let attempt = 1;; attempt++) {
     signal?.throwIfAborted();
@@ -106,35 +107,10 @@ export async function retry<T>(
         throw error;
       }
       const delayMs = backoffDelayMs(attempt, backoff);
-      try {
-        onRetry?.({ attempt, error, delayMs });
-      } catch {
-        // A hook that throws must not be taken for a failure of the task.
+      if (onRetry !== undefined) {
+        guard(() => onRetry({ attempt, error, delayMs }));
       }
       await sleep(delayMs, { signal });
     }
-  }
-}
-
-function checkRange(
-  name: string,
-  value: number,
-  least: number,
-  most: number,
-): void {
-  if (typeof value !== "number") {
-    throw new TypeError(
-      `Cannot retry as '${name}' must be a number: current value is ${
-        String(value)
-      }`,
-    );
-  }
-  if (!(value >= least && value <= most)) {
-    const range = most === Infinity
-      ? `at least ${least}`
-      : `from ${least} to ${most}`;
-    throw new RangeError(
-      `Cannot retry as '${name}' must be ${range}: current value is ${value}`,
-    );
   }
 }

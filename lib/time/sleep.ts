@@ -4,7 +4,9 @@
  * @module
  */
 
-import { checkDurationMs, Timer } from "./_timer.ts";
+import { checkNumber } from "../_check.ts";
+import { Timer } from "./_timer.ts";
+import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
 import type { SignalOptions } from "./signal_options.ts";
 
 /**
@@ -32,19 +34,19 @@ export async function sleep(
   ms: number,
   options: SignalOptions = {},
 ): Promise<void> {
-  checkDurationMs("sleep", "ms", ms, 0);
+  checkNumber("sleep", "ms", ms, 0);
   const { signal } = options;
   signal?.throwIfAborted();
 
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const onAbort = () => reject(signal!.reason);
   const timer = new Timer(resolve);
-  signal?.addEventListener("abort", onAbort);
+  if (signal !== undefined) addAbortListener(signal, onAbort);
   timer.start(ms);
   try {
     await promise;
   } finally {
     timer.stop();
-    signal?.removeEventListener("abort", onAbort);
+    if (signal !== undefined) removeAbortListener(signal, onAbort);
   }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkDurationMs } from "./_timer.ts";
+import { checkAboveZero } from "../_check.ts";
 import { Deadline } from "./deadline.ts";
 import type { SignalOptions } from "./signal_options.ts";
 
@@ -45,7 +45,7 @@ export async function withTimeout<T>(
   task: (signal: AbortSignal) => T | Promise<T>,
   options: SignalOptions = {},
 ): Promise<T> {
-  checkDurationMs("run the task", "timeoutMs", timeoutMs, "above 0");
+  checkAboveZero("run the task", "timeoutMs", timeoutMs);
   options.signal?.throwIfAborted();
   using deadline = Deadline.after(timeoutMs, options);
   const { signal } = deadline;

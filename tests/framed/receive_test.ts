@@ -360,7 +360,7 @@ Deno.test("receive() is limited as every call, and by readMs", async () => {
   await assertRejects(
     () => receiver.receive({ timeoutMs: 0 }),
     RangeError,
-    "Cannot receive as 'timeoutMs' must be above 0",
+    "Cannot receive: timeoutMs must be above 0",
   );
 });
 

@@ -222,7 +222,7 @@ Deno.test("connect() names a bad option", async () => {
       kind,
     );
     const text = new RegExp(
-      `^Cannot (connect|retry) as '?${name}'? must be .*: current value is .+`,
+      `^Cannot (connect|retry)(:| as) ${name} must be .*(, got|: current value is) .+`,
     );
     assert(text.test(error.message), error.message);
   }

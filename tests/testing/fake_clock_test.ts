@@ -1,5 +1,14 @@
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { TimeoutError } from "../../lib/errors.ts";
 import { fakeClock } from "../../lib/testing/fake_clock.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
+import { sleep } from "../../lib/time/sleep.ts";
 
 Deno.test("fakeClock() runs timers when they are due, in order", async () => {
   using clock = fakeClock();
@@ -70,7 +79,147 @@ Deno.test("advance() refuses to go back or nowhere", async () => {
     await assertRejects(
       () => clock.advance(ms),
       RangeError,
-      `current value is ${ms}`,
+      `got ${ms}`,
     );
+  }
+});
+
+Deno.test(
+  "fakeClock() with a socket left open on it breaks no limit of the real clock",
+  {
+    timeout: 10_000,
+  },
+  async () => {
+    let ended = 0;
+    {
+      using clock = fakeClock();
+      const [open] = memoryPair({ socket: { idleMs: 90, readMs: 90 } });
+      // A call that still waits when the clock goes: its limit is never over.
+      open.read().catch(() => ended++);
+      const [other] = memoryPair();
+      other.read({ timeoutMs: 90 }).catch(() => ended++);
+      await clock.advance(10);
+    }
+    const [limited] = memoryPair();
+    await assertRejects(() => limited.read({ timeoutMs: 80 }), TimeoutError);
+    const [slow] = memoryPair({ socket: { readMs: 80 } });
+    await assertRejects(() => slow.read(), TimeoutError);
+    assertEquals(ended, 0);
+  },
+);
+
+Deno.test(
+  "a socket made on a fake clock has its limits in real time afterwards",
+  {
+    timeout: 10_000,
+  },
+  async () => {
+    let socket;
+    {
+      using clock = fakeClock();
+      let peer;
+      [socket, peer] = memoryPair({ socket: { readMs: 300 } });
+      const limited = assertRejects(() => socket!.read(), TimeoutError);
+      await clock.advance(400);
+      await limited;
+      // So that its lane ticks when the clock goes.
+      const reading = socket.read();
+      await clock.advance(1);
+      await peer.write("x");
+      await reading;
+    }
+    const begun = performance.now();
+    await assertRejects(() => socket.read(), TimeoutError);
+    assert(performance.now() - begun >= 300);
+  },
+);
+
+Deno.test("a socket made before has its limits on the fake clock, and back again", async () => {
+  const [socket] = memoryPair({ socket: { readMs: 60_000 } });
+  // On the real clock, and still counting when the fake one comes.
+  const [other, peer] = memoryPair({ socket: { readMs: 60_000 } });
+  const waiting = other.read();
+  {
+    using clock = fakeClock();
+    const limited = assertRejects(() => socket.read(), TimeoutError);
+    await clock.advance(70_000);
+    await limited;
+  }
+  await peer.write("x");
+  assertEquals((await waiting)?.length, 1);
+  socket.setTimeouts({ readMs: 20 });
+  await assertRejects(() => socket.read(), TimeoutError);
+  for (const end of [socket, other, peer]) end.abort();
+});
+
+Deno.test("a pause begun before a fake clock ends in real time", async () => {
+  const begun = performance.now();
+  const pause = sleep(30);
+  {
+    using clock = fakeClock();
+    await clock.advance(1);
+    await pause;
+    assertEquals(clock.pending, 0);
+  }
+  assert(performance.now() - begun >= 30);
+});
+
+Deno.test("fakeClock() leaves timers of the real clock alone, and the other way round", async () => {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const kept = setTimeout(resolve, 20);
+  let fired = false;
+  const cleared = setTimeout(() => fired = true, 10);
+  const fake = [];
+  {
+    using clock = fakeClock();
+    // As many as there are numbers that a real timer may have.
+    for (let i = 0; i < 50; i++) fake.push(setTimeout(() => {}, 1_000));
+    clearTimeout(cleared);
+    assertEquals(clock.pending, 50);
+  }
+  for (const id of fake) clearTimeout(Number(id));
+  await promise;
+  clearTimeout(kept);
+  assertEquals(fired, false);
+});
+
+Deno.test("setTimeout() on a fake clock gives what Deno's gives", async () => {
+  using clock = fakeClock();
+  const calls: string[] = [];
+  // deno-lint-ignore no-explicit-any -- an object, though its type is a number
+  const timer = setTimeout(() => calls.push("first"), 10) as any;
+  assertEquals(timer.unref().hasRef(), false);
+  assertEquals(timer.ref().hasRef(), true);
+  await clock.advance(9);
+  timer.refresh();
+  await clock.advance(9);
+  assertEquals(calls, []);
+  await clock.advance(1);
+  assertEquals(calls, ["first"]);
+  // deno-lint-ignore no-explicit-any -- as above
+  (setTimeout(() => calls.push("second"), 10) as any).close();
+  clearTimeout(+setTimeout(() => calls.push("third"), 10));
+  assertEquals(clock.pending, 0);
+});
+
+Deno.test("fakeClock() refuses a second one, and is given back once", async () => {
+  const clock = fakeClock();
+  assertThrows(fakeClock, TypeError, "another one is in place");
+  clock[Symbol.dispose]();
+  using second = fakeClock();
+  clock[Symbol.dispose]();
+  const pause = sleep(1_000);
+  await second.advance(1_000);
+  await pause;
+});
+
+Deno.test("fakeClock() gives back a clock that somebody else has replaced", () => {
+  const value = () => 7;
+  Object.defineProperty(performance, "now", { configurable: true, value });
+  try {
+    fakeClock()[Symbol.dispose]();
+    assertEquals(performance.now(), 7);
+  } finally {
+    delete (performance as { now?: unknown }).now;
   }
 });

@@ -1,4 +1,4 @@
-import type { TimeSource } from "../../lib/time/coarse_timer.ts";
+import type { TimeSource } from "../../lib/time/system_time.ts";
 
 interface Entry {
   id: number;
@@ -37,6 +37,8 @@ export class FakeTime implements TimeSource, Disposable {
   clearTimeout = (id: unknown): void => {
     this.#entries = this.#entries.filter((entry) => entry.id !== id);
   };
+
+  unref = (): void => {};
 
   /** Timers that still run. */
   get pending(): number {

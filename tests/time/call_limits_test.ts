@@ -52,14 +52,14 @@ Deno.test("checkCall() rejects a bad timeoutMs at once", () => {
     assertThrows(
       () => checkCall("read", { timeoutMs }),
       RangeError,
-      "Cannot read as 'timeoutMs' must be above 0",
+      "Cannot read: timeoutMs must be above 0, got",
     );
   }
   for (const timeoutMs of ["10", null, 1n, {}, Symbol("x")]) {
     assertThrows(
       () => checkCall("read", { timeoutMs: timeoutMs as never }),
       TypeError,
-      "Cannot read as 'timeoutMs' must be a number",
+      "Cannot read: timeoutMs must be a number, got",
     );
   }
 });

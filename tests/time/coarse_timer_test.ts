@@ -10,7 +10,9 @@ function setup() {
 /** An alarm that notes when it went off. */
 function noted(time: FakeTime, clock: CoarseClock, limitMs: number) {
   const firedAt: number[] = [];
-  const alarm = new Alarm({ onAlarm: () => firedAt.push(time.now()) }, clock);
+  const alarm = new Alarm({ onAlarm: () => firedAt.push(time.now()) }, {
+    clock,
+  });
   alarm.limitMs = limitMs;
   return { alarm, firedAt };
 }
@@ -103,7 +105,7 @@ Deno.test("Alarm rejects a bad limit at once", () => {
     assertThrows(
       () => alarm.limitMs = limitMs,
       RangeError,
-      "Cannot set a time limit as 'limitMs' must be above 0",
+      "Cannot set a time limit: limitMs must be above 0, got",
     );
   }
   assertThrows(() => alarm.limitMs = "1" as never, TypeError);
@@ -169,7 +171,7 @@ Deno.test("an alarm may arm, dispose of and make others when it goes off", () =>
         log.push(name);
         onExpire();
       },
-    }, clock);
+    }, { clock });
     alarm.limitMs = 100;
     alarm.arm();
     alarms.set(name, alarm);
@@ -200,7 +202,7 @@ Deno.test("an alarm may dispose of every alarm when it goes off", () => {
         fired++;
         for (const each of alarms) each.dispose();
       },
-    }, clock);
+    }, { clock });
     alarm.limitMs = limitMs;
     alarm.arm();
     alarms.push(alarm);
@@ -215,7 +217,7 @@ Deno.test("an alarm may dispose of every alarm when it goes off", () => {
 Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () => {
   const { time, clock } = setup();
   const second = noted(time, clock, 100);
-  const first = new Alarm({ onAlarm: () => second.alarm.arm() }, clock);
+  const first = new Alarm({ onAlarm: () => second.alarm.arm() }, { clock });
   first.limitMs = 100;
   first.arm();
   // `second` was looked at already in the scan that lets `first` go off, or not
@@ -224,7 +226,7 @@ Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () 
   assertEquals(second.alarm.armed, true);
   time.advance(113);
   assertEquals(second.firedAt.length, 1);
-  const other = new Alarm({ onAlarm: () => first.arm() }, clock);
+  const other = new Alarm({ onAlarm: () => first.arm() }, { clock });
   other.limitMs = 100;
   other.arm();
   time.advance(500);
@@ -238,7 +240,7 @@ Deno.test("an alarm that throws does not keep the others from going off", () => 
     onAlarm: () => {
       throw new Error("trouble");
     },
-  }, clock);
+  }, { clock });
   bad.limitMs = 100;
   const after = noted(time, clock, 100);
   for (const { alarm } of [before, { alarm: bad }, after]) alarm.arm();
@@ -304,6 +306,7 @@ Deno.test("a lane survives a setTimeout that runs other code before it returns",
   const clock = new CoarseClock({
     now: time.now,
     clearTimeout: time.clearTimeout,
+    unref: time.unref,
     setTimeout(callback, ms) {
       const run = during;
       during = undefined;
@@ -326,4 +329,107 @@ Deno.test("a lane survives a setTimeout that runs other code before it returns",
   };
   second.alarm.arm();
   assertEquals(time.pending, 1);
+});
+
+Deno.test("Alarm that was disposed of never gets into a lane again", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, 100);
+  alarm.arm();
+  alarm.dispose();
+  alarm.arm();
+  alarm.limitMs = 50;
+  alarm.arm();
+  assertEquals([alarm.armed, time.pending], [false, 0]);
+  time.advance(1_000);
+  assertEquals(firedAt, []);
+});
+
+Deno.test("Alarm is in a lane only while it is armed", () => {
+  const { time, clock } = setup();
+  const { alarm, firedAt } = noted(time, clock, 1_000);
+  const lane = clock.lane(1_000, true);
+  assertEquals(lane.alarms.length, 0, "a limit alone keeps nothing");
+  alarm.arm();
+  assertEquals(lane.alarms.length, 1);
+  time.advance(2_000);
+  assertEquals([firedAt.length, lane.alarms.length], [1, 0], "it went off");
+  alarm.arm();
+  time.advance(100);
+  alarm.disarm();
+  time.advance(100);
+  assertEquals([lane.alarms.length, time.pending], [0, 0], "it was disarmed");
+});
+
+Deno.test("Alarm that is forgotten unarmed can be collected", {
+  timeout: 60_000,
+}, async () => {
+  const collected = Promise.withResolvers<void>();
+  const registry = new FinalizationRegistry(() => collected.resolve());
+  (() => {
+    const listener = { onAlarm() {} };
+    new Alarm(listener).limitMs = 60_000;
+    registry.register(listener, undefined);
+  })();
+  const collect = setInterval(() => {
+    for (let i = 0; i < 1e4; i++) new Array(1_000).fill(i);
+  }, 1);
+  try {
+    await collected.promise;
+  } finally {
+    clearInterval(collect);
+  }
+});
+
+Deno.test("an alarm that does not hold the process has a timer that does not", () => {
+  const time = new FakeTime();
+  const unrefed: unknown[] = [];
+  time.unref = (id?: unknown) => void unrefed.push(id);
+  const clock = new CoarseClock(time);
+  const holding = new Alarm({ onAlarm() {} }, { clock });
+  holding.limitMs = 100;
+  holding.arm();
+  time.advance(20);
+  assertEquals(unrefed, []);
+  const firedAt: number[] = [];
+  const onAlarm = () => firedAt.push(time.now());
+  const loose = new Alarm({ onAlarm }, { clock, holdsProcess: false });
+  loose.limitMs = 100;
+  loose.arm();
+  assertEquals([unrefed.length, time.pending], [1, 2]);
+  time.advance(200);
+  assertEquals(firedAt.length, 1);
+  assert(unrefed.length > 10, "at each tick");
+});
+
+/** Runs a program; gives how long it took and what it printed. */
+async function run(code: string): Promise<{ ms: number; output: string }> {
+  const url = (path: string) => new URL(`../../lib/${path}`, import.meta.url);
+  const program = `
+    import { Alarm } from "${url("time/coarse_timer.ts")}";
+    import { waitWithin } from "${url("time/call_limits.ts")}";
+    ${code}
+    const { promise, resolve } = Promise.withResolvers();
+    setTimeout(resolve, 1);
+    await promise;
+    const begun = performance.now();
+    addEventListener("unload", () => console.log(performance.now() - begun));`;
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--no-lock", "--no-config", program],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const output = new TextDecoder().decode(stdout);
+  assert(output !== "", new TextDecoder().decode(stderr));
+  return { ms: Number(output.trim().split("\n").at(-1)), output };
+}
+
+Deno.test("an alarm holds the process only where it limits a call", async () => {
+  const idle = await run(`
+    const alarm = new Alarm({ onAlarm() {} }, { holdsProcess: false });
+    alarm.limitMs = 60_000;
+    alarm.arm();`);
+  assert(idle.ms < 10_000, `${idle.ms} ms`);
+  const call = await run(`
+    waitWithin("wait", new Promise(() => {}), { timeoutMs: 100 })
+      .catch((error) => console.log(error.name));`);
+  assertEquals(call.output.split("\n")[0], "TimeoutError");
 });

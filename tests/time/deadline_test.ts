@@ -158,7 +158,7 @@ Deno.test("Deadline rejects bad durations at once", () => {
     assertThrows(
       () => Deadline.after(ms),
       RangeError,
-      `Cannot start a deadline as 'ms' must be at least 0: current value is ${ms}`,
+      `Cannot start a deadline: ms must be at least 0, got ${ms}`,
     );
     assertThrows(() => deadline.extend(ms), RangeError, "extend the deadline");
   }

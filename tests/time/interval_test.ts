@@ -71,7 +71,7 @@ Deno.test("interval() does not tick under an aborted signal", async () => {
 
 Deno.test("interval() rejects a bad length at once", () => {
   for (const ms of [0, -1, NaN, Infinity]) {
-    assertThrows(() => interval(ms), RangeError, "Cannot tick as 'ms' must be");
+    assertThrows(() => interval(ms), RangeError, "Cannot tick: ms must be");
   }
   assertThrows(() => interval("1" as never), TypeError, "be a number");
 });

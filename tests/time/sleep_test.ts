@@ -78,7 +78,11 @@ Deno.test("sleep() without an end waits for the signal", async () => {
 });
 
 Deno.test("sleep() rejects a bad duration", async () => {
-  await assertRejects(() => sleep(-1), RangeError, "'ms' must be at least 0");
-  await assertRejects(() => sleep(NaN), RangeError, "current value is NaN");
+  await assertRejects(
+    () => sleep(-1),
+    RangeError,
+    "ms must be at least 0, got -1",
+  );
+  await assertRejects(() => sleep(NaN), RangeError, "got NaN");
   await assertRejects(() => sleep("1" as never), TypeError, "be a number");
 });

@@ -106,7 +106,7 @@ Deno.test("withTimeout() rejects a bad limit without starting the task", async (
     await assertRejects(
       () => withTimeout(timeoutMs, task),
       RangeError,
-      "Cannot run the task as 'timeoutMs' must be above 0",
+      "Cannot run the task: timeoutMs must be above 0, got",
     );
   }
   await assertRejects(() => withTimeout(null as never, task), TypeError);
