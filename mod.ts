@@ -153,6 +153,7 @@ export {
   type BrokenReason,
   BusyError,
   ClosedError,
+  CodecError,
   FrameTooLargeError,
   LimitError,
   MalformedFrameError,

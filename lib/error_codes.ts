@@ -14,6 +14,7 @@ export type SocketErrorCode =
   | "unexpected-eof"
   | "frame-too-large"
   | "malformed-frame"
+  | "codec"
   | "tls"
   | "limit"
   | "permission";

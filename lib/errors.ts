@@ -302,6 +302,36 @@ export class MalformedFrameError extends SocketError {
 }
 
 /**
+ * A codec broke its contract: a decoder returned frames without taking bytes, or
+ * `null` where it needs more of them. It is a fault of this side's program and never
+ * of the peer.
+ *
+ * @example
+ * ```ts
+ * import { type Codec, CodecError, framed, lines } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertRejects } from "@std/assert";
+ * const looking: Codec<number, string> = {
+ *   // It never takes the byte that it looks at.
+ *   decoder: () => ({
+ *     decode: (bytes) => bytes.length > 0 ? bytes.at(0) : undefined,
+ *   }),
+ *   encoder: () => lines().encoder(),
+ * };
+ * const [left, right] = memoryPair();
+ * await left.write("hello");
+ * await assertRejects(() => framed(right, looking).receive(), CodecError);
+ * ```
+ */
+export class CodecError extends SocketError {
+  static {
+    this.prototype.name = "CodecError";
+  }
+  /** Always `"codec"`. */
+  readonly code: "codec" = "codec";
+}
+
+/**
  * TLS failed: {@linkcode TlsError.reason} says how. Never worth a retry.
  *
  * @example

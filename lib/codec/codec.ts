@@ -6,6 +6,24 @@
  * encoders do no I/O, hold no socket and never wait; `Framed`, `decodeStream` and
  * `encodeStream` own all of that.
  *
+ * What a decoder may rely on, and what it must do:
+ *
+ * | | the caller (`Framed`, `decodeStream`, `checkCodec`) | the decoder |
+ * | --- | --- | --- |
+ * | **asking** | asks `decode` again until it returns `undefined`, then after each arrival of bytes and at the end of the stream; also with an empty queue | returns every frame that it can make before it returns `undefined` |
+ * | **taking** | never looks at bytes that were taken, and never overwrites them (but under `lendFrames`) | may take bytes and keep them, as decompression and decryption do; a frame takes at least one byte, or is made of bytes that were taken before |
+ * | **putting back** | | puts back only what it took in the same call, and leaves the queue no longer than it was |
+ * | **errors** | goes on after one that is `recoverable` or `skipped`; any other is the last | has moved past the bad frame where its error says so, by the rule for frames |
+ * | **the end** | when `decode` has returned `undefined` for the last time, asks `finish` until it returns `undefined`, and asks nothing afterwards | uses up the queue or throws |
+ * | **cost** | | looks at each byte a bounded number of times, however the bytes arrive: `indexOf` goes on where it stopped |
+ *
+ * A decoder that breaks this ends the frames with a `CodecError`, instead of running
+ * for ever or filling the memory: at the first frame where no byte was ever taken; at
+ * the first that comes without a byte and is `null`; and when more frames come in a row
+ * without a byte than what it took can hold, which is 65,536 and 1,024 for each byte
+ * taken, and never above 4,194,304 (65,536 for errors). `checkCodec` of
+ * `@sluice/net/testing` holds a codec to all of it.
+ *
  * This folder may import `bytes/` and `errors.ts`, nothing else.
  *
  * @module
@@ -21,19 +39,40 @@ export interface Decoder<T> {
    * `undefined` when more bytes are needed. What it returns may be a view: bytes
    * that were taken are never overwritten.
    *
+   * It is asked again until it returns `undefined`, also when `bytes` is empty: a
+   * decoder that keeps bytes of its own, as one that decompresses does, hands out all
+   * frames of one arrival so. A frame must take at least one byte, or come from bytes
+   * that were taken before; otherwise the frames end with a `CodecError`.
+   *
+   * A frame should not be `null`: to `Framed.receive` that is the end of the stream,
+   * and it refuses such a frame.
+   *
    * A throw ends the stream of frames, unless the error is a
    * `MalformedFrameError` that says `recoverable`, or a `FrameTooLargeError` that
-   * says `skipped`: then the decoder has moved past the bad frame.
+   * says `skipped`: then the decoder has moved past the bad frame, which takes at
+   * least one byte as well.
    */
   decode(bytes: ByteQueue): T | undefined;
 
   /**
    * Called at the end of the stream, when `decode` has returned `undefined`, until
-   * it returns `undefined` too. It may return a last frame, or throw when the
-   * stream ended inside one. Without it, bytes that are left over are an
-   * `UnexpectedEofError`.
+   * it returns `undefined` too; `decode` is not asked any more. It may return last
+   * frames, or throw when the stream ended inside one. Bytes that are left over
+   * afterwards, or that there is no `finish` for, are an `UnexpectedEofError`.
    */
   finish?(bytes: ByteQueue): T | undefined;
+
+  /**
+   * Whether a part of a frame has been taken off the queue whose frame was not handed
+   * out yet, for instance while one that is too large is dropped, or in the bytes
+   * that a decompressing decoder keeps. Asked when `decode` has returned `undefined`:
+   * `frameTimeoutMs` of `framed` counts while it holds, and a server that shuts down
+   * lets such a frame come to its end.
+   *
+   * A decoder without it is taken to be inside a frame when the bytes that it took
+   * last gave no frame.
+   */
+  readonly midFrame?: boolean;
 }
 
 /** Turns the frames of one connection into bytes. */

@@ -4,23 +4,38 @@
  * @module
  */
 
+import {
+  checkBytes,
+  checkFunction,
+  checkMethods,
+  checkNames,
+} from "../_check.ts";
+import { guard } from "../_guard.ts";
 import { ByteQueue } from "../bytes/byte_queue.ts";
-import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
-import type { Codec, Decoder } from "./codec.ts";
-import { unexpectedEof } from "./policy.ts";
-
-/** An error after which the next frame can still be read. */
-export type BadFrameError = MalformedFrameError | FrameTooLargeError;
+import type { Codec } from "./codec.ts";
+import {
+  type BadFrameError,
+  FrameDecoder,
+  isBadFrame,
+} from "./frame_decoder.ts";
 
 /** Options of {@linkcode decodeStream}. */
 export interface DecodeStreamOptions {
   /**
-   * Hears of a frame that could not be decoded but after which the next one can be
-   * read; the stream then goes on. Without it, such an error ends the stream too.
-   * What it throws ends the stream.
+   * Called with the error of each frame that could not be decoded but after which the
+   * next one can be read; the stream then goes on. Without it, such an error ends the
+   * stream too. What it throws ends the stream. A promise that it returns is not waited
+   * for; one that rejects is printed.
    */
   onBadFrame?: (error: BadFrameError) => void;
 }
+
+const OPTION_NAMES: ReadonlySet<string> = new Set<keyof DecodeStreamOptions>([
+  "onBadFrame",
+]);
+
+/** Frames that are decoded at a time. */
+const MOST_FRAMES = 1024;
 
 /**
  * Decodes a stream of bytes into a stream of frames, for `pipeThrough`.
@@ -29,9 +44,10 @@ export interface DecodeStreamOptions {
  * drop those that wait when the error comes.) At the end of the stream the codec's
  * `atEof` applies. An error of the codec is then the error of both sides.
  *
- * Backpressure: a chunk is decoded when somebody waits for a frame, and the next
- * chunk is taken when all its frames have been read. Chunks become the stream's
- * own: frames may be views of them, so do not write to a chunk later.
+ * Backpressure: a chunk is decoded when a frame is waited for, 1,024 frames at a time,
+ * and the next chunk is taken when all its frames have been read. Chunks become the
+ * stream's own: frames may be views of them, so do not write to a chunk later. A chunk
+ * that is no `Uint8Array` fails both sides with a `TypeError`.
  *
  * Cancellation: cancelling `readable` aborts `writable` and the other way round.
  *
@@ -39,6 +55,7 @@ export interface DecodeStreamOptions {
  * @param codec What the bytes speak.
  * @param options What to do about bad frames.
  * @returns Both ends of the stream, good for one use.
+ * @throws {TypeError} `codec` is not one, or an option is not one.
  *
  * @example Lines of a file, a pipe, a response
  * ```ts
@@ -54,34 +71,47 @@ export function decodeStream<In>(
   codec: Codec<In, never>,
   options: DecodeStreamOptions = {},
 ): TransformStream<Uint8Array, In> {
-  const stream = new StreamDecoder(codec.decoder(), options.onBadFrame);
-  return { readable: stream.readable, writable: stream.writable };
+  const action = "decode a stream";
+  checkMethods(action, "codec", codec, "decoder");
+  checkNames(action, "options", options, OPTION_NAMES);
+  const { onBadFrame } = options;
+  if (onBadFrame !== undefined) {
+    checkFunction(action, "onBadFrame", onBadFrame);
+  }
+  const frames = new FrameDecoder(codec.decoder(), new ByteQueue());
+  const { readable, writable } = new StreamDecoder(frames, onBadFrame);
+  return { readable, writable };
+}
+
+/** How a promise that waits is settled. `Promise.withResolvers` is not in every runtime. */
+interface Waiting {
+  resolve(): void;
+  reject(reason: unknown): void;
 }
 
 class StreamDecoder<In> {
   readonly readable: ReadableStream<In>;
   readonly writable: WritableStream<Uint8Array>;
 
-  readonly #decoder: Decoder<In>;
-  readonly #onBadFrame: ((error: BadFrameError) => void) | undefined;
-  readonly #bytes = new ByteQueue();
+  readonly #frames: FrameDecoder<In>;
+  readonly #onBadFrame: DecodeStreamOptions["onBadFrame"];
   #source!: ReadableStreamDefaultController<In>;
   #sink!: WritableStreamDefaultController;
   #ended = false;
   /** Whether the readable side was closed or has failed. */
-  #over = false;
+  #isOver = false;
   /** What ends the stream once all frames before it have been read. */
   #error: { readonly reason: unknown } | undefined;
   /** The write, or the close, that waits until its frames have been read. */
-  #waiting: PromiseWithResolvers<void> | undefined;
+  #waiting: Waiting | undefined;
   /** Wakes a reader that waits for bytes. */
   #wake: (() => void) | undefined;
 
   constructor(
-    decoder: Decoder<In>,
-    onBadFrame: ((error: BadFrameError) => void) | undefined,
+    frames: FrameDecoder<In>,
+    onBadFrame: DecodeStreamOptions["onBadFrame"],
   ) {
-    this.#decoder = decoder;
+    this.#frames = frames;
     this.#onBadFrame = onBadFrame;
     this.readable = new ReadableStream<In>({
       start: (controller) => {
@@ -97,34 +127,47 @@ class StreamDecoder<In> {
       start: (controller) => {
         this.#sink = controller;
       },
-      write: (chunk) => {
-        this.#bytes.append(chunk);
-        return this.#untilRead();
-      },
-      close: () => {
-        this.#ended = true;
-        // All that was written has been read, so an end needs no reader.
-        if (this.#wake === undefined && this.#deliver() && this.#over) {
-          if (this.#error !== undefined) throw this.#error.reason;
-          return;
-        }
-        return this.#untilRead();
-      },
-      abort: (reason) => {
-        this.#source.error(reason);
-        this.#wake?.();
-      },
+      write: (chunk) => this.#write(chunk),
+      close: () => this.#close(),
+      abort: (reason) => this.#abort(reason),
     });
+  }
+
+  #write(chunk: Uint8Array): Promise<void> {
+    try {
+      checkBytes("decode a stream", "a chunk", chunk);
+    } catch (error) {
+      this.#abort(error);
+      throw error;
+    }
+    this.#frames.queue.append(chunk);
+    return this.#untilRead();
+  }
+
+  #close(): Promise<void> | undefined {
+    this.#ended = true;
+    // All that was written has been read, so an end needs no reader.
+    if (this.#wake === undefined && this.#deliver() && this.#isOver) {
+      if (this.#error !== undefined) throw this.#error.reason;
+      return undefined;
+    }
+    return this.#untilRead();
+  }
+
+  #abort(reason: unknown): void {
+    this.#source.error(reason);
+    this.#wake?.();
   }
 
   /** Hands bytes, or their end, to the reader, and waits until it has used them. */
   #untilRead(): Promise<void> {
     this.#wake?.();
-    this.#waiting = Promise.withResolvers();
-    return this.#waiting.promise;
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
   }
 
-  /** Called when somebody waits for a frame and none is there. */
+  /** Called when a frame is waited for and none is there. */
   async #pull(): Promise<void> {
     // A write that came before the first read waits here already.
     while (!this.#deliver()) {
@@ -136,58 +179,51 @@ class StreamDecoder<In> {
 
   /** Enqueues what can be decoded, or ends the stream: `false` if it can do neither. */
   #deliver(): boolean {
-    let frames = 0;
-    while (this.#error === undefined) {
-      try {
+    if (this.#error !== undefined) return this.#fail(this.#error.reason);
+    let count = 0;
+    try {
+      for (; count < MOST_FRAMES; count++) {
         const frame = this.#next();
         if (frame === undefined) break;
         this.#source.enqueue(frame);
-        frames++;
-      } catch (reason) {
-        this.#fail(reason);
+      }
+    } catch (reason) {
+      this.#error = { reason };
+      // It would drop the frames before it: it waits until they are read.
+      return count > 0 || this.#fail(reason);
+    }
+    if (!this.#ended || count === MOST_FRAMES) return count > 0;
+    this.#isOver = true;
+    this.#source.close();
+    this.#waiting?.resolve();
+    return true;
+  }
+
+  #next(): In | undefined {
+    while (true) {
+      try {
+        return this.#frames.next(this.#ended);
+      } catch (error) {
+        if (this.#onBadFrame === undefined || !isBadFrame(error)) throw error;
+        report(this.#onBadFrame, error);
       }
     }
-    if (this.#error === undefined && this.#ended) {
-      this.#over = true;
-      this.#source.close();
-      this.#waiting?.resolve();
-      return true;
-    }
-    // An error would drop the frames before it: it waits until they are read.
-    if (frames > 0) return true;
-    if (this.#error === undefined) return false;
-    this.#over = true;
-    const { reason } = this.#error;
+  }
+
+  #fail(reason: unknown): true {
+    this.#isOver = true;
     this.#source.error(reason);
     this.#sink.error(reason);
     this.#waiting?.reject(reason);
     return true;
   }
-
-  #next(): In | undefined {
-    const bytes = this.#bytes;
-    const frame = this.#decoder.decode(bytes);
-    if (frame !== undefined || !this.#ended) return frame;
-    if (this.#decoder.finish !== undefined) return this.#decoder.finish(bytes);
-    if (bytes.length > 0) throw unexpectedEof(bytes.length, undefined);
-    return undefined;
-  }
-
-  #fail(reason: unknown): void {
-    if (this.#onBadFrame !== undefined && isBadFrame(reason)) {
-      try {
-        this.#onBadFrame(reason);
-        return;
-      } catch (thrown) {
-        reason = thrown;
-      }
-    }
-    this.#error = { reason };
-  }
 }
 
-function isBadFrame(error: unknown): error is BadFrameError {
-  return error instanceof MalformedFrameError
-    ? error.recoverable
-    : error instanceof FrameTooLargeError && error.skipped;
+/** What the hook throws goes through, what it rejects with later does not. */
+function report(
+  hook: (error: BadFrameError) => unknown,
+  error: BadFrameError,
+): void {
+  const result = hook(error);
+  guard(() => result);
 }

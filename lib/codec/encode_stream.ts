@@ -13,7 +13,7 @@ import type { Codec } from "./codec.ts";
  * A frame that cannot be encoded is the error of both sides; nothing of it comes
  * out, and all frames before it do.
  *
- * Backpressure: a frame is taken only when somebody waits for its bytes.
+ * Backpressure: a frame is taken only when its bytes are waited for.
  *
  * @typeParam Out What is sent.
  * @param codec What the bytes are to speak.

@@ -94,16 +94,14 @@ export {
 export { packets } from "./packets.ts";
 
 // Streams.
-export {
-  type BadFrameError,
-  decodeStream,
-  type DecodeStreamOptions,
-} from "./decode_stream.ts";
+export type { BadFrameError } from "./frame_decoder.ts";
+export { decodeStream, type DecodeStreamOptions } from "./decode_stream.ts";
 export { encodeStream } from "./encode_stream.ts";
 
 // Errors, and what their fields are made of.
 export type { Addr, MemoryAddr } from "../addr.ts";
 export {
+  CodecError,
   FrameTooLargeError,
   MalformedFrameError,
   SocketError,

@@ -9,14 +9,20 @@
  * @module
  */
 
+import { checkMethods } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { ClosedError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
-import { Incoming, pollFrame, pollNext, pollNextBatch } from "./_incoming.ts";
-import { Results } from "./_results.ts";
+import { FrameIterator } from "./_frame_iterator.ts";
+import {
+  FrameReader,
+  pollFrame,
+  pollNext,
+  pollNextBatch,
+} from "./_frame_reader.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
@@ -81,7 +87,7 @@ export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
   readonly #socket: Socket;
   readonly #writer: SocketHalves["writer"];
-  readonly #incoming: Incoming<In>;
+  readonly #frames: FrameReader<In>;
   readonly #encoder: Encoder<Out>;
   #detached = false;
   // Made on first use.
@@ -94,11 +100,12 @@ export class Framed<In, Out = In>
     codec: Codec<In, Out>,
     options: FramedOptions = {},
   ) {
+    checkMethods("frame a socket", "codec", codec, "decoder", "encoder");
     checkFramedOptions(options);
     this.#socket = socket;
     const { reader, writer } = halvesOf(socket);
     this.#writer = writer;
-    this.#incoming = new Incoming(reader, codec.decoder(), options);
+    this.#frames = new FrameReader(reader, codec.decoder(), options);
     this.#encoder = codec.encoder();
   }
 
@@ -117,11 +124,11 @@ export class Framed<In, Out = In>
    * @throws {BusyError} Another read is under way.
    */
   receive(options?: CallOptions): Promise<In | null> {
-    return this.#incoming.reader.run(
+    return this.#frames.reader.run(
       "receive",
       options,
       pollFrame,
-      this.#incoming,
+      this.#frames,
     );
   }
 
@@ -132,13 +139,13 @@ export class Framed<In, Out = In>
    * @throws As {@linkcode Framed.receive}, but for the end and the time limits.
    */
   tryReceive(): In | undefined {
-    this.#incoming.reader.check("receive");
-    return this.#incoming.decode(false);
+    this.#frames.reader.check("receive");
+    return this.#frames.next(false);
   }
 
   /** Frames as they come, until the peer ends its side. `break` leaves the socket open: another loop, or `receive`, goes on. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
-    return new Results(pollNext, this.#incoming);
+    return new FrameIterator(pollNext, this.#frames);
   }
 
   /**
@@ -162,7 +169,7 @@ export class Framed<In, Out = In>
    * ```
    */
   batches(): AsyncIterable<In[]> {
-    return new Results(pollNextBatch, this.#incoming);
+    return new FrameIterator(pollNextBatch, this.#frames);
   }
 
   /**
@@ -267,7 +274,7 @@ export class Framed<In, Out = In>
    * It fails as {@linkcode Framed.receive} throws.
    */
   get readable(): ReadableStream<In> {
-    return this.#readable ??= readableOf(this, this.#incoming.reader);
+    return this.#readable ??= readableOf(this, this.#frames.reader);
   }
 
   /** Frames to send, as a stream, with the errors of `send`. Closing it is the socket's `closeWrite`, aborting it is `abort`. */
@@ -299,9 +306,9 @@ export class Framed<In, Out = In>
    * ```
    */
   detach(): { socket: Socket } {
-    this.#incoming.reader.check("detach");
+    this.#frames.reader.check("detach");
     this.#detached = true;
-    this.#incoming.fail(detachedError());
+    this.#frames.fail(detachedError());
     return { socket: this.#socket };
   }
 

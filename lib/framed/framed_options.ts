@@ -4,27 +4,54 @@
  * @module
  */
 
-import { checkNumber } from "../socket/options.ts";
+import { checkBoolean, checkNames, checkNumber } from "../_check.ts";
 
-/** Limits of frames. */
+/** Options of {@linkcode framed}. */
 export interface FramedOptions {
   /**
-   * Longest from the first byte of a frame to its last, in milliseconds, while
-   * somebody receives. It ends a peer that drips: `receive` rejects with
-   * `TimeoutError`. Silence between frames does not count. `Infinity` by default.
+   * Longest from the first byte of a frame to its last, in milliseconds, at least 1,
+   * while a call receives. It ends a peer that sends a byte at a time: `receive`
+   * rejects with `TimeoutError`. A frame that the codec drops, as `oversize: "skip"`
+   * has it, counts as any other. Silence between frames does not count.
+   *
+   * @default {Infinity}
    */
   frameTimeoutMs?: number;
   /**
-   * Lends frames instead of giving them away: one that is a view of what was read
-   * (`lengthPrefixed` and other codecs of bytes) is good until the next frame, or
-   * batch, is asked for; then its memory is used again. Copy what you keep. For
-   * large frames this halves the cost. `false` by default: frames are yours.
+   * Whether a frame that is a view of what was read (`lengthPrefixed` and other codecs
+   * of bytes) is good only until the next frame, or batch, is asked for; then its
+   * memory is used again. Copy what you keep. For large frames this halves the cost.
+   * Without it frames are yours. A decoder that keeps bytes must copy them, or say
+   * `midFrame`.
+   *
+   * @default {false}
    */
   lendFrames?: boolean;
+  /**
+   * Whether the frames end, as if the peer had ended its side, when a server begins to
+   * shut down and no part of a frame has arrived. So a loop over frames ends between
+   * two of them, and its handler returns, without any help. A frame that has begun to
+   * arrive is still received.
+   *
+   * @default {true}
+   */
+  endOnDrain?: boolean;
 }
 
+const FRAMED_OPTION_NAMES: ReadonlySet<string> = new Set<keyof FramedOptions>([
+  "frameTimeoutMs",
+  "lendFrames",
+  "endOnDrain",
+]);
+
 /** Throws if an option is not one, naming it. */
-export function checkFramedOptions({ frameTimeoutMs }: FramedOptions): void {
-  if (frameTimeoutMs === undefined) return;
-  checkNumber("frame a socket", "frameTimeoutMs", frameTimeoutMs, 1);
+export function checkFramedOptions(options: FramedOptions): void {
+  const action = "frame a socket";
+  checkNames(action, "options", options, FRAMED_OPTION_NAMES);
+  const { frameTimeoutMs, lendFrames, endOnDrain } = options;
+  if (frameTimeoutMs !== undefined) {
+    checkNumber(action, "frameTimeoutMs", frameTimeoutMs, 1);
+  }
+  if (lendFrames !== undefined) checkBoolean(action, "lendFrames", lendFrames);
+  if (endOnDrain !== undefined) checkBoolean(action, "endOnDrain", endOnDrain);
 }

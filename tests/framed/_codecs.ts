@@ -1,5 +1,6 @@
-import type { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import type { Codec } from "../../lib/codec/codec.ts";
+import { lines } from "../../lib/codec/lines.ts";
 import { MalformedFrameError } from "../../lib/errors.ts";
 
 /**
@@ -33,4 +34,23 @@ export const pairs: Codec<string> = {
       bytes.length < 2 ? undefined : new TextDecoder().decode(bytes.take(2)),
   }),
   encoder: () => ({ encode: (frame, out) => void out.writeText(frame) }),
+};
+
+/** Lines whose decoder takes all bytes at once and keeps them, as decryption does. */
+export const keeping: Codec<string> = {
+  decoder() {
+    const kept = new ByteQueue();
+    const inner = lines().decoder();
+    return {
+      get midFrame() {
+        return kept.length > 0;
+      },
+      decode(bytes) {
+        if (bytes.length > 0) kept.append(bytes.takeAll().slice());
+        return inner.decode(kept);
+      },
+      finish: () => inner.finish!(kept),
+    };
+  },
+  encoder: () => lines().encoder(),
 };

@@ -58,7 +58,7 @@ Deno.test("frameTimeoutMs must be above 0", () => {
   assertThrows(
     () => framed(socket, lengthPrefixed(), { frameTimeoutMs: 0 }),
     RangeError,
-    "current value is 0",
+    "Cannot frame a socket: frameTimeoutMs must be at least 1, got 0",
   );
   peer.abort();
   socket.abort();

@@ -1,0 +1,158 @@
+/**
+ * The receiving half of a framed socket.
+ *
+ * @module
+ */
+
+import type { Decoder } from "../codec/codec.ts";
+import { FrameDecoder } from "../codec/frame_decoder.ts";
+import { CodecError } from "../errors.ts";
+import type { SocketHalves } from "../socket/socket.ts";
+import type { Alarm } from "../time/coarse_timer.ts";
+import type { FramedOptions } from "./framed_options.ts";
+
+/** A socket's reading half. */
+type Reader = SocketHalves["reader"] & {
+  /** Whether a server that shuts down waits for this connection to pause. */
+  readonly draining?: boolean;
+};
+
+/** Cuts frames from what a reader has, until the end or the first bad one. */
+export class FrameReader<In> {
+  readonly reader: Reader;
+  readonly #frames: FrameDecoder<In>;
+  readonly #reusesMemory: boolean;
+  readonly #endsOnDrain: boolean;
+  /** From the first byte of a frame to its last. Few connections have it. */
+  #frameLimit: Alarm | undefined;
+  /** Whether a part of the frame that it counts for was in the decoder. */
+  #tookPart = false;
+  /** What a batch met behind its last frame: the next call throws it. */
+  #errorBehind: { readonly error: unknown } | undefined;
+
+  constructor(
+    reader: Reader,
+    decoder: Decoder<In>,
+    { lendFrames = false, frameTimeoutMs = Infinity, endOnDrain = true }:
+      FramedOptions,
+  ) {
+    this.reader = reader;
+    this.#frames = new FrameDecoder(decoder, reader.queue);
+    this.#reusesMemory = lendFrames;
+    this.#endsOnDrain = endOnDrain;
+    // What the socket handed out before belongs to its caller.
+    if (lendFrames) reader.queue.disown();
+    if (frameTimeoutMs !== Infinity) {
+      this.#frameLimit = reader.limitPiece(
+        "receive a whole frame",
+        frameTimeoutMs,
+      );
+    }
+  }
+
+  /** No more frames: every later call throws `error`. */
+  fail(error: unknown): void {
+    this.#frameLimit?.dispose();
+    this.#frames.fail(error);
+  }
+
+  /** The next frame, or `undefined` if it has not arrived; at the end, if there is none. */
+  next(ended: boolean): In | undefined {
+    if (this.#errorBehind !== undefined) this.#throwErrorBehind();
+    const frame = this.#frameLimit === undefined
+      ? this.#frames.next(ended)
+      : this.#nextWithin(this.#frameLimit, ended);
+    // The caller asks for the next frame: those before may be overwritten.
+    if (frame === undefined && this.#reusesMemory) this.#reuseMemory();
+    return frame;
+  }
+
+  /** All frames in the queue, or `undefined`. */
+  nextBatch(ended: boolean): In[] | undefined {
+    const first = this.next(ended);
+    if (first === undefined) return undefined;
+    const batch = [first];
+    try {
+      this.#frames.fill(batch);
+    } catch (error) {
+      this.#errorBehind = { error };
+    }
+    return batch;
+  }
+
+  #throwErrorBehind(): never {
+    const { error } = this.#errorBehind!;
+    this.#errorBehind = undefined;
+    throw error;
+  }
+
+  #nextWithin(limit: Alarm, ended: boolean): In | undefined {
+    const frames = this.#frames;
+    let frame: In | undefined;
+    try {
+      frame = frames.next(ended);
+    } catch (error) {
+      if (frames.failed) limit.dispose();
+      else limit.disarm();
+      throw error;
+    }
+    if (frame !== undefined || !frames.midFrame) limit.disarm();
+    else {
+      // A frame that was dropped came to its end, and another one has begun.
+      const another = this.#tookPart && !frames.tookPart;
+      if (another || !limit.armed) limit.arm();
+    }
+    this.#tookPart = frame === undefined && frames.tookPart;
+    return frame;
+  }
+
+  #reuseMemory(): void {
+    // A decoder may keep what it took.
+    if (!this.#frames.tookPart) this.#frames.queue.reclaim();
+  }
+
+  /** Whether no other frame is due: the peer has ended its side, or the server drains. */
+  isOver(ended: boolean): boolean {
+    return ended || this.#endsOnDrain && this.reader.draining === true &&
+        !this.#frames.midFrame;
+  }
+}
+
+// What a call polls: one function for all sockets, not a closure for each frame.
+
+/** For one frame, `null` at the end. */
+export function pollFrame<In>(
+  ended: boolean,
+  frames: FrameReader<In>,
+): In | null | undefined {
+  const frame = frames.next(ended);
+  if (frame === null) throw nullFrame();
+  return frame === undefined && frames.isOver(ended) ? null : frame;
+}
+
+function nullFrame(): CodecError {
+  return new CodecError(
+    "Cannot receive: a frame must not be null, which stands for the end (receive such frames with for await or batches)",
+    { operation: "receive" },
+  );
+}
+
+/** For a loop over frames. */
+export function pollNext<In>(
+  ended: boolean,
+  frames: FrameReader<In>,
+): IteratorResult<In> | undefined {
+  const frame = frames.next(ended);
+  if (frame !== undefined) return { done: false, value: frame };
+  return frames.isOver(ended) ? { done: true, value: undefined } : undefined;
+}
+
+/** For a loop over batches. */
+export function pollNextBatch<In>(
+  ended: boolean,
+  frames: FrameReader<In>,
+): IteratorResult<In[]> | undefined {
+  const batch = frames.nextBatch(ended);
+  if (batch !== undefined) return { done: false, value: batch };
+  return frames.isOver(ended) ? { done: true, value: undefined } : undefined;
+}
