@@ -50,15 +50,13 @@ export type {
 // Sockets
 export { Socket } from "./lib/socket/socket.ts";
 export type {
+  AcceptTlsOptions,
   ReadUntilOptions,
   SocketOptions,
   SocketTimeouts,
-} from "./lib/socket/options.ts";
-export type {
-  AcceptTlsOptions,
   StartTlsOptions,
-} from "./lib/socket/start_tls_options.ts";
-export type { SocketStats } from "./lib/socket/_traffic.ts";
+} from "./lib/socket/options.ts";
+export type { SocketStats } from "./lib/socket/_stats.ts";
 export type {
   AcceptedTransport,
   Acceptor,

@@ -12,10 +12,7 @@ import type { Alarm } from "../time/coarse_timer.ts";
 import type { FramedOptions } from "./framed_options.ts";
 
 /** A socket's reading half. */
-type Reader = SocketHalves["reader"] & {
-  /** Whether a server that shuts down waits for this connection to pause. */
-  readonly draining?: boolean;
-};
+type Reader = SocketHalves["readLoop"];
 
 /** Cuts frames from what a reader has, until the end or the first bad one. */
 export class FrameReader<In> {
@@ -43,7 +40,7 @@ export class FrameReader<In> {
     // What the socket handed out before belongs to its caller.
     if (lendFrames) reader.queue.disown();
     if (frameTimeoutMs !== Infinity) {
-      this.#frameLimit = reader.limitPiece(
+      this.#frameLimit = reader.limitFrame(
         "receive a whole frame",
         frameTimeoutMs,
       );
@@ -113,7 +110,7 @@ export class FrameReader<In> {
 
   /** Whether no other frame is due: the peer has ended its side, or the server drains. */
   isOver(ended: boolean): boolean {
-    return ended || this.#endsOnDrain && this.reader.draining === true &&
+    return ended || this.#endsOnDrain && this.reader.draining &&
         !this.#frames.midFrame;
   }
 }

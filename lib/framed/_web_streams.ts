@@ -10,7 +10,7 @@ import type { Framed } from "./framed.ts";
 /** Received frames. Nothing is received ahead of demand. */
 export function readableOf<In, Out>(
   framed: Framed<In, Out>,
-  reader: SocketHalves["reader"],
+  reader: SocketHalves["readLoop"],
 ): ReadableStream<In> {
   let pulling = false;
   const frames = framed[Symbol.asyncIterator]();

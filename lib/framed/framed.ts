@@ -103,9 +103,9 @@ export class Framed<In, Out = In>
     checkMethods("frame a socket", "codec", codec, "decoder", "encoder");
     checkFramedOptions(options);
     this.#socket = socket;
-    const { reader, writer } = halvesOf(socket);
+    const { readLoop, writer } = halvesOf(socket);
     this.#writer = writer;
-    this.#frames = new FrameReader(reader, codec.decoder(), options);
+    this.#frames = new FrameReader(readLoop, codec.decoder(), options);
     this.#encoder = codec.encoder();
   }
 

@@ -71,6 +71,6 @@ export class MemoryGuard {
 }
 
 function bufferedBytes(socket: Socket): number {
-  const { reader, writer } = halvesOf(socket);
-  return reader.queue.length + writer.pendingBytes;
+  const { readLoop, writer } = halvesOf(socket);
+  return readLoop.queue.length + writer.pendingBytes;
 }

@@ -1,5 +1,13 @@
 /**
- * The life of a socket: what its states are, and how one leads to the next.
+ * The life of a connection: its states, how it ends, and how it goes on over TLS.
+ *
+ * A connection owns its transport and two halves. It decides when the transport is closed,
+ * and what each half is told then. Everything else a half does by itself: the end of the
+ * peer's stream, the end of this side's, and a failed write are states of a half, and the
+ * other half goes on.
+ *
+ * An upgrade to TLS changes the transport below the halves and nothing else: the socket,
+ * its limits, its counters, a framing on top of it and its owner stay.
  *
  * @module
  */
@@ -14,122 +22,149 @@ import {
   TlsError,
 } from "../errors.ts";
 import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
-import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import {
+  type CallOptions,
+  checkCall,
+  waitWithin,
+  watchCall,
+} from "../time/call_limits.ts";
+import {
+  type Flow,
+  type ThrottledFlow,
+  throttleFlow,
+} from "../traffic/throttled_flow.ts";
 import { acceptTls } from "../transport/accept_tls.ts";
-import { startTls } from "../transport/start_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
+import { startTls } from "../transport/start_tls.ts";
 import { translateError } from "../transport/translate_error.ts";
-import type { Flow, ThrottledFlow } from "../traffic/throttled_flow.ts";
-import { detachedTransport } from "./_detached_transport.ts";
-import type { Ends, Link } from "./_link.ts";
-import { Pace } from "./_pace.ts";
+import type { Addresses, ConnectionContext } from "./_connection_context.ts";
+import { MinimumRate } from "./_minimum_rate.ts";
+import type { ReadLoop } from "./_read_loop.ts";
 import { Reader } from "./_reader.ts";
-import { throttleOf } from "./_throttle.ts";
-import { Traffic } from "./_traffic.ts";
+import { LiveStats } from "./_stats.ts";
 import { Writer } from "./_writer.ts";
 import { observed } from "./observed.ts";
-import type { SocketOptions, SocketTimeouts } from "./options.ts";
-import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
+import type {
+  AcceptTlsOptions,
+  SocketOptions,
+  SocketTimeouts,
+  StartTlsOptions,
+} from "./options.ts";
 
 /**
  * ```text
- *               close()               sent, peer ended, or time over
- *        open ----------> closing ----------------------------------> closed
- *         | |                |                                           ^
- *         | +----------------+--------- abort(), idle limit -------------+
- *         |                  |
- *         +------------------+-- a read fails --> broken
- *         |
- *         +-- detach() --> detached
+ *                 close()               sent, peer ended, or time over
+ *          open ----------> closing ----------------------------------> closed
+ *           | ^                |                                           ^
+ * startTls()| | handshake done +------- abort(), a limit ------------------+
+ *           v |                |                                           |
+ *       upgrading -------------|------- abort(), close(), a limit ---------+
+ *           |                  |
+ *           +------------------+-- a read or a handshake fails --> broken
+ *
+ *          open -- detach() --> detached
  * ```
  *
- * The end of the peer's side, of this one, and a failed write are not states of
- * the connection but of its reader and its writer: each half goes on without the
- * other.
+ * `open` also leads to `closed` by `abort` and by limits, and to `broken` by a failed read.
+ * The last three are never left.
  */
-type State = "open" | "closing" | "closed" | "broken" | "detached";
+type State =
+  | "open"
+  | "upgrading"
+  | "closing"
+  | "closed"
+  | "broken"
+  | "detached";
 
-/** What has to do with the end. Made on first use: most of a life goes without. */
-interface Ending {
+/** What most of a life goes without: made on first use. */
+interface ColdState {
   /** What `close` gives. */
   closing?: Promise<void>;
   /** Why the connection ended; the reason of `signal`. */
   reason?: unknown;
-  /** Bytes were accepted and never left; `close` says so. */
-  lost?: SocketError;
+  /** Why bytes that were accepted never left; `close` throws it. */
+  lost?: { reason: unknown };
   closed?: PromiseWithResolvers<void>;
   controller?: AbortController;
+  /** Ends the TLS handshake that is under way. */
+  handshake?: AbortController;
+  /** Whether `unref` was called. */
+  unreferenced?: boolean;
 }
 
+/** Shakes hands over a transport, which is closed where it fails. */
+type Handshake = (
+  transport: Transport,
+  signal: AbortSignal,
+) => Promise<TlsTransport>;
+
 /** The two halves of a socket, its limits and its end. */
-export class Connection implements Link, AlarmListener {
-  readonly transport: Transport;
-  readonly flow: Flow;
-  readonly traffic: Traffic = new Traffic();
+export class Connection implements ConnectionContext, AlarmListener {
+  #transport: Transport;
+  #flow: Flow;
+  readonly stats: LiveStats = new LiveStats();
   readonly reader: Reader;
   readonly writer: Writer;
   readonly options: SocketOptions;
   #state: State = "open";
   #idle: Alarm | undefined;
-  #ending: Ending | undefined;
+  #cold: ColdState | undefined;
 
   constructor(transport: Transport, options: SocketOptions) {
-    this.transport = transport;
-    this.flow = throttleOf(transport, options) ?? transport;
+    this.#transport = transport;
+    this.#flow = throttleFlow(transport, options) ?? transport;
     this.options = options;
     this.writer = new Writer(this);
     this.reader = new Reader(this);
     this.limit(options);
-    const { minReadBytesPerSecond = 0, minReadWindowMs = 5_000 } = options;
-    if (minReadBytesPerSecond > 0) {
-      const onSlow = () => this.#cutSlow(minReadBytesPerSecond);
-      this.reader.setPace(
-        new Pace(this.traffic, minReadBytesPerSecond, minReadWindowMs, onSlow),
-      );
-    }
+    this.#setMinimumRates(options);
   }
 
-  #cutSlow(limit: number): void {
-    const error = new LimitError(
-      "minReadBytesPerSecond",
-      limit,
-      `Cannot go on as the peer must send at least ${limit} bytes a second: it sends fewer`,
-      this.ends(),
-    );
-    this.#cut("closed", error);
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  get flow(): Flow {
+    return this.#flow;
+  }
+
+  /** What a framing reads from. */
+  get readLoop(): ReadLoop {
+    return this.reader.loop;
   }
 
   get #hasEnded(): boolean {
-    return this.#state !== "open" && this.#state !== "closing";
+    const state = this.#state;
+    return state === "closed" || state === "broken" || state === "detached";
   }
 
   get closed(): Promise<void> {
-    const ending = this.#ending ??= {};
-    if (ending.closed === undefined) {
-      ending.closed = Promise.withResolvers();
-      if (this.#hasEnded) ending.closed.resolve();
+    const cold = this.#cold ??= {};
+    if (cold.closed === undefined) {
+      cold.closed = Promise.withResolvers();
+      if (this.#hasEnded) cold.closed.resolve();
     }
-    return ending.closed.promise;
+    return cold.closed.promise;
   }
 
   get signal(): AbortSignal {
-    const ending = this.#ending ??= {};
-    if (ending.controller === undefined) {
-      ending.controller = new AbortController();
-      if (this.#hasEnded) ending.controller.abort(ending.reason);
+    const cold = this.#cold ??= {};
+    if (cold.controller === undefined) {
+      cold.controller = new AbortController();
+      if (this.#hasEnded) cold.controller.abort(cold.reason);
     }
-    return ending.controller.signal;
+    return cold.controller.signal;
   }
 
   // ---- what the halves ask ------------------------------------------------
 
-  ends(): Ends {
-    const { localAddr, remoteAddr } = this.transport;
+  addresses(): Addresses {
+    const { localAddr, remoteAddr } = this.#transport;
     return { localAddr, remoteAddr };
   }
 
   get unreadBytes(): number {
-    return this.reader.queue.length;
+    return this.readLoop.queue.length;
   }
 
   beforeWait(): void {
@@ -140,20 +175,35 @@ export class Connection implements Link, AlarmListener {
     if (this.#idle !== undefined && !this.#hasEnded) this.#idle.arm();
   }
 
+  // A read that timed out would hold the process for as long as the peer is silent.
+  onReadOrphaned(orphaned: boolean): void {
+    if (this.#hasEnded || this.#cold?.unreferenced) return;
+    if (orphaned) this.#transport.unref?.();
+    else this.#transport.ref?.();
+  }
+
   onReadFailure(cause: unknown): void {
     if (this.#hasEnded) return;
     this.#cut("broken", this.translate("read", cause));
   }
 
+  onWriteFailure(error: SocketError): void {
+    // A peer that has ended its stream, and then refuses ours, has ended it all the same.
+    const ended = error instanceof BrokenError &&
+      error.reason === "broken-pipe";
+    if (!ended) this.readLoop.breakAtEnd(error);
+  }
+
   translate(operation: string, error: unknown): SocketError {
-    const ends = this.ends();
-    const translated = translateError(error, { operation, ...ends });
+    const addresses = this.addresses();
+    const translated = translateError(error, { operation, ...addresses });
     if (translated instanceof SocketError) return translated;
     // A transport that throws anything else is broken as well.
+    const why = translated instanceof Error ? `: ${translated.message}` : "";
     return new BrokenError(
       "other",
-      `Cannot ${operation} as the transport failed`,
-      { operation, cause: translated, ...ends },
+      `Cannot ${operation}: the transport failed${why}`,
+      { operation, cause: translated, ...addresses },
     );
   }
 
@@ -161,7 +211,7 @@ export class Connection implements Link, AlarmListener {
 
   limit({ readMs, writeMs, idleMs }: SocketTimeouts): void {
     if (this.#hasEnded) return;
-    if (readMs !== undefined) this.reader.limitMs = readMs;
+    if (readMs !== undefined) this.readLoop.limitMs = readMs;
     if (writeMs !== undefined) this.writer.limitMs = writeMs;
     if (idleMs === undefined) return;
     if (idleMs === Infinity && this.#idle === undefined) return;
@@ -172,58 +222,154 @@ export class Connection implements Link, AlarmListener {
 
   /** Nothing has moved for too long. */
   onAlarm({ limitMs }: Alarm): void {
-    this.#cut("closed", new TimeoutError("stay idle", limitMs, this.ends()));
+    this.#cut(
+      "closed",
+      new TimeoutError("stay idle", limitMs, this.addresses()),
+    );
+  }
+
+  #setMinimumRates(options: SocketOptions): void {
+    const { minReadBytesPerSecond = 0, minReadWindowMs = 5_000 } = options;
+    if (minReadBytesPerSecond > 0) {
+      this.readLoop.minimumRate = new MinimumRate(
+        () => this.stats.bytesRead,
+        minReadBytesPerSecond,
+        minReadWindowMs,
+        () => this.#cutSlow("minReadBytesPerSecond", "sent"),
+      );
+    }
+    const { minWriteBytesPerSecond = 0, minWriteWindowMs = 5_000 } = options;
+    if (minWriteBytesPerSecond > 0) {
+      this.writer.minimumRate = new MinimumRate(
+        () => this.stats.bytesWritten,
+        minWriteBytesPerSecond,
+        minWriteWindowMs,
+        () => this.#cutSlow("minWriteBytesPerSecond", "took"),
+      );
+    }
+  }
+
+  #cutSlow(
+    option: "minReadBytesPerSecond" | "minWriteBytesPerSecond",
+    did: string,
+  ): void {
+    const limit = this.options[option]!;
+    const error = new LimitError(
+      option,
+      limit,
+      `Cannot go on: the peer ${did} fewer than ${limit} bytes a second`,
+      this.addresses(),
+    );
+    this.#cut("closed", error);
+  }
+
+  ref(): void {
+    if (this.#cold?.unreferenced) this.#cold.unreferenced = false;
+    this.#transport.ref?.();
+  }
+
+  unref(): void {
+    (this.#cold ??= {}).unreferenced = true;
+    this.#transport.unref?.();
+  }
+
+  /** Between two frames a framing now finds the end. */
+  drain(): void {
+    this.readLoop.drain();
   }
 
   // ---- ending -------------------------------------------------------------
 
-  closeWrite(): Promise<void> {
-    const over = this.#state === "closed" || this.#state === "detached";
-    return over ? Promise.resolve() : this.writer.end();
+  closeWrite(options?: CallOptions): Promise<void> {
+    try {
+      checkCall("closeWrite", options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#state === "closed" || this.#state === "detached") {
+      return Promise.resolve();
+    }
+    const ended = this.writer.end();
+    return options === undefined
+      ? ended
+      : observed(waitWithin("closeWrite", ended, options));
   }
 
-  close(): Promise<void> {
-    const ending = this.#ending ??= {};
-    return ending.closing ??= observed(this.#close());
+  close(options?: CallOptions): Promise<void> {
+    if (options !== undefined) return observed(this.#closeWithin(options));
+    const cold = this.#cold ??= {};
+    return cold.closing ??= observed(this.#close());
+  }
+
+  /** A limit cuts the connection, also where `close` was called before without one. */
+  async #closeWithin(options: CallOptions): Promise<void> {
+    const { signal, timeoutMs, deadline } = options;
+    checkCall("close", { timeoutMs });
+    const closing = this.close();
+    let aborted = false;
+    const unwatch = watchCall(
+      "close",
+      { signal, timeoutMs, deadline },
+      (reason) => {
+        aborted = signal?.aborted === true && reason === signal.reason;
+        this.#cutClosing(reason);
+      },
+    );
+    try {
+      await closing;
+    } finally {
+      unwatch();
+    }
+    if (aborted) throw signal!.reason;
   }
 
   async #close(): Promise<void> {
-    let failure: unknown;
     if (this.#hasEnded) {
       // `lost` may have something to say.
+    } else if (this.#state === "upgrading") {
+      this.#end("closed", this.#closedError());
     } else if (this.#closeEndsBoth && this.writer.isIdle) {
       this.#end("closed", this.#closedError());
     } else {
-      const { reader, writer } = this;
-      const closed = this.#closedError();
-      this.#state = "closing";
-      reader.close(closed);
-      const { closeTimeoutMs = 5_000 } = this.options;
-      const onAlarm = () => {
-        if (writer.pendingBytes > 0) {
-          failure = new TimeoutError("close", closeTimeoutMs, this.ends());
-        }
-        this.#end("closed", closed);
-      };
-      const alarm = new Alarm({ onAlarm });
-      alarm.limitMs = closeTimeoutMs;
-      alarm.arm();
-      try {
-        await writer.end(this.#closeEndsBoth);
-        // A close with unread input resets the connection, and the peer could lose
-        // what it has not yet read.
-        await reader.discard();
-      } catch (error) {
-        if (writer.failure === error && this.#state === "closing") {
-          failure = error;
-        }
-      } finally {
-        alarm.dispose();
-        this.#end("closed", closed);
-      }
+      await this.#closeGracefully();
     }
-    failure ??= this.#ending?.lost;
-    if (failure !== undefined) throw failure;
+    const lost = this.#cold?.lost;
+    if (lost !== undefined) throw lost.reason;
+  }
+
+  async #closeGracefully(): Promise<void> {
+    const { readLoop, writer } = this;
+    const closed = this.#closedError();
+    this.#state = "closing";
+    readLoop.close(closed);
+    const { closeTimeoutMs = 5_000 } = this.options;
+    const alarm = new Alarm({
+      onAlarm: () =>
+        this.#cutClosing(
+          new TimeoutError("close", closeTimeoutMs, this.addresses()),
+        ),
+    });
+    alarm.limitMs = closeTimeoutMs;
+    alarm.arm();
+    try {
+      await writer.end(this.#closeEndsBoth);
+      // A close with unread input resets the connection, and the peer could lose
+      // what it has not yet read.
+      await readLoop.discard();
+    } catch (error) {
+      if (writer.failure === error && this.#state === "closing") {
+        this.#cold!.lost = { reason: error };
+      }
+    } finally {
+      alarm.dispose();
+      this.#end("closed", closed);
+    }
+  }
+
+  #cutClosing(reason: unknown): void {
+    if (this.#hasEnded) return;
+    if (this.writer.pendingBytes > 0) this.#cold!.lost = { reason };
+    this.#end("closed", this.#closedError());
   }
 
   /**
@@ -231,7 +377,7 @@ export class Connection implements Link, AlarmListener {
    * the peer has ended its own, so there is nothing to wait for. TLS says goodbye.
    */
   get #closeEndsBoth(): boolean {
-    return this.reader.ended && this.tls === undefined;
+    return this.readLoop.ended && this.tls === undefined;
   }
 
   abort(reason?: unknown): void {
@@ -241,127 +387,222 @@ export class Connection implements Link, AlarmListener {
   }
 
   /** Ends it against the will of its owner, who may lose what was written. */
-  #cut(state: State, error: SocketError): void {
-    if (this.writer.pendingBytes > 0) (this.#ending ??= {}).lost = error;
+  #cut(state: "closed" | "broken", error: SocketError): void {
+    if (this.writer.pendingBytes > 0) {
+      (this.#cold ??= {}).lost = { reason: error };
+    }
     this.#end(state, error);
   }
 
-  #end(state: State, error: SocketError, reason: unknown = error): void {
+  #end(
+    state: "closed" | "broken",
+    error: SocketError,
+    reason: unknown = error,
+  ): void {
     if (this.#hasEnded) return;
     this.#enter(state, reason);
-    if (state === "broken") this.reader.fail(error);
-    else this.reader.close(error);
+    if (state === "broken") this.readLoop.fail(error);
+    else this.readLoop.close(error);
     this.writer.fail(error);
-    try {
-      this.transport.close();
-    } catch {
-      // Closed already, by whoever made the transport: the aim is reached.
-    }
-    if (this.flow !== this.transport) (this.flow as ThrottledFlow).stop();
+    this.#cold!.handshake?.abort(error);
+    closeTransport(this.#transport);
+    if (this.#flow !== this.#transport) (this.#flow as ThrottledFlow).stop();
     this.#tell();
   }
 
   /** Goes into a state that is never left. */
-  #enter(state: State, reason: unknown): void {
+  #enter(state: "closed" | "broken" | "detached", reason: unknown): void {
     this.#state = state;
-    (this.#ending ??= {}).reason = reason;
+    (this.#cold ??= {}).reason = reason;
     this.#idle?.dispose();
   }
 
   #tell(): void {
-    const { closed, controller, reason } = this.#ending!;
+    const { closed, controller, reason } = this.#cold!;
     closed?.resolve();
     controller?.abort(reason);
   }
 
   #closedError(cause?: unknown): ClosedError {
-    return new ClosedError(
-      "Cannot use the socket as it must be open: this side closed it",
-      { ...this.ends(), ...(cause === undefined ? {} : { cause }) },
-    );
+    return new ClosedError("Cannot use the socket: this side closed it", {
+      ...this.addresses(),
+      ...(cause === undefined ? {} : { cause }),
+    });
   }
+
+  // ---- TLS ----------------------------------------------------------------
 
   /** The transport, where it speaks TLS. */
   get tls(): TlsTransport | undefined {
-    const { transport } = this;
+    const transport = this.#transport;
     return "alpnProtocol" in transport ? transport as TlsTransport : undefined;
   }
 
   startTls(
     { signal, timeoutMs, deadline, ...tls }: StartTlsOptions,
-  ): Promise<Transport> {
-    const limits = { signal, timeoutMs, deadline };
+  ): Promise<void> {
     return this.#upgrade(
-      limits,
+      { signal, timeoutMs, deadline },
       (transport, signal) => startTls(transport, { ...tls, signal }),
     );
   }
 
   acceptTls(
     { signal, timeoutMs, deadline, ...tls }: AcceptTlsOptions,
-  ): Promise<Transport> {
-    const limits = { signal, timeoutMs, deadline };
+  ): Promise<void> {
     return this.#upgrade(
-      limits,
+      { signal, timeoutMs, deadline },
       (transport, signal) => acceptTls(transport, { ...tls, signal }),
     );
   }
 
-  /** Hands the transport to TLS. Nothing of the plain text may be left over. */
-  async #upgrade(
-    limits: CallOptions,
-    shake: (transport: Transport, signal: AbortSignal) => Promise<Transport>,
-  ): Promise<Transport> {
+  /**
+   * Goes on over TLS. One limit holds for all of it: sending what was written in the
+   * clear, and the handshake.
+   */
+  async #upgrade(limits: CallOptions, shake: Handshake): Promise<void> {
     const { signal, timeoutMs = 10_000, deadline } = limits;
     const bounded = { signal, timeoutMs, deadline };
     checkCall("start TLS", bounded);
-    this.reader.check("start TLS");
-    if (this.unreadBytes > 0) {
-      throw new TlsError(
-        "plaintext",
-        `Cannot start TLS as everything received in the clear must be read: ${this.unreadBytes} bytes are not`,
-        { operation: "start TLS", ...this.ends() },
-      );
-    }
-    if (this.reader.reading) {
-      throw new BusyError(
-        "Cannot start TLS as no read may be in flight: one that was cut off still is",
-        { operation: "start TLS", ...this.ends() },
-      );
-    }
-    await this.writer.flush(bounded);
-    const controller = new AbortController();
+    this.#checkUpgrade();
+    const handshake = new AbortController();
+    (this.#cold ??= {}).handshake = handshake;
+    this.#state = "upgrading";
+    this.readLoop.hold("start TLS");
+    this.writer.hold();
     const unwatch = watchCall(
       "start TLS",
       bounded,
-      (reason) => controller.abort(reason),
+      (reason) => handshake.abort(reason),
     );
     try {
-      return await shake(this.detach().transport, controller.signal);
+      await this.writer.flush({ signal: handshake.signal });
+      await this.#shake(shake, handshake.signal);
     } finally {
       unwatch();
+      this.#cold.handshake = undefined;
+      if (this.#state === "upgrading") this.#state = "open";
+      this.readLoop.release();
+      this.writer.release();
+      this.onActivity();
     }
   }
 
+  /** Nothing is touched before all of this holds. */
+  #checkUpgrade(): void {
+    const { readLoop } = this;
+    readLoop.check("start TLS");
+    this.writer.check("start TLS");
+    const options = { operation: "start TLS", ...this.addresses() };
+    if (this.unreadBytes > 0) {
+      throw new TlsError(
+        "plaintext",
+        `Cannot start TLS: ${this.unreadBytes} bytes received in the clear are unread (an attacker could have put them there)`,
+        options,
+      );
+    }
+    if (readLoop.inFlight) {
+      throw new BusyError(
+        "Cannot start TLS: a read that was cut off is still in flight",
+        options,
+      );
+    }
+  }
+
+  async #shake(shake: Handshake, signal: AbortSignal): Promise<void> {
+    // What moves meanwhile is not seen here, and the handshake has its own limit.
+    this.#idle?.disarm();
+    let secure: TlsTransport;
+    try {
+      signal.throwIfAborted();
+      secure = await shake(this.#transport, signal);
+    } catch (error) {
+      // Half a handshake cannot be taken back.
+      const failure = error instanceof SocketError
+        ? error
+        : this.#closedError(error);
+      this.#end("broken", failure);
+      throw error;
+    }
+    if (this.#hasEnded) {
+      closeTransport(secure);
+      throw this.#cold!.reason;
+    }
+    this.#adopt(secure);
+  }
+
+  #adopt(transport: TlsTransport): void {
+    if (this.#flow === this.#transport) this.#flow = transport;
+    else (this.#flow as ThrottledFlow).inner = transport;
+    this.#transport = transport;
+    if (this.#cold?.unreferenced) transport.unref?.();
+  }
+
+  // ---- detaching ----------------------------------------------------------
+
   detach(): { transport: Transport; unread: Uint8Array } {
-    const { reader, writer } = this;
-    reader.check("detach");
+    const { readLoop: loop, writer } = this;
+    loop.check("detach");
     writer.check("detach");
     if (writer.pendingBytes > 0) {
       throw new BusyError(
-        `Cannot detach as everything written must be sent: ${writer.pendingBytes} bytes are not`,
-        { operation: "detach", ...this.ends() },
+        `Cannot detach: ${writer.pendingBytes} written bytes are not yet sent (await flush() first)`,
+        { operation: "detach", ...this.addresses() },
       );
     }
-    const unread = reader.queue.takeAll();
-    const transport = reader.reading
-      ? detachedTransport(this.transport, reader)
-      : this.transport;
+    const unread = loop.queue.takeAll();
+    const transport = loop.inFlight
+      ? detachedTransport(this.#transport, loop)
+      : this.#transport;
     const error = this.#closedError();
     this.#enter("detached", error);
-    reader.leave(error);
+    loop.detach(error);
     writer.fail(error);
     this.#tell();
     return { transport, unread };
   }
+}
+
+function closeTransport(transport: Transport): void {
+  try {
+    transport.close();
+  } catch {
+    // It was closed from outside already: the aim is reached.
+  }
+}
+
+/**
+ * Serves first what the read in flight brings (a transport read cannot be taken
+ * back), then goes straight to `transport`.
+ */
+function detachedTransport(transport: Transport, loop: ReadLoop): Transport {
+  const { queue } = loop;
+  let first: Promise<boolean> | undefined = loop.more();
+  first.catch(() => {});
+  return {
+    get localAddr() {
+      return transport.localAddr;
+    },
+    get remoteAddr() {
+      return transport.remoteAddr;
+    },
+    async read(p) {
+      if (p.length === 0) return 0;
+      if (first !== undefined) {
+        const more = await first;
+        if (!more) return null;
+        if (queue.length > 0) {
+          const count = queue.takeInto(p);
+          if (queue.length === 0) first = undefined;
+          return count;
+        }
+      }
+      return transport.read(p);
+    },
+    write: (p) => transport.write(p),
+    closeWrite: () => transport.closeWrite(),
+    close: () => transport.close(),
+    ref: () => transport.ref?.(),
+    unref: () => transport.unref?.(),
+  };
 }

@@ -1,91 +1,128 @@
 /**
  * The writing half of a socket.
  *
+ * What is written is gathered in a batch, and one batch after another leaves, each in one
+ * transport write where the system takes it whole: while one is on its way the next one
+ * fills. When a batch leaves is the matter of `_scheduler.ts`, and of whatever cannot
+ * wait: a reader that is about to wait for the answer, `flush`, the high-water mark, the
+ * end of the batch before it. There is no timer.
+ *
+ * Positions are bytes since the beginning:
+ *
+ * ```text
+ * 0 ......... sent ......... committed ......... position
+ *    taken by      in `sending`       in `filling`
+ *    the transport
+ * ```
+ *
+ * A write is accepted when no more than the high-water mark lies between `sent` and its
+ * end; until then its caller waits.
+ *
  * @module
  */
 
+import { checkBytes } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import {
   BrokenError,
+  BusyError,
   ClosedError,
   LimitError,
   type SocketError,
   TimeoutError,
 } from "../errors.ts";
 import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
+import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import type { ConnectionContext } from "./_connection_context.ts";
+import type { MinimumRate } from "./_minimum_rate.ts";
+import { type BatchSender, OutgoingBatch } from "./_outgoing_batch.ts";
 import {
-  type CallOptions,
-  checkCall,
-  waitWithin,
-} from "../time/call_limits.ts";
-import { Delivery, type Sender } from "./_delivery.ts";
+  type Flushable,
+  flushedAlready,
+  flushLate,
+  flushSoon,
+  noteWrite,
+} from "./_scheduler.ts";
 import { observed } from "./observed.ts";
-import type { Link } from "./_link.ts";
-import {
-  noteProgress,
-  notWaiting,
-  type TurnListener,
-  whenQuiet,
-  whenTurnEnds,
-} from "./_turn.ts";
-import { checkBytes } from "./options.ts";
 
-/** Somebody who waits until so many bytes have been sent. */
+/** A promise that settles when so many bytes have been sent. */
 interface Waiter {
-  readonly position: number;
+  position: number;
+  /** How far `position` may move for calls that join. */
+  latest: number;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
+  /** What calls without limits get that wait for about this position. */
+  readonly shared: Promise<void> | undefined;
 }
 
 const DONE = Promise.resolve();
 
-/** What makes the message that is being filled leave. */
-type Departure =
-  /** Whoever sends next: the reader that waits, `flush`, the high-water mark. */
-  | "none"
-  /** The same, or the moment when the code that runs now has come to rest. */
-  | "quiet"
-  /** The same, or the end of the turn. */
-  | "turn";
+/**
+ * Writes that end within so many bytes of each other, or a sixteenth of the high-water
+ * mark where that is less, wait for one promise: hundreds of thousands of small ones that
+ * are not awaited must not cost a promise each.
+ */
+const SHARED_BYTES = 4 * 1024;
+
+/** What a promise that waits costs, roughly: it counts as so many bytes that wait. */
+const WAITER_BYTES = 512;
 
 /**
- * A message as large as this gains nothing by waiting for more, and loses: by the time
+ * A batch as large as this gains nothing by waiting for more, and loses: by the time
  * all other sockets had their turn, the processor's cache has forgotten it.
  */
-const LARGE_MESSAGE_BYTES = 8 * 1024;
+const LARGE_BATCH_BYTES = 8 * 1024;
 
 /**
- * Gathers what is written and sends it in one transport write after another.
+ * ```text
+ *          hold()             release()
+ *   open --------> upgrading ----------> open
+ *    | \              |
+ *    |  \ end()       | fail()
+ *    |   v            v
+ *    | ended -----> failed
+ *    |   fail()       ^
+ *    +----------------+
+ * ```
  *
- * While one message is on its way the next one fills. A message leaves when the
- * turn ends, when it is large, when the reader is about to wait, when it passes the
- * high-water mark, or on `flush`; there is no timer.
+ * | state | `check` (write) | `flush` | `end` |
+ * | --- | --- | --- | --- |
+ * | open | passes | waits | ends this side |
+ * | upgrading | `BusyError` | nothing is pending | `BusyError` |
+ * | ended | `ClosedError` | waits | the same promise |
+ * | failed | the failure | the failure | the same promise, or the failure |
  */
-export class Writer implements Sender, TurnListener, AlarmListener {
-  readonly #link: Link;
-  /** What is being filled, and what is on its way. */
-  #filling: Delivery | undefined;
-  #sending: Delivery | undefined;
-  /** Bytes before `#filling`, and bytes sent, since the beginning. */
+type State = "open" | "upgrading" | "ended" | "failed";
+
+/** Gathers what is written and sends it, batch by batch. */
+export class Writer implements BatchSender, Flushable, AlarmListener {
+  readonly #context: ConnectionContext;
+  #state: State = "open";
+  #filling: OutgoingBatch | undefined;
+  #sending: OutgoingBatch | undefined;
   #committed = 0;
   #sent = 0;
+  /** Sorted by position. */
   #waiters: Waiter[] | undefined;
-  #departure: Departure = "none";
+  /** What will make the batch that fills leave, if nothing does before. */
+  #scheduled: "no" | "soon" | "late" = "no";
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
   #alarm: Alarm | undefined;
+  #minimumRate: MinimumRate | undefined;
 
-  constructor(link: Link) {
-    this.#link = link;
+  constructor(context: ConnectionContext) {
+    this.#context = context;
   }
 
   get #highWaterMarkBytes(): number {
-    return this.#link.options.highWaterMarkBytes ?? 64 * 1024;
+    return this.#context.options.highWaterMarkBytes ?? 64 * 1024;
   }
 
   get #maxPendingBytes(): number {
-    return this.#link.options.maxPendingBytes ?? 16 * 1024 * 1024;
+    return this.#context.options.maxPendingBytes ?? 16 * 1024 * 1024;
   }
 
   /** Why nothing can be written any more. */
@@ -108,57 +145,74 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     return this.pendingBytes === 0 && this.#ending === undefined;
   }
 
-  /** Bytes that fit before whoever appends more should wait for `appended` first. */
+  /** Bytes that fit before what appends more should wait for `appended` first. */
   get room(): number {
     return this.#highWaterMarkBytes - this.pendingBytes;
   }
 
-  /** Where the next byte goes, counted since the beginning. */
+  /** Where the next byte goes. */
   get #position(): number {
     const filling = this.#filling;
     return this.#committed +
       (filling === undefined ? 0 : filling.message.length);
   }
 
+  // ---- limits -------------------------------------------------------------
+
   /** Longest that a write may stall, in milliseconds. */
   set limitMs(limitMs: number) {
+    if (this.#failure !== undefined) return;
     if (limitMs === Infinity && this.#alarm === undefined) return;
     this.#alarm ??= new Alarm(this);
     this.#alarm.limitMs = limitMs;
     if (this.#sending !== undefined) this.#alarm.arm();
   }
 
+  /** Fewest bytes a second while a batch is on its way. */
+  set minimumRate(minimumRate: MinimumRate) {
+    this.#minimumRate = minimumRate;
+  }
+
   /** A write has stalled for too long. */
   onAlarm({ limitMs }: Alarm): void {
-    this.fail(new TimeoutError("write", limitMs, this.#link.ends()));
+    this.fail(new TimeoutError("write", limitMs, this.#context.addresses()));
   }
+
+  // ---- writing ------------------------------------------------------------
 
   /** Throws if nothing may be written. */
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
-    // What is on its way does not count: it may be one large array, which is awaited.
-    const filling = this.#filling;
-    if (
-      filling !== undefined && filling.message.length > this.#maxPendingBytes
-    ) this.#failPending(operation);
+    if (this.#filling !== undefined) this.#checkPending(operation);
+    if (this.#state !== "open") this.#refuse(operation);
+  }
+
+  #refuse(operation: string): never {
     this.#checkFailure();
-    if (this.#ending !== undefined) {
-      throw new ClosedError(
-        `Cannot ${operation} as the writing side must be open: this side ended it`,
-        { operation, ...this.#link.ends() },
-      );
+    const options = { operation, ...this.#context.addresses() };
+    if (this.#state === "upgrading") {
+      const why = `Cannot ${operation}: a TLS handshake is under way`;
+      throw new BusyError(why, options);
     }
+    const why = `Cannot ${operation}: this side has ended its stream`;
+    throw new ClosedError(why, options);
   }
 
   /** A peer that does not read and a caller that does not wait fill the memory. */
-  #failPending(operation: string): void {
+  #checkPending(operation: string): void {
     const limit = this.#maxPendingBytes;
+    // What is on its way does not count: it may be one large array, which is awaited.
+    let pending = this.#filling?.message.length ?? 0;
+    if (this.#waiters !== undefined) {
+      pending += this.#waiters.length * WAITER_BYTES;
+    }
+    if (pending <= limit) return;
     this.fail(
       new LimitError(
         "maxPendingBytes",
         limit,
-        `Cannot ${operation} as at most ${limit} bytes may wait to be sent: await what is written`,
-        { operation, ...this.#link.ends() },
+        `Cannot ${operation}: more than ${limit} bytes wait to be sent (await each write)`,
+        { operation, ...this.#context.addresses() },
       ),
     );
   }
@@ -171,41 +225,39 @@ export class Writer implements Sender, TurnListener, AlarmListener {
 
   /** What the next bytes are appended to; follow with {@linkcode appended}. */
   get message(): ByteWriter {
-    return (this.#filling ??= Delivery.acquire()).message;
+    return (this.#filling ??= OutgoingBatch.acquire()).message;
   }
 
   /** Bytes were appended. Resolves when they are accepted under the high-water mark. */
   appended(operation: string, options?: CallOptions): Promise<void> {
-    noteProgress();
+    noteWrite();
     const message = this.#filling?.message;
     const end = this.#committed + (message === undefined ? 0 : message.length);
     const held = message !== undefined && message.hasReferences;
     if (!held && end - this.#sent <= this.#highWaterMarkBytes) {
       if (
         message !== undefined && this.#sending === undefined &&
-        this.#departure === "none"
+        this.#scheduled === "no"
       ) this.#schedule(message);
       return DONE;
     }
     this.send();
     // A borrowed array may change once its write resolves: not before it is sent.
     const position = end - (held ? 0 : this.#highWaterMarkBytes);
-    const sent = this.#untilSent(position);
-    if (options === undefined) return sent;
-    const bounded = waitWithin(operation, sent, options).catch((error) => {
-      // How much of it is on the wire, nobody knows.
-      if (this.#failure === undefined && position > this.#sent) {
-        this.fail(
-          new BrokenError(
-            "write-cancelled",
-            `Cannot write as an earlier ${operation} was cut off: an unknown part of it was sent`,
-            { operation, cause: error, ...this.#link.ends() },
-          ),
-        );
-      }
-      throw error;
+    if (options === undefined) {
+      const later = Math.min(SHARED_BYTES, this.#highWaterMarkBytes / 16);
+      return this.#untilSent(position, later);
+    }
+    return this.#untilSentWithin(operation, position, options, (reason) => {
+      // How much of it is on the wire is not known.
+      this.fail(
+        new BrokenError(
+          "write-cancelled",
+          `Cannot write: an earlier ${operation} was cut off, an unknown part of it was sent`,
+          { operation, cause: reason, ...this.#context.addresses() },
+        ),
+      );
     });
-    return observed(bounded);
   }
 
   write(data: Uint8Array | string, options?: CallOptions): Promise<void> {
@@ -226,17 +278,22 @@ export class Writer implements Sender, TurnListener, AlarmListener {
 
   /** Resolves when everything appended so far was sent. */
   flush(options?: CallOptions): Promise<void> {
-    return observed(this.#flush(options));
-  }
-
-  async #flush(options: CallOptions | undefined): Promise<void> {
-    if (options !== undefined) checkCall("flush", options);
-    this.#checkFailure();
+    try {
+      if (options !== undefined) {
+        checkCall("flush", options);
+        this.#checkPending("flush");
+      }
+      this.#checkFailure();
+    } catch (error) {
+      return observed(Promise.reject(error));
+    }
     this.send();
     const position = this.#position;
-    if (this.#sent === position) return;
-    const sent = this.#untilSent(position);
-    await (options === undefined ? sent : waitWithin("flush", sent, options));
+    if (this.#sent === position) return DONE;
+    // A flush that is cut off leaves the bytes on their way.
+    return options === undefined
+      ? this.#untilSent(position, 0)
+      : this.#untilSentWithin("flush", position, options, () => {});
   }
 
   /**
@@ -245,27 +302,47 @@ export class Writer implements Sender, TurnListener, AlarmListener {
    * @param byClosing The transport is about to be closed, and that will end it.
    */
   end(byClosing = false): Promise<void> {
+    if (this.#state === "upgrading") {
+      try {
+        this.#refuse("closeWrite");
+      } catch (error) {
+        return observed(Promise.reject(error));
+      }
+    }
+    if (this.#state === "open") this.#state = "ended";
     return this.#ending ??= observed(this.#end(byClosing));
   }
 
   async #end(byClosing: boolean): Promise<void> {
-    await this.#flush(undefined);
+    await this.flush();
     if (byClosing) return;
     try {
-      await this.#link.transport.closeWrite();
+      await this.#context.transport.closeWrite();
     } catch (error) {
       const failure = this.#failure ??
-        this.#link.translate("closeWrite", error);
+        this.#context.translate("closeWrite", error);
       this.fail(failure);
       throw failure;
     }
   }
 
-  /** Nothing can be written any more: everybody who waits, and who comes, hears why. */
+  /** Nothing may be written until {@linkcode Writer.release}. */
+  hold(): void {
+    this.#state = "upgrading";
+  }
+
+  /** Ends what {@linkcode Writer.hold} began. */
+  release(): void {
+    if (this.#state === "upgrading") this.#state = "open";
+  }
+
+  /** Nothing can be written any more: whatever waits, and comes, is told why. */
   fail(error: SocketError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;
+    this.#state = "failed";
     this.#alarm?.dispose();
+    this.#minimumRate?.dispose();
     // Not given back: the transport may still be reading what is on its way.
     this.#committed = this.#position;
     this.#filling = undefined;
@@ -276,80 +353,76 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     for (const { reject } of waiters) reject(error);
   }
 
-  #untilSent(position: number): Promise<void> {
-    // A transport that throws has failed while it was given the message.
-    if (this.#failure !== undefined) {
-      this.#reported = true;
-      return observed(Promise.reject(this.#failure));
+  // ---- waiting until it is sent -------------------------------------------
+
+  /** Resolves when `position` is sent, or `later` bytes after it at the latest. */
+  #untilSent(position: number, later: number): Promise<void> {
+    if (this.#failure !== undefined) return this.#rejectFailed();
+    const index = this.#indexOf(position);
+    const before = this.#waiters?.[index - 1];
+    if (before?.shared !== undefined && position <= before.latest) {
+      before.position = position;
+      before.latest = Math.min(before.latest, position + later);
+      return before.shared;
     }
-    return observed(
-      new Promise((resolve, reject) => {
-        const waiters = this.#waiters ??= [];
-        // Sorted by position. Nearly always the new one comes last.
-        let i = waiters.length;
-        while (i > 0 && waiters[i - 1].position > position) i--;
-        const waiter = { position, resolve, reject };
-        if (i === waiters.length) waiters.push(waiter);
-        else waiters.splice(i, 0, waiter);
-      }),
-    );
+    const { promise, ...settle } = Promise.withResolvers<void>();
+    const latest = position + later;
+    this.#insert(index, { ...settle, position, latest, shared: promise });
+    return observed(promise);
   }
 
-  #schedule(message: ByteWriter): void {
-    // With input waiting, more answers are on their way: the whole turn's worth
-    // leaves together.
-    if (this.#link.unreadBytes > 0) {
-      this.#departure = "turn";
-      whenTurnEnds(this);
-    } else if (message.length >= LARGE_MESSAGE_BYTES) {
-      this.send();
-    } else {
-      this.#departure = "quiet";
-      whenQuiet(this);
-    }
+  /**
+   * The same within the limits of one call, which is forgotten when one of them passes.
+   */
+  #untilSentWithin(
+    operation: string,
+    position: number,
+    options: CallOptions,
+    onLimit: (reason: unknown) => void,
+  ): Promise<void> {
+    if (this.#failure !== undefined) return this.#rejectFailed();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter: Waiter = {
+      position,
+      latest: position,
+      shared: undefined,
+      resolve: () => {
+        unwatch();
+        resolve();
+      },
+      reject: (reason) => {
+        unwatch();
+        reject(reason);
+      },
+    };
+    this.#insert(this.#indexOf(position), waiter);
+    const unwatch = watchCall(operation, options, (reason) => {
+      this.#waiters = this.#waiters?.filter((other) => other !== waiter);
+      reject(reason);
+      if (position > this.#sent) onLimit(reason);
+    });
+    return observed(promise);
   }
 
-  onTurnEnd(): void {
-    this.#departure = "none";
-    this.send();
+  /** A transport that throws has failed while it was given the batch. */
+  #rejectFailed(): Promise<void> {
+    this.#reported = true;
+    return observed(Promise.reject(this.#failure));
   }
 
-  /** Sends what there is, unless a message is on its way already. */
-  send(): void {
-    const delivery = this.#filling;
-    if (
-      delivery === undefined || this.#sending !== undefined ||
-      this.#failure !== undefined
-    ) return;
-    if (this.#departure === "quiet") {
-      this.#departure = "none";
-      notWaiting();
-    }
-    this.#filling = undefined;
-    this.#sending = delivery;
-    this.#committed += delivery.message.length;
-    delivery.start(this);
+  /** Where a waiter for `position` belongs: nearly always at the end. */
+  #indexOf(position: number): number {
+    const waiters = this.#waiters;
+    if (waiters === undefined) return 0;
+    let index = waiters.length;
+    while (index > 0 && waiters[index - 1].position > position) index--;
+    return index;
   }
 
-  transmit(bytes: Uint8Array): Promise<number> {
-    if (this.#alarm !== undefined) this.#alarm.arm();
-    return this.#link.flow.write(bytes);
-  }
-
-  onSent(count: number): boolean {
-    this.#sent += count;
-    this.#link.traffic.onWrite(count);
-    this.#link.onActivity();
-    if (this.#waiters !== undefined) this.#wake(this.#waiters);
-    return this.#failure === undefined;
-  }
-
-  onDelivered(delivery: Delivery): void {
-    this.#sending = undefined;
-    if (this.#alarm !== undefined) this.#alarm.disarm();
-    delivery.release();
-    // What was gathered meanwhile has waited long enough.
-    this.send();
+  #insert(index: number, waiter: Waiter): void {
+    const waiters = this.#waiters ??= [];
+    if (index === waiters.length) waiters.push(waiter);
+    else waiters.splice(index, 0, waiter);
   }
 
   #wake(waiters: Waiter[]): void {
@@ -361,9 +434,69 @@ export class Writer implements Sender, TurnListener, AlarmListener {
     else if (done > 0) waiters.splice(0, done);
   }
 
-  onSendFailure(error: unknown): void {
-    if (this.#failure === undefined) {
-      this.fail(this.#link.translate("write", error));
+  // ---- sending ------------------------------------------------------------
+
+  #schedule(message: ByteWriter): void {
+    if (this.#context.unreadBytes > 0) {
+      this.#scheduled = "late";
+      flushLate(this);
+    } else if (message.length >= LARGE_BATCH_BYTES) {
+      this.send();
+    } else {
+      this.#scheduled = "soon";
+      flushSoon(this);
     }
+  }
+
+  onFlush(): void {
+    this.#scheduled = "no";
+    this.send();
+  }
+
+  /** Sends what there is, unless a batch is on its way already. */
+  send(): void {
+    const batch = this.#filling;
+    if (
+      batch === undefined || this.#sending !== undefined ||
+      this.#failure !== undefined
+    ) return;
+    if (this.#scheduled === "soon") {
+      this.#scheduled = "no";
+      flushedAlready();
+    }
+    this.#filling = undefined;
+    this.#sending = batch;
+    this.#committed += batch.message.length;
+    batch.start(this);
+  }
+
+  transmit(bytes: Uint8Array): Promise<number> {
+    if (this.#alarm !== undefined) this.#alarm.arm();
+    if (this.#minimumRate !== undefined) this.#minimumRate.start();
+    return this.#context.flow.write(bytes);
+  }
+
+  onSent(count: number): boolean {
+    this.#sent += count;
+    this.#context.stats.onWrite(count);
+    this.#context.onActivity();
+    if (this.#waiters !== undefined) this.#wake(this.#waiters);
+    return this.#failure === undefined;
+  }
+
+  onBatchSent(batch: OutgoingBatch): void {
+    this.#sending = undefined;
+    if (this.#alarm !== undefined) this.#alarm.disarm();
+    if (this.#minimumRate !== undefined) this.#minimumRate.stop();
+    batch.release();
+    // What was gathered meanwhile has waited long enough.
+    this.send();
+  }
+
+  onSendFailure(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    const failure = this.#context.translate("write", error);
+    this.fail(failure);
+    this.#context.onWriteFailure(failure);
   }
 }

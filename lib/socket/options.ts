@@ -1,26 +1,37 @@
 /**
- * What can be set on every socket, whoever makes it.
+ * What can be set on every socket, however it was made.
  *
  * @module
  */
 
+import { checkLimit, checkNames, checkNumber } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
+import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
-/** How long a socket may take. All are `Infinity` by default: no limit. */
+// The last that import it from here move to _check.ts themselves.
+export { checkNumber } from "../_check.ts";
+
+/** How long a socket may take. */
 export interface SocketTimeouts {
   /**
    * Longest that one read may wait, in milliseconds. The read rejects with
    * `TimeoutError` and consumes nothing; the socket goes on.
+   *
+   * @default {Infinity}
    */
   readMs?: number;
   /**
    * Longest that a write may stall, in milliseconds, because the peer does not
-   * read. The writing side is broken afterwards.
+   * read: any progress starts it anew. The writing side is broken afterwards.
+   *
+   * @default {Infinity}
    */
   writeMs?: number;
   /**
    * Longest that nothing may move in either direction, in milliseconds. The socket
-   * is aborted with `TimeoutError`.
+   * is aborted with `TimeoutError`. It does not keep the process alive.
+   *
+   * @default {Infinity}
    */
   idleMs?: number;
 }
@@ -31,89 +42,133 @@ export interface SocketOptions extends SocketTimeouts {
    * Fewest bytes a second that the peer must send while a read waits for them; less
    * aborts the socket with `LimitError`. It ends peers that drip a byte at a time,
    * and also those that are silent between requests: set it where the peer is known
-   * to have something to say. 0, the default, asks for nothing.
+   * to have something to say. 0 asks for nothing.
+   *
+   * @default {0}
    */
   minReadBytesPerSecond?: number;
   /**
    * Waiting time over which `minReadBytesPerSecond` is averaged, in milliseconds.
-   * 5,000 by default.
+   *
+   * @default {5_000}
    */
   minReadWindowMs?: number;
   /**
+   * Fewest bytes a second that the peer must take while written bytes are on their way;
+   * less aborts the socket with `LimitError`. It ends peers that read a byte at a time,
+   * for whom `writeMs` starts anew with each. 0 asks for nothing.
+   *
+   * @default {0}
+   */
+  minWriteBytesPerSecond?: number;
+  /**
+   * Waiting time over which `minWriteBytesPerSecond` is averaged, in milliseconds.
+   *
+   * @default {5_000}
+   */
+  minWriteWindowMs?: number;
+  /**
    * Most bytes a second to take from the peer, at least 1; what it sends faster
-   * waits with it. `Infinity` by default.
+   * waits with it.
+   *
+   * @default {Infinity}
    */
   maxReadBytesPerSecond?: number;
-  /** Most bytes a second to send, at least 1. `Infinity` by default. */
+  /**
+   * Most bytes a second to send, at least 1.
+   *
+   * @default {Infinity}
+   */
   maxWriteBytesPerSecond?: number;
   /**
-   * Most bytes that a throttled direction may move at once after a pause. What its
-   * rate allows in 25 milliseconds by default.
+   * Most bytes that a throttled direction may move at once after a pause.
+   *
+   * @default {what its rate allows in 25 milliseconds}
    */
   burstBytes?: number;
   /**
    * Most bytes that may wait behind those on their way when further ones are
-   * written; more breaks the writing side with `LimitError`. Only writes that nobody
-   * awaits come that far. 16 MiB by default.
+   * written; more breaks the writing side with `LimitError`. Each call that waits with
+   * limits of its own counts as 512 bytes. Only writes that are not awaited come that far.
+   *
+   * @default {16_777_216}
    */
   maxPendingBytes?: number;
   /**
-   * Bytes that may wait to be sent before `write` makes its caller wait. 64 KiB by
-   * default.
+   * Bytes that may wait to be sent before `write` makes its caller wait.
+   *
+   * @default {65_536}
    */
   highWaterMarkBytes?: number;
-  /** Most bytes that one `readExactly` or `peek` may ask for. 16 MiB by default. */
+  /**
+   * Most bytes that one `readExactly` or `peek` may ask for.
+   *
+   * @default {16_777_216}
+   */
   maxBufferBytes?: number;
   /**
    * Longest that `close` may take, in milliseconds, to send what is left and to
-   * wait for the peer's end. 5,000 by default.
+   * wait for the peer's end.
+   *
+   * @default {5_000}
    */
   closeTimeoutMs?: number;
 }
 
+/** The names of {@linkcode SocketTimeouts}. */
+const TIMEOUT_NAMES: ReadonlySet<string> = new Set(
+  ["readMs", "writeMs", "idleMs"] satisfies (keyof SocketTimeouts)[],
+);
+
+/** The names of {@linkcode SocketOptions}: all others are refused. */
+export const SOCKET_OPTION_NAMES: ReadonlySet<string> = new Set(
+  [
+    "readMs",
+    "writeMs",
+    "idleMs",
+    "minReadBytesPerSecond",
+    "minReadWindowMs",
+    "minWriteBytesPerSecond",
+    "minWriteWindowMs",
+    "maxReadBytesPerSecond",
+    "maxWriteBytesPerSecond",
+    "burstBytes",
+    "maxPendingBytes",
+    "highWaterMarkBytes",
+    "maxBufferBytes",
+    "closeTimeoutMs",
+  ] satisfies (keyof SocketOptions)[],
+);
+
 /** Cap of one delimiter search. */
 export interface ReadUntilOptions extends CallOptions {
   /**
-   * Most bytes up to and including the delimiter. 64 KiB by default; more is a
-   * `FrameTooLargeError`, which consumes nothing.
+   * Most bytes up to and including the delimiter; more is a `FrameTooLargeError`, which
+   * consumes nothing.
+   *
+   * @default {65_536}
    */
   maxBytes?: number;
 }
 
-/** Throws unless `value` is a number from `least` to `Infinity`. */
-export function checkNumber(
-  action: string,
-  name: string,
-  value: unknown,
-  least: number,
-): void {
-  if (typeof value !== "number") {
-    throw new TypeError(
-      `Cannot ${action} as ${name} must be a number: current value is ${
-        String(value)
-      }`,
-    );
-  }
-  if (!(value >= least)) {
-    throw new RangeError(
-      `Cannot ${action} as ${name} must be at least ${least}: current value is ${value}`,
-    );
-  }
-}
+/** How to speak TLS, and for how long to try. */
+export type StartTlsOptions =
+  & Pick<TlsDialOptions, "caCerts" | "alpnProtocols" | "serverName">
+  & CallOptions;
 
-/** Throws unless `value` is bytes: anything else would spoil what is counted in bytes. */
-export function checkBytes(action: string, name: string, value: unknown): void {
-  if (value instanceof Uint8Array) return;
-  // Its kind, not its content: that may be secret, or long.
-  const kind = Object.prototype.toString.call(value);
-  throw new TypeError(
-    `Cannot ${action} as ${name} must be a Uint8Array: current value is ${kind}`,
-  );
-}
+/** With which certificate to speak TLS as a server, and for how long to try. */
+export type AcceptTlsOptions = TlsBindOptions & CallOptions;
 
-/** Throws if a time limit is not one. */
+/** Throws if a time limit is not one, or has another name. */
 export function checkTimeouts(action: string, timeouts: SocketTimeouts): void {
-  const { readMs, writeMs, idleMs } = timeouts;
+  checkNames(action, "timeouts", timeouts, TIMEOUT_NAMES);
+  checkTimes(action, timeouts);
+}
+
+function checkTimes(
+  action: string,
+  { readMs, writeMs, idleMs }: SocketTimeouts,
+): void {
   for (const [name, value] of Object.entries({ readMs, writeMs, idleMs })) {
     if (value !== undefined) checkNumber(action, name, value, 1);
   }
@@ -122,22 +177,35 @@ export function checkTimeouts(action: string, timeouts: SocketTimeouts): void {
 /** A server makes all its sockets with one object, which is checked once. */
 const checked = new WeakSet<SocketOptions>();
 
-/** Throws if a socket's option is out of range, naming it. */
+/** Throws unless these options are for a socket alone, and good. */
+export function checkOnlySocketOptions(
+  action: string,
+  options: SocketOptions,
+): void {
+  // What `connect` or `serve` has checked has names of theirs as well.
+  if (checked.has(options)) return;
+  checkNames(action, "options", options, SOCKET_OPTION_NAMES);
+  checkSocketOptions(action, options);
+}
+
+/** Throws if a socket's option is out of range, naming it; other names are not looked at. */
 export function checkSocketOptions(
   action: string,
   options: SocketOptions,
 ): void {
   if (checked.has(options)) return;
-  checkTimeouts(action, options);
-  const { highWaterMarkBytes, maxBufferBytes, closeTimeoutMs } = options;
-  const { minReadWindowMs, maxPendingBytes, burstBytes } = options;
-  const { maxReadBytesPerSecond, maxWriteBytesPerSecond } = options;
+  checkTimes(action, options);
+  const { highWaterMarkBytes, maxBufferBytes, maxPendingBytes } = options;
+  const limits = { highWaterMarkBytes, maxBufferBytes, maxPendingBytes };
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== undefined) checkLimit(action, name, value, 1);
+  }
+  const { closeTimeoutMs, minReadWindowMs, minWriteWindowMs } = options;
+  const { maxReadBytesPerSecond, maxWriteBytesPerSecond, burstBytes } = options;
   const numbers = {
-    highWaterMarkBytes,
-    maxBufferBytes,
     closeTimeoutMs,
     minReadWindowMs,
-    maxPendingBytes,
+    minWriteWindowMs,
     maxReadBytesPerSecond,
     maxWriteBytesPerSecond,
     burstBytes,
@@ -145,18 +213,22 @@ export function checkSocketOptions(
   for (const [name, value] of Object.entries(numbers)) {
     if (value !== undefined) checkNumber(action, name, value, 1);
   }
-  const { minReadBytesPerSecond } = options;
-  if (minReadBytesPerSecond !== undefined) {
-    checkNumber(action, "minReadBytesPerSecond", minReadBytesPerSecond, 0);
-    // Else the peer would be cut off for what this side does to it.
-    if (maxReadBytesPerSecond !== undefined) {
-      checkNumber(
-        action,
-        "maxReadBytesPerSecond",
-        maxReadBytesPerSecond,
-        2 * minReadBytesPerSecond,
-      );
-    }
+  for (const way of ["Read", "Write"] as const) {
+    checkRates(action, way, options);
   }
   checked.add(options);
+}
+
+function checkRates(
+  action: string,
+  way: "Read" | "Write",
+  options: SocketOptions,
+): void {
+  const least = options[`min${way}BytesPerSecond`];
+  if (least === undefined) return;
+  checkNumber(action, `min${way}BytesPerSecond`, least, 0);
+  const most = options[`max${way}BytesPerSecond`];
+  if (most === undefined) return;
+  // Else the peer would be cut off for what this side does to it.
+  checkNumber(action, `max${way}BytesPerSecond`, most, 2 * least);
 }

@@ -9,23 +9,28 @@
  * @module
  */
 
+import { checkMethods } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { PeerCertificate, Transport } from "../transport/options.ts";
 import { Connection } from "./_connection.ts";
-import type { SocketStats } from "./_traffic.ts";
+import type { Take } from "./_read_loop.ts";
+import type { SocketStats } from "./_stats.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
-import type { AcceptTlsOptions, StartTlsOptions } from "./start_tls_options.ts";
 import {
-  checkSocketOptions,
+  type AcceptTlsOptions,
+  checkOnlySocketOptions,
   checkTimeouts,
   type ReadUntilOptions,
   type SocketOptions,
   type SocketTimeouts,
+  type StartTlsOptions,
 } from "./options.ts";
 
-/** The two halves, for `Framed`: the only friend of a socket. */
-export type SocketHalves = Pick<Connection, "reader" | "writer">;
+export type { SocketStats, Take };
+
+/** What `Framed` and the server work with, past the public methods. */
+export type SocketHalves = Pick<Connection, "readLoop" | "writer" | "drain">;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
 export let halvesOf: (socket: Socket) => SocketHalves;
@@ -83,7 +88,16 @@ export class Socket
    * @throws {RangeError} An option is out of range.
    */
   constructor(transport: Transport, options: SocketOptions = {}) {
-    checkSocketOptions("make a socket", options);
+    checkMethods(
+      "make a socket",
+      "transport",
+      transport,
+      "read",
+      "write",
+      "closeWrite",
+      "close",
+    );
+    checkOnlySocketOptions("make a socket", options);
     this.#connection = new Connection(transport, options);
   }
 
@@ -99,7 +113,7 @@ export class Socket
 
   /** What has been moved so far. Live: look again and it has grown. */
   get stats(): SocketStats {
-    return this.#connection.traffic;
+    return this.#connection.stats;
   }
 
   /** Resolves once, when the socket has ended, however it ended. Never rejects. */
@@ -274,8 +288,8 @@ export class Socket
    * stream, and can still answer.
    * @throws As {@linkcode Socket.write}.
    */
-  closeWrite(): Promise<void> {
-    return this.#connection.closeWrite();
+  closeWrite(options?: CallOptions): Promise<void> {
+    return this.#connection.closeWrite(options);
   }
 
   /**
@@ -296,8 +310,8 @@ export class Socket
    * @throws {BrokenError} What was written could not be sent.
    * @throws {TimeoutError} What was written could not be sent in time.
    */
-  close(): Promise<void> {
-    return this.#connection.close();
+  close(options?: CallOptions): Promise<void> {
+    return this.#connection.close(options);
   }
 
   /**
@@ -324,8 +338,8 @@ export class Socket
    * @throws {TypeError} The transport is not a plain TCP connection.
    */
   async startTls(options: StartTlsOptions = {}): Promise<Socket> {
-    const transport = await this.#connection.startTls(options);
-    return new Socket(transport, this.#connection.options);
+    await this.#connection.startTls(options);
+    return this;
   }
 
   /**
@@ -336,8 +350,8 @@ export class Socket
    * @throws As {@linkcode Socket.startTls}.
    */
   async acceptTls(options: AcceptTlsOptions): Promise<Socket> {
-    const transport = await this.#connection.acceptTls(options);
-    return new Socket(transport, this.#connection.options);
+    await this.#connection.acceptTls(options);
+    return this;
   }
 
   /** The protocol that TLS agreed on (ALPN); `null` for none and without TLS. */
@@ -377,7 +391,7 @@ export class Socket
 
   /** What is sent to the peer, as by `write`, with its errors. Closing it is `closeWrite`, aborting it is `abort`. */
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= writableOf(this);
+    return this.#writable ??= writableOf(this.#connection);
   }
 
   /** Ends now, as {@linkcode Socket.abort}. */
@@ -387,8 +401,8 @@ export class Socket
 
   /** Ends gracefully, as {@linkcode Socket.close}; an error that some call has reported already is not thrown again. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const { reader, writer } = this.#connection;
-    const reported = reader.reported || writer.reported;
+    const { readLoop, writer } = this.#connection;
+    const reported = readLoop.reported || writer.reported;
     try {
       await this.close();
     } catch (error) {

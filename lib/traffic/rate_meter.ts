@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkRate } from "./throttle_options.ts";
+import { checkFunction, checkNames, checkNumber } from "../_check.ts";
 
 /** A window is counted in so many parts, and moves on by one of them at a time. */
 const SLOTS = 20;
@@ -46,18 +46,36 @@ export interface Rate {
  * ```
  */
 export interface RateMeterOptions {
-  /** The time that counts as now, in milliseconds, at least 1. 1,000 by default. */
+  /**
+   * The time that counts as now, in milliseconds, at least 1.
+   *
+   * @default {1_000}
+   */
   windowMs?: number;
   /**
    * Time constant of the moving average, in milliseconds, at least 1: what is so
-   * old counts a third. 10,000 by default.
+   * old counts a third.
+   *
+   * @default {10_000}
    */
   averageMs?: number;
-  /** Bytes counted before the meter was made; they count for the mean. 0 by default. */
+  /**
+   * Bytes counted before the meter was made; they count for the mean.
+   *
+   * @default {0}
+   */
   startBytes?: number;
-  /** When counting began, by the meter's clock. By default when the meter is made. */
+  /**
+   * When counting began, by the meter's clock.
+   *
+   * @default {when the meter is made}
+   */
   startedAtMs?: number;
-  /** The clock, in milliseconds. `performance.now` by default. */
+  /**
+   * The clock, in milliseconds.
+   *
+   * @default {performance.now}
+   */
   now?: () => number;
 }
 
@@ -66,7 +84,7 @@ export interface RateMeterOptions {
  *
  * {@linkcode RateMeter.add} asks the clock once and adds; memory is the same few
  * numbers for any number of bytes. There is no timer: the past is worked out when
- * somebody adds or asks. The present is exact to a twentieth of the window.
+ * it is added to or asked. The present is exact to a twentieth of the window.
  *
  * @example
  * ```ts
@@ -112,8 +130,7 @@ export class RateMeter implements Rate {
    */
   constructor(options: RateMeterOptions = {}) {
     const { windowMs = 1_000, averageMs = 10_000, startBytes = 0 } = options;
-    checkRate("measure a rate", "windowMs", windowMs);
-    checkRate("measure a rate", "averageMs", averageMs);
+    checkOptions(options, { windowMs, averageMs, startBytes });
     this.#now = options.now ?? (() => performance.now());
     this.#slotMs = windowMs / SLOTS;
     this.#kept = Math.exp(-this.#slotMs / averageMs);
@@ -211,4 +228,28 @@ export class RateMeter implements Rate {
     this.#windowBytes = bytes - slots[oldest];
     slots[oldest] = 0;
   }
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["windowMs", "averageMs", "startBytes", "startedAtMs", "now"] satisfies (
+    keyof RateMeterOptions
+  )[],
+);
+
+function checkOptions(
+  options: RateMeterOptions,
+  { windowMs, averageMs, startBytes }: Required<
+    Pick<RateMeterOptions, "windowMs" | "averageMs" | "startBytes">
+  >,
+): void {
+  const action = "measure a rate";
+  checkNames(action, "options", options, OPTION_NAMES);
+  checkNumber(action, "windowMs", windowMs, 1);
+  checkNumber(action, "averageMs", averageMs, 1);
+  checkNumber(action, "startBytes", startBytes, 0);
+  const { startedAtMs, now } = options;
+  if (startedAtMs !== undefined) {
+    checkNumber(action, "startedAtMs", startedAtMs, -Infinity);
+  }
+  if (now !== undefined) checkFunction(action, "now", now);
 }

@@ -4,8 +4,13 @@
  * @module
  */
 
+import { checkNames, checkNumber, wrongKind } from "../_check.ts";
 import { TokenBucket } from "./_token_bucket.ts";
-import { checkRate, type ThrottleOptions } from "./throttle_options.ts";
+import type { ThrottleOptions } from "./throttle_options.ts";
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["bytesPerSecond", "burstBytes"] satisfies (keyof ThrottleOptions)[],
+);
 
 /**
  * Makes a stream that passes bytes on at most at `bytesPerSecond`: for files,
@@ -47,10 +52,11 @@ import { checkRate, type ThrottleOptions } from "./throttle_options.ts";
 export function throttle(
   options: ThrottleOptions,
 ): TransformStream<Uint8Array, Uint8Array> {
+  checkNames("throttle", "options", options, OPTION_NAMES);
   const { bytesPerSecond, burstBytes } = options;
-  checkRate("throttle", "bytesPerSecond", bytesPerSecond);
+  checkNumber("throttle", "bytesPerSecond", bytesPerSecond, 1);
   if (burstBytes !== undefined) {
-    checkRate("throttle", "burstBytes", burstBytes);
+    checkNumber("throttle", "burstBytes", burstBytes, 1);
   }
   return new Throttle(new TokenBucket(options));
 }
@@ -94,11 +100,7 @@ class Throttle implements TransformStream<Uint8Array, Uint8Array> {
 
   #write(chunk: Uint8Array): Promise<void> | void {
     if (!(chunk instanceof Uint8Array)) {
-      const error = new TypeError(
-        `Cannot throttle as a chunk must be a Uint8Array: current value is ${
-          String(chunk)
-        }`,
-      );
+      const error = wrongKind("throttle", "a chunk", "a Uint8Array", chunk);
       this.#abort(error);
       throw error;
     }

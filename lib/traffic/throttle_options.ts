@@ -28,29 +28,9 @@ export interface ThrottleOptions {
   /** Most bytes a second, at least 1. `Infinity` does not throttle. */
   bytesPerSecond: number;
   /**
-   * Most bytes that may pass at once after a pause, at least 1. By default what
-   * passes in 25 milliseconds, but at least 1 byte.
+   * Most bytes that may pass at once after a pause, at least 1.
+   *
+   * @default {what passes in 25 milliseconds, but at least 1 byte}
    */
   burstBytes?: number;
-}
-
-/**
- * Throws unless `value` is a number of at least 1.
- *
- * @throws {TypeError} It is not a number.
- * @throws {RangeError} It is below 1 or `NaN`.
- */
-export function checkRate(action: string, name: string, value: unknown): void {
-  if (typeof value !== "number") {
-    throw new TypeError(
-      `Cannot ${action} as ${name} must be a number: current value is ${
-        String(value)
-      }`,
-    );
-  }
-  if (!(value >= 1)) {
-    throw new RangeError(
-      `Cannot ${action} as ${name} must be at least 1: current value is ${value}`,
-    );
-  }
 }

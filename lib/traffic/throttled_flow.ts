@@ -6,10 +6,40 @@
 
 import type { Transport } from "../transport/options.ts";
 import { TokenBucket } from "./_token_bucket.ts";
-import type { ThrottleOptions } from "./throttle_options.ts";
 
 /** Where a connection's bytes come from and go to. */
 export type Flow = Pick<Transport, "read" | "write">;
+
+/** Rates of both directions, as the options of a socket have them. */
+export interface FlowRates {
+  /** Most bytes a second to read; `undefined` and `Infinity` do not throttle. */
+  maxReadBytesPerSecond?: number;
+  /** Most bytes a second to write. */
+  maxWriteBytesPerSecond?: number;
+  /** Most bytes that either may move at once after a pause. */
+  burstBytes?: number;
+}
+
+/** Throttles `flow`; `undefined` where no rate was asked for. */
+export function throttleFlow(
+  flow: Flow,
+  { maxReadBytesPerSecond, maxWriteBytesPerSecond, burstBytes }: FlowRates,
+): ThrottledFlow | undefined {
+  const reading = bucketOf(maxReadBytesPerSecond, burstBytes);
+  const writing = bucketOf(maxWriteBytesPerSecond, burstBytes);
+  return reading === undefined && writing === undefined
+    ? undefined
+    : new ThrottledFlow(flow, reading, writing);
+}
+
+function bucketOf(
+  bytesPerSecond: number | undefined,
+  burstBytes: number | undefined,
+): TokenBucket | undefined {
+  return bytesPerSecond === undefined || bytesPerSecond === Infinity
+    ? undefined
+    : new TokenBucket({ bytesPerSecond, burstBytes });
+}
 
 /**
  * A transport's two directions, at most at a rate each; a rate that is `undefined`
@@ -20,34 +50,35 @@ export type Flow = Pick<Transport, "read" | "write">;
  * takes no more than it may, as any transport's write may take a part.
  */
 export class ThrottledFlow implements Flow {
-  readonly #inner: Flow;
+  /** What is throttled; another transport after an upgrade to TLS. */
+  inner: Flow;
   readonly #reading: TokenBucket | undefined;
   readonly #writing: TokenBucket | undefined;
 
   constructor(
     inner: Flow,
-    reading: ThrottleOptions | undefined,
-    writing: ThrottleOptions | undefined,
+    reading: TokenBucket | undefined,
+    writing: TokenBucket | undefined,
   ) {
-    this.#inner = inner;
-    this.#reading = reading && new TokenBucket(reading);
-    this.#writing = writing && new TokenBucket(writing);
+    this.inner = inner;
+    this.#reading = reading;
+    this.#writing = writing;
   }
 
   async read(p: Uint8Array): Promise<number | null> {
     const bucket = this.#reading;
-    if (bucket === undefined || p.length === 0) return this.#inner.read(p);
+    if (bucket === undefined || p.length === 0) return this.inner.read(p);
     const allowed = await allowedBy(bucket, p.length);
-    const count = await this.#inner.read(p.subarray(0, allowed));
+    const count = await this.inner.read(p.subarray(0, allowed));
     if (count !== null) bucket.spend(count);
     return count;
   }
 
   async write(p: Uint8Array): Promise<number> {
     const bucket = this.#writing;
-    if (bucket === undefined || p.length === 0) return this.#inner.write(p);
+    if (bucket === undefined || p.length === 0) return this.inner.write(p);
     const allowed = await allowedBy(bucket, p.length);
-    const count = await this.#inner.write(p.subarray(0, allowed));
+    const count = await this.inner.write(p.subarray(0, allowed));
     bucket.spend(count);
     return count;
   }

@@ -133,7 +133,7 @@ Deno.test("close() discards what the peer still sends, in flat memory", async ()
   const { left, right } = pair;
   const closing = left.close();
   for (let i = 0; i < 50; i++) await right.write(bytes(64 * 1024));
-  assert(halvesOf(left).reader.queue.capacity <= 64 * 1024);
+  assert(halvesOf(left).readLoop.queue.capacity <= 64 * 1024);
   await right.closeWrite();
   await closing;
 });

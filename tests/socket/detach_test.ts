@@ -171,7 +171,7 @@ Deno.test("detach() is refused while somebody reads or bytes wait to be sent", a
   await right.write("x");
   await waiting;
   left.write("unsent");
-  const error = assertThrows(() => left.detach(), BusyError, "6 bytes are not");
+  const error = assertThrows(() => left.detach(), BusyError, "6 written bytes");
   assertEquals(error.operation, "detach");
   await left.flush();
   left.detach().transport.close();

@@ -84,6 +84,6 @@ Deno.test("unread() says what it needs", () => {
     // @ts-expect-error not bytes
     () => pair.left.unread("abc"),
     TypeError,
-    "Cannot unread as bytes must be a Uint8Array: current value is [object String]",
+    'Cannot unread: bytes must be a Uint8Array, got "abc"',
   );
 });

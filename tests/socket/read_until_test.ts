@@ -105,8 +105,13 @@ Deno.test("readUntil() and readLine() name a bad option", async () => {
   using pair = spiedPair();
   const { left } = pair;
   for (const delimiter of ["", new Uint8Array(0)]) {
-    await assertRejects(() => left.readUntil(delimiter), RangeError, "empty");
+    await assertRejects(
+      () => left.readUntil(delimiter),
+      RangeError,
+      "delimiter must be at least 1 byte long",
+    );
   }
+  await assertRejects(() => left.readUntil("\ud800"), RangeError, "surrogates");
   // @ts-expect-error not a delimiter
   await assertRejects(() => left.readUntil(10), TypeError, "delimiter");
   for (
@@ -121,7 +126,7 @@ Deno.test("readUntil() and readLine() name a bad option", async () => {
       await assertRejects(
         call,
         error,
-        `maxBytes must be at least 1: current value is ${maxBytes}`,
+        `maxBytes must be an integer of at least 1, or Infinity, got ${maxBytes}`,
       );
     }
   }
@@ -129,7 +134,7 @@ Deno.test("readUntil() and readLine() name a bad option", async () => {
     // @ts-expect-error not a number
     () => left.readLine({ maxBytes: "9" }),
     TypeError,
-    "Cannot readLine as maxBytes must be a number: current value is 9",
+    'Cannot readLine: maxBytes must be a number, got "9"',
   );
   assertEquals(pair.spy.reads, 0);
 });

@@ -1,4 +1,9 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
 import { BusyError, connect, serve, type Socket, TlsError } from "@sluice/net";
 import { memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "../_support/certificates.ts";
@@ -39,20 +44,26 @@ async function startTlsServer(greeting = "220 ready\n") {
 }
 
 Deno.test(
-  "startTls() goes on over TLS with the same peer",
+  "startTls() goes on over TLS with the same peer, in the same socket",
   TIMEOUT,
   async () => {
     await using server = await startTlsServer();
-    const plain = await connect({ port: server.port });
-    assertEquals(await plain.readLine(), "220 ready");
-    await plain.write("STARTTLS\n");
-    const secure = await plain.startTls({ caCerts: server.caCerts });
-    await secure.write("over TLS\n");
-    assertEquals(await secure.readLine(), "over TLS");
-    assertEquals(secure.alpnProtocol, null);
-    await assertRejects(() => plain.write("x"));
-    await plain.closed;
-    await secure.close();
+    const socket = await connect({ port: server.port });
+    const { signal, closed } = socket;
+    assertEquals(await socket.readLine(), "220 ready");
+    await socket.write("STARTTLS\n");
+    const secure = await socket.startTls({ caCerts: server.caCerts });
+    assertStrictEquals(secure, socket);
+    await socket.write("over TLS\n");
+    assertEquals(await socket.readLine(), "over TLS");
+    assertEquals(socket.alpnProtocol, null);
+    // The clear text and what was said over TLS, not what TLS made of it.
+    const { bytesRead, bytesWritten } = socket.stats;
+    assertEquals([bytesRead, bytesWritten], [19, 18]);
+    assertEquals(signal.aborted, false);
+    await socket.close();
+    await closed;
+    assert(signal.aborted);
   },
 );
 

@@ -177,7 +177,7 @@ Deno.test("checkTransport() refuses options that are out of range", async () => 
     await assertRejects(
       () => checkTransport(changed(() => ({})), { [name]: 0 }),
       RangeError,
-      `Cannot check a transport as ${name} must be at least 1: current value is 0`,
+      `Cannot check a transport: ${name} must be at least 1, got 0`,
     );
   }
 });

@@ -165,7 +165,7 @@ Deno.test("RateMeter refuses times that are not", () => {
   assertThrows(
     () => new RateMeter({ windowMs: 0 }),
     RangeError,
-    "Cannot measure a rate as windowMs must be at least 1: current value is 0",
+    "Cannot measure a rate: windowMs must be at least 1, got 0",
   );
   assertThrows(() => new RateMeter({ averageMs: NaN }), RangeError);
   const text = "1" as unknown as number;

@@ -241,7 +241,7 @@ Deno.test("throttle() refuses a chunk that is no Uint8Array, on both sides", asy
   const writer = writable.getWriter();
   writer.closed.catch(() => {});
   const text = "abc" as unknown as Uint8Array;
-  const message = "must be a Uint8Array: current value is abc";
+  const message = 'must be a Uint8Array, got "abc"';
   await assertRejects(() => writer.write(text), TypeError, message);
   await assertRejects(() => ended, TypeError, message);
 });
@@ -262,7 +262,7 @@ Deno.test("throttle() refuses options that are not rates", () => {
     assertThrows(
       () => throttle({ bytesPerSecond }),
       RangeError,
-      `Cannot throttle as bytesPerSecond must be at least 1: current value is ${bytesPerSecond}`,
+      `Cannot throttle: bytesPerSecond must be at least 1, got ${bytesPerSecond}`,
     );
   }
   for (const wrong of ["1", null, undefined, 1n]) {
@@ -272,6 +272,6 @@ Deno.test("throttle() refuses options that are not rates", () => {
   assertThrows(
     () => throttle({ bytesPerSecond: 10, burstBytes: 0 }),
     RangeError,
-    "Cannot throttle as burstBytes must be at least 1: current value is 0",
+    "Cannot throttle: burstBytes must be at least 1, got 0",
   );
 });

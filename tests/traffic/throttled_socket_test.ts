@@ -222,7 +222,7 @@ Deno.test("a socket refuses rates that are none, and a minimum too near the maxi
     assertThrows(
       make({ maxReadBytesPerSecond: 0 }),
       RangeError,
-      "Cannot make a socket as maxReadBytesPerSecond must be at least 1: current value is 0",
+      "Cannot make a socket: maxReadBytesPerSecond must be at least 1, got 0",
     );
     assertThrows(make({ maxWriteBytesPerSecond: NaN }), RangeError);
     assertThrows(make({ burstBytes: 0 }), RangeError);
@@ -231,7 +231,7 @@ Deno.test("a socket refuses rates that are none, and a minimum too near the maxi
     assertThrows(
       make({ minReadBytesPerSecond: 100, maxReadBytesPerSecond: 150 }),
       RangeError,
-      "Cannot make a socket as maxReadBytesPerSecond must be at least 200: current value is 150",
+      "Cannot make a socket: maxReadBytesPerSecond must be at least 200, got 150",
     );
   } finally {
     near.close();

@@ -1,21 +1,19 @@
 /**
- * The fewest bytes a second that a peer must send while somebody waits for them.
+ * The fewest bytes a second that have to move while one side waits for the other.
+ *
+ * A peer that drips keeps every limit that is armed anew by each byte: all of them come
+ * in time, and the whole never ends. So a rate is asked for as well. Only time that is
+ * spent waiting for the peer counts, added up over as many waits as it takes to fill a
+ * window: a slow handler is never held against its peer.
  *
  * @module
  */
 
 import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
-import type { Traffic } from "./_traffic.ts";
 
-/**
- * Catches the peer that drips: each byte comes in time for a read limit, and the
- * whole never ends.
- *
- * Only time that a read spends waiting counts, so a slow handler is never held
- * against its peer. It is added up over as many reads as it takes to fill a window.
- */
-export class Pace implements AlarmListener {
-  readonly #traffic: Traffic;
+/** Watches one direction of a socket. */
+export class MinimumRate implements AlarmListener {
+  readonly #totalBytes: () => number;
   readonly #bytesPerSecond: number;
   readonly #windowMs: number;
   readonly #onSlow: () => void;
@@ -24,23 +22,28 @@ export class Pace implements AlarmListener {
   #waitingSince: number | undefined;
   #bytesBefore: number;
 
+  /**
+   * @param totalBytes How many bytes have moved so far.
+   * @param onSlow Called when fewer moved in a window than had to.
+   */
   constructor(
-    traffic: Traffic,
+    totalBytes: () => number,
     bytesPerSecond: number,
     windowMs: number,
     onSlow: () => void,
   ) {
-    this.#traffic = traffic;
+    this.#totalBytes = totalBytes;
     this.#bytesPerSecond = bytesPerSecond;
     this.#windowMs = windowMs;
     this.#onSlow = onSlow;
-    this.#bytesBefore = traffic.bytesRead;
+    this.#bytesBefore = totalBytes();
     this.#alarm = new Alarm(this);
     this.#alarm.limitMs = windowMs;
   }
 
-  /** A read begins to wait. */
+  /** A wait for the peer begins. */
   start(): void {
+    if (this.#waitingSince !== undefined) return;
     this.#waitingSince = performance.now();
     if (!this.#alarm.armed) this.#alarm.arm();
   }
@@ -52,21 +55,21 @@ export class Pace implements AlarmListener {
     this.#waitingSince = undefined;
   }
 
-  /** Time to look whether enough has come. */
+  /** Time to look whether enough has moved. */
   onAlarm(): void {
     const waiting = this.#waitingSince !== undefined;
     this.stop();
     if (this.#waitedMs >= this.#windowMs) {
-      const bytes = this.#traffic.bytesRead - this.#bytesBefore;
+      const totalBytes = this.#totalBytes();
       const due = this.#bytesPerSecond * this.#waitedMs / 1000;
-      if (bytes < due) return this.#onSlow();
+      if (totalBytes - this.#bytesBefore < due) return this.#onSlow();
       this.#waitedMs = 0;
-      this.#bytesBefore = this.#traffic.bytesRead;
+      this.#bytesBefore = totalBytes;
     }
     if (waiting) this.start();
   }
 
-  /** Stops watching. */
+  /** Stops watching, for good. */
   dispose(): void {
     this.#alarm.dispose();
     this.#waitingSince = undefined;

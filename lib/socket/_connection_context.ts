@@ -1,5 +1,7 @@
 /**
- * What the two halves of a socket share.
+ * The connection, as its reader and its writer see it.
+ *
+ * A contract of its own, so that neither of them imports the connection that owns them.
  *
  * @module
  */
@@ -8,32 +10,37 @@ import type { Addr } from "../addr.ts";
 import type { SocketError } from "../errors.ts";
 import type { Flow } from "../traffic/throttled_flow.ts";
 import type { Transport } from "../transport/options.ts";
-import type { Traffic } from "./_traffic.ts";
+import type { LiveStats } from "./_stats.ts";
 import type { SocketOptions } from "./options.ts";
 
-/** The two ends of a connection, as errors carry them. */
-export interface Ends {
+/** The two addresses of a connection, as errors carry them. */
+export interface Addresses {
   readonly localAddr: Addr;
   readonly remoteAddr: Addr;
 }
 
-/** The connection, as its reader and its writer see it. */
-export interface Link {
+/** What the two halves of a connection ask of it. */
+export interface ConnectionContext {
+  /** What the socket runs on; another one after an upgrade to TLS. */
   readonly transport: Transport;
   /** What to read from and write to: the transport, throttled if that was asked for. */
   readonly flow: Flow;
-  readonly traffic: Traffic;
+  readonly stats: LiveStats;
   readonly options: SocketOptions;
-  /** Addresses, for errors. */
-  ends(): Ends;
-  /** Bytes that arrived and nobody has consumed yet. */
+  /** For errors. */
+  addresses(): Addresses;
+  /** Bytes that arrived and were not consumed yet. */
   readonly unreadBytes: number;
   /** The reader is about to wait: what was written has to be on its way by then. */
   beforeWait(): void;
-  /** Something moved: the connection is not idle. */
+  /** Bytes moved: the connection is not idle. */
   onActivity(): void;
+  /** A read is in flight and no call waits for it any more (`true`), or one does again. */
+  onReadOrphaned(orphaned: boolean): void;
   /** The transport failed to read: the connection is broken. */
   onReadFailure(error: unknown): void;
+  /** The transport failed to write. */
+  onWriteFailure(error: SocketError): void;
   /** Turns what the transport threw into an error of this library. */
   translate(operation: string, error: unknown): SocketError;
 }

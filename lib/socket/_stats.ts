@@ -53,7 +53,7 @@ function toDate(time: number | undefined): number | undefined {
 }
 
 /** The counters while they count. */
-export class Traffic implements SocketStats {
+export class LiveStats implements SocketStats {
   bytesRead = 0;
   bytesWritten = 0;
   readonly #opened = currentTime();
@@ -72,7 +72,7 @@ export class Traffic implements SocketStats {
     return toDate(this.#lastWrite);
   }
 
-  // Made on first use: who never asks does not pay.
+  // Made on first use: most sockets are never asked.
   #meters: { read?: RateMeter; write?: RateMeter } | undefined;
 
   get readRate(): Rate {

@@ -12,7 +12,7 @@ Deno.test("minReadBytesPerSecond cuts off a peer that drips a byte at a time", a
       for await (const _ of victim);
     },
     LimitError,
-    "at least 100 bytes a second",
+    "fewer than 100 bytes a second",
   );
   let dripped = 0;
   while (!victim.signal.aborted && dripped < 50) {
