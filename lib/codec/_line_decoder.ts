@@ -5,13 +5,14 @@
  */
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { show } from "../_check.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
 import type { Decoder } from "./codec.ts";
-import { show } from "./_options.ts";
 import type { TextEncoding } from "./text_encoding.ts";
 import {
   type DelimitedOversizePolicy,
   type EofPolicy,
+  type OversizeOptions,
   reportOversize,
   unexpectedEof,
 } from "./policy.ts";
@@ -24,7 +25,7 @@ const MOST_WINDOW_BYTES = 64 * 1024;
 /** As many long lines make a window. */
 const WINDOW_LINES = 64;
 
-/** For lines that lie in two slabs; decoding waits for nobody, so all share it. */
+/** For lines that lie in two slabs; decoding never waits, so all decoders share it. */
 const SCRATCH = new Uint8Array(4 * 1024);
 
 /** What a {@linkcode LineDecoder} needs to know. */
@@ -33,7 +34,7 @@ export interface LineSettings {
   readonly strict: boolean;
   readonly most: number;
   readonly oversize: DelimitedOversizePolicy;
-  readonly onOversize: ((error: FrameTooLargeError) => void) | undefined;
+  readonly onOversize: OversizeOptions["onOversize"];
   readonly atEof: EofPolicy;
 }
 
@@ -44,8 +45,9 @@ export interface LineSettings {
  * of a window are decoded together, ahead of the queue, and handed out one by one
  * while their bytes are skipped. The queue's `revision` tells which part of the
  * window is still at its front. Anything unusual in a window (a line that is too
- * large, bad text, a stray CR) ends its use: its lines are then taken singly,
- * where every policy is applied.
+ * large, bad text, a stray CR or LF) ends its use: its lines are then taken singly,
+ * where every policy is applied. So where a window begins and ends, which the peer
+ * chooses by cutting its bytes, makes no difference to what comes out.
  */
 export class LineDecoder implements Decoder<string> {
   readonly #encoding: TextEncoding;
@@ -81,6 +83,10 @@ export class LineDecoder implements Decoder<string> {
     this.#most = settings.most;
   }
 
+  get midFrame(): boolean {
+    return this.#dropping;
+  }
+
   decode(bytes: ByteQueue): string | undefined {
     // The common case in as few steps as can be: most of its cost is the engine's.
     const text = this.#plain;
@@ -97,7 +103,7 @@ export class LineDecoder implements Decoder<string> {
   }
 
   #decode(bytes: ByteQueue): string | undefined {
-    // Somebody else may have taken the rest of it.
+    // The rest of it may have been taken by other means.
     this.#plain = "";
     while (!this.#dropping || this.#drop(bytes)) {
       const end = bytes.indexOf(LF);
@@ -126,21 +132,22 @@ export class LineDecoder implements Decoder<string> {
 
   finish(bytes: ByteQueue): string | undefined {
     const { atEof } = this.#settings;
-    const received = bytes.length + this.#dropped;
-    if (received === 0 && !this.#dropping) return undefined;
-    if (atEof === "error") throw unexpectedEof(received, undefined);
-    const wasDropping = this.#dropping;
-    this.#dropping = false;
-    this.#dropped = 0;
-    if (atEof === "drop" || wasDropping) {
-      bytes.skip(bytes.length);
+    const { length } = bytes;
+    if (length === 0 && !this.#dropping) return undefined;
+    if (atEof === "error") {
+      throw unexpectedEof(length + this.#dropped, undefined);
+    }
+    if (atEof === "drop" || this.#dropping) {
+      if (atEof === "drop") bytes.skip(length);
+      else this.#dropContent(bytes, length);
+      this.#dropping = false;
+      this.#dropped = 0;
       return undefined;
     }
     // Strict lines keep a last CR, which is then refused.
-    const line = bytes.take(
-      this.#strict ? received : this.#content(bytes, received),
-    );
-    bytes.skip(bytes.length);
+    const size = this.#strict ? length : this.#content(bytes, length);
+    const line = bytes.take(size);
+    bytes.skip(length - size);
     return this.#toText(line);
   }
 
@@ -152,10 +159,8 @@ export class LineDecoder implements Decoder<string> {
     const chunk = bytes.peekChunk(Math.min(MOST_WINDOW_BYTES, wanted));
     const size = chunk.lastIndexOf(LF) + 1;
     if (size <= end + 1) return false;
-    let text: string;
-    try {
-      text = this.#encoding.decode(chunk.subarray(0, size));
-    } catch {
+    const text = this.#encoding.decodeLines(chunk.subarray(0, size));
+    if (text === undefined) {
       this.#singlyUntil = revision + size;
       return false;
     }
@@ -184,7 +189,7 @@ export class LineDecoder implements Decoder<string> {
     const cr = end > start && window.charCodeAt(end - 1) === CR ? 1 : 0;
     if (
       size - cr > this.#most ||
-      this.#strict && window.indexOf("\r", start) !== end - 1
+      this.#strict && (cr === 0 || window.indexOf("\r", start) !== end - 1)
     ) {
       this.#singlyUntil = this.#windowEnd;
       return this.#closeWindow();
@@ -219,24 +224,13 @@ export class LineDecoder implements Decoder<string> {
       bytes.skip(size);
     }
     bytes.skip(end + 1 - size);
-    if (this.#strict && size === end) this.#refuseStray("\n", line);
+    if (this.#strict && size === end) refuseStray("\n", line);
     return this.#toText(line);
   }
 
   #toText(line: Uint8Array): string {
-    if (this.#strict) {
-      if (line.includes(CR)) this.#refuseStray("\r", line);
-    }
+    if (this.#strict && line.includes(CR)) refuseStray("\r", line);
     return this.#encoding.decodeFrame(line);
-  }
-
-  #refuseStray(what: string, frame: Uint8Array): never {
-    throw new MalformedFrameError(
-      `Cannot decode a line as its ending must be ${
-        show("\r\n")
-      }: current value is a lone ${show(what)}`,
-      { frame: frame.slice(), operation: "decode" },
-    );
   }
 
   /** Throws, or begins to drop the line at the front; gives its head if truncating. */
@@ -251,37 +245,45 @@ export class LineDecoder implements Decoder<string> {
     if (oversize === "skip") return undefined;
     this.#dropped = most;
     const head = bytes.take(most);
-    return this.#toText(
-      this.#encoding.name === "utf-8" ? wholeCharacters(head) : head,
-    );
+    if (this.#strict && head.includes(CR)) refuseStray("\r", head);
+    return this.#encoding.decodeHead(head);
   }
 
   /** Drops what is there of a line that is too large: `true` at its end. */
   #drop(bytes: ByteQueue): boolean {
     const end = bytes.indexOf(LF);
     if (end < 0) {
-      // The last byte stays: strict decoding must know what precedes a newline.
-      const count = Math.max(0, bytes.length - 1);
-      bytes.skip(count);
-      this.#dropped += count;
+      // The last byte stays: it may be the CR of a line ending.
+      this.#dropContent(bytes, Math.max(0, bytes.length - 1));
       return false;
     }
+    const size = this.#content(bytes, end);
+    this.#dropContent(bytes, size);
+    if (this.#strict && size === end) refuseStray("\n", undefined);
+    bytes.skip(end + 1 - size);
     this.#dropping = false;
     this.#dropped = 0;
-    if (this.#strict && this.#content(bytes, end) === end) {
-      this.#refuseStray("\n", bytes.take(end));
-    }
-    bytes.skip(end + 1);
     return true;
+  }
+
+  /** Drops bytes of a line among which, if strict, there may be no CR. */
+  #dropContent(bytes: ByteQueue, length: number): void {
+    this.#dropped += length;
+    if (!this.#strict) return bytes.skip(length);
+    while (length > 0) {
+      const chunk = bytes.peekChunk(length);
+      const cr = chunk.indexOf(CR);
+      bytes.skip(cr < 0 ? chunk.length : cr);
+      if (cr >= 0) refuseStray("\r", undefined);
+      length -= chunk.length;
+    }
   }
 }
 
-/** Cuts off a last UTF-8 character that is not whole. */
-function wholeCharacters(bytes: Uint8Array): Uint8Array {
-  let last = bytes.length - 1;
-  const least = Math.max(0, bytes.length - 4);
-  while (last > least && (bytes[last] & 0xc0) === 0x80) last--;
-  const lead = bytes[last];
-  const size = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-  return last + size > bytes.length ? bytes.subarray(0, last) : bytes;
+function refuseStray(what: string, frame: Uint8Array | undefined): never {
+  const ending = show("\r\n");
+  throw new MalformedFrameError(
+    `Cannot decode a line: it must end in ${ending}, got a lone ${show(what)}`,
+    { frame: frame?.slice(), operation: "decode" },
+  );
 }

@@ -7,17 +7,13 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { FrameTooLargeError } from "../errors.ts";
 import type { Decoder } from "./codec.ts";
-import {
-  type EofPolicy,
-  type OversizePolicy,
-  reportOversize,
-  unexpectedEof,
-} from "./policy.ts";
+import { reportOversize, type SizedSettings, unexpectedEof } from "./policy.ts";
 
 /**
  * Reads what stands before a frame. What it says of a header is looked at before
  * anything else is read, so all decoders of a codec may share one; only `tailBytes`
- * has to stay the same. One that remembers where it stopped serves one decoder.
+ * and `partialHeadBytes` have to stay the same. One that remembers where it stopped
+ * serves one decoder.
  */
 export interface HeaderReader {
   /** Size of the header that was read, in bytes. */
@@ -26,6 +22,11 @@ export interface HeaderReader {
   readonly frameBytes: number;
   /** Bytes behind the frame that belong to neither it nor the next. */
   readonly tailBytes: number;
+  /**
+   * Where the frame begins in a message whose header is not whole; `Infinity` where
+   * it cannot begin before the header is.
+   */
+  readonly partialHeadBytes: number;
   /**
    * Reads the header at the front, without taking it. Returns `false` while it is
    * not whole. It may be called again for the same header. Throws when it is not
@@ -40,26 +41,24 @@ export interface HeaderReader {
   expectedHeadBytes(): number | undefined;
 }
 
-/** The policies of a {@linkcode SizedDecoder}. */
-export interface SizedSettings {
-  readonly most: number;
-  readonly oversize: OversizePolicy;
-  readonly onOversize: ((error: FrameTooLargeError) => void) | undefined;
-  readonly atEof: EofPolicy;
-}
-
 /** Cuts out frames behind headers, and applies the policies. */
 export class SizedDecoder implements Decoder<Uint8Array> {
   readonly #header: HeaderReader;
   readonly #settings: SizedSettings;
   /** Bytes still to be dropped of a message that is too large. */
   #dropping = 0;
-  /** Size of that message. */
+  /** Bytes of it that were dropped. */
   #dropped = 0;
+  /** Its size; `Infinity` when that is beyond 2^53. */
+  #size = 0;
 
   constructor(header: HeaderReader, settings: SizedSettings) {
     this.#header = header;
     this.#settings = settings;
+  }
+
+  get midFrame(): boolean {
+    return this.#dropping > 0;
   }
 
   decode(bytes: ByteQueue): Uint8Array | undefined {
@@ -81,28 +80,35 @@ export class SizedDecoder implements Decoder<Uint8Array> {
 
   finish(bytes: ByteQueue): Uint8Array | undefined {
     const { atEof } = this.#settings;
-    if (this.#dropping > 0) {
-      const received = this.#dropped - this.#dropping + bytes.length;
-      bytes.skip(bytes.length);
-      this.#dropping = 0;
-      if (atEof === "error") throw unexpectedEof(received, this.#dropped);
-      return undefined;
-    }
-    const received = bytes.length;
-    if (received === 0) return undefined;
-    if (atEof === "drop") {
-      bytes.skip(received);
-      return undefined;
-    }
+    const received = bytes.length + this.#dropped;
+    if (received === 0 && this.#dropping === 0) return undefined;
+    if (atEof === "error") throw unexpectedEof(received, this.#expected(bytes));
+    if (atEof === "emit" && this.#dropping === 0) return this.#emit(bytes);
+    this.#dropping = this.#dropped = 0;
+    bytes.skip(bytes.length);
+    return undefined;
+  }
+
+  /** Size of the message that has begun, as far as it is known. */
+  #expected(bytes: ByteQueue): number | undefined {
     const header = this.#header;
-    if (!header.read(bytes)) {
-      throw unexpectedEof(received, header.expectedHeadBytes());
+    let size = this.#size;
+    if (this.#dropping === 0) {
+      if (!header.read(bytes)) return header.expectedHeadBytes();
+      size = header.headBytes + header.frameBytes + header.tailBytes;
     }
-    const { headBytes, frameBytes, tailBytes } = header;
-    if (atEof === "error") {
-      throw unexpectedEof(received, headBytes + frameBytes + tailBytes);
-    }
-    bytes.skip(Math.min(headBytes, received));
+    return Number.isSafeInteger(size) ? size : undefined;
+  }
+
+  /** What has come of the last frame; nothing where only a part of its header has. */
+  #emit(bytes: ByteQueue): Uint8Array | undefined {
+    const header = this.#header;
+    const whole = header.read(bytes);
+    const headBytes = whole ? header.headBytes : header.partialHeadBytes;
+    const frameBytes = whole ? header.frameBytes : Infinity;
+    const { length } = bytes;
+    bytes.skip(Math.min(headBytes, length));
+    if (!whole && bytes.length === 0) return undefined;
     const frame = bytes.take(Math.min(frameBytes, bytes.length));
     bytes.skip(bytes.length);
     return frame;
@@ -119,7 +125,7 @@ export class SizedDecoder implements Decoder<Uint8Array> {
       throw new FrameTooLargeError(most, claimed, { operation: "decode" });
     }
     reportOversize(onOversize, most, claimed);
-    this.#dropped = this.#dropping = headBytes + frameBytes + tailBytes;
+    this.#size = this.#dropping = headBytes + frameBytes + tailBytes;
   }
 
   /** Drops what is there of a message that is too large: `true` at its end. */
@@ -128,9 +134,10 @@ export class SizedDecoder implements Decoder<Uint8Array> {
     const count = Math.min(this.#dropping - tailBytes, bytes.length);
     bytes.skip(count);
     this.#dropping -= count;
+    this.#dropped += count;
     if (this.#dropping > tailBytes || bytes.length < tailBytes) return false;
     if (tailBytes > 0) this.#header.takeTail(bytes);
-    this.#dropping = 0;
+    this.#dropping = this.#dropped = 0;
     return true;
   }
 }

@@ -8,9 +8,13 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
 import type { Codec, Encoder } from "./codec.ts";
-import { checkLimit, show } from "./_options.ts";
+import { checkBytes, checkLimit, checkNames, show } from "../_check.ts";
 import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
-import { type SizedOptions, sizedSettings } from "./policy.ts";
+import {
+  SIZED_OPTION_NAMES,
+  type SizedOptions,
+  sizedSettings,
+} from "./policy.ts";
 
 /** Options of {@linkcode contentLength}. */
 export interface ContentLengthOptions extends SizedOptions {
@@ -18,7 +22,7 @@ export interface ContentLengthOptions extends SizedOptions {
    * Size of the largest header block, with the empty line at its end. A larger one
    * is a `FrameTooLargeError` under every policy: where the frame ends is unknown.
    *
-   * @default {4096}
+   * @default {4_096}
    */
   maxHeaderBytes?: number;
 }
@@ -26,10 +30,13 @@ export interface ContentLengthOptions extends SizedOptions {
 /** What nearly every block is made of, around the digits. */
 const USUAL_START = new TextEncoder().encode("Content-Length: ");
 const BLANK_LINE = new Uint8Array([13, 10, 13, 10]);
-/** A field of RFC 9110. Made on first use: what `\P{Cc}` needs takes 0.4 ms. */
-let fieldPattern: RegExp | undefined;
+/**
+ * A field of RFC 9110: a name, and a value of tabs, spaces, visible characters and
+ * any bytes above.
+ */
+const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t -~\x80-\xff]*$/;
 const LENGTH = /^[^:]+:[ \t]*([0-9]{1,20})[ \t]*$/;
-const latin1 = new TextDecoder("latin1");
+const OPTION_NAMES = new Set([...SIZED_OPTION_NAMES, "maxHeaderBytes"]);
 
 /**
  * Frames behind a header block, as the Language Server Protocol and the Debug
@@ -48,11 +55,13 @@ const latin1 = new TextDecoder("latin1");
  *
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a block
  * without exactly one `Content-Length`, or with a line that is not a field.
- * Encoding throws `FrameTooLargeError`.
+ * Encoding throws `FrameTooLargeError`, and `TypeError` for a frame that is no
+ * `Uint8Array`.
  *
  * @param options Limits and policies.
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example
  * ```ts
@@ -68,9 +77,11 @@ const latin1 = new TextDecoder("latin1");
 export function contentLength(
   options: ContentLengthOptions = {},
 ): Codec<Uint8Array> {
+  const action = "make a contentLength codec";
+  checkNames(action, "options", options, OPTION_NAMES);
   const { maxHeaderBytes = 4096 } = options;
-  checkLimit("contentLength", "maxHeaderBytes", maxHeaderBytes, 20);
-  const settings = sizedSettings("contentLength", options);
+  checkLimit(action, "maxHeaderBytes", maxHeaderBytes, 20);
+  const settings = sizedSettings(action, options);
   const encoder = new ContentLengthEncoder(settings.most);
   return {
     decoder: () =>
@@ -83,6 +94,7 @@ class ContentLengthHeader implements HeaderReader {
   headBytes = 0;
   frameBytes = 0;
   readonly tailBytes = 0;
+  readonly partialHeadBytes = Infinity;
   readonly #most: number;
   /** The queue's revision when this header was read. */
   #readAt = -1;
@@ -97,12 +109,13 @@ class ContentLengthHeader implements HeaderReader {
     const blank = bytes.indexOf(BLANK_LINE);
     const size = blank < 0 ? bytes.length - 3 : blank + 4;
     if (size > this.#most) {
-      throw new FrameTooLargeError(this.#most, blank < 0 ? undefined : size, {
+      // Its size is not known where its end has not come, so it is never given.
+      throw new FrameTooLargeError(this.#most, undefined, {
         operation: "decode",
       });
     }
     if (blank < 0) return false;
-    const value = parseLength(latin1.decode(bytes.peek(blank)));
+    const value = parseLength(bytes.peek(blank));
     this.headBytes = size;
     this.frameBytes = Number(value);
     if (!Number.isSafeInteger(this.frameBytes)) this.frameBytes = Infinity;
@@ -134,7 +147,7 @@ class ContentLengthHeader implements HeaderReader {
   }
 
   hugeSize(bytes: ByteQueue): bigint {
-    return BigInt(parseLength(latin1.decode(bytes.peek(this.headBytes - 4))));
+    return BigInt(parseLength(bytes.peek(this.headBytes - 4)));
   }
 
   takeTail(): void {}
@@ -143,12 +156,11 @@ class ContentLengthHeader implements HeaderReader {
 }
 
 /** The digits of the one Content-Length in a header block. */
-function parseLength(block: string): string {
-  // A name, and a value without control characters.
-  fieldPattern ??= /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):(?:\t|\P{Cc})*$/u;
+function parseLength(bytes: Uint8Array): string {
+  const block = toLatin1(bytes);
   let digits: string | undefined;
   for (const line of block.split("\r\n")) {
-    const field = fieldPattern.exec(line);
+    const field = FIELD.exec(line);
     if (field === null) refuse("lines must be fields", line);
     if (field[1].toLowerCase() !== "content-length") continue;
     // Two lengths invite two readers to see two different frames.
@@ -159,11 +171,18 @@ function parseLength(block: string): string {
   return digits ?? refuse("Content-Length must occur once", block);
 }
 
+/** Text of one character a byte. `TextDecoder` means windows-1252 by "latin1". */
+function toLatin1(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 1024) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 1024));
+  }
+  return text;
+}
+
 function refuse(must: string, value: string): never {
   throw new MalformedFrameError(
-    `Cannot decode a header block as its ${must}: current value is ${
-      show(value)
-    }`,
+    `Cannot decode a header block: its ${must}, got ${show(value)}`,
     { operation: "decode" },
   );
 }
@@ -176,6 +195,7 @@ class ContentLengthEncoder implements Encoder<Uint8Array> {
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
+    checkBytes("encode a frame", "frame", frame);
     const size = frame.length;
     if (size > this.#most) {
       throw new FrameTooLargeError(this.#most, size, { operation: "encode" });

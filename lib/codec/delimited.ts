@@ -9,9 +9,17 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { Pattern } from "../bytes/pattern.ts";
 import { FrameTooLargeError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
-import { badOption, checkLimit } from "./_options.ts";
 import {
-  checkPolicies,
+  checkBoolean,
+  checkBytes,
+  checkLimit,
+  checkNames,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
+import {
+  checkEof,
+  checkOversize,
   DEFAULT_FRAME_BYTES,
   type DelimitedOversizePolicy,
   type EofOptions,
@@ -41,6 +49,15 @@ export interface DelimitedOptions
   maxFrameBytes?: number;
 }
 
+const OPTION_NAMES = new Set([
+  "delimiter",
+  "keepDelimiter",
+  "maxFrameBytes",
+  "oversize",
+  "onOversize",
+  "atEof",
+]);
+
 interface Settings {
   readonly delimiter: Uint8Array;
   readonly keep: boolean;
@@ -48,7 +65,7 @@ interface Settings {
   readonly most: number;
   readonly limit: number;
   readonly oversize: DelimitedOversizePolicy;
-  readonly onOversize: ((error: FrameTooLargeError) => void) | undefined;
+  readonly onOversize: OversizeOptions["onOversize"];
   readonly atEof: EofPolicy;
 }
 
@@ -63,13 +80,16 @@ interface Settings {
  * `maxFrameBytes` of memory, however the bytes arrive. A stream that ends without
  * a delimiter is an `UnexpectedEofError`, unless `atEof` says otherwise.
  *
- * Decoding throws `FrameTooLargeError`. Encoding throws `FrameTooLargeError`, and
+ * Decoding throws `FrameTooLargeError`. Encoding throws `FrameTooLargeError`,
  * `RangeError` for a frame that contains the delimiter, or would together with the
- * delimiter that follows it: it would arrive as another.
+ * delimiter that follows it (it would arrive as another), and `TypeError` for one that
+ * is no `Uint8Array`.
  *
  * @param options Delimiter, limit and policies.
  * @returns A codec for any number of connections.
- * @throws {RangeError} An option is out of its range.
+ * @throws {RangeError} An option is out of its range, or the delimiter is text with a
+ * lone surrogate, which UTF-8 cannot express.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example Frames that end in a zero byte
  * ```ts
@@ -93,7 +113,8 @@ export function delimited(options: DelimitedOptions): Codec<Uint8Array> {
 }
 
 function toSettings(options: DelimitedOptions): Settings {
-  const name = "delimited";
+  const action = "make a delimited codec";
+  checkNames(action, "options", options, OPTION_NAMES);
   const {
     delimiter: given,
     keepDelimiter: keep = false,
@@ -102,21 +123,28 @@ function toSettings(options: DelimitedOptions): Settings {
     onOversize,
     atEof = "error",
   } = options;
-  const delimiter = typeof given === "string"
-    ? new TextEncoder().encode(given)
-    : given instanceof Uint8Array
-    ? given.slice()
-    : undefined;
-  if (delimiter === undefined || delimiter.length === 0) {
-    throw badOption(name, "delimiter", "at least one byte", given);
-  }
-  if (typeof keep !== "boolean") {
-    throw badOption(name, "keepDelimiter", "a boolean", keep);
-  }
-  checkLimit(name, "maxFrameBytes", limit, keep ? delimiter.length : 0);
-  checkPolicies(name, options, ["fail", "skip", "truncate"]);
+  const delimiter = delimiterBytes(action, given);
+  checkBoolean(action, "keepDelimiter", keep);
+  checkLimit(action, "maxFrameBytes", limit, keep ? delimiter.length : 0);
+  checkOversize(action, oversize, onOversize, ["fail", "skip", "truncate"]);
+  checkEof(action, atEof);
   const most = keep ? limit - delimiter.length : limit;
   return { delimiter, keep, most, limit, oversize, onOversize, atEof };
+}
+
+function delimiterBytes(action: string, given: unknown): Uint8Array {
+  if (typeof given !== "string" && !(given instanceof Uint8Array)) {
+    throw wrongKind(action, "delimiter", "a string or a Uint8Array", given);
+  }
+  if (given.length === 0) {
+    throw outOfRange(action, "delimiter", "at least 1 byte", given);
+  }
+  if (typeof given !== "string") return given.slice();
+  // Encoded, it would be another delimiter: U+FFFD.
+  if (!given.isWellFormed()) {
+    throw outOfRange(action, "delimiter", "free of lone surrogates", given);
+  }
+  return new TextEncoder().encode(given);
 }
 
 class DelimitedDecoder implements Decoder<Uint8Array> {
@@ -135,6 +163,10 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     this.#size = settings.delimiter.length;
     this.#keep = settings.keep;
     this.#most = settings.most;
+  }
+
+  get midFrame(): boolean {
+    return this.#dropping;
   }
 
   decode(bytes: ByteQueue): Uint8Array | undefined {
@@ -211,6 +243,7 @@ class DelimitedEncoder implements Encoder<Uint8Array> {
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
+    checkBytes("encode a frame", "frame", frame);
     const { delimiter, keep, most, limit } = this.#settings;
     const body = keep && endsWith(frame, delimiter)
       ? frame.subarray(0, frame.length - delimiter.length)
@@ -220,9 +253,8 @@ class DelimitedEncoder implements Encoder<Uint8Array> {
       throw new FrameTooLargeError(limit, size, { operation: "encode" });
     }
     if (this.#isBroken(body)) {
-      throw new RangeError(
-        `Cannot encode a frame as its bytes must be free of the delimiter: current value is ${frame.length} bytes with one`,
-      );
+      const must = "free of the delimiter";
+      throw outOfRange("encode a frame", "frame", must, frame);
     }
     out.write(body);
     out.write(delimiter);

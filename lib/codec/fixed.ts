@@ -7,9 +7,9 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
-import { checkInteger } from "./_options.ts";
+import { checkBytes, checkInteger, checkNames, outOfRange } from "../_check.ts";
 import {
-  checkPolicies,
+  checkEof,
   type EofOptions,
   type EofPolicy,
   unexpectedEof,
@@ -21,6 +21,8 @@ export interface FixedOptions extends EofOptions {
   frameBytes: number;
 }
 
+const OPTION_NAMES = new Set(["frameBytes", "atEof"]);
+
 /**
  * Frames of one size, one after the other, with nothing between them.
  *
@@ -30,11 +32,12 @@ export interface FixedOptions extends EofOptions {
  *
  * Frames are views. A stream that ends inside a frame is an `UnexpectedEofError`,
  * unless `atEof` says otherwise. Encoding throws `RangeError` for a frame of
- * another size.
+ * another size, and `TypeError` for one that is no `Uint8Array`.
  *
  * @param options The size, and what to do at the end of the stream.
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example Samples of eight bytes
  * ```ts
@@ -50,9 +53,11 @@ export interface FixedOptions extends EofOptions {
  * ```
  */
 export function fixed(options: FixedOptions): Codec<Uint8Array> {
+  const action = "make a fixed codec";
+  checkNames(action, "options", options, OPTION_NAMES);
   const { frameBytes, atEof = "error" } = options;
-  checkInteger("fixed", "frameBytes", frameBytes, 1, 2 ** 31);
-  checkPolicies("fixed", { atEof }, []);
+  checkInteger(action, "frameBytes", frameBytes, 1, 2 ** 31);
+  checkEof(action, atEof);
   const decoder = new FixedDecoder(frameBytes, atEof);
   const encoder = new FixedEncoder(frameBytes);
   return {
@@ -91,10 +96,10 @@ class FixedEncoder implements Encoder<Uint8Array> {
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
+    checkBytes("encode a frame", "frame", frame);
     if (frame.length !== this.#size) {
-      throw new RangeError(
-        `Cannot encode a frame as its size must be ${this.#size} bytes: current value is ${frame.length}`,
-      );
+      const must = `${this.#size} bytes`;
+      throw outOfRange("encode a frame", "its size", must, frame.length);
     }
     out.write(frame);
   }

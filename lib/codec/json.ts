@@ -4,34 +4,60 @@
  * @module
  */
 
+import {
+  checkBoolean,
+  checkFunction,
+  checkMethods,
+  checkNames,
+  show,
+  wrongKind,
+} from "../_check.ts";
 import { MalformedFrameError } from "../errors.ts";
 import type { Codec, TextCodec } from "./codec.ts";
-import { badOption, show } from "./_options.ts";
 import { lines } from "./lines.ts";
-import { mapped } from "./mapped.ts";
+import { mappedCodec } from "./mapped.ts";
 import { text } from "./text.ts";
 
 /** Options of {@linkcode json}. */
 export interface JsonOptions {
   /** Transforms every value that is parsed, as in `JSON.parse`. */
   reviver?: (this: unknown, key: string, value: unknown) => unknown;
+  /**
+   * Whether the document `null` is a frame like any other. `Framed.receive` cannot
+   * tell it from the end of the stream and refuses it: loop over the frames, or over
+   * `batches()`.
+   *
+   * @default {false}
+   */
+  allowNull?: boolean;
 }
+
+const OPTION_NAMES = new Set(["reviver", "allowNull"]);
+/** The byte order mark, as a character. */
+const MARK = 0xfeff;
+const SPACE = 32;
 
 /**
  * A codec whose frames are JSON documents, in the frames of `codec`: one a line by
  * default, `json(contentLength())` for language servers.
  *
  * A frame that is not a document is a `MalformedFrameError` that has the frame and
- * is `recoverable`: the next one still comes. The types say what you expect and
- * check nothing: a document is what the peer sent. Encoding throws `TypeError` for
- * a value that JSON cannot express. What `codec` throws passes through.
+ * is `recoverable`: the next one still comes. The same holds for the document `null`,
+ * which a reader could take for the end of the stream, unless `allowNull` is set; `null`
+ * inside a document is fine. A byte order mark before a document is passed over, and
+ * so are blank frames of a codec of text, as {@linkcode lines} is.
+ *
+ * The types say what you expect and check nothing: a document is what the peer sent.
+ * Encoding throws `TypeError` for a value that JSON cannot express, or expresses as
+ * `null` without `allowNull`. What `codec` throws passes through.
  *
  * @typeParam In What is received.
  * @typeParam Out What is sent.
  * @param codec Where frames come from and go to; lines of UTF-8 by default.
  * @param options How values are parsed.
  * @returns A codec for any number of connections.
- * @throws {RangeError} An option is not what it must be.
+ * @throws {TypeError} An argument is of the wrong kind, or an option has an unknown
+ * name.
  *
  * @example
  * ```ts
@@ -39,7 +65,7 @@ export interface JsonOptions {
  * import { assertEquals } from "@std/assert";
  *
  * const bytes = new ByteQueue();
- * bytes.append(new TextEncoder().encode('{"id":1}\n[2,3]\n'));
+ * bytes.append(new TextEncoder().encode('{"id":1}\n\n[2,3]\n'));
  * const decoder = json().decoder();
  * assertEquals(decoder.decode(bytes), { id: 1 });
  * assertEquals(decoder.decode(bytes), [2, 3]);
@@ -49,41 +75,80 @@ export function json<In = unknown, Out = In>(
   codec: TextCodec | Codec<Uint8Array> = lines({ fatal: true }),
   options: JsonOptions = {},
 ): Codec<In, Out> {
-  const { reviver } = options;
-  if (reviver !== undefined && typeof reviver !== "function") {
-    throw badOption("json", "reviver", "a function", reviver);
-  }
-  return mapped(
-    isText(codec) ? codec : text(codec, { fatal: true }),
-    (document) => parse(document, reviver) as In,
-    stringify,
+  const action = "make a json codec";
+  checkNames(action, "options", options, OPTION_NAMES);
+  checkMethods(action, "codec", codec, "decoder", "encoder");
+  const { reviver, allowNull = false } = options;
+  if (reviver !== undefined) checkFunction(action, "reviver", reviver);
+  checkBoolean(action, "allowNull", allowNull);
+  const isText = "frameType" in codec && codec.frameType === "text";
+  return mappedCodec(
+    isText ? codec : text(codec as Codec<Uint8Array>, { fatal: true }),
+    (frame: string) => {
+      const document = trimStart(frame);
+      if (document === "" && isText) return undefined;
+      const value = parse(document, reviver, frame);
+      if (value === undefined) {
+        refuse("its reviver made undefined of it", frame);
+      }
+      if (value === null && !allowNull) {
+        refuse("null would mean the end of the stream (see allowNull)", frame);
+      }
+      return value as In;
+    },
+    (value: Out) => stringify(value, allowNull),
   );
 }
 
-function isText(codec: TextCodec | Codec<Uint8Array>): codec is TextCodec {
-  return "frameType" in codec && codec.frameType === "text";
+/** Without a byte order mark, and without the white space that JSON allows. */
+function trimStart(frame: string): string {
+  const first = frame.charCodeAt(0);
+  if (first > SPACE && first !== MARK) return frame;
+  return frame.slice(first === MARK ? 1 : 0).replace(/^[ \t\r\n]+/, "");
 }
 
-function parse(document: string, reviver: JsonOptions["reviver"]): unknown {
+function parse(
+  document: string,
+  reviver: JsonOptions["reviver"],
+  frame: string,
+): unknown {
   try {
     return JSON.parse(document, reviver);
   } catch (cause) {
     throw new MalformedFrameError(
-      `Cannot decode a frame as its text must be a JSON document: current value is ${
+      `Cannot decode a frame: it must be a JSON document, got ${
         show(document)
       }`,
-      { cause, frame: document, recoverable: true, operation: "decode" },
+      { cause, frame, recoverable: true, operation: "decode" },
     );
   }
 }
 
-function stringify(value: unknown): string {
+function refuse(why: string, frame: string): never {
+  throw new MalformedFrameError(`Cannot decode a frame: ${why}`, {
+    frame,
+    recoverable: true,
+    operation: "decode",
+  });
+}
+
+function stringify(value: unknown, allowNull: boolean): string {
   // Not a string, whatever the types say, for undefined, functions and symbols.
   const document: unknown = JSON.stringify(value);
-  if (typeof document === "string") return document;
-  throw new TypeError(
-    `Cannot encode a value as JSON must be able to express it: current value is ${
-      show(value)
-    }`,
-  );
+  if (typeof document !== "string") {
+    throw wrongKind(
+      "encode a frame",
+      "value",
+      "one that JSON can express",
+      value,
+    );
+  }
+  if (document === "null" && !allowNull) {
+    throw new TypeError(
+      `Cannot encode a frame: value must not be null in JSON, got ${
+        show(value)
+      } (see allowNull)`,
+    );
+  }
+  return document;
 }

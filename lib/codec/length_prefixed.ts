@@ -8,9 +8,19 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
 import type { Codec, Encoder } from "./codec.ts";
-import { badOption, checkChoice, checkInteger } from "./_options.ts";
+import {
+  checkBytes,
+  checkInteger,
+  checkNames,
+  checkOneOf,
+  outOfRange,
+} from "../_check.ts";
 import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
-import { type SizedOptions, sizedSettings } from "./policy.ts";
+import {
+  SIZED_OPTION_NAMES,
+  type SizedOptions,
+  sizedSettings,
+} from "./policy.ts";
 
 /** Options of {@linkcode lengthPrefixed}. */
 export interface LengthPrefixedOptions extends SizedOptions {
@@ -40,7 +50,7 @@ export interface LengthPrefixedOptions extends SizedOptions {
    */
   adjust?: number;
   /**
-   * Bytes dropped off the front of the message, from 0 to 1024. By default the
+   * Bytes dropped off the front of the message, from 0 to 1024. The default is the
    * header, so that the frame is what follows the length field; 0 hands over the
    * whole message. Encoding fills dropped bytes outside the length field with 0.
    *
@@ -49,6 +59,14 @@ export interface LengthPrefixedOptions extends SizedOptions {
   skip?: number;
 }
 
+const OPTION_NAMES = new Set([
+  ...SIZED_OPTION_NAMES,
+  "lengthBytes",
+  "byteOrder",
+  "offset",
+  "adjust",
+  "skip",
+]);
 /** Where an 8-byte length's upper half makes it lose its last bits as a number. */
 const UNSAFE_UPPER = 2 ** 21;
 const MAX_HEADER_BYTES = 1024;
@@ -86,12 +104,14 @@ interface Layout {
  * before the stream does is an `UnexpectedEofError`, also right after its header.
  *
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a length
- * that is negative after `adjust`. Encoding throws `FrameTooLargeError`, and
- * `RangeError` for a frame whose length the field cannot hold.
+ * that is negative after `adjust`. Encoding throws `FrameTooLargeError`,
+ * `RangeError` for a frame whose length the field cannot hold, and `TypeError` for
+ * one that is no `Uint8Array`.
  *
  * @param options Layout, limit and policies.
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example Frames with a two-byte length
  * ```ts
@@ -112,8 +132,10 @@ interface Layout {
 export function lengthPrefixed(
   options: LengthPrefixedOptions = {},
 ): Codec<Uint8Array> {
-  const layout = toLayout(options);
-  const settings = sizedSettings("lengthPrefixed", options);
+  const action = "make a lengthPrefixed codec";
+  checkNames(action, "options", options, OPTION_NAMES);
+  const layout = toLayout(action, options);
+  const settings = sizedSettings(action, options);
   const header = new LengthHeader(layout);
   const encoder = new LengthPrefixedEncoder(layout, settings.most);
   return {
@@ -122,28 +144,24 @@ export function lengthPrefixed(
   };
 }
 
-function toLayout(options: LengthPrefixedOptions): Layout {
-  const name = "lengthPrefixed";
+function toLayout(action: string, options: LengthPrefixedOptions): Layout {
   const {
     lengthBytes: width = 4,
     byteOrder = "big",
     offset = 0,
     adjust = 0,
   } = options;
-  checkChoice(name, "lengthBytes", width, [1, 2, 3, 4, 8]);
-  checkChoice(name, "byteOrder", byteOrder, ["big", "little"]);
-  checkInteger(name, "offset", offset, 0, MAX_HEADER_BYTES);
-  checkInteger(name, "adjust", adjust, -(2 ** 31), 2 ** 31);
+  checkOneOf(action, "lengthBytes", width, [1, 2, 3, 4, 8]);
+  checkOneOf(action, "byteOrder", byteOrder, ["big", "little"]);
+  checkInteger(action, "offset", offset, 0, MAX_HEADER_BYTES);
+  checkInteger(action, "adjust", adjust, -(2 ** 31), 2 ** 31);
   const head = offset + width;
   const skip = options.skip ?? head;
-  checkInteger(name, "skip", skip, 0, MAX_HEADER_BYTES);
+  checkInteger(action, "skip", skip, 0, MAX_HEADER_BYTES);
   if (skip > offset && skip < head) {
-    throw badOption(
-      name,
-      "skip",
-      `at most offset (${offset}) or at least offset + lengthBytes (${head})`,
-      skip,
-    );
+    const must =
+      `at most offset (${offset}) or at least offset + lengthBytes (${head})`;
+    throw outOfRange(action, "skip", must, skip);
   }
   return {
     width,
@@ -159,13 +177,14 @@ function toLayout(options: LengthPrefixedOptions): Layout {
 class LengthHeader implements HeaderReader {
   readonly headBytes: number;
   readonly tailBytes = 0;
+  readonly partialHeadBytes: number;
   frameBytes = 0;
   readonly #layout: Layout;
   /** Bytes that must have come before the length can be read. */
   readonly #due: number;
 
   constructor(layout: Layout) {
-    this.headBytes = layout.skip;
+    this.headBytes = this.partialHeadBytes = layout.skip;
     this.#layout = layout;
     this.#due = layout.head;
   }
@@ -188,15 +207,17 @@ class LengthHeader implements HeaderReader {
       : [offset, offset + 4];
     const upper = bytes.uintAt(high, 4, littleEndian);
     if (upper >= UNSAFE_UPPER) return Infinity;
-    return upper * 2 ** 32 + bytes.uintAt(low, 4, littleEndian) + delta;
+    const size = upper * 2 ** 32 + bytes.uintAt(low, 4, littleEndian) + delta;
+    return size > Number.MAX_SAFE_INTEGER ? Infinity : size;
   }
 
   #refuse(size: number): never {
     const { skip, head } = this.#layout;
+    const least = Math.max(0, skip - head);
     throw new MalformedFrameError(
-      `Cannot decode a frame as the bytes after its length field must be at least ${
-        Math.max(0, skip - head)
-      }: current value is ${size + skip - head}`,
+      `Cannot decode a frame: at least ${least} bytes must follow its length field, got ${
+        size + skip - head
+      }`,
       { operation: "decode" },
     );
   }
@@ -231,6 +252,7 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
+    checkBytes("encode a frame", "frame", frame);
     const { width, littleEndian, offset, head, skip, delta } = this.#layout;
     const size = frame.length;
     if (size > this.#most) {
@@ -257,12 +279,8 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
 
   #refuse(size: number): never {
     const { delta, least } = this.#layout;
-    throw new RangeError(
-      `Cannot encode a frame as its size must be from ${
-        Math.max(least, delta)
-      } to ${
-        Math.min(this.#most, this.#largest + delta)
-      } bytes: current value is ${size}`,
-    );
+    const most = Math.min(this.#most, this.#largest + delta);
+    const must = `from ${Math.max(least, delta)} to ${most} bytes`;
+    throw outOfRange("encode a frame", "its size", must, size);
   }
 }

@@ -8,10 +8,17 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError } from "../errors.ts";
 import type { Encoder, TextCodec } from "./codec.ts";
 import { LineDecoder } from "./_line_decoder.ts";
-import { badOption, checkChoice, checkLimit, show } from "./_options.ts";
+import {
+  checkLimit,
+  checkNames,
+  checkOneOf,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
 import {
-  checkPolicies,
+  checkEof,
+  checkOversize,
   type DelimitedOversizePolicy,
   type EofOptions,
   type OversizeOptions,
@@ -37,6 +44,15 @@ export interface LinesOptions
   maxLineBytes?: number;
 }
 
+const OPTION_NAMES = new Set([
+  "newline",
+  "maxLineBytes",
+  "encoding",
+  "fatal",
+  "oversize",
+  "onOversize",
+  "atEof",
+]);
 /** Encodings in which a byte 10 is not always a newline. */
 const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
 
@@ -50,15 +66,18 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  *
  * Decoding throws `FrameTooLargeError` for a line that is too long, and
  * `MalformedFrameError` for one that is not valid text (if `fatal`) or has a stray
- * `"\r"` or `"\n"` (if strict). Encoding throws `FrameTooLargeError`, and
- * `RangeError` for a line that contains a line ending: it would arrive as two.
+ * `"\r"` or `"\n"` (if strict), also in what is skipped or cut off. Encoding throws
+ * `FrameTooLargeError`, `RangeError` for a line that contains a line ending (it would
+ * arrive as two) or characters that the encoding does not have, and `TypeError` for
+ * one that is no string. In UTF-8, lone surrogates become U+FFFD.
  *
- * Lines that arrive together share the memory of their text: who keeps one of them
- * for long keeps up to 32 KiB, or 64 times the line.
+ * Lines that arrive together share the memory of their text: one that is kept for
+ * long keeps up to 32 KiB, or 64 times the line.
  *
  * @param options Line ending, encoding, limit and policies.
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example Lines off a stream
  * ```ts
@@ -75,7 +94,8 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * ```
  */
 export function lines(options: LinesOptions = {}): TextCodec {
-  const name = "lines";
+  const action = "make a lines codec";
+  checkNames(action, "options", options, OPTION_NAMES);
   const {
     newline = "\n",
     maxLineBytes = 64 * 1024,
@@ -83,13 +103,14 @@ export function lines(options: LinesOptions = {}): TextCodec {
     onOversize,
     atEof = "emit",
   } = options;
-  checkChoice(name, "newline", newline, ["\n", "\r\n"]);
-  checkLimit(name, "maxLineBytes", maxLineBytes);
-  checkPolicies(name, options, ["fail", "skip", "truncate"]);
-  const encoding = new TextEncoding(name, options);
+  checkOneOf(action, "newline", newline, ["\n", "\r\n"]);
+  checkLimit(action, "maxLineBytes", maxLineBytes);
+  checkOversize(action, oversize, onOversize, ["fail", "skip", "truncate"]);
+  checkEof(action, atEof);
+  const encoding = new TextEncoding(action, options);
   if (NOT_LINE_BASED.includes(encoding.name)) {
     const must = "one in which byte 10 is always a newline";
-    throw badOption(name, "encoding", must, encoding.name);
+    throw outOfRange(action, "encoding", must, encoding.name);
   }
   const strict = newline === "\r\n";
   const settings = { strict, most: maxLineBytes, oversize, onOversize, atEof };
@@ -113,12 +134,12 @@ class LineEncoder implements Encoder<string> {
   }
 
   encode(line: string, out: ByteWriter): void {
+    if (typeof line !== "string") {
+      throw wrongKind("encode a line", "line", "a string", line);
+    }
     if (this.#breaks(line)) {
-      throw new RangeError(
-        `Cannot encode a line as its text must be free of line endings: current value is ${
-          show(line)
-        }`,
-      );
+      const must = "free of line endings";
+      throw outOfRange("encode a line", "line", must, line);
     }
     const start = out.length;
     const size = this.#encoding.encode(line, out);

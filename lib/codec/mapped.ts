@@ -4,11 +4,11 @@
  * @module
  */
 
+import { checkFunction, checkMethods, show } from "../_check.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError, SocketError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
-import { show } from "./_options.ts";
 import { unexpectedEof } from "./policy.ts";
 
 /**
@@ -16,17 +16,19 @@ import { unexpectedEof } from "./policy.ts";
  *
  * When `decode` throws, the frame is a `MalformedFrameError` with the error as its
  * `cause`, and since the frame's bytes are gone the next frame can be read
- * (`recoverable`). Errors of this package's own classes pass through as they are,
- * and so does whatever `encode` throws.
+ * (`recoverable`). The same holds when it returns `undefined` or `null`: to a reader
+ * they would mean that bytes are missing, or that the stream has ended. Errors of this
+ * package's own classes pass through as they are, and so does what `encode` throws.
  *
  * @typeParam In What is received.
  * @typeParam Out What is sent.
  * @typeParam InnerIn What `codec` receives.
  * @typeParam InnerOut What `codec` sends.
  * @param codec Where frames come from and go to.
- * @param decode Makes a frame of ours from one of `codec`; never `undefined`.
+ * @param decode Makes a frame of ours from one of `codec`; neither `undefined` nor `null`.
  * @param encode Makes a frame of `codec` from one of ours.
  * @returns A codec for any number of connections.
+ * @throws {TypeError} An argument is of the wrong kind.
  *
  * @example Dates as lines of text
  * ```ts
@@ -48,68 +50,97 @@ export function mapped<In, Out, InnerIn, InnerOut>(
   decode: (frame: InnerIn) => In,
   encode: (frame: Out) => InnerOut,
 ): Codec<In, Out> {
-  checkFunction("decode", decode);
-  checkFunction("encode", encode);
+  const action = "make a mapped codec";
+  checkMethods(action, "codec", codec, "decoder", "encoder");
+  checkFunction(action, "decode", decode);
+  checkFunction(action, "encode", encode);
+  return mappedCodec(codec, (frame) => apply(decode, frame), encode);
+}
+
+/**
+ * A codec whose frames are those of `codec`, turned into something else by functions
+ * that throw what a decoder may throw. A frame of which `decode` makes `undefined` is
+ * passed over.
+ */
+export function mappedCodec<In, Out, InnerIn, InnerOut>(
+  codec: Codec<InnerIn, InnerOut>,
+  decode: (frame: InnerIn) => In | undefined,
+  encode: (frame: Out) => InnerOut,
+): Codec<In, Out> {
   return {
     decoder: () => new MappedDecoder(codec.decoder(), decode),
     encoder: () => new MappedEncoder(codec.encoder(), encode),
   };
 }
 
-function checkFunction(name: string, value: unknown): void {
-  if (typeof value !== "function") {
-    throw new TypeError(
-      `Cannot make a mapped codec as ${name} must be a function: current value is ${
-        show(value)
-      }`,
-    );
+function apply<In, InnerIn>(
+  decode: (frame: InnerIn) => In,
+  frame: InnerIn,
+): In {
+  let value: In;
+  try {
+    value = decode(frame);
+  } catch (cause) {
+    if (cause instanceof SocketError) throw cause;
+    const reason = cause instanceof Error ? cause.message : show(cause);
+    throw refused(frame, `its content was refused: ${reason}`, cause);
   }
+  if (value === undefined || value === null) {
+    throw refused(frame, `it was mapped to ${value}, which is not a frame`);
+  }
+  return value;
+}
+
+function refused(
+  frame: unknown,
+  why: string,
+  cause?: unknown,
+): MalformedFrameError {
+  return new MalformedFrameError(`Cannot decode a frame: ${why}`, {
+    ...(cause === undefined ? undefined : { cause }),
+    frame,
+    recoverable: true,
+    operation: "decode",
+  });
 }
 
 class MappedDecoder<In, InnerIn> implements Decoder<In> {
   readonly #inner: Decoder<InnerIn>;
-  readonly #map: (frame: InnerIn) => In;
+  readonly #map: (frame: InnerIn) => In | undefined;
 
-  constructor(inner: Decoder<InnerIn>, map: (frame: InnerIn) => In) {
+  constructor(
+    inner: Decoder<InnerIn>,
+    map: (frame: InnerIn) => In | undefined,
+  ) {
     this.#inner = inner;
     this.#map = map;
   }
 
+  get midFrame(): boolean | undefined {
+    return this.#inner.midFrame;
+  }
+
   decode(bytes: ByteQueue): In | undefined {
-    const frame = this.#inner.decode(bytes);
-    return frame === undefined ? undefined : this.#apply(frame);
+    for (;;) {
+      const frame = this.#inner.decode(bytes);
+      if (frame === undefined) return undefined;
+      const value = this.#map(frame);
+      if (value !== undefined) return value;
+    }
   }
 
   finish(bytes: ByteQueue): In | undefined {
-    if (this.#inner.finish === undefined) {
+    const inner = this.#inner;
+    if (inner.finish === undefined) {
       if (bytes.length > 0) throw unexpectedEof(bytes.length, undefined);
       return undefined;
     }
-    const frame = this.#inner.finish(bytes);
-    return frame === undefined ? undefined : this.#apply(frame);
-  }
-
-  #apply(frame: InnerIn): In {
-    let value: In;
-    try {
-      value = this.#map(frame);
-    } catch (cause) {
-      if (cause instanceof SocketError) throw cause;
-      throw new MalformedFrameError(
-        `Cannot decode a frame as its content must be valid: current value is refused with ${
-          cause instanceof Error ? cause.message : show(cause)
-        }`,
-        { cause, frame, recoverable: true, operation: "decode" },
-      );
+    for (;;) {
+      const frame = inner.finish(bytes);
+      if (frame === undefined) return undefined;
+      const value = this.#map(frame);
+      if (value !== undefined) return value;
     }
-    // To a reader this would mean that more bytes are needed.
-    if (value === undefined) {
-      throw new MalformedFrameError(
-        "Cannot decode a frame as its content must be mapped to a value: current value is undefined",
-        { frame, recoverable: true, operation: "decode" },
-      );
-    }
-    return value;
   }
 }
 

@@ -8,17 +8,22 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
 import type { Codec, Encoder } from "./codec.ts";
-import { show } from "./_options.ts";
+import { checkBytes, checkNames, show } from "../_check.ts";
 import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
-import { type SizedOptions, sizedSettings } from "./policy.ts";
+import {
+  SIZED_OPTION_NAMES,
+  type SizedOptions,
+  sizedSettings,
+} from "./policy.ts";
 
 /** Options of {@linkcode netstring}. */
 export interface NetstringOptions extends SizedOptions {}
 
+const OPTION_NAMES = new Set(SIZED_OPTION_NAMES);
 const ZERO = 48;
 const COLON = 58;
 const COMMA = 44;
-/** Digits of 2^64: nobody has a frame for more. */
+/** Digits of 2^64: no frame is larger. */
 const MOST_DIGITS = 20;
 
 /**
@@ -35,13 +40,15 @@ const MOST_DIGITS = 20;
  *
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for leading
  * zeros, for anything but digits before the colon, and for a missing comma.
- * Encoding throws `FrameTooLargeError`.
+ * Encoding throws `FrameTooLargeError`, and `TypeError` for a frame that is no
+ * `Uint8Array`.
  *
  * @see {@link https://cr.yp.to/proto/netstrings.txt}
  *
  * @param options Limit and policies.
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example
  * ```ts
@@ -54,7 +61,9 @@ const MOST_DIGITS = 20;
  * ```
  */
 export function netstring(options: NetstringOptions = {}): Codec<Uint8Array> {
-  const settings = sizedSettings("netstring", options);
+  const action = "make a netstring codec";
+  checkNames(action, "options", options, OPTION_NAMES);
+  const settings = sizedSettings(action, options);
   const header = new NetstringHeader();
   const encoder = new NetstringEncoder(settings.most);
   return {
@@ -67,6 +76,7 @@ class NetstringHeader implements HeaderReader {
   headBytes = 0;
   frameBytes = 0;
   readonly tailBytes = 1;
+  readonly partialHeadBytes = Infinity;
 
   read(bytes: ByteQueue): boolean {
     let value = 0;
@@ -80,10 +90,10 @@ class NetstringHeader implements HeaderReader {
       }
       const digit = byte - ZERO;
       if (digit < 0 || digit > 9 || i === MOST_DIGITS) {
-        refuse("length must be up to 20 digits and a colon", byte);
+        refuse("its length must be up to 20 digits and a colon", byte);
       }
       if (i === 1 && value === 0) {
-        refuse("length must be free of leading zeros", byte);
+        refuse("its length must be free of leading zeros", byte);
       }
       value = value * 10 + digit;
     }
@@ -97,7 +107,7 @@ class NetstringHeader implements HeaderReader {
 
   takeTail(bytes: ByteQueue): void {
     const byte = bytes.at(0);
-    if (byte !== COMMA) refuse("last byte must be a comma", byte);
+    if (byte !== COMMA) refuse("its last byte must be a comma", byte);
     bytes.skip(1);
   }
 
@@ -106,7 +116,7 @@ class NetstringHeader implements HeaderReader {
 
 function refuse(must: string, byte: number): never {
   throw new MalformedFrameError(
-    `Cannot decode a netstring as its ${must}: current value is ${
+    `Cannot decode a netstring: ${must}, got ${
       show(String.fromCharCode(byte))
     }`,
     { operation: "decode" },
@@ -121,6 +131,7 @@ class NetstringEncoder implements Encoder<Uint8Array> {
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
+    checkBytes("encode a frame", "frame", frame);
     const size = frame.length;
     if (size > this.#most) {
       throw new FrameTooLargeError(this.#most, size, { operation: "encode" });

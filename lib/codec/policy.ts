@@ -4,9 +4,9 @@
  * @module
  */
 
+import { checkFunction, checkLimit, checkOneOf } from "../_check.ts";
+import { guard } from "../_guard.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
-import { badOption, checkChoice, checkLimit } from "./_options.ts";
-import type { SizedSettings } from "./_sized_decoder.ts";
 
 /** Size of the largest frame unless told otherwise. */
 export const DEFAULT_FRAME_BYTES: number = 1024 * 1024;
@@ -17,7 +17,7 @@ export const DEFAULT_FRAME_BYTES: number = 1024 * 1024;
  * - `"fail"`: decoding throws a `FrameTooLargeError` and is over; the rest of the
  *   stream is left to its owner.
  * - `"skip"`: the frame is dropped as it arrives, without being buffered, and the
- *   next one is read. `onOversize` hears of it.
+ *   next one is read. `onOversize` is told.
  */
 export type OversizePolicy = "fail" | "skip";
 
@@ -27,7 +27,7 @@ export type OversizePolicy = "fail" | "skip";
  *
  * - `"fail"` and `"skip"` as in {@linkcode OversizePolicy}.
  * - `"truncate"`: the frame is cut to its first bytes, as many as the limit
- *   allows, and the rest is dropped as it arrives. `onOversize` hears of it.
+ *   allows, and the rest is dropped as it arrives. `onOversize` is told.
  */
 export type DelimitedOversizePolicy = OversizePolicy | "truncate";
 
@@ -35,7 +35,8 @@ export type DelimitedOversizePolicy = OversizePolicy | "truncate";
  * What becomes of a frame whose end has not come when the stream ends.
  *
  * - `"error"`: decoding throws an `UnexpectedEofError`.
- * - `"emit"`: what arrived of the frame is handed over as the last frame.
+ * - `"emit"`: what arrived of the frame is handed over as the last frame; nothing is
+ *   where the stream ends before the frame has begun, in its header.
  * - `"drop"`: what arrived is dropped and the frames end.
  */
 export type EofPolicy = "error" | "emit" | "drop";
@@ -49,15 +50,20 @@ export interface OversizeOptions<Policy extends string = OversizePolicy> {
    */
   oversize?: Policy;
   /**
-   * Hears of every frame that was skipped or truncated: once for each, as soon as
-   * its size is known. What it throws is ignored: a hook never breaks a stream.
+   * Called for every frame that is skipped or truncated: once for each, as soon as
+   * its size is known. When it throws, or returns a promise that rejects, the error is
+   * printed: a hook never breaks a stream.
    */
   onOversize?: (error: FrameTooLargeError) => void;
 }
 
 /** Options about the end of the stream. */
 export interface EofOptions {
-  /** What becomes of a frame whose end has not come when the stream ends. */
+  /**
+   * What becomes of a frame whose end has not come when the stream ends.
+   *
+   * @default {"error"}, {"emit"} for lines
+   */
   atEof?: EofPolicy;
 }
 
@@ -71,9 +77,31 @@ export interface SizedOptions extends OversizeOptions, EofOptions {
   maxFrameBytes?: number;
 }
 
-/** Checks {@linkcode SizedOptions} and fills in what is missing. */
+/** Names of {@linkcode SizedOptions}. */
+export const SIZED_OPTION_NAMES: readonly string[] = [
+  "maxFrameBytes",
+  "oversize",
+  "onOversize",
+  "atEof",
+];
+
+/** {@linkcode SizedOptions}, checked and complete. */
+export interface SizedSettings {
+  /** Size of the largest frame. */
+  readonly most: number;
+  readonly oversize: OversizePolicy;
+  readonly onOversize: OversizeOptions["onOversize"];
+  readonly atEof: EofPolicy;
+}
+
+/**
+ * Checks {@linkcode SizedOptions} and fills in what is missing.
+ *
+ * @param action For error texts, for instance `"make a netstring codec"`.
+ * @param options The options.
+ */
 export function sizedSettings(
-  codec: string,
+  action: string,
   options: SizedOptions,
 ): SizedSettings {
   const {
@@ -82,34 +110,33 @@ export function sizedSettings(
     onOversize,
     atEof = "error",
   } = options;
-  checkLimit(codec, "maxFrameBytes", maxFrameBytes);
-  checkPolicies(codec, options, ["fail", "skip"]);
+  checkLimit(action, "maxFrameBytes", maxFrameBytes);
+  checkOversize(action, oversize, onOversize, ["fail", "skip"]);
+  checkEof(action, atEof);
   // Headers are added to sizes: leave room for them below the last safe integer.
   const most = Math.min(maxFrameBytes, Number.MAX_SAFE_INTEGER - 2 ** 33);
   return { most, oversize, onOversize, atEof };
 }
 
-/** Refuses policies that do not exist. */
-export function checkPolicies(
-  codec: string,
-  options: OversizeOptions<DelimitedOversizePolicy> & EofOptions,
-  oversizes: readonly DelimitedOversizePolicy[],
+/** Refuses what is none of `policies`, and a hook that cannot be called. */
+export function checkOversize(
+  action: string,
+  oversize: unknown,
+  onOversize: unknown,
+  policies: readonly DelimitedOversizePolicy[],
 ): void {
-  if (options.oversize !== undefined) {
-    checkChoice(codec, "oversize", options.oversize, oversizes);
-  }
-  if (options.atEof !== undefined) {
-    checkChoice(codec, "atEof", options.atEof, ["error", "emit", "drop"]);
-  }
-  const hook = options.onOversize;
-  if (hook !== undefined && typeof hook !== "function") {
-    throw badOption(codec, "onOversize", "a function", hook);
-  }
+  checkOneOf(action, "oversize", oversize, policies);
+  if (onOversize !== undefined) checkFunction(action, "onOversize", onOversize);
+}
+
+/** Refuses what is no {@linkcode EofPolicy}. */
+export function checkEof(action: string, atEof: unknown): void {
+  checkOneOf(action, "atEof", atEof, ["error", "emit", "drop"]);
 }
 
 /** Tells the hook of a frame that is dropped or cut. */
 export function reportOversize(
-  hook: ((error: FrameTooLargeError) => void) | undefined,
+  hook: OversizeOptions["onOversize"],
   limit: number,
   claimed: number | bigint | undefined,
 ): void {
@@ -118,11 +145,7 @@ export function reportOversize(
     operation: "decode",
     skipped: true,
   });
-  try {
-    hook(error);
-  } catch {
-    // A hook that throws never breaks a stream.
-  }
+  guard(() => hook(error));
 }
 
 /** The stream ended inside a frame. */
@@ -130,11 +153,13 @@ export function unexpectedEof(
   received: number,
   expected: number | undefined,
 ): UnexpectedEofError {
-  const due = expected === undefined ? "its end" : `${expected} bytes`;
+  const where = expected === undefined
+    ? `inside it, after ${received} bytes`
+    : `after ${received} of its ${expected} bytes`;
   return new UnexpectedEofError(
     received,
     expected,
-    `Cannot decode a frame as the stream ended before ${due} came: current size is ${received} bytes`,
+    `Cannot decode a frame: the stream ended ${where}`,
     { operation: "decode" },
   );
 }

@@ -6,7 +6,10 @@
 
 import type { Codec, TextCodec } from "./codec.ts";
 import { mapped } from "./mapped.ts";
+import { checkMethods, checkNames, wrongKind } from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
+
+const OPTION_NAMES = new Set(["encoding", "fatal"]);
 
 /**
  * A codec whose frames are text, in the frames of `codec`. For text that ends in a
@@ -15,12 +18,15 @@ import { TextEncoding, type TextOptions } from "./text_encoding.ts";
  * A byte order mark is kept: it is data. Decoding throws `MalformedFrameError` for
  * bad text if `fatal`, after which the next frame can be read, and what `codec`
  * throws. Encoding throws `RangeError` for characters that the encoding does not
- * have, and what `codec` throws.
+ * have, `TypeError` for what is no string, and what `codec` throws. In UTF-8, lone
+ * surrogates become U+FFFD.
  *
  * @param codec Where frames come from and go to.
  * @param options Encoding of the text.
  * @returns A codec for any number of connections.
  * @throws {RangeError} The encoding does not exist.
+ * @throws {TypeError} An argument is of the wrong kind, or an option has an unknown
+ * name.
  *
  * @example
  * ```ts
@@ -37,13 +43,21 @@ export function text(
   codec: Codec<Uint8Array>,
   options: TextOptions = {},
 ): TextCodec {
-  const encoding = new TextEncoding("text", options);
+  const action = "make a text codec";
+  checkNames(action, "options", options, OPTION_NAMES);
+  checkMethods(action, "codec", codec, "decoder", "encoder");
+  const encoding = new TextEncoding(action, options);
   return {
     frameType: "text",
     ...mapped(
       codec,
       (frame) => encoding.decodeFrame(frame),
-      (frame: string) => encoding.toBytes(frame),
+      (frame: string) => {
+        if (typeof frame !== "string") {
+          throw wrongKind("encode text", "text", "a string", frame);
+        }
+        return encoding.toBytes(frame);
+      },
     ),
   };
 }

@@ -6,7 +6,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError } from "../errors.ts";
-import { badOption, show } from "./_options.ts";
+import { checkBoolean, checkText, outOfRange, show } from "../_check.ts";
 
 const utf8 = new TextEncoder();
 /** Text up to a third of this is encoded without an array of its own. */
@@ -39,23 +39,20 @@ export class TextEncoding {
   /** Bytes of characters, for encodings with one byte a character. */
   #byteOf: Map<string, number> | undefined;
   #scratch: Uint8Array | undefined;
+  /** For frames that are cut off. */
+  #heads: TextDecoder | undefined;
 
-  /** Refuses labels that do not exist, in the name of `codec`. */
-  constructor(codec: string, options: TextOptions) {
+  /** Refuses labels that do not exist; `action` is for the error's text. */
+  constructor(action: string, options: TextOptions) {
     const { encoding = "utf-8", fatal = false } = options;
-    if (typeof fatal !== "boolean") {
-      throw badOption(codec, "fatal", "a boolean", fatal);
-    }
+    checkBoolean(action, "fatal", fatal);
+    checkText(action, "encoding", encoding);
     try {
       // A byte order mark is data: frames have no beginning of a file.
       this.#decoder = new TextDecoder(encoding, { fatal, ignoreBOM: true });
     } catch {
-      throw badOption(
-        codec,
-        "encoding",
-        "one that TextDecoder knows",
-        encoding,
-      );
+      const must = "one that TextDecoder knows";
+      throw outOfRange(action, "encoding", must, encoding);
     }
     this.name = this.#decoder.encoding;
   }
@@ -70,21 +67,51 @@ export class TextEncoding {
       : text;
   }
 
+  /**
+   * Text of whole lines in one go; `undefined` where it might not be that of each line
+   * alone.
+   */
+  decodeLines(bytes: Uint8Array): string | undefined {
+    let text: string;
+    try {
+      text = this.decode(bytes);
+    } catch {
+      return undefined;
+    }
+    // What a bad character of GB18030 leaves over depends on the bytes behind it.
+    return this.name !== "utf-8" && text.includes("\ufffd") ? undefined : text;
+  }
+
   /** Text of a frame whose bytes are off the queue, though perhaps not its own. */
   decodeFrame(frame: Uint8Array): string {
     try {
       return this.decode(frame);
     } catch (cause) {
-      throw new MalformedFrameError(
-        `Cannot decode a frame as its text must be valid ${this.name}: current size is ${frame.length} bytes`,
-        {
-          cause,
-          frame: frame.slice(),
-          recoverable: true,
-          operation: "decode",
-        },
-      );
+      throw this.#malformed(frame, cause);
     }
+  }
+
+  /** Text of the whole characters in the first bytes of a frame. */
+  decodeHead(head: Uint8Array): string {
+    const decoder = this.#heads ??= new TextDecoder(this.name, {
+      fatal: this.#decoder.fatal,
+      ignoreBOM: true,
+    });
+    try {
+      // A last character that is cut off is kept back.
+      return decoder.decode(head, { stream: true });
+    } catch (cause) {
+      throw this.#malformed(head, cause);
+    } finally {
+      reset(decoder);
+    }
+  }
+
+  #malformed(frame: Uint8Array, cause: unknown): MalformedFrameError {
+    return new MalformedFrameError(
+      `Cannot decode a frame: its text is not valid ${this.name}`,
+      { cause, frame: frame.slice(), recoverable: true, operation: "decode" },
+    );
   }
 
   /** Appends `text`, and returns how many bytes that took. */
@@ -95,7 +122,7 @@ export class TextEncoding {
     return bytes.length;
   }
 
-  /** Bytes of `text`, good until the next call: whoever encodes them copies them. */
+  /** Bytes of `text`, good until the next call: they are copied where they are encoded. */
   toBytes(text: string): Uint8Array {
     if (this.name !== "utf-8") return this.#toSingleBytes(text);
     if (text.length * 3 > SCRATCH_BYTES) return utf8.encode(text);
@@ -111,11 +138,9 @@ export class TextEncoding {
     for (let i = 0; i < text.length; i++) {
       const byte = byteOf.get(text[i]);
       if (byte === undefined) {
-        throw new RangeError(
-          `Cannot encode text as its characters must be in ${this.name}: current value is ${
-            show(String.fromCodePoint(text.codePointAt(i)!))
-          }`,
-        );
+        const character = String.fromCodePoint(text.codePointAt(i)!);
+        const must = `characters of ${this.name}`;
+        throw outOfRange("encode text", "text", must, character);
       }
       bytes[i] = byte;
     }
@@ -132,9 +157,20 @@ export class TextEncoding {
     // Where bytes come in pairs, much of the upper half stands for nothing alone.
     if (map.size <= 192) {
       throw new TypeError(
-        `Cannot encode text as its encoding must be UTF-8 or have one byte a character: current value is ${this.name}`,
+        `Cannot encode text: encoding must be UTF-8 or have one byte a character, got ${
+          show(this.name)
+        }`,
       );
     }
     return map;
+  }
+}
+
+/** Makes a streaming decoder forget what it kept back. */
+function reset(decoder: TextDecoder): void {
+  try {
+    decoder.decode();
+  } catch {
+    // A fatal one says that the last character is cut off.
   }
 }

@@ -7,13 +7,19 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
+import { checkBytes, checkNames } from "../_check.ts";
 import type { Codec, Encoder } from "./codec.ts";
 import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
-import { type SizedOptions, sizedSettings } from "./policy.ts";
+import {
+  SIZED_OPTION_NAMES,
+  type SizedOptions,
+  sizedSettings,
+} from "./policy.ts";
 
 /** Options of {@linkcode varintPrefixed}. */
 export interface VarintPrefixedOptions extends SizedOptions {}
 
+const OPTION_NAMES = new Set(SIZED_OPTION_NAMES);
 /** What a 64-bit varint takes at most. */
 const MOST_BYTES = 10;
 
@@ -33,11 +39,12 @@ const MOST_BYTES = 10;
  *
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a length
  * that takes more than 64 bits or more bytes than it needs. Encoding throws
- * `FrameTooLargeError`.
+ * `FrameTooLargeError`, and `TypeError` for a frame that is no `Uint8Array`.
  *
  * @param options Limit and policies.
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example
  * ```ts
@@ -52,7 +59,9 @@ const MOST_BYTES = 10;
 export function varintPrefixed(
   options: VarintPrefixedOptions = {},
 ): Codec<Uint8Array> {
-  const settings = sizedSettings("varintPrefixed", options);
+  const action = "make a varintPrefixed codec";
+  checkNames(action, "options", options, OPTION_NAMES);
+  const settings = sizedSettings(action, options);
   const header = new VarintHeader();
   const encoder = new VarintPrefixedEncoder(settings.most);
   return {
@@ -65,6 +74,7 @@ class VarintHeader implements HeaderReader {
   headBytes = 0;
   frameBytes = 0;
   readonly tailBytes = 0;
+  readonly partialHeadBytes = Infinity;
 
   read(bytes: ByteQueue): boolean {
     const { length } = bytes;
@@ -114,7 +124,7 @@ class VarintHeader implements HeaderReader {
 
 function refuse(must: string, value: number): never {
   throw new MalformedFrameError(
-    `Cannot decode a frame as its length must ${must}: current value is ${value}`,
+    `Cannot decode a frame: its length must ${must}, got ${value}`,
     { operation: "decode" },
   );
 }
@@ -127,6 +137,7 @@ class VarintPrefixedEncoder implements Encoder<Uint8Array> {
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {
+    checkBytes("encode a frame", "frame", frame);
     let rest = frame.length;
     if (rest > this.#most) {
       throw new FrameTooLargeError(this.#most, rest, { operation: "encode" });

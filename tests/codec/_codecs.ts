@@ -172,7 +172,7 @@ const message = union({ type: enumOf(u8, { move: 1, say: 2 }) }, {
 });
 
 function shaped(): Subject[] {
-  const documents = [{ a: 1, b: [null, "x\n"] }, [], "", 5, null, false];
+  const documents = [{ a: 1, b: [null, "x\n"] }, [], "", 5, false];
   const sent = [
     { type: "move", x: 1.5, y: -2, by: 7 },
     { type: "move", x: 0, y: 0, by: undefined },

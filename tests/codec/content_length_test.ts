@@ -77,6 +77,34 @@ Deno.test("contentLength() refuses a block without exactly one length", () => {
   }
 });
 
+Deno.test("contentLength() takes any byte above ASCII in a field's value", () => {
+  for (let byte = 0x80; byte <= 0xff; byte++) {
+    const wire = utf8("X-Name: ?\r\nContent-Length: 1\r\n\r\na");
+    wire[8] = byte;
+    const { frames, errors } = decodeAll(contentLength(), wire);
+    assertEquals([frames.map(toText), errors], [["a"], []], `byte ${byte}`);
+    // Not in a name, and not in what is a number.
+    wire[3] = byte;
+    assert(decodeAll(contentLength(), wire).errors.length > 0);
+  }
+  for (let byte = 0; byte < 0x20; byte++) {
+    const wire = utf8("X-Name: ?\r\nContent-Length: 1\r\n\r\na");
+    wire[8] = byte;
+    const { errors } = decodeAll(contentLength(), wire);
+    assertEquals(errors.length, byte === 9 ? 0 : 1, `byte ${byte}`);
+  }
+});
+
+Deno.test("contentLength() gives no size of a header block, wherever it is cut", () => {
+  const codec = contentLength({ maxHeaderBytes: 20 });
+  for (const chunk of CHUNKS) {
+    const wire = "Content-Length: 1\r\nX: y\r\n\r\n";
+    const [error] = decodeAll(codec, wire, chunk).errors;
+    assert(error instanceof FrameTooLargeError);
+    assertEquals([error.limit, error.claimed], [20, undefined]);
+  }
+});
+
 Deno.test("contentLength() refuses a header block above its limit under every policy", () => {
   const fits = "Content-Length: 1\r\nX: 34567\r\n\r\n";
   for (const oversize of ["fail", "skip"] as const) {

@@ -67,7 +67,7 @@ Deno.test("delimited() refuses to encode a frame that would arrive as another", 
     assertThrows(
       () => encodeAll(codec, utf8(frame)),
       RangeError,
-      `current value is ${frame.length} bytes`,
+      `free of the delimiter, got a Uint8Array of ${frame.length} bytes`,
     );
   }
   // A match may begin in the frame, as long as it comes to nothing.
@@ -188,17 +188,25 @@ Deno.test("delimited() keeps its delimiter, whatever becomes of the array", () =
 
 Deno.test("delimited() refuses bad options at once", () => {
   const cases = [
-    [{ delimiter: "" }, 'at least one byte: current value is ""'],
-    [{ delimiter: bytes() }, "current value is 0 bytes"],
-    [{}, "current value is undefined"],
-    [{ delimiter: "x", keepDelimiter: 1 }, "must be a boolean"],
-    [{ delimiter: "xy", keepDelimiter: true, maxFrameBytes: 1 }, "at least 2"],
-    [{ delimiter: "x", oversize: "no" }, '"truncate"'],
+    [{ delimiter: "" }, RangeError, 'at least 1 byte, got ""'],
+    [{ delimiter: bytes() }, RangeError, "got a Uint8Array of 0 bytes"],
+    // UTF-8 would make another delimiter of it.
+    [{ delimiter: "\ud800" }, RangeError, "free of lone surrogates"],
+    [{ delimiter: "a\udc00b" }, RangeError, "free of lone surrogates"],
+    [{}, TypeError, "a string or a Uint8Array, got undefined"],
+    [{ delimiter: new Uint16Array(1) }, TypeError, "a Uint16Array of 2 bytes"],
+    [{ delimiter: "x", keepDelimiter: 1 }, TypeError, "must be a boolean"],
+    [
+      { delimiter: "xy", keepDelimiter: true, maxFrameBytes: 1 },
+      RangeError,
+      "at least 2",
+    ],
+    [{ delimiter: "x", oversize: "no" }, RangeError, '"truncate"'],
   ] as const;
-  for (const [options, text] of cases) {
+  for (const [options, ErrorClass, text] of cases) {
     assertThrows(
       () => delimited(options as Parameters<typeof delimited>[0]),
-      RangeError,
+      ErrorClass,
       text,
     );
   }

@@ -20,7 +20,7 @@ Deno.test("fixed() refuses to encode a frame of another size", () => {
     assertThrows(
       () => encodeAll(fixed({ frameBytes: 3 }), new Uint8Array(size)),
       RangeError,
-      `its size must be 3 bytes: current value is ${size}`,
+      `its size must be 3 bytes, got ${size}`,
     );
   }
 });

@@ -16,7 +16,7 @@ import {
 } from "./_support.ts";
 
 Deno.test("json() sends a document a line, whatever is in it", () => {
-  const documents = [{ a: [1, null] }, "a\nb", 0, false, null, [], "Zoë 𝄞"];
+  const documents = [{ a: [1, null] }, "a\nb", 0, false, "", [], "Zoë 𝄞"];
   const wire = encodeAll(json(), ...documents);
   assertEquals(
     toText(wire),
@@ -42,13 +42,13 @@ Deno.test("json() builds on codecs of bytes and on codecs of text", () => {
 });
 
 Deno.test("json() goes on behind a bad document, and gives it with the error", () => {
-  const wire = utf8('{"a":1}\n{oops\n\n{"b":2}\n');
+  const wire = utf8('{"a":1}\n{oops\n{}}\n{"b":2}\n');
   for (const chunk of CHUNKS) {
     const { frames, errors, failed } = decodeAll(json(), wire, chunk);
     assertEquals([frames, failed], [[{ a: 1 }, { b: 2 }], false]);
     assertEquals(
       errors.map((error) => (error as MalformedFrameError).frame),
-      ["{oops", ""],
+      ["{oops", "{}}"],
     );
     assert(errors[0].cause instanceof SyntaxError);
   }
@@ -62,6 +62,49 @@ Deno.test("json() takes bytes that are not UTF-8 for a bad document", () => {
     assertEquals([frames, failed, errors.length], [["bb"], false, 1]);
     assert(errors[0] instanceof MalformedFrameError);
   }
+});
+
+Deno.test("json() passes over blank lines and a byte order mark", () => {
+  const wire = '\ufeff{"a":1}\n\n \t\r\n\r\n\ufeff\n\ufeff [2] \n  3\n \n';
+  for (const chunk of CHUNKS) {
+    const { frames, errors } = decodeAll(json(), wire, chunk);
+    assertEquals([frames, errors], [[{ a: 1 }, [2], 3], []]);
+  }
+  // Neither is white space to JSON.
+  for (const document of ["\u00a0", "\ufeff\ufeff1", "1\ufeff"]) {
+    const { errors } = decodeAll(json(), `${document}\n`);
+    assert(errors[0] instanceof MalformedFrameError, document);
+    assertEquals(errors[0].frame, document);
+  }
+  // A frame that says its length is not blank by accident.
+  const sized = json(lengthPrefixed({ lengthBytes: 1 }));
+  const { frames, errors } = decodeAll(
+    sized,
+    bytes(0, 4, 0xef, 0xbb, 0xbf, 49, 1, 50),
+  );
+  assertEquals([frames, errors.length], [[1, 2], 1]);
+});
+
+Deno.test("json() refuses null, which would mean the end of the stream, unless it is allowed", () => {
+  for (const codec of [json(), json(lines({ newline: "\r\n" }))]) {
+    const { frames, errors, failed } = decodeAll(codec, "1\r\nnull\r\n2\r\n");
+    assertEquals([frames, errors.length, failed], [[1, 2], 1, false]);
+    const [error] = errors;
+    assert(error instanceof MalformedFrameError && error.recoverable);
+    assertEquals(error.frame, "null");
+  }
+  // All that a peer of the same codec would refuse is refused here.
+  const date = new Date(NaN);
+  for (const value of [null, NaN, Infinity, date, { toJSON: () => null }]) {
+    assertThrows(() => encodeAll(json(), value), TypeError, "allowNull");
+  }
+  const reviver = () => null;
+  assertEquals(decodeAll(json(undefined, { reviver }), "1\n").frames, []);
+
+  const nullable = json(undefined, { allowNull: true });
+  const wire = encodeAll(nullable, null, 1, NaN);
+  assertEquals(toText(wire), "null\n1\nnull\n");
+  assertEquals(decodeAll(nullable, wire).frames, [null, 1, null]);
 });
 
 Deno.test("json() transforms values with a reviver", () => {
@@ -88,9 +131,20 @@ Deno.test("json() refuses to encode what JSON cannot express", () => {
 
 Deno.test("json() refuses bad options at once", () => {
   const reviver = "x" as unknown as () => unknown;
-  assertThrows(() => json(undefined, { reviver }), RangeError, "a function");
+  assertThrows(() => json(undefined, { reviver }), TypeError, "a function");
+  const allowNull = 1 as unknown as boolean;
+  assertThrows(() => json(undefined, { allowNull }), TypeError, "a boolean");
+  const numbers = {
+    decoder: () => ({ decode: () => 1 }),
+    encoder: () => ({ encode() {} }),
+  };
   // @ts-expect-error a codec of frames that are neither bytes nor known to be text
-  json({} as Codec<number>);
+  json(numbers as Codec<number>);
+  assertThrows(
+    () => json({} as Codec<Uint8Array>),
+    TypeError,
+    "codec must be an object with decoder() and encoder()",
+  );
 });
 
 Deno.test("text() turns bytes into text and back, in the encoding it is told", () => {

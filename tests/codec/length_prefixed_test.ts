@@ -190,19 +190,6 @@ Deno.test("lengthPrefixed() skips a large frame without keeping it, and reads th
   }
 });
 
-Deno.test("lengthPrefixed() ignores what its hook throws", () => {
-  const codec = lengthPrefixed({
-    lengthBytes: 1,
-    maxFrameBytes: 1,
-    oversize: "skip",
-    onOversize: () => {
-      throw new Error("from the hook");
-    },
-  });
-  const { frames, errors } = decodeAll(codec, bytes(2, 1, 1, 1, 7));
-  assertEquals([frames, errors], [[bytes(7)], []]);
-});
-
 Deno.test("lengthPrefixed() calls a length malformed that is negative once adjusted", () => {
   const cases = [
     [lengthPrefixed({ lengthBytes: 1, adjust: -2 }), [1, 5]],
@@ -248,12 +235,53 @@ Deno.test("lengthPrefixed() drops or hands over an unfinished frame if told to",
     failed: false,
   });
   assertEquals(decodeAll(emit, wire).frames, [bytes(9), bytes(1, 2)]);
-  // Right after the header it is an empty one; inside the header it is unknown.
-  assertEquals(decodeAll(emit, wire.subarray(0, 5)).frames.length, 2);
-  assert(
-    decodeAll(emit, wire.subarray(0, 4)).errors[0] instanceof
-      UnexpectedEofError,
+  // Right after the header it is an empty one; inside the header none has begun.
+  assertEquals(
+    decodeAll(emit, wire.subarray(0, 5)).frames,
+    [bytes(9), bytes()],
   );
+  assertEquals(decodeAll(emit, wire.subarray(0, 4)), {
+    frames: [bytes(9)],
+    errors: [],
+    failed: false,
+  });
+});
+
+Deno.test("lengthPrefixed() hands over what came of a header that is of the frame", () => {
+  const options = { lengthBytes: 4, offset: 2, atEof: "emit" } as const;
+  const wire = bytes(1, 2, 0, 0);
+  for (
+    const [skip, expected] of [
+      [0, [wire]],
+      [2, [bytes(0, 0)]],
+      [6, []],
+      [9, []],
+    ] as const
+  ) {
+    const { frames, errors } = decodeAll(
+      lengthPrefixed({ ...options, skip }),
+      wire,
+    );
+    assertEquals([frames, errors], [[...expected], []]);
+  }
+});
+
+Deno.test("lengthPrefixed() counts what came of a frame too large for a number", () => {
+  const codec = lengthPrefixed({ lengthBytes: 8, oversize: "skip" });
+  const wire = new Uint8Array(20).fill(255);
+  for (const chunk of CHUNKS) {
+    const [error] = decodeAll(codec, wire, chunk).errors;
+    assert(error instanceof UnexpectedEofError);
+    assertEquals([error.received, error.expected], [20, undefined]);
+  }
+});
+
+Deno.test("lengthPrefixed() claims the exact size where adjust makes it too large", () => {
+  const codec = lengthPrefixed({ lengthBytes: 8, adjust: 2 });
+  const wire = bytes(0, 0x1f, 255, 255, 255, 255, 255, 255);
+  const [error] = decodeAll(codec, wire).errors;
+  assert(error instanceof FrameTooLargeError);
+  assertEquals(error.claimed, 2n ** 53n + 1n);
 });
 
 Deno.test("lengthPrefixed() reports a stream that ends inside a skipped frame", () => {
@@ -277,22 +305,23 @@ Deno.test("lengthPrefixed() reports a stream that ends inside a skipped frame", 
 
 Deno.test("lengthPrefixed() refuses bad options at once", () => {
   const cases = [
-    [{ lengthBytes: 5 }, "one of 1, 2, 3, 4, 8: current value is 5"],
-    [{ byteOrder: "middle" }, '"big", "little": current value is "middle"'],
-    [{ offset: -1 }, "from 0 to 1024: current value is -1"],
-    [{ adjust: 0.5 }, "current value is 0.5"],
-    [{ skip: 2000 }, "from 0 to 1024: current value is 2000"],
-    [{ skip: 3 }, "at least offset + lengthBytes (4): current value is 3"],
-    [{ maxFrameBytes: -1 }, "at least 0, or Infinity: current value is -1"],
-    [{ maxFrameBytes: NaN }, "current value is NaN"],
-    [{ oversize: "truncate" }, '"fail", "skip": current value is "truncate"'],
-    [{ atEof: "maybe" }, 'current value is "maybe"'],
-    [{ onOversize: 1 }, "onOversize must be a function: current value is 1"],
+    [{ lengthBytes: 5 }, RangeError, "must be 1, 2, 3, 4 or 8, got 5"],
+    [{ byteOrder: "middle" }, RangeError, '"big" or "little", got "middle"'],
+    [{ offset: -1 }, RangeError, "from 0 to 1024, got -1"],
+    [{ adjust: 0.5 }, RangeError, "got 0.5"],
+    [{ skip: 2000 }, RangeError, "from 0 to 1024, got 2000"],
+    [{ skip: 3 }, RangeError, "at least offset + lengthBytes (4), got 3"],
+    [{ maxFrameBytes: -1 }, RangeError, "at least 0, or Infinity, got -1"],
+    [{ maxFrameBytes: NaN }, RangeError, "got NaN"],
+    [{ maxFrameBytes: "9" }, TypeError, 'must be a number, got "9"'],
+    [{ oversize: "truncate" }, RangeError, '"fail" or "skip", got "truncate"'],
+    [{ atEof: "maybe" }, RangeError, 'got "maybe"'],
+    [{ onOversize: 1 }, TypeError, "onOversize must be a function, got 1"],
   ] as const;
-  for (const [options, text] of cases) {
+  for (const [options, ErrorClass, text] of cases) {
     assertThrows(
       () => lengthPrefixed(options as Parameters<typeof lengthPrefixed>[0]),
-      RangeError,
+      ErrorClass,
       text,
     );
   }

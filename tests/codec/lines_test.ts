@@ -185,6 +185,44 @@ Deno.test("lines() cuts a long line to its first bytes, between two characters",
   }
 });
 
+Deno.test("lines() cuts a long line between two characters of any encoding", () => {
+  // Each character is two bytes, but for the last.
+  const wire = bytes(0x93, 0xfa, 0x96, 0x7b, 0x8c, 0xea, 97, 10, 98, 10);
+  for (const fatal of [false, true]) {
+    const codec = lines({
+      encoding: "shift_jis",
+      fatal,
+      maxLineBytes: 3,
+      oversize: "truncate",
+    });
+    for (const chunk of CHUNKS) {
+      const { frames, errors } = decodeAll(codec, wire, chunk);
+      assertEquals([frames, errors], [["日", "b"], []]);
+    }
+  }
+  const { frames, errors } = decodeAll(
+    lines({ fatal: true, maxLineBytes: 3, oversize: "truncate" }),
+    bytes(97, 255, 97, 97, 10, 0xe2, 0x82, 0xac, 0xe2, 10),
+  );
+  // What was kept back of one head is not in the next.
+  assertEquals([frames, errors.length], [["€"], 1]);
+  assert((errors[0] as MalformedFrameError).recoverable);
+});
+
+Deno.test("lines() in strict mode refuses a last return also in what it drops", () => {
+  for (const oversize of ["skip", "truncate"] as const) {
+    const options = { newline: "\r\n", maxLineBytes: 2, oversize } as const;
+    for (const chunk of CHUNKS) {
+      const emit = decodeAll(lines(options), "abcd\r", chunk);
+      assert(emit.errors[0] instanceof MalformedFrameError);
+      for (const wire of ["abcd\r", "abcd"]) {
+        const drop = lines({ ...options, atEof: "drop" });
+        assertEquals(decodeAll(drop, wire, chunk).errors, []);
+      }
+    }
+  }
+});
+
 Deno.test("lines() in strict mode checks what it drops and what it cuts", () => {
   for (const oversize of ["skip", "truncate"] as const) {
     const codec = lines({ newline: "\r\n", maxLineBytes: 3, oversize });
@@ -239,7 +277,7 @@ Deno.test("lines() speaks encodings of one byte a character both ways", () => {
   assertThrows(
     () => encodeAll(codec, "日"),
     RangeError,
-    'must be in iso-8859-15: current value is "日"',
+    'must be characters of iso-8859-15, got "日"',
   );
 });
 
@@ -283,7 +321,7 @@ Deno.test("lines() refuses to encode what would arrive as another line", () => {
       assertThrows(
         () => encodeAll(lines({ newline }), line),
         RangeError,
-        `free of line endings: current value is ${JSON.stringify(line)}`,
+        `free of line endings, got ${JSON.stringify(line)}`,
       );
     }
   }
@@ -305,17 +343,18 @@ Deno.test("lines() refuses to encode a line above its limit, and leaves nothing 
 
 Deno.test("lines() refuses bad options at once", () => {
   const cases = [
-    [{ newline: "\r" }, 'one of "\\n", "\\r\\n": current value is "\\r"'],
-    [{ maxLineBytes: -1 }, "current value is -1"],
-    [{ encoding: "klingon" }, 'TextDecoder knows: current value is "klingon"'],
-    [{ fatal: 1 }, "fatal must be a boolean: current value is 1"],
-    [{ oversize: "cut" }, '"fail", "skip", "truncate"'],
-    [{ atEof: "" }, '"error", "emit", "drop"'],
+    [{ newline: "\r" }, RangeError, 'must be "\\n" or "\\r\\n", got "\\r"'],
+    [{ maxLineBytes: -1 }, RangeError, "got -1"],
+    [{ encoding: "klingon" }, RangeError, 'TextDecoder knows, got "klingon"'],
+    [{ encoding: 8 }, TypeError, "encoding must be a string"],
+    [{ fatal: 1 }, TypeError, "fatal must be a boolean, got 1"],
+    [{ oversize: "cut" }, RangeError, '"fail", "skip" or "truncate"'],
+    [{ atEof: "" }, RangeError, '"error", "emit" or "drop"'],
   ] as const;
-  for (const [options, text] of cases) {
+  for (const [options, ErrorClass, text] of cases) {
     assertThrows(
       () => lines(options as Parameters<typeof lines>[0]),
-      RangeError,
+      ErrorClass,
       text,
     );
   }

@@ -55,6 +55,19 @@ Deno.test("mapped() refuses undefined, which would mean that bytes are missing",
   assert(errors[0] instanceof MalformedFrameError);
 });
 
+Deno.test("mapped() refuses null, which would mean the end of the stream", () => {
+  const codec = mapped(
+    lines(),
+    (line) => line === "none" ? null : line,
+    String,
+  );
+  const { frames, errors, failed } = decodeAll(codec, "a\nnone\nb\n");
+  assertEquals([frames, errors.length, failed], [["a", "b"], 1, false]);
+  const [error] = errors;
+  assert(error instanceof MalformedFrameError && error.recoverable);
+  assertEquals(error.frame, "none");
+});
+
 Deno.test("mapped() ends a stream as the codec underneath does", () => {
   const sized = mapped(
     fixed({ frameBytes: 2 }),
@@ -79,6 +92,11 @@ Deno.test("mapped() ends a stream as the codec underneath does", () => {
 
 Deno.test("mapped() refuses what is no function at once", () => {
   const none = undefined as unknown as () => string;
+  assertThrows(
+    () => mapped("x" as unknown as Codec<string>, String, String),
+    TypeError,
+    "codec must be an object",
+  );
   assertThrows(
     () => mapped(lines(), none, String),
     TypeError,

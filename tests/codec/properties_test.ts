@@ -89,8 +89,9 @@ Deno.test("lines() brings back any text without line endings", () => {
 });
 
 Deno.test("json() brings back any document", () => {
-  // Minus zero is the one number that JSON loses.
-  const document = fc.json().map((text) => JSON.parse(text) as unknown);
+  // Minus zero is the one number that JSON loses, and null is no frame.
+  const document = fc.json().map((text) => JSON.parse(text) as unknown)
+    .filter((value) => value !== null);
   checkRoundTrip(
     json(),
     document.map((value) => JSON.parse(JSON.stringify(value))),

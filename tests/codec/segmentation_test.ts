@@ -1,0 +1,656 @@
+/**
+ * Any bytes, any cut, the same frames and the same errors, in the same order.
+ *
+ * Two readers of one stream that understand it differently can be played against each
+ * other, and a peer chooses where its bytes are cut.
+ */
+import { assertEquals } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
+import { framed, Socket } from "../../mod.ts";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+import {
+  array,
+  bytes as bytesField,
+  type Codec,
+  contentLength,
+  decodeStream,
+  delimited,
+  enumOf,
+  fixed,
+  FrameTooLargeError,
+  json,
+  lengthPrefixed,
+  lines,
+  MalformedFrameError,
+  mapped,
+  netstring,
+  packets,
+  struct,
+  text,
+  u16,
+  u8,
+  UnexpectedEofError,
+  union,
+  utf8 as utf8Field,
+  varintPrefixed,
+} from "../../lib/codec/mod.ts";
+import { bytes, utf8 } from "./_support.ts";
+
+/** Small, so that every policy is met by short streams. */
+const LIMIT = 5;
+const OVERSIZES = ["fail", "skip"] as const;
+const CUTTING = ["fail", "skip", "truncate"] as const;
+const ENDINGS = ["error", "emit", "drop"] as const;
+
+interface Subject {
+  readonly name: string;
+  // deno-lint-ignore no-explicit-any
+  readonly codec: Codec<any, any>;
+  readonly wire: fc.Arbitrary<Uint8Array>;
+}
+
+/** What a stream came to, one entry for each frame, error and report. */
+let events: unknown[] = [];
+
+const onOversize = ({ limit, claimed }: FrameTooLargeError) => {
+  events.push(["report", limit, claimed]);
+};
+
+function errorEvent(error: unknown): unknown {
+  if (error instanceof MalformedFrameError) {
+    return ["malformed", error.code, error.recoverable, error.frame];
+  }
+  if (error instanceof FrameTooLargeError) {
+    const { code, limit, claimed, skipped } = error;
+    return ["too large", code, limit, claimed, skipped];
+  }
+  if (error instanceof UnexpectedEofError) {
+    return ["eof", error.code, error.received, error.expected];
+  }
+  throw error;
+}
+
+function goesOn(error: unknown): boolean {
+  return error instanceof MalformedFrameError && error.recoverable ||
+    error instanceof FrameTooLargeError && error.skipped;
+}
+
+// Ways to decode a stream that came in these pieces.
+
+/** By hand; says too how far the decoder has come. */
+function decodeInMemory(
+  codec: Codec<unknown, never>,
+  chunks: readonly Uint8Array[],
+  add: (queue: ByteQueue, chunk: Uint8Array) => void,
+): unknown[] {
+  events = [];
+  const queue = new ByteQueue();
+  const decoder = codec.decoder();
+  const drain = (ended: boolean): boolean => {
+    for (;;) {
+      try {
+        const frame = decoder.decode(queue) ??
+          (ended ? decoder.finish?.(queue) : undefined);
+        if (frame === undefined) return true;
+        events.push(["frame", frame]);
+      } catch (error) {
+        events.push(errorEvent(error));
+        if (!goesOn(error)) return false;
+      }
+    }
+  };
+  let going = true;
+  for (const chunk of chunks) {
+    add(queue, chunk);
+    // What the decoder waits for has not come: all of it is there in time.
+    if (!(going = drain(false))) break;
+  }
+  if (going) drain(true);
+  // Some pieces were never added where it failed: only what was taken counts.
+  return [...events, ["taken", queue.revision]];
+}
+
+function addByReading(queue: ByteQueue, chunk: Uint8Array): void {
+  for (let done = 0; done < chunk.length;) {
+    const space = queue.reserve();
+    const part = chunk.subarray(done, done + space.length);
+    space.set(part);
+    queue.commit(part.length);
+    done += part.length;
+  }
+}
+
+function addByReference(queue: ByteQueue, chunk: Uint8Array): void {
+  // Small arrays that are appended are gathered: only what is put back is in pieces.
+  const before = queue.takeAll();
+  queue.prepend(chunk);
+  queue.prepend(before);
+}
+
+/** A socket whose transport brings exactly these pieces. */
+function socketOf(chunks: readonly Uint8Array[]): Socket {
+  const rest = chunks.filter(({ length }) => length > 0);
+  const addr = { transport: "memory", name: "test" } as const;
+  return new Socket({
+    localAddr: addr,
+    remoteAddr: addr,
+    read(target) {
+      const next = rest.shift();
+      if (next === undefined) return Promise.resolve(null);
+      const count = Math.min(next.length, target.length);
+      target.set(next.subarray(0, count));
+      if (count < next.length) rest.unshift(next.subarray(count));
+      return Promise.resolve(count);
+    },
+    write: (data) => Promise.resolve(data.length),
+    closeWrite: () => Promise.resolve(),
+    close() {},
+  });
+}
+
+async function decodeFramed(
+  codec: Codec<unknown, never>,
+  chunks: readonly Uint8Array[],
+  receive: (frames: ReturnType<typeof framed>) => Promise<unknown>,
+): Promise<unknown[]> {
+  events = [];
+  const socket = socketOf(chunks);
+  const frames = framed(socket, codec as Codec<unknown, unknown>);
+  for (;;) {
+    try {
+      if (await receive(frames) === null) break;
+    } catch (error) {
+      events.push(errorEvent(error));
+      if (!goesOn(error)) break;
+    }
+  }
+  socket.abort();
+  return events;
+}
+
+async function receiveOne(frames: ReturnType<typeof framed>): Promise<unknown> {
+  const frame = await frames.receive();
+  if (frame !== null) events.push(["frame", frame]);
+  return frame;
+}
+
+async function receiveBatches(frames: ReturnType<typeof framed>) {
+  for await (const batch of frames.batches()) {
+    for (const frame of batch) events.push(["frame", frame]);
+  }
+  return null;
+}
+
+async function decodeStreamed(
+  codec: Codec<unknown, never>,
+  chunks: readonly Uint8Array[],
+): Promise<unknown[]> {
+  events = [];
+  const onBadFrame = (error: unknown) => {
+    events.push(errorEvent(error));
+  };
+  try {
+    const stream = ReadableStream.from(chunks.map((chunk) => chunk.slice()))
+      .pipeThrough(decodeStream(codec, { onBadFrame }));
+    for await (const frame of stream) events.push(["frame", frame]);
+  } catch (error) {
+    events.push(errorEvent(error));
+  }
+  return events;
+}
+
+// Streams.
+
+type Token = string | readonly number[];
+
+const toBytes = (token: Token) =>
+  typeof token === "string" ? utf8(token) : Uint8Array.from(token);
+
+/** Streams of these tokens, whole and broken, and of any other bytes. */
+function streamOf(...tokens: Token[]): fc.Arbitrary<Uint8Array> {
+  const token = fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(...tokens).map(toBytes) },
+    { weight: 1, arbitrary: fc.uint8Array({ maxLength: 3 }) },
+  );
+  return fc.array(token, { maxLength: 24 }).map((parts) =>
+    Uint8Array.from(parts.flatMap((part) => [...part]))
+  );
+}
+
+const LINES = streamOf(
+  "a",
+  "bc",
+  "12345",
+  "\r",
+  "\n",
+  "\n",
+  "\r\n",
+  "\r\n",
+  "é",
+  "€",
+  "𝄞",
+  "\ufeff",
+  // What begins characters, and what goes on with them, in one encoding or another.
+  [0x81],
+  [0x81, 0x30],
+  [0x81, 0x30, 0x81],
+  [0x8f, 0xa1],
+  [0xa4],
+  [0xe3, 0x81],
+  [0x30],
+  [0x1b, 0x24, 0x42],
+  [0x1b],
+  [0xff],
+);
+
+const NUMBERS = streamOf(
+  [0],
+  [1, 97],
+  [2, 97, 98],
+  [0, 0],
+  [0, 0, 0],
+  [0, 5, 1, 2, 3, 4, 5],
+  [5, 1, 2, 3, 4, 5],
+  [6, 1, 2, 3, 4, 5, 6],
+  [3],
+  [9],
+  [0x80],
+  [0x80, 1],
+  [0xff, 0xff, 0xff, 0xff],
+  [0, 32, 0, 0],
+);
+
+const NETSTRINGS = streamOf(
+  "0:,",
+  "3:abc,",
+  "5:hello,",
+  "6:hellos,",
+  "9",
+  "0",
+  "1",
+  ":",
+  ",",
+  "a",
+  "99999999999999999999:",
+);
+
+const HEADERS = streamOf(
+  "Content-Length: 0\r\n\r\n",
+  "Content-Length: 3\r\n\r\nabc",
+  "content-length:5\r\nX: y\r\n\r\nhello",
+  "Content-Length: 9\r\n\r\n",
+  "Content-Length: ",
+  "Content-Length: 99999999999999999999\r\n",
+  "Y: 1\r\n",
+  "\r\n",
+  "\r\n\r\n",
+  "\r",
+  "\n",
+  "3",
+  ":",
+  "x",
+  [0xc3, 0x81],
+);
+
+const DELIMITED = streamOf("a", "b", "aab", "aa", "ab", "--", "-", "12345", [
+  0,
+]);
+
+const DOCUMENTS = streamOf(
+  '{"a":1}',
+  '"é"',
+  "[",
+  "1",
+  "null",
+  " ",
+  "\ufeff",
+  "\n",
+  "\n",
+  "\r\n",
+  [0xff],
+);
+
+function sizedSubjects(): Subject[] {
+  return OVERSIZES.flatMap((oversize) =>
+    ENDINGS.flatMap((atEof) => {
+      const options = { maxFrameBytes: LIMIT, oversize, onOversize, atEof };
+      const how = `${oversize}, ${atEof}`;
+      const layouts = [
+        { lengthBytes: 1 },
+        { lengthBytes: 2, byteOrder: "little" },
+        { lengthBytes: 3, offset: 1, skip: 0, adjust: -2 },
+        { lengthBytes: 1, skip: 3 },
+        { lengthBytes: 4 },
+        { lengthBytes: 8 },
+        { lengthBytes: 8, byteOrder: "little", adjust: -4 },
+      ] as const;
+      return [
+        ...layouts.map((layout) => ({
+          name: `lengthPrefixed ${JSON.stringify(layout)}: ${how}`,
+          codec: lengthPrefixed({ ...layout, ...options }),
+          wire: NUMBERS,
+        })),
+        {
+          name: `varintPrefixed: ${how}`,
+          codec: varintPrefixed(options),
+          wire: NUMBERS,
+        },
+        {
+          name: `netstring: ${how}`,
+          codec: netstring(options),
+          wire: NETSTRINGS,
+        },
+        ...[20, 30, 4096].map((maxHeaderBytes) => ({
+          name: `contentLength, headers of ${maxHeaderBytes}: ${how}`,
+          codec: contentLength({ ...options, maxHeaderBytes }),
+          wire: HEADERS,
+        })),
+      ];
+    })
+  );
+}
+
+function searchingSubjects(): Subject[] {
+  return CUTTING.flatMap((oversize) =>
+    ENDINGS.flatMap((atEof) => {
+      const policies = { oversize, onOversize, atEof };
+      const how = `${oversize}, ${atEof}`;
+      return [
+        ...["\0", "--", "aab"].flatMap((delimiter) =>
+          [false, true].map((keepDelimiter) => ({
+            name: `delimited by ${
+              JSON.stringify(delimiter)
+            }, keep ${keepDelimiter}: ${how}`,
+            codec: delimited({
+              delimiter,
+              keepDelimiter,
+              maxFrameBytes: LIMIT,
+              ...policies,
+            }),
+            wire: DELIMITED,
+          }))
+        ),
+        ...(["\n", "\r\n"] as const).flatMap((newline) =>
+          [0, LIMIT, 40].map((maxLineBytes) => ({
+            name: `lines ending in ${
+              JSON.stringify(newline)
+            } of ${maxLineBytes}: ${how}`,
+            codec: lines({ newline, maxLineBytes, ...policies }),
+            wire: LINES,
+          }))
+        ),
+      ];
+    })
+  );
+}
+
+const ENCODINGS = [
+  "utf-8",
+  "windows-1252",
+  "windows-1253",
+  "x-user-defined",
+  "gbk",
+  "gb18030",
+  "big5",
+  "shift_jis",
+  "euc-jp",
+  "euc-kr",
+];
+
+function textSubjects(): Subject[] {
+  const lined = ENCODINGS.flatMap((encoding) =>
+    [false, true].flatMap((fatal) =>
+      CUTTING.flatMap((oversize) =>
+        (["\n", "\r\n"] as const).map((newline) => ({
+          name: `lines of ${encoding} ending in ${
+            JSON.stringify(newline)
+          }, fatal ${fatal}: ${oversize}`,
+          codec: lines({
+            encoding,
+            fatal,
+            newline,
+            oversize,
+            onOversize,
+            maxLineBytes: 9,
+          }),
+          wire: LINES,
+        }))
+      )
+    )
+  );
+  const framings = [...ENCODINGS, "utf-16le", "utf-16be", "iso-2022-jp"]
+    .flatMap((encoding) =>
+      [false, true].map((fatal) => ({
+        name: `text of ${encoding}, fatal ${fatal}`,
+        codec: text(delimited({ delimiter: "\n", atEof: "emit" }), {
+          encoding,
+          fatal,
+        }),
+        wire: LINES,
+      }))
+    );
+  return [...lined, ...framings];
+}
+
+function shapedSubjects(): Subject[] {
+  const message = union({ type: enumOf(u8, { move: 1, say: 2 }) }, {
+    move: struct({ x: u8, y: u16 }),
+    say: struct({ text: utf8Field(u8), tags: array(u8, u8) }),
+  });
+  const point = struct({ x: u16, rest: bytesField(2) });
+  const small = lengthPrefixed({ lengthBytes: 1 });
+  const skipping = { maxLineBytes: 9, oversize: "skip", onOversize } as const;
+  return [
+    ...ENDINGS.map((atEof) => ({
+      name: `fixed: ${atEof}`,
+      codec: fixed({ frameBytes: 3, atEof }),
+      wire: NUMBERS,
+    })),
+    { name: "json", codec: json(), wire: DOCUMENTS },
+    {
+      name: "json of strict lines",
+      codec: json(lines({ newline: "\r\n", ...skipping })),
+      wire: DOCUMENTS,
+    },
+    {
+      name: "json in frames",
+      codec: json(delimited({ delimiter: "\n", atEof: "emit" })),
+      wire: DOCUMENTS,
+    },
+    {
+      name: "mapped",
+      codec: mapped(
+        lines({ fatal: true, ...skipping }),
+        (line) => {
+          if (line.includes("a")) throw new SyntaxError("an a");
+          return line.startsWith("b") ? undefined : line.toUpperCase();
+        },
+        String,
+      ),
+      wire: LINES,
+    },
+    {
+      name: "packets of a union",
+      codec: packets(message, small),
+      wire: NUMBERS,
+    },
+    {
+      name: "packets of a struct",
+      codec: packets(point, fixed({ frameBytes: 4 })),
+      wire: NUMBERS,
+    },
+  ];
+}
+
+const SUBJECTS = [
+  ...sizedSubjects(),
+  ...searchingSubjects(),
+  ...textSubjects(),
+  ...shapedSubjects(),
+];
+
+/** `wire` in pieces of these sizes, over and over. */
+function cut(wire: Uint8Array, sizes: readonly number[]): Uint8Array[] {
+  const chunks: Uint8Array[] = [];
+  for (let i = 0; i < wire.length;) {
+    chunks.push(wire.subarray(i, i += sizes[chunks.length % sizes.length]));
+  }
+  return chunks;
+}
+
+const CUTS = fc.array(
+  fc.oneof(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 30 })),
+  { minLength: 1, maxLength: 12 },
+);
+
+/** A longer run by hand: `SEGMENTATION_RUNS=20000 deno test ... segmentation_test.ts`. */
+const numRuns = Number(Deno.env.get("SEGMENTATION_RUNS") ?? 50);
+const seed = numRuns === 50 ? 30 : undefined;
+
+for (const { name, codec, wire } of SUBJECTS) {
+  Deno.test(`${name}: any cut gives the same frames and errors`, () => {
+    fc.assert(
+      fc.property(wire, CUTS, (wire, sizes) => {
+        const whole = decodeInMemory(codec, [wire], addByReading);
+        for (const chunks of [cut(wire, [1]), cut(wire, sizes)]) {
+          assertEquals(decodeInMemory(codec, chunks, addByReading), whole);
+        }
+      }),
+      { numRuns, seed },
+    );
+  });
+}
+
+Deno.test("any cut gives the same frames and errors where a frame is in many pieces", () => {
+  for (const { codec, wire } of SUBJECTS) {
+    fc.assert(
+      fc.property(wire, CUTS, (wire, sizes) => {
+        const ends = (all: unknown[]) => all.slice(0, -1);
+        const whole = decodeInMemory(codec, [wire], addByReading);
+        const pieces = decodeInMemory(codec, cut(wire, sizes), addByReference);
+        // What was put back counts as taken twice.
+        assertEquals(ends(pieces), ends(whole));
+      }),
+      { numRuns: Math.ceil(numRuns / 5), seed },
+    );
+  }
+});
+
+Deno.test("any cut gives a framed socket and a stream the same frames and errors", async () => {
+  for (const { codec, wire } of SUBJECTS) {
+    await fc.assert(
+      fc.asyncProperty(wire, CUTS, async (wire, sizes) => {
+        const whole = decodeInMemory(codec, [wire], addByReading).slice(0, -1);
+        for (const chunks of [[wire], cut(wire, sizes)]) {
+          assertEquals(await decodeFramed(codec, chunks, receiveOne), whole);
+          assertEquals(
+            frameEvents(await decodeFramed(codec, chunks, receiveBatches)),
+            frameEvents(whole),
+          );
+          assertEquals(
+            framesFirst(await decodeStreamed(codec, chunks)),
+            framesFirst(whole),
+          );
+        }
+      }),
+      { numRuns: Math.ceil(numRuns / 10), seed },
+    );
+  }
+});
+
+const kindOf = (event: unknown) => (event as [kind: string])[0];
+
+/** Without reports: the hook is called while frames before that one still wait. */
+function frameEvents(all: readonly unknown[]): unknown[] {
+  return all.filter((event) => kindOf(event) !== "report");
+}
+
+/** A stream reports bad frames while good ones before them still wait. */
+function framesFirst(all: readonly unknown[]): unknown[] {
+  const frames = all.filter((event) => kindOf(event) === "frame");
+  const others = frameEvents(all).filter((event) => kindOf(event) !== "frame");
+  return [...frames, ...others];
+}
+
+// What the property found, and what it must go on finding: the cases that were faults.
+
+/** All cuts of a short stream must give this. */
+function checkAllCuts(
+  codec: Codec<unknown, never>,
+  wire: Uint8Array,
+  expected: readonly unknown[],
+): void {
+  for (let cuts = 0; cuts < 2 ** (wire.length - 1); cuts++) {
+    const chunks: Uint8Array[] = [];
+    let start = 0;
+    for (let end = 1; end <= wire.length; end++) {
+      if (end === wire.length || cuts & 1 << (end - 1)) {
+        chunks.push(wire.subarray(start, start = end));
+      }
+    }
+    const seen = decodeInMemory(codec, chunks, addByReading).slice(0, -1);
+    assertEquals(seen, [...expected]);
+  }
+}
+
+Deno.test("strict lines refuse a bare newline wherever a read begins", () => {
+  for (const oversize of CUTTING) {
+    const codec = lines({ newline: "\r\n", oversize, maxLineBytes: 7 });
+    const refused = (frame: string) => [
+      "malformed",
+      "malformed-frame",
+      false,
+      utf8(frame),
+    ];
+    checkAllCuts(codec, utf8("H: a\r\n\nG x\n"), [
+      ["frame", "H: a"],
+      refused(""),
+    ]);
+    checkAllCuts(codec, utf8("a\r\n\n\n"), [["frame", "a"], refused("")]);
+    checkAllCuts(codec, utf8("\n\na\r\n"), [refused("")]);
+    checkAllCuts(codec, utf8("\n\r\na\r\n"), [refused("")]);
+    checkAllCuts(codec, utf8("a\r\rb\r\n"), [refused("a\r\rb")]);
+    checkAllCuts(codec, utf8("\ra\r\nb\r\n"), [refused("\ra")]);
+  }
+});
+
+Deno.test("strict lines refuse a lone return and newline in what they skip and cut", () => {
+  for (const oversize of ["skip", "truncate"] as const) {
+    const codec = lines({ newline: "\r\n", oversize, maxLineBytes: 2 });
+    const head = oversize === "skip" ? [] : [["frame", "ab"]];
+    for (
+      const bad of [
+        "abcd\rx",
+        "abc\r\rx",
+        "abcd\nx",
+        "abcd\r\r\nx",
+        "abc\rx\r\n",
+      ]
+    ) {
+      for (const wire of [bad, `${bad}\r\n`]) {
+        const chunks = [[utf8(wire)], cut(utf8(wire), [1])];
+        for (const each of chunks) {
+          const seen = decodeInMemory(codec, each, addByReading).slice(0, -1);
+          assertEquals(seen.slice(0, -1), head, wire);
+          assertEquals(kindOf(seen.at(-1)), "malformed", wire);
+        }
+      }
+    }
+    checkAllCuts(codec, utf8("abcd\r\nx\r\n"), [...head, ["frame", "x"]]);
+  }
+});
+
+Deno.test("lines of GB18030 are the same for every cut, whatever is wrong in them", () => {
+  for (const encoding of ["gbk", "gb18030"]) {
+    const codec = lines({ encoding });
+    checkAllCuts(codec, bytes(0x81, 0x30, 10, 97, 10), [
+      ["frame", "\ufffd"],
+      ["frame", "a"],
+    ]);
+    checkAllCuts(codec, bytes(97, 10, 0x81, 0x30, 0x81, 10, 98, 10), [
+      ["frame", "a"],
+      ["frame", "\ufffd"],
+      ["frame", "b"],
+    ]);
+  }
+});
