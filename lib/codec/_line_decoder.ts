@@ -246,6 +246,8 @@ export class LineDecoder implements Decoder<string> {
     this.#dropped = most;
     const head = bytes.take(most);
     if (this.#strict && head.includes(CR)) refuseStray("\r", head);
+    // A frame takes at least a byte, also where it may have none.
+    if (most === 0) this.#dropContent(bytes, 1);
     return this.#encoding.decodeHead(head);
   }
 

@@ -213,8 +213,11 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     this.#dropping = true;
     if (oversize === "skip") return undefined;
     // Not up to the limit if that includes a delimiter: one could begin there.
-    this.#dropped = this.#most;
-    return bytes.take(this.#most);
+    const head = bytes.take(this.#most);
+    // A frame takes at least a byte, also where it may have none.
+    if (this.#most === 0) bytes.skip(1);
+    this.#dropped = Math.max(1, this.#most);
+    return head;
   }
 
   /** Drops what is there of a frame that is too large: `true` at its end. */

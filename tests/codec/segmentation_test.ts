@@ -357,18 +357,22 @@ function searchingSubjects(): Subject[] {
       const how = `${oversize}, ${atEof}`;
       return [
         ...["\0", "--", "aab"].flatMap((delimiter) =>
-          [false, true].map((keepDelimiter) => ({
-            name: `delimited by ${
-              JSON.stringify(delimiter)
-            }, keep ${keepDelimiter}: ${how}`,
-            codec: delimited({
-              delimiter,
-              keepDelimiter,
-              maxFrameBytes: LIMIT,
-              ...policies,
-            }),
-            wire: DELIMITED,
-          }))
+          [false, true].flatMap((keepDelimiter) =>
+            [keepDelimiter ? delimiter.length : 0, LIMIT].map((
+              maxFrameBytes,
+            ) => ({
+              name: `delimited by ${
+                JSON.stringify(delimiter)
+              }, keep ${keepDelimiter}, of ${maxFrameBytes}: ${how}`,
+              codec: delimited({
+                delimiter,
+                keepDelimiter,
+                maxFrameBytes,
+                ...policies,
+              }),
+              wire: DELIMITED,
+            }))
+          )
         ),
         ...(["\n", "\r\n"] as const).flatMap((newline) =>
           [0, LIMIT, 40].map((maxLineBytes) => ({
