@@ -12,8 +12,7 @@
  *   for await (const line of connection) await connection.send(line);
  * });
  *
- * const { port } = server.addr as Deno.NetAddr;
- * await using client = framed(await connect({ port }), lines());
+ * await using client = framed(await connect({ port: server.addr.port }), lines());
  * await client.send("hello");
  * assertEquals(await client.receive({ timeoutMs: 1_000 }), "hello");
  * ```
@@ -23,21 +22,31 @@
 
 // Clients and servers
 export { connect, type ConnectOptions } from "./lib/socket/connect.ts";
-export { listen, Listener, type ListenOptions } from "./lib/server/listen.ts";
+export {
+  listen,
+  Listener,
+  type ListenerOptions,
+  type ListenOptions,
+} from "./lib/server/listen.ts";
 export { serve, Server } from "./lib/server/serve.ts";
 export type {
   Handler,
   ServeContext,
   ServeOptions,
+  ServerOptions,
+  ShutdownOptions,
   ShutdownReport,
 } from "./lib/server/serve_options.ts";
 export type { AdmissionOptions, OnLimit } from "./lib/server/_admission.ts";
+export type { HandshakeOptions } from "./lib/server/_handshake.ts";
 export type {
   AcceptedEvent,
   AcceptErrorEvent,
   ClosedEvent,
+  CloseErrorEvent,
   DrainEvent,
   HandlerErrorEvent,
+  ListenerEvent,
   RejectedEvent,
   RejectionReason,
   ServerEvent,

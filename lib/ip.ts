@@ -67,6 +67,20 @@ function isMapped(bytes: Uint8Array): boolean {
     bytes.subarray(0, 10).every((byte) => byte === 0);
 }
 
+/**
+ * What counts as one peer where peers are counted: an IPv4 address, or the /64 of an
+ * IPv6 address, as a single host has all of that to choose from. Link-local addresses
+ * share theirs, so each of them counts; what is no IP address is given back.
+ */
+export function ipSite(address: string): string {
+  if (!address.includes(":")) return address;
+  const bytes = parseIp(address);
+  if (bytes === undefined) return address;
+  if (bytes.length === 4) return bytes.join(".");
+  const isLinkLocal = bytes[0] === 0xfe && (bytes[1] & 0xc0) === 0x80;
+  return isLinkLocal ? address : bytes.subarray(0, 8).toHex();
+}
+
 interface Range {
   bytes: Uint8Array;
   /** Bits that count, from the front. */

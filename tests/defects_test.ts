@@ -47,8 +47,8 @@ Deno.test("1. a client that resets before accept ends the loop", {
   }, Deno.errors.NotConnected);
 
   using listener = listen({ port: 0 });
-  await (await connectRudely(portOf(listener))).reset();
-  await using client = await connect({ port: portOf(listener) });
+  await (await connectRudely(listener.addr.port)).reset();
+  await using client = await connect({ port: listener.addr.port });
   for await (const socket of listener) {
     assertEquals(socket.remoteAddr, client.localAddr);
     await Promise.all([socket.close(), client.close()]);
@@ -157,7 +157,7 @@ Deno.test("4. write-write-read waits 40 ms for Nagle's algorithm", {
     }
   });
 
-  const conn = await Deno.connect({ hostname, port: portOf(server) });
+  const conn = await Deno.connect({ hostname, port: server.addr.port });
   const buffer = new Uint8Array(1);
   const naiveMs = await measure(async () => {
     await conn.write(new Uint8Array([1]));
@@ -167,7 +167,7 @@ Deno.test("4. write-write-read waits 40 ms for Nagle's algorithm", {
   conn.close();
   assertGreater(naiveMs, 20);
 
-  await using client = await connect({ port: portOf(server) });
+  await using client = await connect({ port: server.addr.port });
   const sluiceMs = await measure(async () => {
     await client.write(new Uint8Array([1]));
     await client.flush();
@@ -330,7 +330,7 @@ Deno.test("9. a silent client holds a TLS handshake open", {
     handshakeTimeoutMs: 200,
     onEvent: failed.resolve,
   }, () => {});
-  using _client = await connect({ port: portOf(server) });
+  using _client = await connect({ port: server.addr.port });
   const event = await failed.promise;
   assert(event.type === "tls-failed" && event.error instanceof TimeoutError);
 
@@ -379,7 +379,7 @@ Deno.test("10. null from read does not mean that the peer closed", {
   conn.close();
 
   using listener = listen({ port: 0 });
-  const client = await connectRudely(portOf(listener));
+  const client = await connectRudely(listener.addr.port);
   const socket = (await listener.accept())!;
   await client.reset();
   for (let time = 1; time <= 3; time++) {
@@ -391,10 +391,6 @@ Deno.test("10. null from read does not mean that the peer closed", {
 /** The two ends of a connection. */
 async function socketPair(): Promise<{ here: Socket; there: Socket }> {
   using listener = listen({ port: 0 });
-  const there = await connect({ port: portOf(listener) });
+  const there = await connect({ port: listener.addr.port });
   return { here: (await listener.accept())!, there };
-}
-
-function portOf({ addr }: { addr: { transport: string } }): number {
-  return (addr as Deno.NetAddr).port;
 }

@@ -1,11 +1,13 @@
 /**
- * Accepting that outlives every client and every shortage.
+ * Accepting that outlives every client, every shortage and a bad acceptor.
  *
  * @module
  */
 
+import { checkMethods, checkObject } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
+import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
 import type { AcceptedTransport, Acceptor } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
@@ -14,10 +16,21 @@ import { translateError } from "../transport/translate_error.ts";
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 1_000;
 
+/** Longest that closing waits for an acceptor, which should take no time at all. */
+const CLOSE_TIMEOUT_MS = 250;
+
+/** What an accept loop tells its owner. */
+export interface AcceptLoopEvents {
+  /** An accept failed; the next one follows after a pause. */
+  onAcceptError(error: unknown, retryMs: number): void;
+  /** The acceptor could not be closed: its address may still be taken. */
+  onCloseError(error: unknown): void;
+}
+
 /** One transport after another from an acceptor, until it is closed. */
-export class AcceptLoop {
-  readonly #acceptor: Acceptor;
-  readonly #onError: (error: unknown, retryMs: number) => void;
+export class AcceptLoop<A extends Addr = Addr> {
+  readonly #acceptor: Acceptor<A>;
+  readonly #events: AcceptLoopEvents;
   readonly #stop = new AbortController();
   /** Resolves when clients can connect; rejects when the address cannot be had. */
   readonly ready: Promise<void>;
@@ -25,18 +38,12 @@ export class AcceptLoop {
   #pauseMs = 0;
   #pending: Promise<AcceptedTransport | undefined> | undefined;
   #resumed: PromiseWithResolvers<void> | undefined;
+  #closing: Promise<void> | undefined;
 
-  /**
-   * @param acceptor Belongs to the loop from now on.
-   * @param onError Hears of each accept that failed, and of the pause before the
-   * next one.
-   */
-  constructor(
-    acceptor: Acceptor,
-    onError: (error: unknown, retryMs: number) => void,
-  ) {
+  /** @param acceptor Belongs to the loop from now on. */
+  constructor(acceptor: Acceptor<A>, events: AcceptLoopEvents) {
     this.#acceptor = acceptor;
-    this.#onError = onError;
+    this.#events = events;
     this.ready = this.#open();
   }
 
@@ -45,19 +52,25 @@ export class AcceptLoop {
       await this.#acceptor.ready;
     } catch (error) {
       this.#stop.abort();
-      throw translateError(error, {
-        operation: "listen",
-        localAddr: this.addr,
-      });
+      throw this.#translate("listen", error);
     }
   }
 
-  get addr(): Addr {
+  get addr(): A {
     return this.#acceptor.addr;
+  }
+
+  /** Aborts when the loop ends, by `close` or by itself. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   get closed(): boolean {
     return this.#stop.signal.aborted;
+  }
+
+  get suspended(): boolean {
+    return this.#resumed !== undefined;
   }
 
   /** Stops handing out connections; those that come wait in the backlog. */
@@ -71,15 +84,36 @@ export class AcceptLoop {
     this.#resumed = undefined;
   }
 
-  /** Ends the loop. Resolves when the address is free again. */
-  async close(): Promise<void> {
-    if (!this.closed) {
-      this.#stop.abort();
-      this.resume();
-      this.#acceptor.close();
+  /** Lets an accept that waits keep the process alive. */
+  ref(): void {
+    this.#acceptor.ref?.();
+  }
+
+  /** Lets the process end while an accept waits. */
+  unref(): void {
+    this.#acceptor.unref?.();
+  }
+
+  /** Ends the loop. Resolves when the address is free again; never rejects. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#stop.abort();
+    this.resume();
+    try {
+      const closed: unknown = this.#acceptor.close();
+      // Deno frees the port when the pending accept has ended.
+      const ended = Promise.all([closed, this.#pending?.catch(() => {})]);
+      await waitWithin("close the listener", ended, {
+        timeoutMs: CLOSE_TIMEOUT_MS,
+      });
+    } catch (error) {
+      const failure = this.#translate("close the listener", error);
+      // One that was closed already is what this call is for.
+      if (!(failure instanceof ClosedError)) this.#events.onCloseError(failure);
     }
-    // Deno frees the port when the pending accept has ended.
-    await this.#pending?.catch(() => {});
   }
 
   /**
@@ -92,7 +126,7 @@ export class AcceptLoop {
     if (this.#busy) {
       return Promise.reject(
         new BusyError(
-          "Cannot accept as one accept at a time is allowed: another is under way",
+          "Cannot accept: another accept is under way, and one at a time is allowed",
           { operation: "accept", localAddr: this.addr },
         ),
       );
@@ -110,11 +144,12 @@ export class AcceptLoop {
           if (this.#resumed !== undefined) await this.#untilResumed();
           if (this.closed) break;
           const transport = await this.#acceptor.accept();
+          checkTransport(transport);
           this.#pauseMs = 0;
-          // Came while nobody wanted it: it waits here instead of in the backlog.
+          // It came during the suspension: it waits here instead of in the backlog.
           if (this.#resumed !== undefined) await this.#untilResumed();
           if (!this.closed) return transport;
-          transport.close();
+          closeTransport(transport);
         } catch (error) {
           if (!this.closed) await this.#onFailure(error);
         }
@@ -126,11 +161,8 @@ export class AcceptLoop {
   }
 
   async #onFailure(error: unknown): Promise<void> {
-    const failure = translateError(error, {
-      operation: "accept",
-      localAddr: this.addr,
-    });
-    // Somebody closed the acceptor behind our back.
+    const failure = this.#translate("accept", error);
+    // The acceptor was closed from outside.
     if (failure instanceof ClosedError) this.#stop.abort();
     else await this.#pause(failure);
   }
@@ -140,20 +172,53 @@ export class AcceptLoop {
   }
 
   /**
-   * A client that left while it was in the backlog concerns nobody: on with the
-   * next one. Anything else is a shortage, and asking again at once would spin
-   * thousands of times a second.
+   * A client that left while it was in the backlog is passed over at once. Anything
+   * else is a shortage, and asking again at once would spin thousands of times a
+   * second.
    */
   async #pause(failure: unknown): Promise<void> {
     if (failure instanceof BrokenError && failure.reason === "reset") {
-      this.#onError(failure, 0);
+      this.#events.onAcceptError(failure, 0);
       return;
     }
     this.#pauseMs = Math.min(
       LONGEST_PAUSE_MS,
       Math.max(FIRST_PAUSE_MS, 2 * this.#pauseMs),
     );
-    this.#onError(failure, this.#pauseMs);
+    this.#events.onAcceptError(failure, this.#pauseMs);
     await sleep(this.#pauseMs, { signal: this.#stop.signal }).catch(() => {});
+  }
+
+  #translate(operation: string, error: unknown): unknown {
+    let localAddr: Addr | undefined;
+    try {
+      localAddr = this.addr;
+    } catch {
+      // An acceptor of the user's that cannot even say this.
+    }
+    return translateError(error, { operation, localAddr });
+  }
+}
+
+/** Throws unless an acceptor gave what a socket can run on, and closes it then. */
+function checkTransport(transport: AcceptedTransport): void {
+  try {
+    const methods = ["read", "write", "closeWrite", "close"];
+    checkMethods("accept", "the connection", transport, ...methods);
+    const { localAddr, remoteAddr } = transport;
+    checkObject("accept", "localAddr of the connection", localAddr);
+    checkObject("accept", "remoteAddr of the connection", remoteAddr);
+  } catch (error) {
+    closeTransport(transport);
+    throw error;
+  }
+}
+
+/** Closes what no handler has seen, whatever state it is in. */
+export function closeTransport(transport: AcceptedTransport): void {
+  try {
+    transport.close();
+  } catch {
+    // Closed already, or never open.
   }
 }

@@ -1,35 +1,86 @@
 /**
- * Who may come in, and when.
+ * Which clients may come in, and when.
  *
  * @module
  */
 
+import { checkLimit, checkOneOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
-import { IpRanges } from "../ip.ts";
+import { IpRanges, ipSite } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
 
 /** What to do with clients above `maxConnections`. */
 export type OnLimit =
-  /** They wait in the system's backlog until somebody leaves. */
+  /** They wait in the system's backlog until another one leaves. */
   | "wait"
   /** They are accepted and closed at once. */
   | "reject";
 
-/** Who may come in, and how many. */
+/** Which clients may come in, and how many. */
 export interface AdmissionOptions {
-  /** Most connections at once. 10,000 by default. */
+  /**
+   * Most connections at once, at least 1.
+   *
+   * @default {10_000}
+   */
   maxConnections?: number;
-  /** What happens to clients above `maxConnections`. `"wait"` by default. */
+  /**
+   * What happens to clients above `maxConnections`.
+   *
+   * @default {"wait"}
+   */
   onLimit?: OnLimit;
-  /** Most connections at once from one address. `Infinity` by default. */
+  /**
+   * Most connections at once from one address, at least 1; more are closed at once.
+   * One address is an IPv4 address, or the /64 of an IPv6 address, which is what one
+   * customer gets. Clients without an IP address, on a Unix socket say, are not
+   * limited: there is nothing to tell them apart by.
+   *
+   * @default {Infinity}
+   */
   maxConnectionsPerAddress?: number;
   /**
-   * IP addresses and ranges (CIDR, IPv4 and IPv6) that may connect; nobody else may.
-   * By default everybody may. Unix sockets have no IP address and are let in.
+   * IP addresses and ranges (CIDR, IPv4 and IPv6) that may connect, and no others.
+   * Unix sockets have no IP address and are let in.
+   *
+   * @default {["0.0.0.0/0", "::/0"]}
    */
   allow?: readonly string[];
-  /** IP addresses and ranges that may not connect, also where `allow` has them. */
+  /**
+   * IP addresses and ranges that may not connect, also where `allow` has them.
+   *
+   * @default {[]}
+   */
   deny?: readonly string[];
+}
+
+/** The names of these options. */
+export const ADMISSION_OPTION_NAMES = [
+  "maxConnections",
+  "onLimit",
+  "maxConnectionsPerAddress",
+  "allow",
+  "deny",
+] as const satisfies (keyof AdmissionOptions)[];
+
+/** Throws if one of these options is of the wrong type or out of range. */
+export function checkAdmissionOptions(
+  action: string,
+  options: AdmissionOptions,
+): void {
+  const { maxConnections, maxConnectionsPerAddress, onLimit } = options;
+  if (maxConnections !== undefined) {
+    checkLimit(action, "maxConnections", maxConnections, 1);
+  }
+  if (maxConnectionsPerAddress !== undefined) {
+    const name = "maxConnectionsPerAddress";
+    checkLimit(action, name, maxConnectionsPerAddress, 1);
+  }
+  if (onLimit !== undefined) {
+    checkOneOf(action, "onLimit", onLimit, ["wait", "reject"]);
+  }
+  if (options.allow !== undefined) new IpRanges("allow", options.allow);
+  if (options.deny !== undefined) new IpRanges("deny", options.deny);
 }
 
 /** Counts the connections of a server against its limits. */
@@ -67,7 +118,7 @@ export class Admission {
     return this.#room.promise;
   }
 
-  /** Wakes whoever waits for room, room or not. */
+  /** Wakes the accept that waits for room, room or not. */
   wake(): void {
     this.#room?.resolve();
     this.#room = undefined;
@@ -77,8 +128,8 @@ export class Admission {
   enter(addr: Addr): RejectionReason | undefined {
     if ("hostname" in addr && !this.#admits(addr.hostname)) return "denied";
     if (this.#active >= this.#most) return "max-connections";
-    if (this.#mostPerAddress !== Infinity) {
-      const key = addressKey(addr);
+    const key = this.#keyOf(addr);
+    if (key !== undefined) {
       const count = this.#byAddress.get(key) ?? 0;
       if (count >= this.#mostPerAddress) return "max-connections-per-address";
       this.#byAddress.set(key, count + 1);
@@ -95,18 +146,18 @@ export class Admission {
   /** A client that was let in has left. */
   leave(addr: Addr): void {
     this.#active--;
-    if (this.#mostPerAddress !== Infinity) {
-      const key = addressKey(addr);
+    const key = this.#keyOf(addr);
+    if (key !== undefined) {
       const count = this.#byAddress.get(key)! - 1;
       if (count === 0) this.#byAddress.delete(key);
       else this.#byAddress.set(key, count);
     }
     this.wake();
   }
-}
 
-/** What counts as one address: the host, whatever the port. */
-function addressKey(addr: Addr): string {
-  if ("hostname" in addr) return addr.hostname;
-  return addr.transport === "memory" ? addr.name : addr.transport;
+  /** What counts as one address; `undefined` where nothing is counted. */
+  #keyOf(addr: Addr): string | undefined {
+    if (this.#mostPerAddress === Infinity) return undefined;
+    return "hostname" in addr ? ipSite(addr.hostname) : undefined;
+  }
 }

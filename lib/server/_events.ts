@@ -1,12 +1,11 @@
 /**
- * Where a server's events go: its own hook, and whoever traces the process.
+ * Where a server's events go: to its own hook, and to what traces the process.
  *
  * @module
  */
 
 import type { Channel } from "node:diagnostics_channel";
-import { BrokenError, ClosedError, TlsError } from "../errors.ts";
-import type { Socket } from "../socket/socket.ts";
+import { guard } from "../_guard.ts";
 import type { ServerEvent } from "./events.ts";
 
 /** Subscribers get `{ server, event }` of every server of the process. */
@@ -20,21 +19,21 @@ async function loadTracing(): Promise<void> {
   tracing = channel(CHANNEL);
 }
 
-/** Tells events to one server's hook and to the channel; nobody else pays. */
+/** Tells events to one server's hook and to the channel; without them it is free. */
 export class EventSink {
   readonly #server: unknown;
-  readonly #hook: ((event: ServerEvent) => void) | undefined;
+  readonly #hook: ((event: ServerEvent) => unknown) | undefined;
 
   constructor(
     server: unknown,
-    hook: ((event: ServerEvent) => void) | undefined,
+    hook: ((event: ServerEvent) => unknown) | undefined,
   ) {
     this.#server = server;
     this.#hook = hook;
     if (tracing === undefined) loadTracing();
   }
 
-  /** Whether anybody listens: an event that nobody hears is not even made. */
+  /** Whether there is a listener: other events are not even made. */
   get heard(): boolean {
     return this.#hook !== undefined || tracing?.hasSubscribers === true;
   }
@@ -46,28 +45,4 @@ export class EventSink {
       tracing.publish({ server: this.#server, event });
     }
   }
-}
-
-/** A hook that throws never breaks I/O, and is not silent either. */
-export function guard(hook: () => unknown): void {
-  try {
-    const result: unknown = hook();
-    // An async function passes for one that returns nothing.
-    if (result instanceof Promise) result.catch(complain);
-  } catch (error) {
-    complain(error);
-  }
-}
-
-function complain(error: unknown): void {
-  // deno-lint-ignore no-console -- the hook that should have heard of it failed
-  console.error(error);
-}
-
-/** A client that goes away, or one that we cut: nothing to be done about it. */
-export function isDeparture(error: unknown, { remoteAddr }: Socket): boolean {
-  const ended = error instanceof BrokenError || error instanceof ClosedError ||
-    error instanceof TlsError && error.reason === "truncated";
-  // Another connection that a handler made, to a database say, is another matter.
-  return ended && error.remoteAddr === remoteAddr;
 }

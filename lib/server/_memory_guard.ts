@@ -10,19 +10,24 @@ import { halvesOf, type Socket } from "../socket/socket.ts";
 /** How often the connections are looked at: counting each byte would cost each byte. */
 const SAMPLE_MS = 500;
 
+/** A client of the server; it has no socket while it shakes hands. */
+interface SocketOwner {
+  readonly socket: Socket | undefined;
+}
+
 /**
- * Looks at the server's sockets twice a second, and aborts those that hold the
- * most until the rest is within the limit.
+ * Looks at the sockets of a server's clients twice a second, and aborts those that hold
+ * the most until the rest is within the limit.
  */
 export class MemoryGuard {
-  readonly #sockets: ReadonlySet<Socket>;
+  readonly #clients: ReadonlySet<SocketOwner>;
   readonly #limit: number;
   // Not an alarm: those tick sixteen times before they go off, each time anew.
   #timer: ReturnType<typeof setInterval> | undefined;
   #total = 0;
 
-  constructor(sockets: ReadonlySet<Socket>, limit: number) {
-    this.#sockets = sockets;
+  constructor(clients: ReadonlySet<SocketOwner>, limit: number) {
+    this.#clients = clients;
     this.#limit = limit;
   }
 
@@ -30,6 +35,8 @@ export class MemoryGuard {
   watch(): void {
     if (this.#timer === undefined && this.#limit !== Infinity) {
       this.#timer = setInterval(this.#look, SAMPLE_MS);
+      // It guards the process, and is no reason for it to go on.
+      Deno.unrefTimer(this.#timer);
     }
   }
 
@@ -39,19 +46,20 @@ export class MemoryGuard {
   }
 
   readonly #look = (): void => {
-    if (this.#sockets.size === 0) return this.dispose();
+    if (this.#clients.size === 0) return this.dispose();
     this.#total = 0;
-    this.#sockets.forEach(this.#add);
+    this.#clients.forEach(this.#add);
     if (this.#total > this.#limit) this.#cut(this.#total);
   };
 
   // For `forEach`: an iterator makes an object for each of ten thousand idle sockets.
-  readonly #add = (socket: Socket): void => {
-    this.#total += bufferedBytes(socket);
+  readonly #add = ({ socket }: SocketOwner): void => {
+    if (socket !== undefined) this.#total += bufferedBytes(socket);
   };
 
   #cut(total: number): void {
-    const largest = [...this.#sockets]
+    const largest = [...this.#clients]
+      .flatMap(({ socket }) => socket ?? [])
       .map((socket) => ({ socket, bytes: bufferedBytes(socket) }))
       .sort((a, b) => b.bytes - a.bytes);
     for (const { socket, bytes } of largest) {
@@ -62,7 +70,7 @@ export class MemoryGuard {
         new LimitError(
           "maxBufferedBytes",
           this.#limit,
-          `Cannot go on as all connections may buffer at most ${this.#limit} bytes together: this one holds ${bytes}`,
+          `Cannot go on: the connections of the server buffer more than ${this.#limit} bytes together, and this one holds ${bytes}`,
           { localAddr, remoteAddr },
         ),
       );

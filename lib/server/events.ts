@@ -35,7 +35,7 @@ export interface RejectedEvent {
   remoteAddr: Addr;
 }
 
-/** A TLS handshake is done; the handler starts. */
+/** A TLS handshake is done: the handler starts, or the socket can be accepted. */
 export interface TlsEvent {
   /** Tells the events apart. */
   type: "tls";
@@ -45,11 +45,11 @@ export interface TlsEvent {
   alpnProtocol: string | null;
 }
 
-/** A TLS handshake failed, or took too long. */
+/** A TLS handshake failed, took too long, or was cut by a shutdown. */
 export interface TlsFailedEvent {
   /** Tells the events apart. */
   type: "tls-failed";
-  /** A `TlsError`, `TimeoutError` or `BrokenError`. */
+  /** A `TlsError`, `TimeoutError`, `BrokenError` or `ClosedError`. */
   error: unknown;
   /** The client's address. */
   remoteAddr: Addr;
@@ -61,6 +61,11 @@ export interface HandlerErrorEvent {
   type: "error";
   /** What it threw. */
   error: unknown;
+  /**
+   * Whether the peer made it throw: by leaving, being too slow, or sending what it
+   * should not. If not, it is a bug, or another connection of the handler's.
+   */
+  byPeer: boolean;
   /** The client's socket. */
   socket: Socket;
 }
@@ -89,50 +94,79 @@ export interface ClosedEvent {
   durationMs: number;
 }
 
-/** An accept failed; the server goes on. */
+/** An accept failed; the server, or listener, goes on. */
 export interface AcceptErrorEvent {
   /** Tells the events apart. */
   type: "accept-error";
-  /** What failed: the client left early, or descriptors or memory ran out. */
+  /** What failed: the client left early, descriptors or memory ran out, or an acceptor. */
   error: unknown;
   /** Pause before the next accept, in milliseconds. */
   retryMs: number;
 }
 
-/** The server stopped accepting and waits for its handlers. */
+/**
+ * The listener could not be closed properly, for instance as the folder of its Unix
+ * socket is gone: its address may still be taken.
+ */
+export interface CloseErrorEvent {
+  /** Tells the events apart. */
+  type: "close-error";
+  /** What failed. */
+  error: unknown;
+}
+
+/** The server has begun to shut down; this is what it waits for. */
 export interface DrainEvent {
   /** Tells the events apart. */
   type: "drain";
-  /** Connections still open. */
+  /** Connections with a handler, or with a close under way. */
   active: number;
+  /** Of these, those whose handler has returned. */
+  closing: number;
+  /** Connections in their TLS handshake, which are cut now. */
+  handshakes: number;
 }
 
-/** What `onEvent` hears: counts and addresses, never payloads. */
-export type ServerEvent =
-  | AcceptedEvent
-  | RejectedEvent
+/** What the `onEvent` of `listen` is told: addresses, never payloads. */
+export type ListenerEvent =
   | TlsEvent
   | TlsFailedEvent
+  | AcceptErrorEvent
+  | CloseErrorEvent;
+
+/** What the `onEvent` of `serve` is told: counts and addresses, never payloads. */
+export type ServerEvent =
+  | ListenerEvent
+  | AcceptedEvent
+  | RejectedEvent
   | HandlerErrorEvent
   | TimeoutEvent
   | ClosedEvent
-  | AcceptErrorEvent
   | DrainEvent;
 
-/** Counters of a server since it began. */
+/** Counters of a server since it began. While it drains they say what it waits for. */
 export interface ServerStats {
-  /** Connections open now. */
+  /** Connections open now, with a handler or with a close under way. */
   readonly active: number;
-  /** Connections whose handler was started. */
+  /** Of these, those whose handler has returned: what it wrote is being sent. */
+  readonly closing: number;
+  /** Connections in their TLS handshake now. */
+  readonly handshakes: number;
+  /** Connections whose handshake, if any, was done. */
   readonly accepted: number;
-  /** Clients turned away. */
+  /** Clients turned away, or whose handshake failed. */
   readonly rejected: number;
   /** Handlers that threw. */
   readonly failed: number;
+  /**
+   * Of these, those whose peer was the cause: it left, was too slow, or sent what it
+   * should not. The others are bugs, or other connections of the handlers'.
+   */
+  readonly failedByPeer: number;
   /** Accepts that failed. */
   readonly acceptErrors: number;
-  /** Bytes received on connections that are over. */
+  /** Bytes received on all connections, those that are open included. */
   readonly bytesRead: number;
-  /** Bytes sent on connections that are over. */
+  /** Bytes sent on all connections, those that are open included. */
   readonly bytesWritten: number;
 }

@@ -1,39 +1,68 @@
 /**
- * Servers: listening, accepting within limits, and an orderly end.
+ * Servers: listening, accepting within limits, and a graceful shutdown.
  *
  * This folder guarantees that no client, no kernel limit and no handler ends a
- * server: it ends when its owner says so, with a report. It refuses to know what
+ * server: it ends when its owner says so, with a report. It does not know what
  * the bytes mean. It may import `socket/`, `transport/` and `time/`; nothing in
  * `lib/` but `testing/` imports it.
  *
  * @module
  */
 
+import { checkFunction, checkNumber, checkSignal } from "../_check.ts";
+import { guard } from "../_guard.ts";
 import type { Addr } from "../addr.ts";
 import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
+import type { CallOptions } from "../time/call_limits.ts";
 import { bind } from "../transport/bind.ts";
-import type { BindOptions } from "../transport/options.ts";
+import type {
+  Acceptor,
+  BindOptions,
+  TcpBindOptions,
+  UnixBindOptions,
+} from "../transport/options.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
+import type { HandshakeOptions } from "./_handshake.ts";
+import { HandshakeQueue } from "./_handshake_queue.ts";
+import type { ListenerEvent } from "./events.ts";
+
+/** How a listener makes its sockets, and what ends it. */
+export type ListenerOptions = SocketOptions & HandshakeOptions & {
+  /**
+   * Closes the listener when it aborts.
+   *
+   * @default {undefined}
+   */
+  signal?: AbortSignal;
+  /**
+   * Is told what happens; see {@linkcode ListenerEvent}. What it throws is printed.
+   *
+   * @default {undefined}
+   */
+  onEvent?: (event: ListenerEvent) => unknown;
+};
 
 /** Where to listen, and how the sockets are made. */
-export type ListenOptions = BindOptions & SocketOptions & {
-  /** Closes the listener when it aborts. None by default. */
-  signal?: AbortSignal;
-};
+export type ListenOptions = BindOptions & ListenerOptions;
 
 /**
  * Listens for connections.
  *
  * The result never ends because of a client, nor because descriptors or memory
- * run out: it goes on with the next client, or after a pause. For limits, drain
- * and events use `serve`.
+ * run out: it goes on with the next client, or after a pause. `onEvent` tells of it.
+ * For limits, graceful shutdown and more events use `serve`.
+ *
+ * With `tls`, clients shake hands side by side and in the background, each within
+ * `handshakeTimeoutMs`: a socket that is accepted has finished its handshake, and a
+ * silent client holds up no other. At most 256 of them are under way or wait to be
+ * accepted; further clients wait in the system's backlog.
  *
  * `hostname` is `127.0.0.1` by default, not every interface: reaching the world is
  * something one writes down.
  *
  * @param options Where to listen, and the options of every socket.
- * @throws {TypeError} An option is of the wrong type.
+ * @throws {TypeError} An option is of the wrong type, or unknown.
  * @throws {RangeError} An option is out of range.
  * @throws {BrokenError} The address is in use or not this machine's.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
@@ -43,9 +72,8 @@ export type ListenOptions = BindOptions & SocketOptions & {
  * import { connect, listen } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
  *
- * using listener = listen({ port: 0 });
- * const { port } = listener.addr as Deno.NetAddr;
- * const client = await connect({ port });
+ * await using listener = listen({ port: 0 });
+ * const client = await connect({ port: listener.addr.port });
  * for await (const socket of listener) {
  *   await socket.write("welcome\n");
  *   await Promise.all([socket.close(), client.readLine().then((line) => {
@@ -56,10 +84,34 @@ export type ListenOptions = BindOptions & SocketOptions & {
  * }
  * ```
  */
+export function listen<A extends Addr>(
+  options: ListenOptions & { acceptor: Acceptor<A> },
+): Listener<A>;
+/** Listens on a port. */
+export function listen(
+  options: TcpBindOptions & ListenerOptions,
+): Listener<Deno.NetAddr>;
+/** Listens on a Unix socket. */
+export function listen(
+  options: UnixBindOptions & ListenerOptions,
+): Listener<Deno.UnixAddr>;
+/** Listens on what is known at run time only. */
+export function listen(options: ListenOptions): Listener;
 export function listen(options: ListenOptions): Listener {
-  checkSocketOptions("listen", options);
+  checkListenOptions(options);
   options.signal?.throwIfAborted();
-  return new Listener(new AcceptLoop(bind(options), () => {}), options);
+  return new Listener(bind(options), options);
+}
+
+function checkListenOptions(options: ListenOptions): void {
+  const action = "listen";
+  checkSocketOptions(action, options);
+  const { handshakeTimeoutMs, signal, onEvent } = options;
+  if (handshakeTimeoutMs !== undefined) {
+    checkNumber(action, "handshakeTimeoutMs", handshakeTimeoutMs, 1);
+  }
+  if (signal !== undefined) checkSignal(action, "signal", signal);
+  if (onEvent !== undefined) checkFunction(action, "onEvent", onEvent);
 }
 
 /**
@@ -69,30 +121,48 @@ export function listen(options: ListenOptions): Listener {
  * One task accepts at a time. `break` leaves the listener open: another loop goes
  * on with the next client.
  */
-export class Listener implements AsyncIterable<Socket>, Disposable {
-  readonly #loop: AcceptLoop;
-  readonly #options: ListenOptions;
-  readonly #onAbort = () => {
-    this.close();
-  };
+export class Listener<A extends Addr = Addr>
+  implements AsyncIterable<Socket>, Disposable, AsyncDisposable {
+  readonly #loop: AcceptLoop<A>;
+  readonly #queue: HandshakeQueue;
+  readonly #options: ListenerOptions;
 
   /** Use {@linkcode listen}. */
-  constructor(loop: AcceptLoop, options: ListenOptions) {
-    this.#loop = loop;
+  constructor(acceptor: Acceptor<A>, options: ListenerOptions) {
     this.#options = options;
-    // Whoever accepts hears of it; nobody has to wait for `ready`.
+    const loop = this.#loop = new AcceptLoop(acceptor, {
+      onAcceptError: (error, retryMs) =>
+        this.#tell({ type: "accept-error", error, retryMs }),
+      onCloseError: (error) => this.#tell({ type: "close-error", error }),
+    });
+    this.#queue = new HandshakeQueue(loop, options.handshakeTimeoutMs, {
+      onHandshake: ({ remoteAddr, alpnProtocol = null }) =>
+        this.#tell({ type: "tls", remoteAddr, alpnProtocol }),
+      onHandshakeError: (error, { remoteAddr }) =>
+        this.#tell({ type: "tls-failed", error, remoteAddr }),
+    });
+    // `accept` rejects with it as well; `ready` need not be waited for.
     loop.ready.catch(() => {});
-    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    const { signal } = options;
+    if (signal === undefined) return;
+    const close = () => void this.close();
+    signal.addEventListener("abort", close);
+    // However it ends, also by itself.
+    loop.signal.addEventListener(
+      "abort",
+      () => signal.removeEventListener("abort", close),
+      { once: true },
+    );
   }
 
   /** Where clients connect to; the port is the real one, also after port 0. */
-  get addr(): Addr {
+  get addr(): A {
     return this.#loop.addr;
   }
 
   /**
    * Resolves when clients can connect, which is at once but for a Unix socket whose
-   * file is there already: then somebody has to ask whether it is stale.
+   * file is there already: then it takes asking whether the file is stale.
    *
    * @throws {BrokenError} The address is in use.
    */
@@ -103,11 +173,16 @@ export class Listener implements AsyncIterable<Socket>, Disposable {
   /**
    * The next client; `null` when the listener was closed.
    *
+   * Cancellation: safe. The client that comes after a call was cut off goes to the
+   * next call.
+   *
+   * @param options Limits of this call.
    * @throws {BrokenError} The address is in use; see {@linkcode Listener.ready}.
    * @throws {BusyError} Another task accepts.
+   * @throws {TimeoutError} A time limit passed.
    */
-  async accept(): Promise<Socket | null> {
-    const transport = await this.#loop.next();
+  async accept(options?: CallOptions): Promise<Socket | null> {
+    const transport = await this.#queue.next(options);
     return transport === undefined
       ? null
       : new Socket(transport, this.#options);
@@ -133,19 +208,43 @@ export class Listener implements AsyncIterable<Socket>, Disposable {
   /** Hands out clients again. */
   resume(): void {
     this.#loop.resume();
+    this.#queue.handOut();
+  }
+
+  /** Lets a call of `accept` that waits keep the process alive, as it does from the start. */
+  ref(): void {
+    this.#loop.ref();
   }
 
   /**
-   * Stops listening; sockets that were handed out live on. Resolves when the
-   * address can be bound again. Idempotent.
+   * Lets the process end while `accept` waits. Sockets that were handed out are not
+   * touched. On a TLS listener Deno 2.9 does not.
+   */
+  unref(): void {
+    this.#loop.unref();
+  }
+
+  /**
+   * Stops listening, and closes connections that were not handed out; sockets that
+   * were live on. Resolves when the address can be bound again. Idempotent. Never
+   * rejects: a listener that cannot be closed properly is a `close-error` event.
    */
   close(): Promise<void> {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
     return this.#loop.close();
   }
 
   /** Stops listening, as {@linkcode Listener.close}. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Stops listening, as {@linkcode Listener.close}, and waits until the address is free. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #tell(event: ListenerEvent): void {
+    const { onEvent } = this.#options;
+    if (onEvent !== undefined) guard(() => onEvent(event));
   }
 }

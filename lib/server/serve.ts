@@ -1,28 +1,30 @@
 /**
- * A server: a handler for every client, limits, and a drain.
+ * A server: a handler for every client, limits, and a graceful shutdown.
  *
  * @module
  */
 
+import { checkNumber, checkSignal, wrongKind } from "../_check.ts";
 import type { Addr } from "../addr.ts";
-import { ClosedError, TimeoutError } from "../errors.ts";
-import { checkNumber } from "../socket/options.ts";
-import { Socket } from "../socket/socket.ts";
-import { waitWithin } from "../time/call_limits.ts";
+import { Deadline } from "../time/deadline.ts";
 import { bind } from "../transport/bind.ts";
-import type { AcceptedTransport } from "../transport/options.ts";
-import { translateError } from "../transport/translate_error.ts";
-import { AcceptLoop } from "./_accept_loop.ts";
-import { Admission } from "./_admission.ts";
-import { EventSink, guard, isDeparture } from "./_events.ts";
-import { MemoryGuard } from "./_memory_guard.ts";
+import type {
+  AcceptedTransport,
+  Acceptor,
+  TcpBindOptions,
+  UnixBindOptions,
+} from "../transport/options.ts";
+import { AcceptLoop, closeTransport } from "./_accept_loop.ts";
+import { Clients } from "./_clients.ts";
+import { EventSink } from "./_events.ts";
 import { onTermination } from "./_signals.ts";
-import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
+import type { ServerStats } from "./events.ts";
 import {
   checkServeOptions,
   type Handler,
-  type ServeContext,
   type ServeOptions,
+  type ServerOptions,
+  type ShutdownOptions,
   type ShutdownReport,
 } from "./serve_options.ts";
 
@@ -30,15 +32,20 @@ import {
  * Serves clients: each gets a socket and a run of `handler`.
  *
  * When the handler returns, the socket is closed gracefully. When it throws, the
- * socket is aborted, `onError` hears of it, and the server goes on. Neither a
+ * socket is aborted, `onError` is told, and the server goes on. How the peer sees that
+ * is up to the system: a reset where input is left unread, otherwise an end of the
+ * stream like any other, so say in your protocol when an answer is complete. Neither a
  * client nor a shortage of descriptors ends the server.
+ *
+ * The connection belongs to the server, also when the handler starts TLS on it. What
+ * the handler takes out of its socket by `detach` is its own from then on.
  *
  * `hostname` is `127.0.0.1` by default, not every interface: reaching the world is
  * something one writes down.
  *
  * @param options Where, and within which limits.
  * @param handler Takes care of one client.
- * @throws {TypeError} An option is of the wrong type.
+ * @throws {TypeError} An option is of the wrong type, or unknown.
  * @throws {RangeError} An option is out of range.
  * @throws {BrokenError} The address is in use or not this machine's.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
@@ -53,89 +60,81 @@ import {
  *   for await (const line of connection) await connection.send(`you said ${line}`);
  * });
  *
- * const { port } = server.addr as Deno.NetAddr;
- * await using client = await connect({ port });
+ * await using client = await connect({ port: server.addr.port });
  * await client.write("hello\n");
  * assertEquals(await client.readLine(), "you said hello");
  * ```
  */
+export function serve<A extends Addr>(
+  options: ServeOptions & { acceptor: Acceptor<A> },
+  handler: Handler,
+): Server<A>;
+/** Serves on a port. */
+export function serve(
+  options: TcpBindOptions & ServerOptions,
+  handler: Handler,
+): Server<Deno.NetAddr>;
+/** Serves on a Unix socket. */
+export function serve(
+  options: UnixBindOptions & ServerOptions,
+  handler: Handler,
+): Server<Deno.UnixAddr>;
+/** Serves on what is known at run time only. */
+export function serve(options: ServeOptions, handler: Handler): Server;
 export function serve(options: ServeOptions, handler: Handler): Server {
   checkServeOptions(options, handler);
   options.signal?.throwIfAborted();
-  return new Server(options, handler);
+  return new Server(bind(options), options, handler);
 }
 
 /**
- * A running server. Made by {@linkcode serve}; `await using` drains it.
+ * A running server. Made by {@linkcode serve}; `await using` shuts it down gracefully.
  *
  * ```text
- *           serve()            shutdown(), signal         handlers done, or deadline
+ *           serve()            shutdown(), signal         handlers done, or cut
  * (nothing) ------> serving ---------------------> draining ------------------> closed
  *                   |     ^
  *         suspend() v     | resume()
  *                  suspended
  * ```
  */
-export class Server implements AsyncDisposable {
-  readonly #options: ServeOptions;
-  readonly #handler: Handler;
-  readonly #loop: AcceptLoop;
-  readonly #admission: Admission;
-  readonly #memory: MemoryGuard;
-  readonly #events: EventSink;
-  readonly #draining = new AbortController();
-  readonly #context: ServeContext = { signal: this.#draining.signal };
-  readonly #sockets = new Set<Socket>();
-  /** Clients in their TLS handshake: no handler knows them yet. */
-  readonly #handshakes = new Set<AcceptedTransport>();
+export class Server<A extends Addr = Addr> implements AsyncDisposable {
+  readonly #options: ServerOptions;
+  readonly #clients: Clients;
+  readonly #loop: AcceptLoop<A>;
   readonly #closed = Promise.withResolvers<void>();
-  readonly #counts = { accepted: 0, rejected: 0, failed: 0, acceptErrors: 0 };
-  #bytesRead = 0;
-  #bytesWritten = 0;
-  #empty: PromiseWithResolvers<void> | undefined;
-  #shutdown: Promise<ShutdownReport> | undefined;
-  #aborted = 0;
-  #isCut = false;
-  #unlisten: (() => void) | undefined;
-  readonly #onAbort = () => {
-    this.shutdown();
-  };
+  #acceptErrors = 0;
+  #shutdown: PromiseWithResolvers<ShutdownReport> | undefined;
+  #ignoreSignals: (() => void) | undefined;
+  readonly #onAbort = () => void this.shutdown();
 
   /** Use {@linkcode serve}. */
-  constructor(options: ServeOptions, handler: Handler) {
+  constructor(acceptor: Acceptor<A>, options: ServerOptions, handler: Handler) {
     this.#options = options;
-    this.#handler = handler;
-    this.#events = new EventSink(this, options.onEvent);
-    this.#admission = new Admission(options);
-    this.#loop = new AcceptLoop(bind(options), (error, retryMs) => {
-      this.#counts.acceptErrors++;
-      this.#emit({ type: "accept-error", error, retryMs });
+    const events = new EventSink(this, options.onEvent);
+    const clients = this.#clients = new Clients(options, handler, events);
+    this.#loop = new AcceptLoop(acceptor, {
+      onAcceptError: (error, retryMs) => {
+        this.#acceptErrors++;
+        clients.tell({ type: "accept-error", error, retryMs });
+      },
+      onCloseError: (error) => clients.tell({ type: "close-error", error }),
     });
-    // Behind what may throw, as it has to be disposed.
-    this.#memory = new MemoryGuard(
-      this.#sockets,
-      options.maxBufferedBytes ?? 1024 ** 3,
-    );
-    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
-    if (options.drainOnSignals) {
-      this.#unlisten = onTermination(
-        () => this.shutdown(),
-        () => this.shutdown({ timeoutMs: 0 }),
-      );
-    }
+    if (options.drainOnSignals) this.#drainOnSignals();
+    options.signal?.addEventListener("abort", this.#onAbort);
     this.#accept();
   }
 
   /** Where clients connect to; the port is the real one, also after port 0. */
-  get addr(): Addr {
+  get addr(): A {
     return this.#loop.addr;
   }
 
   /**
    * Resolves when clients can connect, which is at once but for a Unix socket whose
-   * file is there already: then somebody has to ask whether it is stale. When it
-   * rejects and nobody listens to it, the process ends, as with any server that
-   * cannot start.
+   * file is there already: then it takes asking whether the file is stale. When it
+   * rejects and that is not handled, the process ends, as with any server that cannot
+   * start.
    *
    * @throws {BrokenError} The address is in use.
    */
@@ -143,20 +142,9 @@ export class Server implements AsyncDisposable {
     return this.#loop.ready;
   }
 
-  /** Counters since the server began. */
+  /** Counters since the server began, and what is open now. */
   get stats(): ServerStats {
-    let bytesRead = this.#bytesRead;
-    let bytesWritten = this.#bytesWritten;
-    for (const { stats } of this.#sockets) {
-      bytesRead += stats.bytesRead;
-      bytesWritten += stats.bytesWritten;
-    }
-    return {
-      active: this.#sockets.size,
-      ...this.#counts,
-      bytesRead,
-      bytesWritten,
-    };
+    return { ...this.#clients.stats, acceptErrors: this.#acceptErrors };
   }
 
   /** Resolves when the server has ended. Never rejects. */
@@ -174,228 +162,146 @@ export class Server implements AsyncDisposable {
     this.#loop.resume();
   }
 
-  async #accept(): Promise<void> {
-    while (true) {
-      const room = this.#admission.room();
-      if (room !== undefined) {
-        await room;
-        if (this.#loop.closed) break;
-        continue;
-      }
-      // Only an address that cannot be had rejects, and `ready` tells of it.
-      let transport: AcceptedTransport | undefined;
-      try {
-        transport = await this.#loop.next();
-      } catch {
-        break;
-      }
-      if (transport === undefined) break;
-      if (this.#loop.closed) {
-        // It came in the moment in which the drain began, which counts without it.
-        transport.close();
-        break;
-      }
-      const reason = this.#admission.enter(transport.remoteAddr);
-      if (reason === undefined) this.#serve(transport);
-      else this.#reject(transport, reason);
-    }
-    // The listener ended: by `shutdown`, or because it was closed from outside.
-    this.shutdown();
-  }
-
-  #reject(transport: AcceptedTransport, reason: RejectionReason): void {
-    const { remoteAddr } = transport;
-    transport.close();
-    this.#counts.rejected++;
-    this.#emit({ type: "rejected", reason, remoteAddr });
-  }
-
-  #serve(transport: AcceptedTransport): void {
-    if (transport.handshake !== undefined) this.#serveTls(transport);
-    else this.#handle(new Socket(transport, this.#options));
-  }
-
-  async #serveTls(transport: AcceptedTransport): Promise<void> {
-    const done = await this.#handshake(transport);
-    if (done) this.#handle(new Socket(transport, this.#options));
-    else this.#leave(transport.remoteAddr);
-  }
-
-  #leave(remoteAddr: Addr): void {
-    this.#admission.leave(remoteAddr);
-    if (this.#admission.active === 0) this.#empty?.resolve();
-  }
-
-  async #handshake(transport: AcceptedTransport): Promise<boolean> {
-    const { handshakeTimeoutMs = 10_000 } = this.#options;
-    this.#handshakes.add(transport);
-    try {
-      await waitWithin("handshake", transport.handshake!(), {
-        timeoutMs: handshakeTimeoutMs,
-      });
-      const { remoteAddr, alpnProtocol = null } = transport;
-      this.#emit({ type: "tls", remoteAddr, alpnProtocol });
-      return true;
-    } catch (error) {
-      const { remoteAddr, localAddr } = transport;
-      try {
-        transport.close();
-      } catch {
-        // The failed handshake has closed it already.
-      }
-      this.#counts.rejected++;
-      this.#emit({
-        type: "tls-failed",
-        error: translateError(error, {
-          operation: "handshake",
-          localAddr,
-          remoteAddr,
-        }),
-        remoteAddr,
-      });
-      return false;
-    } finally {
-      this.#handshakes.delete(transport);
-    }
-  }
-
-  #handle(socket: Socket): void {
-    this.#sockets.add(socket);
-    this.#memory.watch();
-    this.#counts.accepted++;
-    this.#emit({ type: "accepted", socket });
-    try {
-      const handled = Promise.resolve(this.#handler(socket, this.#context));
-      // What waits for each idle client should be little: one function for any outcome.
-      const settle = this.#settle.bind(this, socket, handled);
-      handled.then(settle, settle);
-    } catch (error) {
-      this.#fail(socket, error);
-    }
-  }
-
-  #settle(socket: Socket, handled: Promise<void>): void {
-    handled.then(
-      () => this.#close(socket),
-      (error) => this.#fail(socket, error),
-    );
-  }
-
-  async #close(socket: Socket): Promise<void> {
-    try {
-      await socket[Symbol.asyncDispose]();
-    } catch (error) {
-      return this.#fail(socket, error);
-    }
-    this.#end(socket);
-  }
-
-  #fail(socket: Socket, error: unknown): void {
-    socket.abort(error);
-    this.#counts.failed++;
-    this.#report(error, socket);
-    this.#end(socket);
-  }
-
-  #end(socket: Socket): void {
-    this.#sockets.delete(socket);
-    const { bytesRead, bytesWritten, openedAt } = socket.stats;
-    this.#bytesRead += bytesRead;
-    this.#bytesWritten += bytesWritten;
-    this.#leave(socket.remoteAddr);
-    if (!this.#events.heard) return;
-    this.#emit({
-      type: "closed",
-      remoteAddr: socket.remoteAddr,
-      bytesRead,
-      bytesWritten,
-      durationMs: Date.now() - openedAt,
-    });
-  }
-
-  #report(error: unknown, socket: Socket): void {
-    const { onError } = this.#options;
-    this.#emit(
-      error instanceof TimeoutError
-        ? { type: "timeout", error, socket }
-        : { type: "error", error, socket },
-    );
-    if (onError !== undefined) {
-      guard(() => onError(error, socket));
-    } else if (
-      error !== this.#draining.signal.reason && !isDeparture(error, socket)
-    ) {
-      // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
-      console.error(error);
-    }
-  }
-
-  #emit(event: ServerEvent): void {
-    if (this.#events.heard) this.#events.tell(event);
+  /** Lets the server keep the process alive, as it does from the start. */
+  ref(): void {
+    this.#loop.ref();
   }
 
   /**
-   * Stops accepting, lets handlers finish, and cuts at the deadline what is left.
-   * When it resolves, the address can be bound again. A second call gets the same
-   * report; its shorter time limit counts.
-   *
-   * @param options `timeoutMs` replaces `shutdownTimeoutMs`; 0 cuts at once.
-   * @throws {RangeError} `timeoutMs` is out of range.
+   * Lets the process end while the server only waits for clients. Connections are not
+   * touched: while one is open the process goes on, unless its socket is unref'd too.
+   * On a TLS listener Deno 2.9 does not.
    */
-  async shutdown(
-    options: { timeoutMs?: number } = {},
-  ): Promise<ShutdownReport> {
-    const timeoutMs = options.timeoutMs ?? this.#options.shutdownTimeoutMs ??
-      15_000;
-    checkNumber("shut down", "timeoutMs", timeoutMs, 0);
-    this.#shutdown ??= this.#drain();
-    const done = await waitWithin("shut down", this.#shutdown, {
-      timeoutMs: Math.max(timeoutMs, 1),
-    }).catch(() => undefined);
-    if (done === undefined) this.#cut();
-    return this.#shutdown;
+  unref(): void {
+    this.#loop.unref();
+  }
+
+  async #accept(): Promise<void> {
+    const [loop, clients] = [this.#loop, this.#clients];
+    while (!loop.closed) {
+      const room = clients.room();
+      if (room !== undefined) {
+        await room;
+        continue;
+      }
+      let transport: AcceptedTransport | undefined;
+      try {
+        transport = await loop.next();
+      } catch {
+        // An address that cannot be had, and `ready` tells of it.
+      }
+      if (transport === undefined) break;
+      // It came in the moment in which the drain began, which counts without it.
+      if (loop.closed) closeTransport(transport);
+      else clients.admit(transport);
+    }
+    // Ended by `shutdown`, or by itself: the acceptor was closed from outside.
+    this.shutdown();
+  }
+
+  /**
+   * Shuts down gracefully: stops accepting, cuts TLS handshakes, ends what waits for a
+   * next frame, lets handlers finish, and cuts what is left when the time is over. It
+   * resolves when the last connection has ended, and at the limit at the latest; then
+   * the address can be bound again.
+   *
+   * A further call gets the same report; its limits count too.
+   *
+   * Cancellation: a limit, `signal` included, cuts the connections that are left. The
+   * call then resolves, and the report says how many those were. Handlers that hang on
+   * something else than their socket are not waited for.
+   *
+   * @param options When to cut: `shutdownTimeoutMs` after now, unless they say.
+   * @throws {TypeError} A limit is of the wrong type.
+   * @throws {RangeError} `timeoutMs` is out of range.
+   *
+   * @example
+   * ```ts
+   * import { serve } from "@sluice/net";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const server = serve({ port: 0 }, (socket) => socket.write("welcome\n"));
+   * const report = await server.shutdown({ timeoutMs: 5_000 });
+   * assertEquals(report, { completed: 0, aborted: 0, handshakes: 0 });
+   * ```
+   */
+  async shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
+    const { shutdownTimeoutMs = 15_000 } = this.#options;
+    using limits = new ShutdownLimits(options, shutdownTimeoutMs);
+    if (this.#shutdown === undefined) {
+      // First, as hooks and handlers may call this again.
+      this.#shutdown = Promise.withResolvers();
+      this.#drain().then(this.#shutdown.resolve);
+    }
+    limits.start(() => this.#clients.cut());
+    return await this.#shutdown.promise;
   }
 
   async #drain(): Promise<ShutdownReport> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    const free = this.#loop.close();
-    this.#admission.wake();
-    const active = this.#admission.active;
-    this.#emit({ type: "drain", active });
-    this.#draining.abort(
-      new ClosedError(
-        "Cannot go on as the server must be serving: it is draining",
-      ),
-    );
-    await free;
-    if (this.#admission.active > 0 && !this.#isCut) {
-      this.#empty = Promise.withResolvers();
-      await this.#empty.promise;
-    }
-    this.#memory.dispose();
-    this.#unlisten?.();
+    const clients = this.#clients;
+    await Promise.all([this.#loop.close(), clients.drain()]);
+    this.#ignoreSignals?.();
     this.#closed.resolve();
-    return { completed: active - this.#aborted, aborted: this.#aborted };
+    return clients.report;
   }
 
-  /** The deadline passed: whoever is left is cut, and nobody is waited for. */
-  #cut(): void {
-    // Several calls of `shutdown` may see their time over in the same tick.
-    if (this.#isCut) return;
-    this.#isCut = true;
-    const left = [...this.#sockets];
-    this.#aborted += left.length + this.#handshakes.size;
-    for (const transport of this.#handshakes) transport.close();
-    const reason = new ClosedError(
-      "Cannot go on as the server must be serving: its time to drain is over",
-    );
-    for (const socket of left) socket.abort(reason);
-    // A handler that hangs on something else would hold the server for ever.
-    this.#empty?.resolve();
+  #drainOnSignals(): void {
+    try {
+      this.#ignoreSignals = onTermination(
+        () => this.shutdown(),
+        () => this.shutdown({ timeoutMs: 0 }),
+      );
+    } catch (error) {
+      this.#loop.close();
+      throw error;
+    }
   }
 
-  /** Drains, as {@linkcode Server.shutdown}. */
+  /** Shuts down, as {@linkcode Server.shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+}
+
+/** What ends a shutdown early. Exact: coarse alarms would be late. */
+class ShutdownLimits implements Disposable {
+  readonly #timeout: Deadline | undefined;
+  readonly #signals: AbortSignal[] = [];
+  #cut: (() => void) | undefined;
+
+  constructor(
+    { timeoutMs, deadline, signal }: ShutdownOptions,
+    defaultMs: number,
+  ) {
+    const action = "shut down";
+    if (timeoutMs !== undefined) {
+      checkNumber(action, "timeoutMs", timeoutMs, 0);
+    }
+    if (signal !== undefined) {
+      checkSignal(action, "signal", signal);
+      this.#signals.push(signal);
+    }
+    if (deadline === undefined) timeoutMs ??= defaultMs;
+    else if (deadline instanceof Deadline) this.#signals.push(deadline.signal);
+    else throw wrongKind(action, "deadline", "a Deadline", deadline);
+    if (timeoutMs === undefined) return;
+    this.#timeout = Deadline.after(timeoutMs);
+    this.#signals.push(this.#timeout.signal);
+  }
+
+  start(cut: () => void): void {
+    this.#cut = cut;
+    for (const signal of this.#signals) {
+      if (signal.aborted) cut();
+      else signal.addEventListener("abort", cut);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#timeout?.dispose();
+    for (const signal of this.#signals) {
+      signal.removeEventListener("abort", this.#cut!);
+    }
   }
 }

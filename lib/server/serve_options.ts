@@ -5,100 +5,131 @@
  */
 
 import {
+  checkBoolean,
+  checkFunction,
   checkNumber,
-  checkSocketOptions,
-  type SocketOptions,
-} from "../socket/options.ts";
+  checkSignal,
+} from "../_check.ts";
+import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
+import type { Deadline } from "../time/deadline.ts";
 import type { BindOptions } from "../transport/options.ts";
-import type { AdmissionOptions } from "./_admission.ts";
+import { type AdmissionOptions, checkAdmissionOptions } from "./_admission.ts";
+import type { HandshakeOptions } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";
 
-/** Where to serve, within which limits, and who hears of what. */
-export type ServeOptions = BindOptions & SocketOptions & AdmissionOptions & {
-  /**
-   * Most bytes that all connections may buffer together, read and not consumed or
-   * written and not sent; those that hold the most are aborted. Looked at twice a
-   * second. 1 GiB by default.
-   */
-  maxBufferedBytes?: number;
-  /**
-   * Drains at SIGINT and SIGTERM (on Windows at Ctrl-C and Ctrl-Break); a second
-   * signal cuts what is left. The process ends when nothing else keeps it. Not by
-   * default.
-   */
-  drainOnSignals?: boolean;
-  /** Longest that a TLS handshake may take, in milliseconds. 10,000 by default. */
-  handshakeTimeoutMs?: number;
-  /** Longest that a drain waits for handlers, in milliseconds. 15,000 by default. */
-  shutdownTimeoutMs?: number;
-  /** Drains the server when it aborts. None by default. */
-  signal?: AbortSignal;
-  /**
-   * Hears what a handler threw. By default it is printed with `console.error`,
-   * unless the client just went away.
-   */
-  onError?: (error: unknown, socket: Socket) => void;
-  /** Hears what happens; see {@linkcode ServerEvent}. None by default. */
-  onEvent?: (event: ServerEvent) => void;
-};
+/** Limits of a server, how it ends, and what it tells. */
+export type ServerOptions =
+  & SocketOptions
+  & AdmissionOptions
+  & HandshakeOptions
+  & {
+    /**
+     * Most bytes that all connections may buffer together, read and not consumed or
+     * written and not sent; those that hold the most are aborted. Looked at twice a
+     * second.
+     *
+     * @default {1_073_741_824}
+     */
+    maxBufferedBytes?: number;
+    /**
+     * Shuts down at SIGINT and SIGTERM (on Windows at Ctrl-C and Ctrl-Break); a second
+     * signal cuts what is left. The process ends when nothing else keeps it.
+     *
+     * @default {false}
+     */
+    drainOnSignals?: boolean;
+    /**
+     * Longest that a shutdown waits for handlers, in milliseconds; 0 for no time at
+     * all.
+     *
+     * @default {15_000}
+     */
+    shutdownTimeoutMs?: number;
+    /**
+     * Shuts the server down when it aborts.
+     *
+     * @default {undefined}
+     */
+    signal?: AbortSignal;
+    /**
+     * Is told what a handler threw. Without it, only bugs are printed, with
+     * `console.error`, and what other connections of a handler's threw: not what a peer
+     * did, which is an event (`byPeer`) and a count (`failedByPeer`).
+     *
+     * @default {undefined}
+     */
+    onError?: (error: unknown, socket: Socket) => unknown;
+    /**
+     * Is told what happens; see {@linkcode ServerEvent}. What it throws is printed. A
+     * hook that ends the socket of an `accepted` event turns the client away: its
+     * handler does not run.
+     *
+     * @default {undefined}
+     */
+    onEvent?: (event: ServerEvent) => unknown;
+  };
+
+/** Where to serve, within which limits, and what it tells. */
+export type ServeOptions = BindOptions & ServerOptions;
 
 /** What a handler gets beside the socket. */
 export interface ServeContext {
-  /** Aborts when the server starts to drain: finish what is under way. */
+  /** Aborts when the server starts to shut down: finish what is under way. */
   readonly signal: AbortSignal;
 }
 
-/** What a drain came to. */
-export interface ShutdownReport {
-  /** Connections whose handlers finished by themselves. */
-  readonly completed: number;
-  /** Connections that were cut at the deadline. */
-  readonly aborted: number;
+/** How long a shutdown may take. Several may be given: the first to end cuts. */
+export interface ShutdownOptions {
+  /**
+   * Longest to wait for handlers, in milliseconds; 0 cuts at once.
+   *
+   * @default {shutdownTimeoutMs, unless there is a deadline}
+   */
+  timeoutMs?: number;
+  /** Cuts when it expires. None by default. */
+  deadline?: Deadline;
+  /** Cuts when it aborts; at once where it has. None by default. */
+  signal?: AbortSignal;
 }
 
-/** Takes care of one client. */
-export type Handler = (
-  socket: Socket,
-  context: ServeContext,
-) => void | Promise<void>;
+/** What a shutdown came to: the connections that were there when it began. */
+export interface ShutdownReport {
+  /** Connections whose handlers finished, and to which all was sent. */
+  readonly completed: number;
+  /** Connections that were cut while there was something left to do. */
+  readonly aborted: number;
+  /** Connections that were cut in their TLS handshake, before any handler. */
+  readonly handshakes: number;
+}
+
+/** Takes care of one client. What it returns is waited for, and otherwise ignored. */
+export type Handler = (socket: Socket, context: ServeContext) => unknown;
 
 /** Throws if an option is of the wrong type or out of range, naming it. */
 export function checkServeOptions(
   options: ServeOptions,
   handler: Handler,
 ): void {
-  checkSocketOptions("serve", options);
-  const { maxConnections, maxConnectionsPerAddress } = options;
-  const { handshakeTimeoutMs, shutdownTimeoutMs, onLimit } = options;
-  const { maxBufferedBytes } = options;
-  const numbers = {
-    maxConnections,
-    maxConnectionsPerAddress,
-    maxBufferedBytes,
-    handshakeTimeoutMs,
-  };
-  for (const [name, value] of Object.entries(numbers)) {
-    if (value !== undefined) checkNumber("serve", name, value, 1);
+  const action = "serve";
+  checkSocketOptions(action, options);
+  checkAdmissionOptions(action, options);
+  const { maxBufferedBytes, handshakeTimeoutMs, shutdownTimeoutMs } = options;
+  const { drainOnSignals, signal, onError, onEvent } = options;
+  if (maxBufferedBytes !== undefined) {
+    checkNumber(action, "maxBufferedBytes", maxBufferedBytes, 1);
+  }
+  if (handshakeTimeoutMs !== undefined) {
+    checkNumber(action, "handshakeTimeoutMs", handshakeTimeoutMs, 1);
   }
   if (shutdownTimeoutMs !== undefined) {
-    checkNumber("serve", "shutdownTimeoutMs", shutdownTimeoutMs, 0);
+    checkNumber(action, "shutdownTimeoutMs", shutdownTimeoutMs, 0);
   }
-  if (onLimit !== undefined && onLimit !== "wait" && onLimit !== "reject") {
-    throw new TypeError(
-      `Cannot serve as onLimit must be "wait" or "reject": current value is ${onLimit}`,
-    );
+  if (drainOnSignals !== undefined) {
+    checkBoolean(action, "drainOnSignals", drainOnSignals);
   }
-  const { onError, onEvent } = options;
-  for (const [name, value] of Object.entries({ onError, onEvent })) {
-    if (value !== undefined) checkFunction(name, value);
-  }
-  checkFunction("the handler", handler);
-}
-
-function checkFunction(name: string, value: unknown): void {
-  if (typeof value === "function") return;
-  throw new TypeError(
-    `Cannot serve as ${name} must be a function: current value is ${value}`,
-  );
+  if (signal !== undefined) checkSignal(action, "signal", signal);
+  if (onError !== undefined) checkFunction(action, "onError", onError);
+  if (onEvent !== undefined) checkFunction(action, "onEvent", onEvent);
+  checkFunction(action, "the handler", handler);
 }

@@ -109,6 +109,10 @@ export interface Acceptor<A extends Addr = Addr> {
   accept(): Promise<AcceptedTransport>;
   /** Stops listening; a pending `accept` rejects. Idempotent. */
   close(): void;
+  /** Lets a pending `accept` keep the process alive, as it does from the start. */
+  ref?(): void;
+  /** Lets the process end while an `accept` is pending. */
+  unref?(): void;
 }
 
 /** How a client speaks TLS. */

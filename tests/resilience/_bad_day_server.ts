@@ -59,7 +59,7 @@ export function badDayServer(
   }, handler);
   return {
     server,
-    port: (server.addr as Deno.NetAddr).port,
+    port: server.addr.port,
     errors,
     events,
     async happened(type, count = 1) {

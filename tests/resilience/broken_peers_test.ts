@@ -37,7 +37,7 @@ const STALLING = new Uint8Array(32 * 1024 * 1024);
 /** A socket and its peer, which can do all that is bad. */
 async function acceptRaw(): Promise<[Socket, RawClient]> {
   using listener = listen({ port: 0, closeTimeoutMs: 2_000 });
-  const port = (listener.addr as Deno.NetAddr).port;
+  const port = listener.addr.port;
   const [socket, peer] = await Promise.all([
     listener.accept(),
     rawClient(port),
@@ -173,7 +173,7 @@ Deno.test(
   { timeout, ignore: !linux },
   async () => {
     using listener = listen({ port: 0 });
-    const { port } = listener.addr as Deno.NetAddr;
+    const { port } = listener.addr;
     await using day = badDayServer();
     day.server.suspend();
     for (let i = 0; i < 50; i++) {
@@ -334,7 +334,7 @@ Deno.test(
   { timeout },
   async () => {
     using listener = listen({ port: 0, closeTimeoutMs: 100 });
-    const { port } = listener.addr as Deno.NetAddr;
+    const { port } = listener.addr;
     const [socket, peer] = await Promise.all([
       listener.accept(),
       rawClient(port),

@@ -132,7 +132,7 @@ Deno.test(
         storing,
         10_000 + round,
       );
-      assertEquals(shutdown, { completed: 25, aborted: 0 });
+      assertEquals(shutdown, { completed: 25, aborted: 0, handshakes: 0 });
       assertEquals(errors, []);
       // Stronger: all that was taken was answered, and all answers arrived.
       acknowledged.forEach((numbers, client) => {
@@ -166,7 +166,7 @@ Deno.test(
       return (socket) => handler(socket, { signal: never });
     };
     const { shutdown } = await drainUnderLoad(deaf, 200);
-    assertEquals(shutdown, { completed: 0, aborted: 25 });
+    assertEquals(shutdown, { completed: 0, aborted: 25, handshakes: 0 });
   },
 );
 
@@ -191,7 +191,11 @@ Deno.test(
       await client.close();
       return received;
     }));
-    assertEquals(await day.server.shutdown(), { completed: 5, aborted: 0 });
+    assertEquals(await day.server.shutdown(), {
+      completed: 5,
+      aborted: 0,
+      handshakes: 0,
+    });
     for (const received of await reading) {
       report.bytesAcknowledged += total;
       report.bytesLost += total - received;
@@ -218,5 +222,5 @@ Deno.test("a client that comes during a drain is refused, not left waiting", {
   }
   release.resolve();
   await busy.close();
-  assertEquals(await draining, { completed: 1, aborted: 0 });
+  assertEquals(await draining, { completed: 1, aborted: 0, handshakes: 0 });
 });

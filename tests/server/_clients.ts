@@ -1,16 +1,10 @@
-import type { Addr } from "../../lib/addr.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
 import { connectRudely } from "../_support/rude_client.ts";
 
-/** The port of something that listens. */
-export function portOf({ addr }: { addr: Addr }): number {
-  return (addr as Deno.NetAddr).port;
-}
-
-/** Connects to something that listens. */
-export function dial(server: { addr: Addr }): Promise<Socket> {
-  return connect({ port: portOf(server), timeoutMs: 10_000 });
+/** Connects to a server or a listener. */
+export function dial({ addr }: { addr: Deno.NetAddr }): Promise<Socket> {
+  return connect({ port: addr.port, timeoutMs: 10_000 });
 }
 
 /** Resolves when `condition` holds, which is looked at once a turn of the event loop. */
@@ -25,11 +19,11 @@ export async function resetAtOnce(port: number, times: number): Promise<void> {
   for (let i = 0; i < times; i++) await (await connectRudely(port)).reset();
 }
 
-/** Puts something else in the place of `console.error` and gives what it was told. */
+/** Puts something else in the place of `console.error` and gives what it was told last. */
 export function captureErrors(): { errors: unknown[] } & Disposable {
   const errors: unknown[] = [];
   const { error } = console;
-  console.error = (...args: unknown[]) => void errors.push(args[0]);
+  console.error = (...args: unknown[]) => void errors.push(args.at(-1));
   return {
     errors,
     [Symbol.dispose]() {

@@ -22,7 +22,7 @@ const server = serve({
 }, async (socket) => {
   await socket.write(`you said ${await socket.readLine()}\n`);
 });
-console.log((server.addr as Deno.NetAddr).port);
+console.log(server.addr.port);
 for await (const _ of Deno.stdin.readable);
 await server.shutdown();
 console.log(JSON.stringify({ shortages, accepted: server.stats.accepted }));

@@ -65,12 +65,16 @@ const shortage = () =>
 function makeLoop() {
   const acceptor = new FakeAcceptor();
   const failures: [string, number][] = [];
-  const loop = new AcceptLoop(acceptor, (error, retryMs) => {
-    assertInstanceOf(error, BrokenError);
-    assertEquals(error.operation, "accept");
-    failures.push([error.reason, retryMs]);
+  const closeErrors: unknown[] = [];
+  const loop = new AcceptLoop(acceptor, {
+    onAcceptError(error, retryMs) {
+      assertInstanceOf(error, BrokenError);
+      assertEquals(error.operation, "accept");
+      failures.push([error.reason, retryMs]);
+    },
+    onCloseError: (error) => void closeErrors.push(error),
   });
-  return { acceptor, loop, failures };
+  return { acceptor, loop, failures, closeErrors };
 }
 
 Deno.test("a client that left in the backlog is passed over without a pause", async () => {
@@ -179,7 +183,10 @@ Deno.test("one accept at a time is allowed", async () => {
 Deno.test("an address that cannot be had ends the loop with the reason", async () => {
   const acceptor = new FakeAcceptor();
   acceptor.ready = Promise.reject(new Deno.errors.AddrInUse("in use"));
-  const loop = new AcceptLoop(acceptor, () => {});
+  const loop = new AcceptLoop(acceptor, {
+    onAcceptError: () => {},
+    onCloseError: () => {},
+  });
   const error = await assertRejects(() => loop.next(), BrokenError);
   assertEquals([error.reason, error.operation], ["in-use", "listen"]);
   assertEquals(await outcome(loop.ready), error);

@@ -13,7 +13,7 @@ async function isAdmitted(options: Partial<ServeOptions>): Promise<boolean> {
       if (event.type === "rejected") rejected.push(event.reason);
     },
   }, (socket) => socket.write("welcome\n"));
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const client = await connect({ port });
   const line = await client.readLine().catch(() => null);
   client.abort();

@@ -3,12 +3,12 @@ import { BrokenError, BusyError, TimeoutError } from "../../lib/errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import { isSettled, textOf, TIMEOUT, turn } from "../_support/sockets.ts";
-import { dial, portOf, resetAtOnce } from "./_clients.ts";
+import { dial, resetAtOnce } from "./_clients.ts";
 
 Deno.test("listen() hands out a socket for every client", TIMEOUT, async () => {
   using listener = listen({ port: 0 });
-  assertEquals((listener.addr as Deno.NetAddr).hostname, "127.0.0.1");
-  assert(portOf(listener) > 0);
+  assertEquals(listener.addr.hostname, "127.0.0.1");
+  assert(listener.addr.port > 0);
   const clients = await Promise.all([1, 2, 3].map(() => dial(listener)));
   let count = 0;
   for await (const socket of listener) {
@@ -47,7 +47,7 @@ Deno.test("listen() goes on after clients that reset in the backlog", {
 }, async () => {
   using listener = listen({ port: 0 });
   // Nobody accepts meanwhile: all of them are in the backlog.
-  await resetAtOnce(portOf(listener), 20);
+  await resetAtOnce(listener.addr.port, 20);
   using client = await dial(listener);
   await client.write("hello\n");
   for await (const socket of listener) {
@@ -66,14 +66,14 @@ Deno.test(
   async () => {
     for (let i = 0; i < 5; i++) {
       const listener = listen({ port: 0 });
-      const port = portOf(listener);
+      const port = listener.addr.port;
       const looping = (async () => {
         for await (const socket of listener) socket.abort();
       })();
       await turn();
       await listener.close();
       using again = listen({ port });
-      assertEquals(portOf(again), port);
+      assertEquals(again.addr.port, port);
       await looping;
       assertEquals(await listener.accept(), null);
       await listener.close();
@@ -144,7 +144,7 @@ Deno.test("listen() gives every socket its options", TIMEOUT, async () => {
 Deno.test("a port in use is said at once", () => {
   using listener = listen({ port: 0 });
   const error = assertThrows(
-    () => listen({ port: portOf(listener) }),
+    () => listen({ port: listener.addr.port }),
     BrokenError,
   );
   assertEquals(error.reason, "in-use");

@@ -22,7 +22,7 @@ Deno.test("maxBufferedBytes cuts the connections that hold the most", {
     await socket.closed;
     if (socket.signal.reason instanceof LimitError) cut.push(size);
   });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const small = await connect({ port });
   const large = await connect({ port });
   await small.write(`${MiB}\n`);
@@ -49,21 +49,22 @@ Deno.test("MemoryGuard looks twice a second, and only while there are sockets", 
   const looks = new Map<number, () => void>();
   using _ = stubTimers(looks);
   const [left, right] = memoryPair();
-  const sockets = new Set<Socket>();
-  const guard = new MemoryGuard(sockets, 10);
+  const clients = new Set<{ socket: Socket | undefined }>();
+  const guard = new MemoryGuard(clients, 10);
   const look = () => looks.forEach((each) => each());
 
-  sockets.add(left);
+  clients.add({ socket: left });
   guard.watch();
   guard.watch();
   assertEquals(looks.size, 1);
   look();
   assertEquals(looks.size, 1);
-  sockets.clear();
+  clients.clear();
   look();
   assertEquals(looks.size, 0);
 
-  sockets.add(left);
+  // The other one is shaking hands.
+  clients.add({ socket: left }).add({ socket: undefined });
   guard.watch();
   left.write(new Uint8Array(11));
   look();
@@ -77,7 +78,7 @@ Deno.test("MemoryGuard does not look where there is no limit", () => {
   const looks = new Map<number, () => void>();
   using _ = stubTimers(looks);
   const [left, right] = memoryPair();
-  new MemoryGuard(new Set([left]), Infinity).watch();
+  new MemoryGuard(new Set([{ socket: left }]), Infinity).watch();
   assertEquals(looks.size, 0);
   left.abort();
   right.abort();

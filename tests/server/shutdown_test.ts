@@ -11,7 +11,7 @@ import { serve } from "../../lib/server/serve.ts";
 import { MemoryAcceptor } from "../../lib/testing/_memory_acceptor.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { isSettled, TIMEOUT, turn } from "../_support/sockets.ts";
-import { dial, portOf, until } from "./_clients.ts";
+import { dial, until } from "./_clients.ts";
 
 /** A handler that never ends by itself. */
 const hang = (): Promise<void> => new Promise(() => {});
@@ -36,7 +36,7 @@ Deno.test(
       assertEquals(await client.readLine(), "finished");
       await client.close();
     }
-    assertEquals(await draining, { completed: 3, aborted: 0 });
+    assertEquals(await draining, { completed: 3, aborted: 0, handshakes: 0 });
     await server.closed;
   },
 );
@@ -59,7 +59,7 @@ Deno.test("shutdown() cuts what is left at the deadline", TIMEOUT, async () => {
   const before = performance.now();
   assertEquals(
     await server.shutdown({ timeoutMs: 30 }),
-    { completed: 0, aborted: 2 },
+    { completed: 0, aborted: 2, handshakes: 0 },
   );
   assert(performance.now() - before >= 30);
   for (const client of clients) {
@@ -78,10 +78,14 @@ Deno.test(
   async () => {
     for (let i = 0; i < 5; i++) {
       const server = serve({ port: 0 }, () => {});
-      const port = portOf(server);
-      assertEquals(await server.shutdown(), { completed: 0, aborted: 0 });
+      const port = server.addr.port;
+      assertEquals(await server.shutdown(), {
+        completed: 0,
+        aborted: 0,
+        handshakes: 0,
+      });
       await using again = serve({ port }, () => {});
-      assertEquals(portOf(again), port);
+      assertEquals(again.addr.port, port);
     }
   },
 );
@@ -91,7 +95,7 @@ Deno.test(
   TIMEOUT,
   async () => {
     const server = serve({ port: 0 }, (socket) => socket.write("x"));
-    const port = portOf(server);
+    const port = server.addr.port;
     {
       await using client = await dial(server);
       await client.readExactly(1);
@@ -111,7 +115,7 @@ Deno.test(
     const patient = server.shutdown({ timeoutMs: 60_000 });
     await turn();
     const impatient = await server.shutdown({ timeoutMs: 0 });
-    assertEquals(impatient, { completed: 0, aborted: 1 });
+    assertEquals(impatient, { completed: 0, aborted: 1, handshakes: 0 });
     assertStrictEquals(await patient, impatient);
     assertStrictEquals(await server.shutdown(), impatient);
   },
@@ -130,7 +134,7 @@ Deno.test(
       server[Symbol.asyncDispose](),
       server.shutdown({ timeoutMs: 20 }),
     ]);
-    assertEquals(reports[0], { completed: 0, aborted: 2 });
+    assertEquals(reports[0], { completed: 0, aborted: 2, handshakes: 0 });
     for (const client of clients) client.abort();
   },
 );
@@ -153,7 +157,11 @@ Deno.test(
       for (let i = 0; i < wait; i++) await null;
       const report = await server.shutdown();
       // Whoever was served is in the report, and nobody else.
-      assertEquals(report, { completed: server.stats.accepted, aborted: 0 });
+      assertEquals(report, {
+        completed: server.stats.accepted,
+        aborted: 0,
+        handshakes: 0,
+      });
       seen.add(report.completed);
       assertEquals(await far.read(new Uint8Array(1)), null);
       far.close();
@@ -166,7 +174,11 @@ Deno.test("a suspended server can be shut down", TIMEOUT, async () => {
   const server = serve({ port: 0 }, () => {});
   server.suspend();
   using client = await dial(server);
-  assertEquals(await server.shutdown(), { completed: 0, aborted: 0 });
+  assertEquals(await server.shutdown(), {
+    completed: 0,
+    aborted: 0,
+    handshakes: 0,
+  });
   assertEquals(await client.read().catch(() => null), null);
 });
 
@@ -181,7 +193,11 @@ Deno.test(
     await until(() => server.stats.active === 1);
     controller.abort();
     await server.closed;
-    assertEquals(await server.shutdown(), { completed: 0, aborted: 1 });
+    assertEquals(await server.shutdown(), {
+      completed: 0,
+      aborted: 1,
+      handshakes: 0,
+    });
   },
 );
 
@@ -209,5 +225,9 @@ Deno.test("a handler may shut its own server down", TIMEOUT, async () => {
   assertEquals(await client.readLine(), "bye");
   await client.close();
   await server.closed;
-  assertEquals(await server.shutdown(), { completed: 1, aborted: 0 });
+  assertEquals(await server.shutdown(), {
+    completed: 1,
+    aborted: 0,
+    handshakes: 0,
+  });
 });

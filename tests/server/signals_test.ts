@@ -39,7 +39,7 @@ Deno.test(
     assertEquals(await client.readLine(), "bye");
     await client.close();
     const report = JSON.parse(await program.nextLine());
-    assertEquals(report, { completed: 1, aborted: 0 });
+    assertEquals(report, { completed: 1, aborted: 0, handshakes: 0 });
     assertEquals(await program.exitCode(), 0);
   },
 );
@@ -56,7 +56,7 @@ Deno.test(
     assertEquals(await program.nextLine(), "draining");
     program.signal("SIGINT");
     const report = JSON.parse(await program.nextLine());
-    assertEquals(report, { completed: 0, aborted: 1 });
+    assertEquals(report, { completed: 0, aborted: 1, handshakes: 0 });
     assertEquals(await program.exitCode(), 0);
     client.abort();
   },

@@ -18,7 +18,7 @@ Deno.test("serve() publishes its events on a diagnostics channel", {
     await socket.readLine();
     await socket.write("secret\n");
   });
-  const client = await connect({ port: (server.addr as Deno.NetAddr).port });
+  const client = await connect({ port: server.addr.port });
   await client.write("hello\n");
   await client.readLine();
   await client.close();

@@ -1,0 +1,209 @@
+/**
+ * One client's life, from the moment in which it was let in to its accounting.
+ *
+ * The server owns the client, and through it whatever the client's connection is now:
+ * a transport while TLS shakes hands, then a socket, which stays the same when a
+ * handler starts TLS on it.
+ *
+ * @module
+ */
+
+import type { Addr } from "../addr.ts";
+import { ClosedError } from "../errors.ts";
+import type { SocketOptions } from "../socket/options.ts";
+import { halvesOf, Socket } from "../socket/socket.ts";
+import { waitWithin } from "../time/call_limits.ts";
+import type { AcceptedTransport } from "../transport/options.ts";
+import { closeTransport } from "./_accept_loop.ts";
+import { shakeHands } from "./_handshake.ts";
+import type { ServerEvent } from "./events.ts";
+import type { Handler, ServeContext } from "./serve_options.ts";
+
+/**
+ * ```text
+ *             TLS                 handler returns           sent, and peer ended
+ *  let in --> handshake --> handling -----------> closing -------------------> over
+ *                 |             |                    |                          ^
+ *                 +-------------+--------------------+--------------------------+
+ *                   it fails      it throws            it fails; or cut: any stage
+ * ```
+ *
+ * | stage | what runs | the drain begins | its time is over | in the report |
+ * | --- | --- | --- | --- | --- |
+ * | handshake | TLS of the listener | cut | | `handshakes` |
+ * | handling | the handler | `context.signal` aborts, and frames end between two of them | cut | `completed`, or `aborted` if cut |
+ * | closing | what was written leaves, then the peer ends its side | once all has left, the peer has a second | cut | `completed`, or `aborted` if cut before all had left |
+ * | over | nothing | | | |
+ */
+type Stage = "handshake" | "handling" | "closing" | "over";
+
+/** How a client ended, as a drain reports it. */
+export type Outcome = "completed" | "aborted" | "handshakes";
+
+/** What the peer has to end its side in, once all is sent and the server drains. */
+const LINGER_MS = 1_000;
+
+/** What a client asks of its server, and tells it. */
+export interface ClientOwner {
+  readonly handler: Handler;
+  readonly context: ServeContext;
+  readonly socketOptions: SocketOptions;
+  readonly handshakeTimeoutMs: number | undefined;
+  /** Whether the drain has begun. */
+  readonly draining: boolean;
+  tell(event: ServerEvent): void;
+  /** The handler is about to start. */
+  onHandling(): void;
+  /** The handler threw. */
+  onFailure(error: unknown, socket: Socket): void;
+  /** It is over; told once. */
+  onEnd(client: Client, outcome: Outcome): void;
+}
+
+/** A client that was let in. */
+export class Client {
+  /** Where it came from, under which it was let in. */
+  readonly remoteAddr: Addr;
+  readonly #transport: AcceptedTransport;
+  readonly #owner: ClientOwner;
+  #stage: Stage = "handshake";
+  #socket: Socket | undefined;
+
+  constructor(transport: AcceptedTransport, owner: ClientOwner) {
+    this.remoteAddr = transport.remoteAddr;
+    this.#transport = transport;
+    this.#owner = owner;
+  }
+
+  get stage(): Stage {
+    return this.#stage;
+  }
+
+  /** The socket, once the handshake is done. */
+  get socket(): Socket | undefined {
+    return this.#socket;
+  }
+
+  start(): void {
+    if (this.#transport.handshake === undefined) this.#handle();
+    else this.#shakeHands();
+  }
+
+  async #shakeHands(): Promise<void> {
+    const { handshakeTimeoutMs } = this.#owner;
+    const failure = await shakeHands(this.#transport, handshakeTimeoutMs);
+    // It may have been cut, even in the tick in which the handshake was done.
+    if (this.#stage !== "handshake") return;
+    if (failure !== undefined) return this.#refuse(failure);
+    const { alpnProtocol = null } = this.#transport;
+    const { remoteAddr } = this;
+    this.#owner.tell({ type: "tls", remoteAddr, alpnProtocol });
+    if (this.#stage === "handshake") this.#handle();
+  }
+
+  /** The handshake has come to nothing. */
+  #refuse(error: unknown): void {
+    this.#stage = "over";
+    closeTransport(this.#transport);
+    const { remoteAddr } = this;
+    this.#owner.tell({ type: "tls-failed", error, remoteAddr });
+    this.#owner.onEnd(this, "handshakes");
+  }
+
+  #handle(): void {
+    const { handler, context, socketOptions } = this.#owner;
+    const socket = new Socket(this.#transport, socketOptions);
+    this.#socket = socket;
+    this.#stage = "handling";
+    this.#owner.onHandling();
+    this.#owner.tell({ type: "accepted", socket });
+    // The hook may have ended the socket, or the server.
+    if (!isOpen(socket)) return this.#end("completed");
+    try {
+      const handled = Promise.resolve(handler(socket, context));
+      // What waits for each idle client should be little: one function for any outcome.
+      const settle = () => this.#settle(handled);
+      handled.then(settle, settle);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #settle(handled: Promise<unknown>): void {
+    handled.then(() => this.#close(), (error) => this.#fail(error));
+  }
+
+  async #close(): Promise<void> {
+    if (this.#stage !== "handling") return;
+    this.#stage = "closing";
+    try {
+      const closed = this.#socket![Symbol.asyncDispose]();
+      if (this.#owner.draining) this.#lingerBriefly();
+      await closed;
+    } catch (error) {
+      return this.#fail(error);
+    }
+    this.#end("completed");
+  }
+
+  /** Also where it was cut before: its handler may still say what became of that. */
+  #fail(error: unknown): void {
+    const socket = this.#socket!;
+    socket.abort(error);
+    this.#owner.onFailure(error, socket);
+    this.#end("completed");
+  }
+
+  #end(outcome: Outcome): void {
+    if (this.#stage === "over") return;
+    this.#stage = "over";
+    this.#owner.onEnd(this, outcome);
+  }
+
+  /** The drain has begun. */
+  drain(): void {
+    if (this.#stage === "handshake") {
+      const { localAddr, remoteAddr } = this.#transport;
+      this.#refuse(
+        new ClosedError("Cannot shake hands: the server is shutting down", {
+          operation: "handshake",
+          localAddr,
+          remoteAddr,
+        }),
+      );
+    } else if (this.#stage === "handling") {
+      // halvesOf(this.#socket!).drain();
+    } else if (this.#stage === "closing") {
+      this.#lingerBriefly();
+    }
+  }
+
+  /** A peer that keeps its side open holds up no drain once it was sent everything. */
+  #lingerBriefly(): void {
+    const socket = this.#socket!;
+    // What goes wrong is told by the call that began the close.
+    socket.flush()
+      .then(() => waitWithin("close", socket.closed, { timeoutMs: LINGER_MS }))
+      .catch(() => socket.abort());
+  }
+
+  /** The time of the drain is over. */
+  cut(reason: ClosedError): void {
+    if (this.#stage === "handshake") return this.drain();
+    if (this.#stage === "over") return;
+    const socket = this.#socket!;
+    const isSent = halvesOf(socket).writer.pendingBytes === 0;
+    const done = this.#stage === "closing" && isSent;
+    this.#end(done ? "completed" : "aborted");
+    socket.abort(reason);
+  }
+}
+
+function isOpen(socket: Socket): boolean {
+  try {
+    halvesOf(socket).reader.check("serve");
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * All clients of a server: who is let in, what they come to, and how they end
+ * together.
+ *
+ * @module
+ */
+
+import { guard } from "../_guard.ts";
+import { ClosedError, TimeoutError } from "../errors.ts";
+import type { SocketOptions } from "../socket/options.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { AcceptedTransport } from "../transport/options.ts";
+import { closeTransport } from "./_accept_loop.ts";
+import { Admission } from "./_admission.ts";
+import { Client, type ClientOwner, type Outcome } from "./_client.ts";
+import type { EventSink } from "./_events.ts";
+import { MemoryGuard } from "./_memory_guard.ts";
+import { isPeerError } from "./_peer_errors.ts";
+import type { ServerEvent, ServerStats } from "./events.ts";
+import type {
+  Handler,
+  ServeContext,
+  ServerOptions,
+  ShutdownReport,
+} from "./serve_options.ts";
+
+/** Counts the clients of a server, and ends them. */
+export class Clients implements ClientOwner {
+  readonly handler: Handler;
+  readonly context: ServeContext;
+  readonly socketOptions: SocketOptions;
+  readonly handshakeTimeoutMs: number | undefined;
+  readonly #onError: ServerOptions["onError"];
+  readonly #events: EventSink;
+  readonly #draining = new AbortController();
+  readonly #all = new Set<Client>();
+  readonly #admission: Admission;
+  readonly #memory: MemoryGuard;
+  readonly #counts = { accepted: 0, rejected: 0, failed: 0, failedByPeer: 0 };
+  /** Of clients that are over. */
+  #bytesRead = 0;
+  #bytesWritten = 0;
+  /** Of clients that were there when the drain began. */
+  readonly #outcomes = { completed: 0, aborted: 0, handshakes: 0 };
+  #left: PromiseWithResolvers<void> | undefined;
+
+  constructor(options: ServerOptions, handler: Handler, events: EventSink) {
+    this.handler = handler;
+    this.context = { signal: this.#draining.signal };
+    this.socketOptions = options;
+    this.handshakeTimeoutMs = options.handshakeTimeoutMs;
+    this.#onError = options.onError;
+    this.#events = events;
+    this.#admission = new Admission(options);
+    this.#memory = new MemoryGuard(
+      this.#all,
+      options.maxBufferedBytes ?? 1024 ** 3,
+    );
+  }
+
+  get draining(): boolean {
+    return this.#draining.signal.aborted;
+  }
+
+  /** Resolves when one more client may come; at once unless clients have to wait. */
+  room(): Promise<void> | undefined {
+    return this.#admission.room();
+  }
+
+  /** Lets a client in, or turns it away. */
+  admit(transport: AcceptedTransport): void {
+    const { remoteAddr } = transport;
+    const reason = this.#admission.enter(remoteAddr);
+    if (reason !== undefined) {
+      closeTransport(transport);
+      this.#counts.rejected++;
+      return this.tell({ type: "rejected", reason, remoteAddr });
+    }
+    const client = new Client(transport, this);
+    this.#all.add(client);
+    client.start();
+  }
+
+  get stats(): Omit<ServerStats, "acceptErrors"> {
+    let [active, handshakes, closing] = [0, 0, 0];
+    let [bytesRead, bytesWritten] = [this.#bytesRead, this.#bytesWritten];
+    for (const { stage, socket } of this.#all) {
+      if (socket === undefined) {
+        handshakes++;
+        continue;
+      }
+      active++;
+      if (stage === "closing") closing++;
+      bytesRead += socket.stats.bytesRead;
+      bytesWritten += socket.stats.bytesWritten;
+    }
+    const counts = this.#counts;
+    return { active, closing, handshakes, ...counts, bytesRead, bytesWritten };
+  }
+
+  // ---- what clients tell --------------------------------------------------
+
+  tell(event: ServerEvent): void {
+    if (this.#events.heard) this.#events.tell(event);
+  }
+
+  onHandling(): void {
+    this.#counts.accepted++;
+    this.#memory.watch();
+  }
+
+  onFailure(error: unknown, socket: Socket): void {
+    const byPeer = isPeerError(error, socket);
+    this.#counts.failed++;
+    if (byPeer) this.#counts.failedByPeer++;
+    this.tell(
+      error instanceof TimeoutError
+        ? { type: "timeout", error, socket }
+        : { type: "error", error, byPeer, socket },
+    );
+    const onError = this.#onError;
+    if (onError !== undefined) {
+      guard(() => onError(error, socket));
+    } else if (!byPeer && error !== this.context.signal.reason) {
+      // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
+      console.error(error);
+    }
+  }
+
+  onEnd(client: Client, outcome: Outcome): void {
+    this.#all.delete(client);
+    this.#admission.leave(client.remoteAddr);
+    if (this.draining) this.#outcomes[outcome]++;
+    if (client.socket === undefined) this.#counts.rejected++;
+    else this.#account(client.socket);
+    if (this.#all.size === 0) this.#left?.resolve();
+  }
+
+  #account({ stats, remoteAddr }: Socket): void {
+    const { bytesRead, bytesWritten, openedAt } = stats;
+    this.#bytesRead += bytesRead;
+    this.#bytesWritten += bytesWritten;
+    if (!this.#events.heard) return;
+    const durationMs = Date.now() - openedAt;
+    this.tell({
+      type: "closed",
+      remoteAddr,
+      bytesRead,
+      bytesWritten,
+      durationMs,
+    });
+  }
+
+  // ---- how they end together ----------------------------------------------
+
+  /** Asks all clients to come to an end. Resolves when the last one has. */
+  async drain(): Promise<void> {
+    const { active, closing, handshakes } = this.stats;
+    this.#draining.abort(
+      new ClosedError("Cannot go on: the server is shutting down"),
+    );
+    this.tell({ type: "drain", active, closing, handshakes });
+    this.#admission.wake();
+    for (const client of [...this.#all]) client.drain();
+    if (this.#all.size > 0) {
+      this.#left = Promise.withResolvers();
+      await this.#left.promise;
+    }
+    this.#memory.dispose();
+  }
+
+  /** Ends those that are left. A handler that hangs on something else goes on. */
+  cut(): void {
+    const reason = new ClosedError(
+      "Cannot go on: the time of the server to shut down is over",
+    );
+    for (const client of [...this.#all]) client.cut(reason);
+  }
+
+  /** What the drain has come to. */
+  get report(): ShutdownReport {
+    return { ...this.#outcomes };
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * The TLS handshake of a client that was just accepted.
+ *
+ * @module
+ */
+
+import { waitWithin } from "../time/call_limits.ts";
+import type { AcceptedTransport } from "../transport/options.ts";
+import { translateError } from "../transport/translate_error.ts";
+import { closeTransport } from "./_accept_loop.ts";
+
+/** How long a handshake may take where the options do not say. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/** Options of whatever shakes hands. */
+export interface HandshakeOptions {
+  /**
+   * Longest that a TLS handshake may take, in milliseconds, at least 1. It ends
+   * clients that connect and stay silent.
+   *
+   * @default {10_000}
+   */
+  handshakeTimeoutMs?: number;
+}
+
+/**
+ * Shakes hands within `timeoutMs`.
+ *
+ * @returns Why it failed; the transport is then closed. `undefined` if it is done.
+ */
+export async function shakeHands(
+  transport: AcceptedTransport,
+  timeoutMs: number = HANDSHAKE_TIMEOUT_MS,
+): Promise<unknown> {
+  const { localAddr, remoteAddr } = transport;
+  const operation = "handshake";
+  try {
+    const done = Promise.resolve(transport.handshake!());
+    await waitWithin(operation, done, { timeoutMs });
+    return undefined;
+  } catch (error) {
+    closeTransport(transport);
+    return translateError(error, { operation, localAddr, remoteAddr });
+  }
+}

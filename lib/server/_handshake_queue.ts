@@ -1,0 +1,149 @@
+/**
+ * Accepted connections whose handshakes are done, for a listener.
+ *
+ * @module
+ */
+
+import { BusyError } from "../errors.ts";
+import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import type { AcceptedTransport } from "../transport/options.ts";
+import { type AcceptLoop, closeTransport } from "./_accept_loop.ts";
+import { shakeHands } from "./_handshake.ts";
+
+/** Most connections that shake hands or wait to be accepted; the rest is in the backlog. */
+const MOST_IN_PROGRESS = 256;
+
+/** What a queue tells its owner. */
+export interface HandshakeEvents {
+  /** A handshake is done. */
+  onHandshake(transport: AcceptedTransport): void;
+  /** A handshake failed; the connection is closed. */
+  onHandshakeError(error: unknown, transport: AcceptedTransport): void;
+}
+
+/** A call of `next` that waits. */
+interface Waiting {
+  resolve(transport: AcceptedTransport | undefined): void;
+  reject(error: unknown): void;
+}
+
+/**
+ * Lets connections shake hands side by side, and hands out those that have.
+ *
+ * It accepts while a call waits, and goes on to do so while all that came is still
+ * shaking hands: a silent client holds up no other. Without TLS there is nothing to
+ * wait for, and a connection is handed out as it comes.
+ */
+export class HandshakeQueue {
+  readonly #loop: AcceptLoop;
+  readonly #timeoutMs: number | undefined;
+  readonly #events: HandshakeEvents;
+  readonly #shaking = new Set<AcceptedTransport>();
+  readonly #done: AcceptedTransport[] = [];
+  #accepting = false;
+  #waiting: Waiting | undefined;
+
+  constructor(
+    loop: AcceptLoop,
+    timeoutMs: number | undefined,
+    events: HandshakeEvents,
+  ) {
+    this.#loop = loop;
+    this.#timeoutMs = timeoutMs;
+    this.#events = events;
+    loop.signal.addEventListener("abort", () => this.#end(), { once: true });
+  }
+
+  /**
+   * The next connection; `undefined` when the loop has ended. A call that a limit ends
+   * loses nothing: the next one gets what came meanwhile.
+   *
+   * @throws {BusyError} Another call is under way.
+   * @throws {BrokenError} The address cannot be had.
+   */
+  next(options?: CallOptions): Promise<AcceptedTransport | undefined> {
+    return new Promise((resolve, reject) => {
+      checkCall("accept", options);
+      if (this.#waiting !== undefined) {
+        throw new BusyError(
+          "Cannot accept: another accept is under way, and one at a time is allowed",
+          { operation: "accept" },
+        );
+      }
+      let unwatch = () => {};
+      const settle = () => {
+        unwatch();
+        this.#waiting = undefined;
+      };
+      const waiting: Waiting = {
+        resolve: (transport) => resolve((settle(), transport)),
+        reject: (error) => reject((settle(), error)),
+      };
+      this.#waiting = waiting;
+      this.handOut();
+      if (this.#waiting === undefined) return;
+      if (options !== undefined) {
+        unwatch = watchCall("accept", options, waiting.reject);
+      }
+      this.#accept();
+    });
+  }
+
+  /** Hands out what is done, unless the loop is suspended. */
+  handOut(): void {
+    if (this.#loop.suspended || this.#waiting === undefined) return;
+    const transport = this.#done.shift();
+    if (transport !== undefined) this.#waiting.resolve(transport);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#shaking.size + this.#done.length < MOST_IN_PROGRESS;
+  }
+
+  async #accept(): Promise<void> {
+    if (this.#accepting) return;
+    this.#accepting = true;
+    try {
+      while (this.#waiting !== undefined && this.#hasRoom) {
+        const transport = await this.#loop.next();
+        if (transport === undefined) break;
+        // The listener was closed in the moment in which it came.
+        if (this.#loop.closed) closeTransport(transport);
+        else if (transport.handshake === undefined) this.#add(transport);
+        else this.#shakeHands(transport);
+      }
+    } catch (error) {
+      this.#waiting?.reject(error);
+    }
+    this.#accepting = false;
+    if (this.#loop.closed) this.#waiting?.resolve(undefined);
+  }
+
+  async #shakeHands(transport: AcceptedTransport): Promise<void> {
+    this.#shaking.add(transport);
+    const failure = await shakeHands(transport, this.#timeoutMs);
+    this.#shaking.delete(transport);
+    if (failure !== undefined) {
+      this.#events.onHandshakeError(failure, transport);
+    } else if (this.#loop.closed) {
+      closeTransport(transport);
+    } else {
+      this.#events.onHandshake(transport);
+      this.#add(transport);
+    }
+    // There may have been no room for the next one.
+    this.#accept();
+  }
+
+  #add(transport: AcceptedTransport): void {
+    this.#done.push(transport);
+    this.handOut();
+  }
+
+  /** The loop has ended: what was not handed out ends with it. */
+  #end(): void {
+    for (const transport of this.#shaking) closeTransport(transport);
+    for (const transport of this.#done.splice(0)) closeTransport(transport);
+    this.#accept();
+  }
+}

@@ -1,0 +1,49 @@
+/**
+ * Which errors of a handler are the peer's doing.
+ *
+ * A peer that leaves, stalls or sends garbage makes most handlers throw. Printing that
+ * would let any peer fill the disk: it is an event and a count. What is left are the
+ * handler's own bugs, and the failures of other connections that it made.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../addr.ts";
+import { SocketError, type SocketErrorCode } from "../errors.ts";
+import type { Socket } from "../socket/socket.ts";
+
+/** What a peer can bring about. Not `busy` and `permission`: those are this side's. */
+const BY_PEER: ReadonlySet<SocketErrorCode> = new Set<SocketErrorCode>([
+  "broken",
+  "closed",
+  "frame-too-large",
+  "limit",
+  "malformed-frame",
+  "timeout",
+  "tls",
+  "unexpected-eof",
+]);
+
+/** What a peer has no part in: a call of another connection, and a bad frame of ours. */
+const OWN_OPERATIONS: ReadonlySet<string | undefined> = new Set([
+  "connect",
+  "encode",
+]);
+
+/** Whether the peer of `socket` made its handler throw `error`. */
+export function isPeerError(error: unknown, socket: Socket): boolean {
+  // What `using` makes of two errors, the second of which came while it cleaned up.
+  if (error instanceof SuppressedError) {
+    return isPeerError(error.error, socket) &&
+      isPeerError(error.suppressed, socket);
+  }
+  // What the platform's own limit rejects with: AbortSignal.timeout().
+  if (error instanceof DOMException) return error.name === "TimeoutError";
+  if (!(error instanceof SocketError) || !BY_PEER.has(error.code)) return false;
+  if (OWN_OPERATIONS.has(error.operation)) return false;
+  // Decoders and limits of calls know no address. Another connection that the handler
+  // made, to a database say, has an address of its own.
+  const { remoteAddr } = error;
+  return remoteAddr === undefined || remoteAddr === socket.remoteAddr ||
+    formatAddress(remoteAddr) === formatAddress(socket.remoteAddr);
+}
