@@ -67,20 +67,6 @@ function isMapped(bytes: Uint8Array): boolean {
     bytes.subarray(0, 10).every((byte) => byte === 0);
 }
 
-/**
- * What counts as one peer where peers are counted: an IPv4 address, or the /64 of an
- * IPv6 address, as a single host has all of that to choose from. Link-local addresses
- * share theirs, so each of them counts; what is no IP address is given back.
- */
-export function ipSite(address: string): string {
-  if (!address.includes(":")) return address;
-  const bytes = parseIp(address);
-  if (bytes === undefined) return address;
-  if (bytes.length === 4) return bytes.join(".");
-  const isLinkLocal = bytes[0] === 0xfe && (bytes[1] & 0xc0) === 0x80;
-  return isLinkLocal ? address : bytes.subarray(0, 8).toHex();
-}
-
 interface Range {
   bytes: Uint8Array;
   /** Bits that count, from the front. */
@@ -163,4 +149,19 @@ function contains(range: Range, bytes: Uint8Array): boolean {
   const mask = 0xff00 >> (range.prefix & 7) & 0xff;
   return whole === bytes.length ||
     (bytes[whole] & mask) === (range.bytes[whole] & mask);
+}
+
+/**
+ * What counts as one client: an IPv4 address, the first half of an IPv6 address (a /64 is
+ * the least that one customer gets), an IPv4 address also where it came over IPv6. Text
+ * that is no IP address is its own key.
+ */
+export function addressKey(hostname: string): string {
+  const bytes = parseIp(hostname);
+  if (bytes === undefined) return hostname;
+  if (bytes.length === 4) return bytes.join(".");
+  const groups = [0, 2, 4, 6].map((at) =>
+    (bytes[at] << 8 | bytes[at + 1]).toString(16)
+  );
+  return `${groups.join(":")}::/64`;
 }

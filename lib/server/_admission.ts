@@ -6,7 +6,7 @@
 
 import { checkLimit, checkOneOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
-import { IpRanges, ipSite } from "../ip.ts";
+import { addressKey, IpRanges } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
 
 /** What to do with clients above `maxConnections`. */
@@ -158,6 +158,6 @@ export class Admission {
   /** What counts as one address; `undefined` where nothing is counted. */
   #keyOf(addr: Addr): string | undefined {
     if (this.#mostPerAddress === Infinity) return undefined;
-    return "hostname" in addr ? ipSite(addr.hostname) : undefined;
+    return "hostname" in addr ? addressKey(addr.hostname) : undefined;
   }
 }

@@ -12,7 +12,6 @@ import type { Addr } from "../addr.ts";
 import { ClosedError } from "../errors.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
-import { waitWithin } from "../time/call_limits.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { closeTransport } from "./_accept_loop.ts";
 import { shakeHands } from "./_handshake.ts";
@@ -118,7 +117,7 @@ export class Client {
     this.#owner.onHandling();
     this.#owner.tell({ type: "accepted", socket });
     // The hook may have ended the socket, or the server.
-    if (!isOpen(socket)) return this.#end("completed");
+    if (!halvesOf(socket).isOpen) return this.#end("completed");
     try {
       const handled = Promise.resolve(handler(socket, context));
       // What waits for each idle client should be little: one function for any outcome.
@@ -172,7 +171,7 @@ export class Client {
         }),
       );
     } else if (this.#stage === "handling") {
-      // halvesOf(this.#socket!).drain();
+      halvesOf(this.#socket!).drain();
     } else if (this.#stage === "closing") {
       this.#lingerBriefly();
     }
@@ -183,8 +182,8 @@ export class Client {
     const socket = this.#socket!;
     // What goes wrong is told by the call that began the close.
     socket.flush()
-      .then(() => waitWithin("close", socket.closed, { timeoutMs: LINGER_MS }))
-      .catch(() => socket.abort());
+      .then(() => socket.close({ timeoutMs: LINGER_MS }))
+      .catch(() => {});
   }
 
   /** The time of the drain is over. */
@@ -196,14 +195,5 @@ export class Client {
     const done = this.#stage === "closing" && isSent;
     this.#end(done ? "completed" : "aborted");
     socket.abort(reason);
-  }
-}
-
-function isOpen(socket: Socket): boolean {
-  try {
-    halvesOf(socket).reader.check("serve");
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -138,6 +138,11 @@ export class Connection implements ConnectionContext, AlarmListener {
     return state === "closed" || state === "broken" || state === "detached";
   }
 
+  /** Whether it goes on: it has not ended, and no close has begun. */
+  get isOpen(): boolean {
+    return this.#state === "open" || this.#state === "upgrading";
+  }
+
   get closed(): Promise<void> {
     const cold = this.#cold ??= {};
     if (cold.closed === undefined) {
@@ -353,6 +358,8 @@ export class Connection implements ConnectionContext, AlarmListener {
     alarm.arm();
     try {
       await writer.end(this.#closeEndsBoth);
+      // It may have been aborted in the moment in which the last byte left.
+      if (this.#hasEnded) return;
       // A close with unread input resets the connection, and the peer could lose
       // what it has not yet read.
       await readLoop.discard();

@@ -30,7 +30,10 @@ import {
 export type { SocketStats, Take };
 
 /** What `Framed` and the server work with, past the public methods. */
-export type SocketHalves = Pick<Connection, "readLoop" | "writer" | "drain">;
+export type SocketHalves = Pick<
+  Connection,
+  "readLoop" | "writer" | "isOpen" | "drain"
+>;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
 export let halvesOf: (socket: Socket) => SocketHalves;

@@ -12,8 +12,10 @@ import {
 } from "@std/assert";
 import { ClosedError } from "../../lib/errors.ts";
 import { serve } from "../../lib/server/serve.ts";
+import type { ShutdownOptions } from "../../lib/server/serve_options.ts";
 import type { ServerEvent } from "../../lib/server/events.ts";
 import { MemoryAcceptor } from "../../lib/testing/_memory_acceptor.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { textOf, TIMEOUT, turn } from "../_support/sockets.ts";
 import { captureErrors, dial, until } from "./_clients.ts";
@@ -302,10 +304,8 @@ Deno.test(
 
 Deno.test("shutdown() names a limit that is none", TIMEOUT, async () => {
   await using server = serve({ port: 0 }, () => {});
-  // deno-lint-ignore no-explicit-any -- what a caller without types may do
-  for (
-    const bad of [{ signal: 5 }, { deadline: 5 }, { timeoutMs: "5" }] as any
-  ) {
+  const bads: unknown[] = [{ signal: 5 }, { deadline: 5 }, { timeoutMs: "5" }];
+  for (const bad of bads as ShutdownOptions[]) {
     const error = await server.shutdown(bad).catch((error) => error);
     assertInstanceOf(error, TypeError);
     assert(error.message.startsWith(`Cannot shut down: ${Object.keys(bad)} `));
@@ -318,7 +318,6 @@ Deno.test(
   "a limit of shutdown() cuts: a signal and a deadline, as timeoutMs does",
   TIMEOUT,
   async () => {
-    const { Deadline } = await import("../../lib/time/deadline.ts");
     const controller = new AbortController();
     const limits = [
       () => ({ signal: AbortSignal.abort() }),

@@ -284,3 +284,13 @@ Deno.test("closeWrite() that fails breaks the writing side", async () => {
   await right.write("still read");
   assertEquals(textOf(await left.read()), "still read");
 });
+
+Deno.test("close() settles when abort() comes at any moment of it", async () => {
+  for (let wait = 0; wait < 10; wait++) {
+    using pair = spiedPair();
+    const closing = pair.left.close();
+    for (let i = 0; i < wait; i++) await null;
+    pair.left.abort();
+    await closing;
+  }
+});
