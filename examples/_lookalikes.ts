@@ -30,10 +30,10 @@ function looksOf(name: string): string[] {
 export class Lookalikes<Value> {
   readonly #values = new Map<string, Value>();
 
-  /** What the name, or one that looks like it, stands for. */
-  get(name: string): Value | undefined {
-    const look = looksOf(name).find((each) => this.#values.has(each));
-    return look === undefined ? undefined : this.#values.get(look);
+  /** What the name, and those that look like it, stand for. */
+  get(name: string): Set<Value> {
+    const looks = looksOf(name).filter((each) => this.#values.has(each));
+    return new Set(looks.map((each) => this.#values.get(each)!));
   }
 
   /** Gives a name; no other one may look like it, see `get`. */

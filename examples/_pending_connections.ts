@@ -9,8 +9,12 @@ import type { Socket } from "@sluice/net";
 
 /** How long and how many. */
 export interface PendingOptions {
-  /** Longest that a connection may be pending, in milliseconds. */
-  timeoutMs: number;
+  /**
+   * Longest that a connection may be pending, in milliseconds.
+   *
+   * @default {Infinity}
+   */
+  timeoutMs?: number;
   /**
    * Most that may be pending at once. For one more, the oldest one is cut, of the
    * address that has the most.
@@ -57,9 +61,9 @@ export class PendingConnections {
 
   /** Counts a connection as pending until the result is disposed of. */
   add(socket: Socket): Disposable {
-    const { max, timeoutMs } = this.#options;
+    const { max, timeoutMs = Infinity } = this.#options;
     if (this.#size >= max) this.#cut(this.#oldest(), "others wait");
-    const timer = setTimeout(
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(
       () => this.#cut(socket, `nothing came in ${timeoutMs} ms`),
       timeoutMs,
     );

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Lookalikes } from "../_lookalikes.ts";
 import { type Member, Room } from "./room.ts";
 import { isName, NAME_RULE, nameKey } from "./text.ts";
 
@@ -24,13 +25,16 @@ export class Refusal extends Error {
 /** All members and all rooms. */
 export class Chat {
   readonly #mostRemarks: number;
-  readonly #members = new Map<string, Member>();
-  readonly #rooms = new Map<string, Room>();
+  /** Nobody may look like somebody else, and no room like another one. */
+  readonly #members = new Lookalikes<Member>();
+  readonly #names = new Lookalikes<Room>();
+  readonly #rooms = new Set<Room>();
+  readonly #lobby: Room;
 
   /** @param mostRemarks How much each room remembers. */
   constructor(mostRemarks: number) {
     this.#mostRemarks = mostRemarks;
-    this.#rooms.set(LOBBY, new Room(LOBBY, mostRemarks));
+    this.#lobby = this.#open(LOBBY);
   }
 
   /**
@@ -42,8 +46,8 @@ export class Chat {
    */
   enter(name: string, hear: (line: string) => void): Member {
     this.#checkFree(name);
-    const member = { name, hear, room: this.#rooms.get(LOBBY)! };
-    this.#members.set(nameKey(name), member);
+    const member = { name, hear, room: this.#lobby };
+    this.#members.set(name, member);
     hear(`* welcome, ${name}; /help shows what you can do`);
     this.#goIn(member);
     return member;
@@ -51,15 +55,15 @@ export class Chat {
 
   /** Somebody leaves, for whatever reason. */
   leave(member: Member): void {
-    this.#members.delete(nameKey(member.name));
+    this.#members.delete(member.name);
     this.#goOut(member, "left");
   }
 
   /** @throws {Refusal} The name is taken, or is none. */
   rename(member: Member, name: string): void {
     this.#checkFree(name, member);
-    this.#members.delete(nameKey(member.name));
-    this.#members.set(nameKey(name), member);
+    this.#members.delete(member.name);
+    this.#members.set(name, member);
     member.room.announce(`${member.name} is now ${name}`, member);
     member.name = name;
     member.hear(`* you are now ${name}`);
@@ -68,7 +72,7 @@ export class Chat {
   /** @throws {Refusal} It is no name, or there are too many rooms. */
   join(member: Member, roomName: string): void {
     checkName(roomName);
-    const room = this.#rooms.get(nameKey(roomName)) ?? this.#open(roomName);
+    const [room = this.#open(roomName)] = this.#names.get(roomName);
     if (room === member.room) {
       throw new Refusal(`you are in ${room.name} already`);
     }
@@ -77,9 +81,15 @@ export class Chat {
     this.#goIn(member);
   }
 
-  /** @throws {Refusal} Nobody is called so. */
+  /**
+   * Tells one person alone. The name must be the person's own: what merely looks like
+   * it may have been meant for somebody who has left.
+   *
+   * @throws {Refusal} Nobody is called so.
+   */
   tell(from: Member, name: string, text: string): void {
-    const to = this.#members.get(nameKey(name));
+    const to = [...this.#members.get(name)]
+      .find((each) => nameKey(each.name) === nameKey(name));
     if (to === undefined) throw new Refusal(`nobody is called ${name}`);
     to.hear(`${from.name} -> ${to.name}: ${text}`);
     if (to !== from) from.hear(`* ${to.name} was told`);
@@ -93,7 +103,7 @@ export class Chat {
 
   /** Which rooms there are. */
   rooms(): string {
-    const names = [...this.#rooms.values()]
+    const names = [...this.#rooms]
       .map(({ name, members }) => `${name} (${members.size})`);
     return `rooms: ${list(names)}`;
   }
@@ -115,14 +125,16 @@ export class Chat {
   #open(name: string): Room {
     if (this.#rooms.size >= MOST_ROOMS) this.#closeEmptyRoom();
     const room = new Room(name, this.#mostRemarks);
-    this.#rooms.set(nameKey(name), room);
+    this.#rooms.add(room);
+    this.#names.set(name, room);
     return room;
   }
 
   #closeEmptyRoom(): void {
-    for (const [key, { members }] of this.#rooms) {
-      if (members.size > 0 || key === LOBBY) continue;
-      this.#rooms.delete(key);
+    for (const room of this.#rooms) {
+      if (room.members.size > 0 || room === this.#lobby) continue;
+      this.#rooms.delete(room);
+      this.#names.delete(room.name);
       return;
     }
     throw new Refusal(
@@ -132,9 +144,13 @@ export class Chat {
 
   #checkFree(name: string, except?: Member): void {
     checkName(name);
-    const owner = this.#members.get(nameKey(name));
-    if (owner !== undefined && owner !== except) {
-      throw new Refusal(`somebody is called ${owner.name} already`);
+    for (const owner of this.#members.get(name)) {
+      if (owner === except) continue;
+      throw new Refusal(
+        nameKey(owner.name) === nameKey(name)
+          ? `somebody is called ${owner.name} already`
+          : `${name} looks like ${owner.name}, who is here`,
+      );
     }
   }
 }

@@ -8,8 +8,9 @@
 import { connect, type Framed, framed, lines } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { addressFlag, commandLine, run, stop } from "../_command_line.ts";
+import { cleanText } from "../_safe_text.ts";
 import { openScreen, type Screen } from "./screen.ts";
-import { cleanText, isName, NAME_RULE } from "./text.ts";
+import { isName, NAME_RULE } from "./text.ts";
 
 const HELP = `
 A chat client. Type lines, or /help. Ctrl-C, Ctrl-D or /quit leaves.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { skeleton } from "../_lookalikes.ts";
 import { type Chat, Refusal } from "./chat.ts";
 import type { Member } from "./room.ts";
 
@@ -64,12 +65,15 @@ export const QUIT = "/quit";
 /** Does what a line says. The line is clean: see `cleanText`. */
 export function obey(chat: Chat, member: Member, line: string): void {
   if (line === "") return;
-  if (!line.startsWith("/")) {
+  if (!isCommand(line)) {
     member.room.say(member, line);
     return;
   }
   const [name, operands] = splitOnce(line);
   try {
+    if (!line.startsWith("/")) {
+      throw new Refusal("not sent: a command begins with / and nothing else");
+    }
     if (!Object.hasOwn(COMMANDS, name)) {
       throw new Refusal(`there is no ${name}; /help lists what there is`);
     }
@@ -78,6 +82,20 @@ export function obey(chat: Chat, member: Member, line: string): void {
     if (!(error instanceof Refusal)) throw error;
     member.hear(`* ${error.message}`);
   }
+}
+
+/**
+ * Whether a line is a command, or was meant to be one: `  /msg bob …` and `／msg bob …`
+ * are for bob, and not for the room.
+ */
+function isCommand(line: string): boolean {
+  const start = line.replace(
+    /^[\s\u2800\p{Default_Ignorable_Code_Point}]+/u,
+    "",
+  );
+  // Some letters look like a slash, and begin words.
+  return /^\P{L}/u.test(start) &&
+    skeleton(start.slice(0, 2).normalize("NFKC")).startsWith("/");
 }
 
 /** The first word, and what comes behind it. */

@@ -11,12 +11,13 @@ import {
   type Socket,
   TimeoutError,
 } from "@sluice/net";
+import { looksLikeHttp } from "../_http.ts";
+import { cleanText } from "../_safe_text.ts";
 import { type Chat, Refusal } from "./chat.ts";
 import { obey, QUIT } from "./commands.ts";
 import { FloodGuard } from "./flood_guard.ts";
 import { Outbox, type SlowPolicy } from "./outbox.ts";
 import type { Member } from "./room.ts";
-import { cleanText } from "./text.ts";
 
 /** Longest line that a client may send. */
 export const MAX_LINE_BYTES = 1_000;
@@ -35,6 +36,8 @@ export interface ConversationOptions {
   slow: SlowPolicy;
   /** Ends the conversation in good order when it aborts. */
   signal: AbortSignal;
+  /** Hears that the client has a name. */
+  onEnter: () => void;
 }
 
 /**
@@ -43,7 +46,7 @@ export interface ConversationOptions {
  */
 export async function converse(
   socket: Socket,
-  { chat, rate, mostLines, slow, signal }: ConversationOptions,
+  { chat, rate, mostLines, slow, signal, onEnter }: ConversationOptions,
 ): Promise<void> {
   const outbox = new Outbox((line) => connection.send(line), {
     mostLines,
@@ -56,13 +59,17 @@ export async function converse(
     lines({
       maxLineBytes: MAX_LINE_BYTES,
       oversize: "skip",
-      onOversize: () =>
-        hear(`* not sent: a line has at most ${MAX_LINE_BYTES} bytes`),
+      onOversize: () => {
+        // The first line of a web page's request may be as long as it likes.
+        if (member === undefined) isStrange = true;
+        hear(`* not sent: a line has at most ${MAX_LINE_BYTES} bytes`);
+      },
     }),
   );
   const guard = new FloodGuard(rate);
   using deadline = Deadline.after(NAME_MS);
   let member: Member | undefined;
+  let isStrange = false;
 
   hear("* welcome; what is your name?");
   try {
@@ -70,7 +77,8 @@ export async function converse(
       const line = await connection.receive(
         member === undefined ? { signal, deadline } : { signal },
       );
-      if (line === null || line === QUIT) break;
+      if (line === null || line.trim() === QUIT) break;
+      if (member === undefined && (isStrange || looksLikeHttp(line))) break;
       const verdict = guard.judge();
       if (verdict === "cut") {
         hear("* you are disconnected: you do not stop flooding");
@@ -81,8 +89,10 @@ export async function converse(
       }
       if (verdict !== "pass") continue;
       const text = cleanText(line);
-      if (member === undefined) member = enter(chat, text.trim(), hear);
-      else obey(chat, member, text);
+      if (member === undefined) {
+        member = enter(chat, text.trim(), hear);
+        if (member !== undefined) onEnter();
+      } else obey(chat, member, text);
     }
   } catch (error) {
     if (signal.aborted) hear("* the server closes; good-bye");

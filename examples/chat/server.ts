@@ -21,6 +21,8 @@ import {
   run,
   stop,
 } from "../_command_line.ts";
+import { PendingConnections, PendingError } from "../_pending_connections.ts";
+import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Chat } from "./chat.ts";
 import { converse, MAX_LINE_BYTES } from "./conversation.ts";
 import type { SlowPolicy } from "./outbox.ts";
@@ -30,6 +32,7 @@ A chat server with rooms. Ctrl-C drains it.
 
 Usage: deno task examples chat/server [--listen ADDRESS] [--rate N] [--queue N]
                                       [--slow POLICY] [--history N]
+                                      [--per-address N]
 
   --listen ADDRESS  where to listen; 127.0.0.1:7000 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
@@ -41,8 +44,13 @@ Usage: deno task examples chat/server [--listen ADDRESS] [--rate N] [--queue N]
   --slow POLICY     what happens to who is slower still: "drop" (the default)
                     leaves out the oldest lines, "disconnect" ends the connection
   --history N       lines that a room remembers, 0 to 50; 20 by default
+  --per-address N   connections of one address, 1 to 1000; 100 by default
   --help            shows this text
 `;
+
+const MAX_CONNECTIONS = 1_000;
+/** Connections without a name; more than these, and the oldest one is cut. */
+const MAX_NAMELESS = 50;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:7000",
@@ -50,6 +58,7 @@ const { flags } = commandLine(HELP, {
   queue: "500",
   slow: "drop",
   history: "20",
+  "per-address": "100",
 });
 const address = listenFlag("listen", flags.listen);
 const rate = integerFlag("rate", flags.rate, { least: 1, most: 100_000 });
@@ -59,6 +68,10 @@ const mostLines = integerFlag("queue", flags.queue, {
 });
 const slow = policyFlag(flags.slow);
 const history = integerFlag("history", flags.history, { least: 0, most: 50 });
+const perAddress = integerFlag("per-address", flags["per-address"], {
+  least: 1,
+  most: MAX_CONNECTIONS,
+});
 
 function policyFlag(value: string): SlowPolicy {
   if (value === "drop" || value === "disconnect") return value;
@@ -71,9 +84,11 @@ function policyFlag(value: string): SlowPolicy {
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
   const chat = new Chat(history);
+  const nameless = new PendingConnections({ max: MAX_NAMELESS });
   const server = serve({
     ...address,
-    maxConnections: 1_000,
+    maxConnections: MAX_CONNECTIONS,
+    maxConnectionsPerAddress: perAddress,
     onLimit: "reject",
     idleMs: 60 * 60_000, // Neither said nor heard a word for an hour.
     writeMs: 60_000, // Takes nothing for a minute: gone, not slow.
@@ -85,10 +100,16 @@ await run(async () => {
     shutdownTimeoutMs: 3_000,
     onError: report,
   }, async (socket, { signal }) => {
-    const from = formatAddress(socket.remoteAddr);
-    console.log(`${from} came`);
-    await converse(socket, { chat, rate, mostLines, slow, signal });
-    console.log(`${from} left`);
+    const from = visibleAddress(socket.remoteAddr);
+    using name = nameless.add(socket);
+    let came = false;
+    const onEnter = () => {
+      name[Symbol.dispose]();
+      came = true;
+      console.log(`${from} came`);
+    };
+    await converse(socket, { chat, rate, mostLines, slow, signal, onEnter });
+    if (came) console.log(`${from} left`);
   });
   console.log(`listening on ${formatAddress(server.addr)}`);
   await server.closed;
@@ -99,7 +120,11 @@ await run(async () => {
 /** A client that broke off, was too slow or silent is one line; a bug is more. */
 function report(error: unknown, { remoteAddr }: Socket): void {
   const reason = error instanceof ClosedError ? error.cause : error;
+  // It never said a name, and others were waiting: there may be thousands of them.
+  if (reason instanceof PendingError) return;
   const short = reason instanceof SocketError || error instanceof ClosedError;
-  const why = short && reason instanceof Error ? reason.message : reason;
-  console.error(`${formatAddress(remoteAddr)} was lost:`, why);
+  const why = short && reason instanceof Error
+    ? visibleText(reason.message)
+    : reason;
+  console.error(`${visibleAddress(remoteAddr)} was lost:`, why);
 }

@@ -6,7 +6,7 @@
 
 import { connect, type ConnectOptions, type ParsedAddress } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { cleanText } from "../chat/text.ts";
+import { cleanText } from "../_safe_text.ts";
 import { stop } from "../_command_line.ts";
 import { isPlayerName } from "./protocol.ts";
 import { RefusedError, Session, type SessionOptions } from "./session.ts";

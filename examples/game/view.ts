@@ -5,7 +5,7 @@
  */
 
 import { HEIGHT, type Point, same, WIDTH } from "./arena.ts";
-import { cleanText } from "../chat/text.ts";
+import { cleanText } from "../_safe_text.ts";
 import type { SeenPlayer } from "./protocol.ts";
 import type { Session } from "./session.ts";
 

@@ -1,10 +1,13 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { once } from "node:events";
+import { createConnection } from "node:net";
 import { connect, type Framed, framed, lines } from "@sluice/net";
 import { withImportMap } from "../../tools/_command.ts";
 import { exampleArguments } from "../../tools/_examples.ts";
 import { findStdSource } from "../../tools/_std.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import { connectRudely } from "../_support/rude_client.ts";
+import { Crowd } from "./_silent_crowd.ts";
 import { Example, runExample, startServer } from "./_example.ts";
 
 const windows = Deno.build.os === "windows";
@@ -245,6 +248,100 @@ Deno.test("chat disconnects who floods, and the others hear little of it", {
   while (!/^\* flooder left/.test(await ann.hears(/spam|flooder left/))) spam++;
   // Five tokens were left after the name; more come while it floods.
   assert(spam >= 5 && spam <= 20, `heard ${spam} lines of spam`);
+});
+
+/** What a page in a browser on this machine can make it send. */
+const REQUESTS: Readonly<Record<string, string>> = {
+  "a POST": "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nmallory\nhello all\n",
+  "a POST to a long path": `POST /${
+    "x".repeat(2_000)
+  } HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nmallory\nhello all\n`,
+  "a method of its own":
+    "mallory / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nmallory\nhello all\n",
+  "a WebSocket":
+    "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\nmallory\nhello all\n",
+  "half of a request": "Host: 127.0.0.1\r\n\r\nmallory\nhello all\n",
+};
+
+Deno.test("chat hangs up on web pages", { timeout }, async (test) => {
+  const { server, port } = await startServer("chat/server");
+  await using _ = server;
+  await using ann = await Visitor.enter(port, "ann");
+  for (const [name, request] of Object.entries(REQUESTS)) {
+    await test.step(name, async () => {
+      await using page = await connect({ port });
+      await page.write(request);
+      const answer = await new Response(page.readable).text();
+      assert(!answer.includes("mallory"), answer);
+      await ann.say("/who");
+      assertEquals(await ann.hears(/./), "* in lobby: ann");
+    });
+  }
+  await test.step("fetch", async () => {
+    const body = "mallory\nhello all\n";
+    const asked = fetch(`http://127.0.0.1:${port}/`, { method: "POST", body });
+    await asked.then((response) => response.body?.cancel()).catch(() => {});
+    await ann.say("/who");
+    assertEquals(await ann.hears(/./), "* in lobby: ann");
+  });
+});
+
+Deno.test(
+  "chat lets nobody in who cannot be told from somebody else, or be seen",
+  {
+    timeout,
+  },
+  async () => {
+    const { server, port } = await startServer("chat/server", "--rate", "1000");
+    await using _ = server;
+    await using ann = await Visitor.enter(port, "ann");
+    const unseen = [..."\ufe0f\u034f\u3164\u115f\uffa0\u180b\u200b\u{e0061}"];
+    const names = [
+      ...unseen.flatMap((each) => [each, `ann${each}`, `a${each}nn`]),
+      ...["аnn", "Аnn", "ａｎｎ", "Ann"],
+    ];
+    for (const name of names) {
+      await using eve = framed(await connect({ port }), lines());
+      await eve.sendAll([name, "/quit"]);
+      const heard = await Array.fromAsync(eve);
+      assertMatch(heard[1], /what is your name\?$/, JSON.stringify(name));
+    }
+    await ann.say("/who");
+    assertEquals(await ann.hears(/./), "* in lobby: ann");
+  },
+);
+
+Deno.test("chat has a place for who speaks, whoever is silent", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer("chat/server");
+  await using _ = server;
+  using _crowd = await Crowd.gather(port, 1_050);
+  await using ann = await Visitor.enter(port, "ann");
+  await ann.say("/who");
+  assertEquals(await ann.hears(/./), "* in lobby: ann");
+});
+
+Deno.test("chat gives one address only some of its places", {
+  timeout,
+  ignore: Deno.build.os !== "linux", // Others have one loopback address.
+}, async () => {
+  const { server, port } = await startServer(
+    "chat/server",
+    ...["--per-address", "20"],
+  );
+  await using _ = server;
+  await using ann = await Visitor.enter(port, "ann");
+  using _crowd = await Crowd.gather(port, 60, (index) => `crowd${index}\n`);
+  for (let i = 0; i < 19; i++) await ann.hears(/crowd\d+ came/);
+  await ann.say("/who");
+  const [, ...others] = (await ann.hears(/./)).split(", ");
+  assertEquals(others.length, 19);
+  const local = createConnection({ port, localAddress: "127.0.0.2" });
+  local.write("bob\n");
+  await ann.hears(/^\* bob came$/);
+  local.destroy();
+  await once(local, "close");
 });
 
 Deno.test(

@@ -125,3 +125,64 @@ Deno.test("obey() explains what cannot be done", () => {
   ann.say("");
   assertEquals(ann.heard(), []);
 });
+
+Deno.test("Chat lets nobody in who looks like somebody else", () => {
+  const chat = new Chat(0);
+  const ann = visit(chat, "ann");
+  for (const name of ["аnn", "Ann", "аNN", "ａｎｎ"]) {
+    assertThrows(() => chat.enter(name, () => {}), Refusal);
+  }
+  const bob = visit(chat, "bob");
+  bob.say("/name аnn");
+  assertEquals(bob.heard(), ["* аnn looks like ann, who is here"]);
+  ann.say("/name Ann");
+  assertEquals(ann.heard().at(-1), "* you are now Ann");
+  chat.leave(ann.member);
+  bob.say("/name аnn");
+  assertEquals(bob.heard().at(-1), "* you are now аnn");
+});
+
+Deno.test("Chat has one room for names that look the same", () => {
+  const chat = new Chat(0);
+  const ann = visit(chat, "ann");
+  ann.say("/join lоbby"); // With a Cyrillic о.
+  assertEquals(ann.heard(), ["* you are in lobby already"]);
+});
+
+Deno.test("Chat tells nobody what was meant for one person alone", () => {
+  const chat = new Chat(20);
+  const [ann, bob, eve] = ["ann", "bob", "eve"].map((name) =>
+    visit(chat, name)
+  );
+  for (const each of [ann, bob, eve]) each.heard();
+  for (
+    const line of [
+      ...[" /msg bob psst", "\u3000/msg bob psst", "\u2800/msg bob psst"],
+      ...[
+        "／msg bob psst",
+        "⁄msg bob psst",
+        "∕msg bob psst",
+        "\u200d/msg bob p",
+      ],
+      ...["/msg\u00a0bob psst", "/Msg bob psst", "//msg bob psst"],
+      ...["/msg bоb psst", "/msg nobody psst", "/msg bob"],
+    ]
+  ) {
+    ann.say(line);
+    assertEquals(
+      [bob.heard(), eve.heard(), ann.heard().length],
+      [[], [], 1],
+      line,
+    );
+  }
+  // It came from somewhere else: whoever is in the room now hears nothing of it.
+  chat.leave(bob.member);
+  eve.heard();
+  ann.say("/msg bob psst");
+  assertEquals([ann.heard(), eve.heard()], [
+    ["* bob left", "* nobody is called bob"],
+    [],
+  ]);
+  ann.say("ノート is a word");
+  assertEquals(eve.heard(), ["ann: ノート is a word"]);
+});
