@@ -22,6 +22,7 @@ import {
   run,
   stop,
 } from "./_command_line.ts";
+import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
 A client that does not wait for ever: talks to an echo server with time limits.
@@ -60,7 +61,8 @@ await run(async () => {
   const connection = framed(socket, lines());
   try {
     const line = await connection.receive({ timeoutMs });
-    stop(`the server said "${line}" without being asked`);
+    if (line === null) stop("the server ended the connection");
+    stop(`the server said "${visibleText(line)}" without being asked`);
   } catch (error) {
     if (!(error instanceof TimeoutError)) throw error;
     console.log(
@@ -68,7 +70,9 @@ await run(async () => {
     );
   }
   await connection.send("are you there?");
-  console.log(`answer: ${await connection.receive({ timeoutMs })}`);
+  const answer = await connection.receive({ timeoutMs });
+  if (answer === null) stop("the server ended the connection");
+  console.log(`answer: ${visibleText(answer)}`);
 
   // For a whole conversation, however many reads and writes it has.
   using deadline = Deadline.after(timeoutMs);

@@ -9,6 +9,7 @@ import { connect, framed, lines } from "@sluice/net";
 import { decodeStream } from "@sluice/net/codec";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { addressFlag, commandLine, run, stop } from "./_command_line.ts";
+import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
 An echo client: sends lines and prints what comes back.
@@ -50,7 +51,10 @@ await run(async () => {
 
   async function receive(): Promise<void> {
     for await (const line of connection) {
-      console.log(line);
+      // Another server than ours could send what a terminal obeys.
+      console.log(
+        line.replaceAll(/[^\t]+/g, (text) => visibleText(text, Infinity)),
+      );
       received++;
     }
     if (!finished) stop("the server ended the connection");

@@ -9,6 +9,9 @@
 import { formatAddress, serve, type ServerEvent } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run } from "./_command_line.ts";
+import { looksLikeHttp } from "./_http.ts";
+import { PendingConnections } from "./_pending_connections.ts";
+import { visibleAddress } from "./_safe_text.ts";
 
 const HELP = `
 An echo server: sends back whatever it gets. Ctrl-C drains it.
@@ -26,9 +29,12 @@ const address = listenFlag("listen", flags.listen);
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
+  // A client that says nothing gives its place to one that does.
+  const silent = new PendingConnections({ timeoutMs: 30_000, max: 50 });
   const server = serve({
     ...address,
     maxConnections: 1_000,
+    maxConnectionsPerAddress: 200, // One peer does not take all places.
     idleMs: 60_000, // Who says nothing for a minute has left.
     writeMs: 10_000, // Who sends and never reads does not hold us up for ever.
     drainOnSignals: true, // Ctrl-C lets them finish; a second one cuts them off.
@@ -39,7 +45,15 @@ await run(async () => {
     signal.addEventListener("abort", () => socket.closeWrite(), {
       signal: socket.signal, // Whoever has left is not told.
     });
-    for await (const chunk of socket) await socket.write(chunk);
+    using pending = silent.add(socket);
+    let isFirst = true;
+    for await (const chunk of socket) {
+      // A web page gets no echo of what it made a browser send.
+      if (isFirst && looksLikeHttp(chunk)) return;
+      isFirst = false;
+      pending[Symbol.dispose]();
+      await socket.write(chunk);
+    }
   });
   console.log(`listening on ${formatAddress(server.addr)}`);
   await server.closed;
@@ -49,12 +63,12 @@ await run(async () => {
 
 function report(event: ServerEvent): void {
   if (event.type === "accepted") {
-    console.log(`${formatAddress(event.socket.remoteAddr)} came`);
+    console.log(`${visibleAddress(event.socket.remoteAddr)} came`);
   }
   if (event.type === "closed") {
     const { remoteAddr, bytesRead, bytesWritten, durationMs } = event;
     console.log(
-      `${formatAddress(remoteAddr)} left: ${bytesRead} bytes in, ` +
+      `${visibleAddress(remoteAddr)} left: ${bytesRead} bytes in, ` +
         `${bytesWritten} out, ${durationMs} ms`,
     );
   }

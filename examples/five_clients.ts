@@ -15,6 +15,7 @@ import {
   run,
   stop,
 } from "./_command_line.ts";
+import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
 Five clients at once: each asks an echo server again and again, and checks each
@@ -64,7 +65,9 @@ async function converse(name: string, options: ConnectOptions): Promise<void> {
     const answer = await connection.receive({ timeoutMs: 3_000 });
     slowestMs = Math.max(slowestMs, performance.now() - asked);
     if (answer === null) stop(`the server ended the connection of ${name}`);
-    if (answer !== question) stop(`${name} got the answer "${answer}"`);
+    if (answer !== question) {
+      stop(`${name} got the answer "${visibleText(answer)}"`);
+    }
   }
   console.log(
     `${name}: ${rounds} answers, the slowest in ${slowestMs.toFixed(1)} ms`,

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { once } from "node:events";
+import { createConnection } from "node:net";
 import { connect } from "@sluice/net";
 import { lacksPrograms, program } from "../_support/programs.ts";
+import { Crowd } from "./_silent_crowd.ts";
 import { Example, runExample, startServer } from "./_example.ts";
 
 const windows = Deno.build.os === "windows";
@@ -70,6 +73,23 @@ Deno.test("echo_client ends when the server does, and says so", {
   assertEquals(code, 1);
 });
 
+Deno.test("echo_client shows nothing that would steer the terminal", {
+  timeout,
+}, async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const client = runExample(
+    "echo_client",
+    ...["--connect", `127.0.0.1:${listener.addr.port}`, "hello"],
+  );
+  const conn = await listener.accept();
+  await conn.write(new TextEncoder().encode("a\x1b[2J\u202e\u009b\tb\n"));
+  await conn.closeWrite();
+  const { output } = await client;
+  conn.close();
+  listener.close();
+  assertEquals(output, "a\\u{1b}[2J\\u{202e}\\u{9b}\tb\n");
+});
+
 Deno.test("echo_server answers nc", {
   timeout,
   ignore: lacksPrograms("nc"),
@@ -113,6 +133,43 @@ for _ in range(20):
   await client.write("still there?");
   const answer = await client.readExactly(12, { timeoutMs: 5_000 });
   assertEquals(new TextDecoder().decode(answer), "still there?");
+});
+
+Deno.test("echo_server has a place for who speaks, whoever is silent", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer("echo_server");
+  await using _ = server;
+  using _crowd = await Crowd.gather(port, 1_050);
+  await using client = await connect({ port });
+  await client.write("still there?");
+  const answer = await client.readExactly(12, { timeoutMs: 5_000 });
+  assertEquals(new TextDecoder().decode(answer), "still there?");
+});
+
+Deno.test("echo_server gives one address only some of its places", {
+  timeout,
+  ignore: Deno.build.os !== "linux", // Others have one loopback address.
+}, async () => {
+  const { server, port } = await startServer("echo_server");
+  await using _ = server;
+  using _crowd = await Crowd.gather(port, 1_050, () => "x");
+  const other = createConnection({ port, localAddress: "127.0.0.2" });
+  other.write("hello");
+  assertEquals(String((await once(other, "data"))[0]), "hello");
+  other.destroy();
+  await once(other, "close");
+});
+
+Deno.test("echo_server gives web pages no echo", { timeout }, async () => {
+  const { server, port } = await startServer("echo_server");
+  await using _ = server;
+  for (const path of ["", "x".repeat(100_000)]) {
+    await using page = await connect({ port });
+    await page.write(`POST /${path} HTTP/1.1\r\nHost: x\r\n\r\n<script>`);
+    await page.closeWrite();
+    assertEquals(await page.read().catch(() => null), null);
+  }
 });
 
 Deno.test(
