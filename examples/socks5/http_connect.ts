@@ -1,16 +1,20 @@
 /**
  * The CONNECT method of HTTP/1.1 (RFC 9110, 9.3.6), with Basic authentication.
  *
+ * Read strictly: what this proxy and another reader of the same bytes could understand
+ * in two ways is refused.
+ *
  * @module
  */
 
 import { parseAddress } from "@sluice/net";
+import { addressOf } from "../_pending_connections.ts";
 import type { Negotiate, Refusal } from "./request.ts";
-import type { User, Users } from "./users.ts";
 
 const MAX_HEAD_BYTES = 16 * 1024;
 const STATUS: Record<Refusal, string> = {
   "not-allowed": "403 Forbidden",
+  "own-address": "403 Forbidden",
   "too-many": "429 Too Many Requests",
   "not-found": "502 Bad Gateway",
   "unreachable": "502 Bad Gateway",
@@ -19,72 +23,113 @@ const STATUS: Record<Refusal, string> = {
   "timeout": "504 Gateway Timeout",
 };
 
+/** Three words, with one space between them. */
+const REQUEST_LINE = /^([\w!#$%&'*+.^`|~-]+) ([\x21-\x7e]+) HTTP\/1\.[01]$/;
+/** A name, a colon right behind it, and a value on the same line. */
+const HEADER = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
+
+const TUNNELS_ONLY = "This proxy carries tunnels only: use CONNECT " +
+  "(curl --proxytunnel), or SOCKS 5 (curl --proxy socks5h://HOST:PORT).\n";
+
 /** Reads a CONNECT request. */
 export const negotiateHttp: Negotiate = async (socket, users, limits) => {
-  const head = new TextDecoder().decode(
+  const head = new TextDecoder("latin1").decode(
     await socket.readUntil("\r\n\r\n", { ...limits, maxBytes: MAX_HEAD_BYTES }),
   );
-  const [requestLine, ...headers] = head.trimEnd().split("\r\n");
-  const [method, authority, version] = requestLine.split(" ");
-  const answer = (status: string, header = "") =>
-    socket.write(`HTTP/1.1 ${status}\r\n${header}\r\n`);
-  // Whoever is refused may ask again, on another connection.
-  const refuse = (status: string, header = "") =>
-    answer(status, `${header}Content-Length: 0\r\nConnection: close\r\n`);
-  if (!/^HTTP\/1\.[01]$/.test(version ?? "")) {
-    await refuse("400 Bad Request");
+  const answer = (status: string, rest = "\r\n") =>
+    socket.write(`HTTP/1.1 ${status}\r\n${rest}`);
+  // A client that is refused may ask again, on another connection.
+  const refuse = async (status: string, header = "", body = "") => {
+    const type = body === "" ? "" : "Content-Type: text/plain\r\n";
+    const about = `${type}Content-Length: ${body.length}\r\n`;
+    await answer(status, `${header}${about}Connection: close\r\n\r\n${body}`);
     return undefined;
-  }
+  };
+  const request = parseHead(head);
+  if (request === undefined) return await refuse("400 Bad Request");
+  const { method, authority, headers } = request;
   if (method !== "CONNECT") {
-    await refuse("405 Method Not Allowed", "Allow: CONNECT\r\n");
-    return undefined;
+    return await refuse(
+      "405 Method Not Allowed",
+      "Allow: CONNECT\r\n",
+      TUNNELS_ONLY,
+    );
   }
-  const user = users === undefined ? undefined : authenticate(headers, users);
-  if (users !== undefined && user === undefined) {
-    await refuse(
+  const credentials = parseBasic(headers.get("proxy-authorization"));
+  const login = users === undefined
+    ? undefined
+    : credentials === undefined
+    ? "wrong"
+    : users.logIn(addressOf(socket), ...credentials);
+  if (login === "too-many") {
+    return await refuse(STATUS[login], "Retry-After: 60\r\n");
+  }
+  if (login === "wrong") {
+    return await refuse(
       "407 Proxy Authentication Required",
       'Proxy-Authenticate: Basic realm="sluice", charset="UTF-8"\r\n',
     );
-    return undefined;
   }
   const target = parseTarget(authority);
-  if (target === undefined) {
-    await refuse("400 Bad Request");
-    return undefined;
-  }
+  if (target === undefined) return await refuse("400 Bad Request");
   return {
-    user,
+    user: login,
     ...target,
     accept: () => answer("200 Connection established"),
-    refuse: (why) => refuse(STATUS[why]),
+    refuse: async (why) => void await refuse(STATUS[why]),
   };
 };
 
-function authenticate(headers: string[], users: Users): User | undefined {
-  const pattern = /^proxy-authorization: *basic +([\w+/]+=*) *$/i;
-  for (const header of headers) {
-    const [, encoded] = pattern.exec(header) ?? [];
-    if (encoded === undefined) continue;
-    try {
-      const text = new TextDecoder().decode(Uint8Array.fromBase64(encoded));
-      const colon = text.indexOf(":");
-      if (colon >= 0) {
-        return users.find(text.slice(0, colon), text.slice(colon + 1));
-      }
-    } catch {
-      // It is no base64.
-    }
+/** The head of a request; undefined if it could be read in two ways. */
+function parseHead(head: string):
+  | { method: string; authority: string; headers: Map<string, string> }
+  | undefined {
+  const [requestLine, ...lines] = head.slice(0, -"\r\n\r\n".length).split(
+    "\r\n",
+  );
+  const [, method, authority] = REQUEST_LINE.exec(requestLine) ?? [];
+  if (method === undefined) return undefined;
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    const [, name, value] = HEADER.exec(line) ?? [];
+    if (name === undefined) return undefined;
+    const key = name.toLowerCase();
+    // Of those that matter here, two are one too many.
+    if (headers.has(key) && ONCE.has(key)) return undefined;
+    headers.set(key, value);
   }
-  return undefined;
+  // The bytes behind the head of a CONNECT are the tunnel's, never a body.
+  const hasBody = headers.has("transfer-encoding") ||
+    (headers.get("content-length") ?? "0") !== "0";
+  if (hasBody && method === "CONNECT") return undefined;
+  return { method, authority, headers };
+}
+
+const ONCE = new Set(["host", "proxy-authorization", "content-length"]);
+
+/** The name and the password of Basic authentication. */
+function parseBasic(value: string | undefined): [string, string] | undefined {
+  const [, encoded] = /^basic +([\w+/]+=*)$/i.exec(value ?? "") ?? [];
+  if (encoded === undefined) return undefined;
+  try {
+    const text = new TextDecoder().decode(Uint8Array.fromBase64(encoded));
+    const colon = text.indexOf(":");
+    return colon < 0
+      ? undefined
+      : [text.slice(0, colon), text.slice(colon + 1)];
+  } catch {
+    return undefined; // It is no base64.
+  }
 }
 
 function parseTarget(
   authority: string,
 ): { hostname: string; port: number } | undefined {
+  if (authority.includes("/")) return undefined; // tcp:// is ours, not HTTP's.
   try {
     const address = parseAddress(authority);
-    if ("path" in address || "tls" in address) return undefined;
-    return { hostname: address.hostname ?? "127.0.0.1", port: address.port };
+    if (!("port" in address) || "tls" in address) return undefined;
+    return address.port === 0 ? undefined : address;
   } catch {
     return undefined;
   }

@@ -9,13 +9,14 @@ import {
   BrokenError,
   type CallOptions,
   ClosedError,
-  Deadline,
   formatAddress,
   serve,
   type Socket,
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { PendingConnections } from "../_pending_connections.ts";
+import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { negotiateHttp } from "./http_connect.ts";
 import type { TunnelRequest } from "./request.ts";
 import { negotiateSocks, SOCKS_VERSION } from "./socks.ts";
@@ -28,9 +29,11 @@ seconds; a second one cuts them off.
 
 It connects where Deno lets it: --allow-net is the list of what may be reached. With
 the permissions of its first line that is this machine alone; to reach the world run it
-with --allow-net=127.0.0.1,example.com:443 or, for everything, --allow-net.
+with --allow-net=127.0.0.1:1080,example.com:443 or, for everything, --allow-net. This
+machine is not reached unless --local says so.
 
 Usage: deno task examples socks5/proxy [--listen ADDRESS] [--users FILE]
+                                       [--local PORTS]
 
   --listen ADDRESS  where to listen; 127.0.0.1:1080 by default. Port 0 takes one that
                     is free. Without --users it must be on this machine.
@@ -39,18 +42,25 @@ Usage: deno task examples socks5/proxy [--listen ADDRESS] [--users FILE]
                       "maxConnections": 10, "bytesPerSecond": 1000000 }
                     where the limits may be left out. Must be users.json in the
                     current folder, or allowed to Deno. By default nobody is asked.
+  --local PORTS     ports of this machine that may be reached, such as 8000,8443; none
+                    by default
   --help            shows this text
 `;
 
 /** Longest that a client may take to say who it is and where it wants to go. */
 const NEGOTIATION_MS = 10_000;
 const IDLE_MS = 300_000;
+const WRITE_MS = 30_000;
+/** Clients that have not said where to; more than these, and the oldest one is cut. */
+const MAX_PENDING = 100;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:1080",
   users: "none",
+  local: "none",
 });
 const address = listenFlag("listen", flags.listen);
+const localPorts = portsFlag(flags.local);
 if (flags.users === "none" && !isLocal(address)) {
   stop(
     `Cannot listen on ${flags.listen} without --users: everybody could use the proxy`,
@@ -63,29 +73,38 @@ await run(async () => {
   const users = flags.users === "none"
     ? undefined
     : await readUsers(flags.users);
+  const negotiating = new PendingConnections({
+    timeoutMs: NEGOTIATION_MS,
+    max: MAX_PENDING,
+  });
   const server = serve({
     ...address,
     maxConnections: 2_000,
     maxConnectionsPerAddress: 500,
+    onLimit: "reject",
     idleMs: IDLE_MS,
-    writeMs: 30_000,
+    writeMs: WRITE_MS,
     drainOnSignals: true,
     shutdownTimeoutMs: 5_000,
     onError(error, { remoteAddr }) {
       // Clients and servers that break their connections are everyday life.
       if (error instanceof BrokenError || error instanceof ClosedError) return;
       const why = error instanceof Error ? error.message : String(error);
-      console.error(`${formatAddress(remoteAddr)} was cut off: ${why}`);
+      const from = visibleAddress(remoteAddr);
+      console.error(`${from} was cut off: ${visibleText(why)}`);
     },
   }, async (socket, { signal }) => {
-    using deadline = Deadline.after(NEGOTIATION_MS);
-    const request = await negotiate(socket, users, { deadline, signal });
+    using pending = negotiating.add(socket);
+    const request = await negotiate(socket, users, { signal });
     if (request === undefined) return;
+    pending[Symbol.dispose]();
     const report = await openTunnel(socket, request, {
+      localPorts,
       idleMs: IDLE_MS,
+      writeMs: WRITE_MS,
       signal,
     });
-    const target = printable(`${request.hostname}:${request.port}`);
+    const target = visibleText(formatAddress(request));
     console.log(
       report.refusal === undefined
         ? `${report.user} was at ${target}: ${report.bytesOut} bytes out, ${report.bytesIn} in`
@@ -132,10 +151,17 @@ async function readUsers(path: string): Promise<Users> {
   }
 }
 
-/** A name from a client must not write lines of its own into the log. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- exactly those
-  return text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
+function portsFlag(value: string): Set<number> {
+  if (value === "none") return new Set();
+  const ports = value.split(",").map((port) =>
+    /^\d{1,5}$/.test(port) ? Number(port) : 0
+  );
+  if (ports.every((port) => port >= 1 && port <= 65_535)) return new Set(ports);
+  stop(
+    `Cannot run as --local must be ports from 1 to 65535 with commas between ` +
+      `them: current value is ${visibleText(value)}`,
+    2,
+  );
 }
 
 /** Whether only this machine can connect to it. */

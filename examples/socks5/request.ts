@@ -9,7 +9,10 @@ import type { User, Users } from "./users.ts";
 
 /** Why there is no tunnel. */
 export type Refusal =
+  /** Deno does not allow it. */
   | "not-allowed"
+  /** It is on this machine, and not among what was allowed there. */
+  | "own-address"
   | "too-many"
   | "not-found"
   | "unreachable"

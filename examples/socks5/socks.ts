@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { CallOptions, Socket } from "@sluice/net";
+import { type CallOptions, parseAddress, type Socket } from "@sluice/net";
+import { addressOf } from "../_pending_connections.ts";
 import type { Negotiate, Refusal, TunnelRequest } from "./request.ts";
 import type { User, Users } from "./users.ts";
 
@@ -26,6 +27,7 @@ const ADDRESS_TYPE_NOT_SUPPORTED = 8;
 const REPLIES: Record<Refusal, number> = {
   "failed": 1,
   "not-allowed": 2,
+  "own-address": 2,
   "too-many": 2,
   "unreachable": 3,
   "not-found": 4,
@@ -37,14 +39,22 @@ const REPLIES: Record<Refusal, number> = {
 export const negotiateSocks: Negotiate = async (socket, users, limits) => {
   const user = await authenticate(socket, users, limits);
   if (user === false) return undefined;
-  const [version, command, , addressType] = await socket.readExactly(4, limits);
-  if (version !== SOCKS_VERSION) return undefined;
+  const [version, command, reserved, addressType] = await socket.readExactly(
+    4,
+    limits,
+  );
+  if (version !== SOCKS_VERSION || reserved !== 0) return undefined;
   const hostname = await readHost(socket, addressType, limits);
   if (hostname === undefined) {
     await reply(socket, ADDRESS_TYPE_NOT_SUPPORTED);
     return undefined;
   }
   const [high, low] = await socket.readExactly(2, limits);
+  const port = high << 8 | low;
+  if (!isHost(hostname) || port === 0) {
+    await reply(socket, REPLIES["not-found"]);
+    return undefined;
+  }
   if (command !== CONNECT) {
     await reply(socket, COMMAND_NOT_SUPPORTED);
     return undefined;
@@ -52,7 +62,7 @@ export const negotiateSocks: Negotiate = async (socket, users, limits) => {
   const request: TunnelRequest = {
     user,
     hostname,
-    port: high << 8 | low,
+    port,
     accept: () => reply(socket, SUCCEEDED),
     refuse: (why) => reply(socket, REPLIES[why]),
   };
@@ -78,10 +88,10 @@ async function authenticate(
   if (version !== PASSWORD_VERSION) return false;
   const name = await readText(socket, limits);
   const password = await readText(socket, limits);
-  const user = users.find(name, password);
-  const status = user === undefined ? 1 : 0;
-  await socket.write(new Uint8Array([PASSWORD_VERSION, status]));
-  return user ?? false;
+  const login = users.logIn(addressOf(socket), name, password);
+  const isUser = typeof login === "object";
+  await socket.write(new Uint8Array([PASSWORD_VERSION, isUser ? 0 : 1]));
+  return isUser && login;
 }
 
 /** Text with its length, in one byte, before it. */
@@ -103,6 +113,16 @@ async function readHost(
   const view = new DataView(buffer, byteOffset);
   const groups = Array.from({ length: 8 }, (_, i) => view.getUint16(2 * i));
   return groups.map((group) => group.toString(16)).join(":");
+}
+
+/** Whether a host can be one: a name with a zero byte in it is read in two ways. */
+function isHost(hostname: string): boolean {
+  try {
+    parseAddress(hostname.includes(":") ? `[${hostname}]:1` : `${hostname}:1`);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The address in it is the proxy's own, which is nobody's business: zeros. */

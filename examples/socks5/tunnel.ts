@@ -11,6 +11,8 @@ import {
   type Socket,
   TimeoutError,
 } from "@sluice/net";
+import { permissionsFor } from "@sluice/net/permissions";
+import { isOwnConnection, isOwnHost } from "./own_addresses.ts";
 import type { Refusal, TunnelRequest } from "./request.ts";
 import { User } from "./users.ts";
 
@@ -28,11 +30,23 @@ export interface TunnelReport {
   bytesIn: number;
 }
 
+/** What tunnels may do. */
+export interface TunnelOptions {
+  /** Ports of this machine that they may go to. */
+  localPorts: ReadonlySet<number>;
+  /** Longest that nothing moves, in milliseconds. */
+  idleMs: number;
+  /** Longest that an end takes nothing of what is sent to it, in milliseconds. */
+  writeMs: number;
+  /** Cancels connecting. */
+  signal: AbortSignal;
+}
+
 /** Connects to where the client wants to go, and carries bytes until both have ended. */
 export async function openTunnel(
   client: Socket,
   request: TunnelRequest,
-  options: { idleMs: number; signal: AbortSignal },
+  options: TunnelOptions,
 ): Promise<TunnelReport> {
   const { user = ANYBODY, hostname, port } = request;
   const refuse = async (refusal: Refusal): Promise<TunnelReport> => {
@@ -41,6 +55,11 @@ export async function openTunnel(
   };
   using place = user.enter();
   if (place === undefined) return await refuse("too-many");
+  if (!isAllowed(hostname, port)) return await refuse("not-allowed");
+  const mayBeLocal = options.localPorts.has(port);
+  if (!mayBeLocal && await isOwnHost(hostname)) {
+    return await refuse("own-address");
+  }
   let target: Socket;
   try {
     target = await connect({
@@ -48,12 +67,17 @@ export async function openTunnel(
       port,
       timeoutMs: CONNECT_TIMEOUT_MS,
       idleMs: options.idleMs,
+      writeMs: options.writeMs,
       signal: options.signal,
     });
   } catch (error) {
     return await refuse(refusalOf(error));
   }
   using _ = target; // Whatever happens, it is closed.
+  // A name may stand for another address than a moment ago.
+  if (!mayBeLocal && isOwnConnection(target)) {
+    return await refuse("own-address");
+  }
   await request.accept(target.localAddr);
   await Promise.all([
     carry(client, target, user),
@@ -63,6 +87,15 @@ export async function openTunnel(
   const { bytesRead, bytesWritten } = target.stats;
   const bytes = { bytesOut: bytesWritten, bytesIn: bytesRead };
   return { user: user.name, refusal: undefined, ...bytes };
+}
+
+/**
+ * Whether Deno allows the connection. On a terminal it would ask about one that was
+ * not decided on when the program was started, and stop everything for the answer.
+ */
+function isAllowed(hostname: string, port: number): boolean {
+  return permissionsFor({ hostname, port }, { action: "connect" }).descriptors
+    .every((each) => Deno.permissions.querySync(each).state === "granted");
 }
 
 /** Carries bytes one way. At the end only that way ends: the other may go on for long. */

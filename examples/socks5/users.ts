@@ -5,6 +5,7 @@
  */
 
 import { sleep } from "@sluice/net";
+import { Guesses } from "./guesses.ts";
 import type { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 
@@ -54,25 +55,56 @@ export class User {
   }
 }
 
+/** What somebody who says a name and a password turns out to be. */
+export type Login =
+  /** Name and password are right. */
+  | User
+  /** One of them is not. */
+  | "wrong"
+  /** They were wrong too often, from there: nothing was looked at. */
+  | "too-many";
+
+/** What the password of a name that does not exist is compared with. */
+const NOBODY = digestOf(crypto.randomUUID());
+
 /** Everybody who may use the proxy. */
 export class Users {
   readonly #users = new Map<string, { user: User; digest: Buffer }>();
+  readonly #guesses: Guesses;
 
-  constructor(users: readonly UserOptions[]) {
+  /**
+   * @param users Their names, passwords and limits.
+   * @param guesses Counts wrong passwords.
+   */
+  constructor(users: readonly UserOptions[], guesses = new Guesses()) {
+    this.#guesses = guesses;
     for (const options of users) {
       const user = new User(options);
       this.#users.set(user.name, { user, digest: digestOf(options.password) });
     }
   }
 
-  /** The user of this name, if the password is right. */
+  /**
+   * The user of this name, if the password is right.
+   *
+   * @param address Where the client is: from there it can be wrong ten times, and
+   * then once a minute.
+   */
+  logIn(address: string, name: string, password: string): Login {
+    if (!this.#guesses.allows(address)) return "too-many";
+    const user = this.find(name, password);
+    if (user !== undefined) return user;
+    this.#guesses.fail(address);
+    return "wrong";
+  }
+
+  /**
+   * The user of this name, if the password is right. Does the same, and takes as
+   * long, for a wrong name as for a wrong password.
+   */
   find(name: string, password: string): User | undefined {
     const found = this.#users.get(name);
-    // As slow for a wrong name as for a wrong password: neither can be guessed by time.
-    const right = timingSafeEqual(
-      digestOf(password),
-      found?.digest ?? digestOf(""),
-    );
+    const right = timingSafeEqual(digestOf(password), found?.digest ?? NOBODY);
     return right ? found?.user : undefined;
   }
 }

@@ -1,5 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, serve, type Server, type Socket } from "@sluice/net";
+import { once } from "node:events";
+import { createConnection } from "node:net";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import {
   Example,
@@ -7,6 +9,7 @@ import {
   runExample,
   startServer,
 } from "./_example.ts";
+import { Crowd } from "./_silent_crowd.ts";
 import { runWithoutPermissions } from "./_without_permissions.ts";
 
 const windows = Deno.build.os === "windows";
@@ -38,6 +41,7 @@ function startEcho(): Server {
 /** Starts the proxy in a folder of its own, in which these users are. */
 async function startWithUsers(
   users: unknown,
+  ...localPorts: number[]
 ): Promise<
   { proxy: Example; address: string; port: number } & AsyncDisposable
 > {
@@ -46,6 +50,7 @@ async function startWithUsers(
   const command = await exampleCommand("socks5/proxy");
   const file = decodeURIComponent(new URL(command.pop()!, ROOT).pathname);
   const args = [file, "--listen", "127.0.0.1:0", "--users", "users.json"];
+  if (localPorts.length > 0) args.push("--local", localPorts.join());
   const proxy = Example.spawn(Deno.execPath(), {
     args: [...command, ...args],
     cwd: folder,
@@ -71,6 +76,14 @@ async function curl(
   }).output();
   const decoder = new TextDecoder();
   return { code, text: decoder.decode(stdout) + decoder.decode(stderr) };
+}
+
+/** Starts the proxy; tunnels may go to these ports of this machine. */
+function startProxy(...localPorts: number[]) {
+  return startServer(
+    "socks5/proxy",
+    ...localPorts.length > 0 ? ["--local", localPorts.join()] : [],
+  );
 }
 
 /** Greets a proxy without users, and asks for a tunnel: the code of its reply. */
@@ -100,7 +113,7 @@ Deno.test("socks5/proxy carries curl by SOCKS 5 and by CONNECT, on one port", {
   ignore: lacksPrograms("curl"),
 }, async () => {
   await using web = startWeb();
-  const { server, address } = await startServer("socks5/proxy");
+  const { server, address } = await startProxy(portOf(web));
   await using _ = server;
   const target = `127.0.0.1:${portOf(web)}`;
   for (
@@ -125,7 +138,7 @@ Deno.test("socks5/proxy asks curl for a user and a password", {
   await using web = startWeb();
   await using server = await startWithUsers([
     { name: "ann", password: "s3:cret" },
-  ]);
+  ], portOf(web));
   const url = `http://127.0.0.1:${portOf(web)}/`;
   for (
     const args of [
@@ -172,7 +185,7 @@ Deno.test("socks5/proxy keeps the answer after one side has ended", {
   timeout,
 }, async () => {
   await using echo = startEcho();
-  const { server, port } = await startServer("socks5/proxy");
+  const { server, port } = await startProxy(portOf(echo));
   await using _ = server;
   await using client = await connect({ port });
   assertEquals(await ask(client, LOOPBACK, portOf(echo)), 0);
@@ -188,7 +201,7 @@ Deno.test("socks5/proxy passes on what was sent behind the request", {
   timeout,
 }, async () => {
   await using echo = startEcho();
-  const { server, port } = await startServer("socks5/proxy");
+  const { server, port } = await startProxy(portOf(echo));
   await using _ = server;
   const target = `127.0.0.1:${portOf(echo)}`;
   await using client = await connect({ port });
@@ -204,11 +217,11 @@ Deno.test("socks5/proxy passes on what was sent behind the request", {
 Deno.test("socks5/proxy says why there is no tunnel", {
   timeout,
 }, async () => {
-  const { server, port } = await startServer("socks5/proxy");
-  await using _ = server;
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port: closed } = listener.addr;
   listener.close();
+  const { server, port } = await startProxy(closed);
+  await using _ = server;
   const cases: [
     host: number[],
     port: number,
@@ -252,7 +265,7 @@ Deno.test("socks5/proxy keeps users within their limits", {
   await using server = await startWithUsers([
     { name: "ann", password: "x", maxConnections: 1, bytesPerSecond: 200_000 },
     { name: "bob", password: "x" },
-  ]);
+  ], portOf(echo));
   async function tunnel(name: string): Promise<[Socket, string]> {
     const client = await connect({ port: server.port });
     const authorization = btoa(`${name}:x`);
@@ -296,7 +309,7 @@ Deno.test("socks5/proxy goes on after garbage, resets and what is too large", {
   ignore: lacksPrograms("python3"),
 }, async () => {
   await using echo = startEcho();
-  const { server, port } = await startServer("socks5/proxy");
+  const { server, port } = await startProxy(portOf(echo));
   await using _ = server;
   for (
     const text of ["\x04\x01", "\x16\x03\x01", "hello\r\n\r\n", "\x05\x00"]
@@ -334,12 +347,289 @@ for sent in [b"", b"\\x05", b"\\x05\\x01\\x00\\x05\\x01\\x00\\x03", b"CONNECT "]
   slow.abort();
 });
 
+/** What the proxy answers to a request: its status line, and all that follows. */
+async function request(
+  port: number,
+  head: string,
+  localAddress = "127.0.0.1",
+): Promise<string> {
+  const socket = createConnection({ port, host: "127.0.0.1", localAddress });
+  let text = "";
+  socket.on("data", (chunk) => text += chunk);
+  socket.write(head);
+  await once(socket, "close");
+  return text;
+}
+
+Deno.test(
+  "socks5/proxy refuses this machine's own addresses, but for the ports of --local",
+  {
+    timeout,
+  },
+  async (test) => {
+    await using echo = startEcho();
+    const target = portOf(echo);
+    const bytes = (text: string) => [...new TextEncoder().encode(text)];
+    const hosts = [
+      ...[LOOPBACK, named("localhost"), named("LOCALHOST"), named("127.0.0.1")],
+    ];
+    await test.step("with the permissions of its first line", async () => {
+      const { server, port } = await startProxy(target + 1);
+      await using _ = server;
+      for (const host of hosts) {
+        await using client = await connect({ port });
+        assertEquals(await ask(client, host, target), 2, host.join());
+      }
+      for (const name of ["127.0.0.1", "localhost"]) {
+        assertMatch(
+          await request(
+            port,
+            `CONNECT ${name}:${target} HTTP/1.1\r\nHost: x\r\n\r\n`,
+          ),
+          /^HTTP\/1\.1 403 /,
+        );
+      }
+      await server.printed(/kept from 127\.0\.0\.1:\d+: own-address/);
+    });
+    await test.step("with all of --allow-net", async () => {
+      const command = await exampleCommand("socks5/proxy");
+      const args = command.map((each) =>
+        each.startsWith("--allow-net") ? "--allow-net" : each
+      );
+      await using proxy = Example.spawn(Deno.execPath(), {
+        args: [...args, "--listen", "127.0.0.1:0"],
+        cwd: ROOT,
+      });
+      const port = Number((await proxy.printed(/on 127\.0\.0\.1:(\d+)/))[1]);
+      const mapped = [...Array(10).fill(0), 255, 255, 127, 0, 0, 1];
+      for (
+        const host of [
+          ...hosts,
+          ...[[1, 0, 0, 0, 0], [1, 127, 9, 9, 9], [1, 169, 254, 169, 254]],
+          ...[[4, ...Array(16).fill(0)], [4, ...Array(15).fill(0), 1]],
+          ...[[4, ...mapped], named("::1"), named("::ffff:127.0.0.1")],
+          ...[named("a.localhost"), named("localhost.")],
+        ]
+      ) {
+        await using client = await connect({ port });
+        assertEquals(await ask(client, host, target), 2, host.join());
+      }
+      // What some systems take for 127.0.0.1, and names that end where others go on.
+      for (
+        const name of [
+          "127.1",
+          "0x7f.1",
+          "2130706433",
+          "127.0.0.1\0.example.com",
+          "",
+        ]
+      ) {
+        await using client = await connect({ port });
+        const host = [3, bytes(name).length, ...bytes(name)];
+        assertEquals(await ask(client, host, target), 4, JSON.stringify(name));
+      }
+    });
+  },
+);
+
+Deno.test("socks5/proxy does not stop for a question on its terminal", {
+  timeout,
+  ignore: windows || lacksPrograms("python3"),
+}, async () => {
+  const program_ = [Deno.execPath(), ...await exampleCommand("socks5/proxy")];
+  await using proxy = Example.spawn(program("python3"), {
+    args: [
+      "-c",
+      "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)",
+      ...program_,
+      ...["--listen", "127.0.0.1:0"],
+    ],
+    cwd: ROOT,
+  });
+  const port = Number((await proxy.printed(/on 127\.0\.0\.1:(\d+)/))[1]);
+  for (const host of [named("example.com"), [1, 192, 0, 2, 7]]) {
+    await using client = await connect({ port });
+    assertEquals(await ask(client, host, 443), 2);
+  }
+});
+
+Deno.test(
+  "socks5/proxy takes nothing for a CONNECT that can be read in two ways",
+  {
+    timeout,
+  },
+  async (test) => {
+    await using echo = startEcho();
+    const { server, port } = await startProxy(portOf(echo));
+    await using _ = server;
+    const target = `127.0.0.1:${portOf(echo)}`;
+    const line = `CONNECT ${target} HTTP/1.1`;
+    for (
+      const head of [
+        `CONNECT ${target} HTTP/1.1 more`,
+        `CONNECT  ${target} HTTP/1.1`,
+        `CONNECT ${target}  HTTP/1.1`,
+        `CONNECT\t${target} HTTP/1.1`,
+          `CONNECT ${target} HTTP/1.1 `,
+        `CONNECT ${target} HTTP/1.10`,
+        `CONNECT ${target} HTTP/2.0`,
+        `CONNECT ${target} http/1.1`,
+        `CONNECT ${target}`,
+        `CONNECT http://${target} HTTP/1.1`,
+        `CONNECT tcp://${target} HTTP/1.1`,
+        `CONNECT ${target}/ HTTP/1.1`,
+        `CONNECT user@${target} HTTP/1.1`,
+        "CONNECT 127.0.0.1 HTTP/1.1",
+        "CONNECT 127.0.0.1:0 HTTP/1.1",
+        "CONNECT 127.0.0.1:+80 HTTP/1.1",
+        "CONNECT 127.1:80 HTTP/1.1",
+        "CONNECT :80 HTTP/1.1",
+        "CONNECT ::1:80 HTTP/1.1",
+        "CONNECT unix:/x:80 HTTP/1.1",
+        "CONNECT exämple.com:443 HTTP/1.1",
+        `CONNECT ${target}\0 HTTP/1.1`,
+        `CONNECT ${target}\rX: y HTTP/1.1`,
+        `${line}\nX: y`,
+        `${line}\r\nHost : x`,
+        `${line}\r\nHost: x\r\n folded: y`,
+        `${line}\r\nno colon`,
+        `${line}\r\nX: a\rY: b`,
+        `${line}\r\nX: a\0b`,
+        `${line}\r\nHost: a\r\nHost: b`,
+        `${line}\r\nTransfer-Encoding: chunked`,
+        `${line}\r\nContent-Length: 5`,
+        `${line}\r\nContent-Length: 0\r\nContent-Length: 5`,
+        `${line}\r\nProxy-Authorization: Basic YTpi\r\nProxy-Authorization: Basic YTpj`,
+      ]
+    ) {
+      await test.step(JSON.stringify(head), async () => {
+        assertMatch(await request(port, `${head}\r\n\r\n`), /^HTTP\/1\.1 400 /);
+      });
+    }
+    await test.step("one that cannot", async () => {
+      await using client = await connect({ port });
+      await client.write(
+        `${line}\r\nHost: ${target}\r\nX-Empty:\r\nX: \xe4\r\nContent-Length: 0\r\n\r\n`,
+      );
+      assertMatch(await client.readLine(LIMITS) ?? "", /^HTTP\/1\.1 200 /);
+    });
+  },
+);
+
+Deno.test("socks5/proxy tells a client of plain HTTP what to do", {
+  timeout,
+}, async () => {
+  const { server, port } = await startProxy();
+  await using _ = server;
+  for (const start of ["GET http://127.0.0.1/ HTTP/1.1", "POST / HTTP/1.0"]) {
+    assertMatch(
+      await request(port, `${start}\r\nContent-Length: 1\r\n\r\nx`),
+      /^HTTP\/1\.1 405 [^]*\r\n\r\nThis proxy carries tunnels only: use CONNECT/,
+    );
+  }
+});
+
+Deno.test(
+  "socks5/proxy lets one address guess ten passwords, and no other pay for it",
+  {
+    timeout,
+    ignore: Deno.build.os !== "linux", // Others have one loopback address.
+  },
+  async (test) => {
+    await using echo = startEcho();
+    const target = `127.0.0.1:${portOf(echo)}`;
+    const connectAs = (password: string) =>
+      `CONNECT ${target} HTTP/1.1\r\nHost: x\r\nProxy-Authorization: Basic ${
+        btoa(`ann:${password}`)
+      }\r\n\r\n`;
+    const users = [{ name: "ann", password: "right" }];
+    await test.step("by CONNECT", async () => {
+      await using server = await startWithUsers(users, portOf(echo));
+      const { port } = server;
+      const statuses: string[] = [];
+      for (let i = 0; i < 12; i++) {
+        statuses.push((await request(port, connectAs(`${i}`))).slice(9, 12));
+      }
+      assertEquals(statuses, [...Array(10).fill("407"), "429", "429"]);
+      // Also when it is right at last.
+      assertMatch(await request(port, connectAs("right")), / 429 .*\r\nRetry-/);
+      const other = createConnection({ port, localAddress: "127.0.0.2" });
+      other.write(connectAs("right"));
+      assertMatch(String((await once(other, "data"))[0]), /^HTTP\/1\.1 200 /);
+      other.destroy();
+      await once(other, "close");
+    });
+    await test.step("by SOCKS", async () => {
+      await using server = await startWithUsers(users, portOf(echo));
+      const logIn = async (password: string) => {
+        await using client = await connect({ port: server.port });
+        const text = [...new TextEncoder().encode(password)];
+        await client.write(
+          new Uint8Array([5, 1, 2, 1, 3, 97, 110, 110, text.length, ...text]),
+        );
+        return [...await client.readExactly(4, LIMITS)][3];
+      };
+      assertEquals(await logIn("right"), 0);
+      for (let i = 0; i < 10; i++) assertEquals(await logIn(`${i}`), 1);
+      assertEquals(await logIn("right"), 1);
+    });
+  },
+);
+
+Deno.test(
+  "socks5/proxy has a place for who speaks, whoever is silent or slow",
+  {
+    timeout,
+  },
+  async () => {
+    await using echo = startEcho();
+    const { server, port } = await startProxy(portOf(echo));
+    await using _ = server;
+    // Some say nothing, some do not end what they say.
+    const starts = [
+      "",
+      "\x05",
+      "\x05\x01",
+      "CONNECT ",
+      "CONNECT 127.0.0.1:1 HTTP/1.1\r\n",
+    ];
+    using _crowd = await Crowd.gather(
+      port,
+      600,
+      (i) => starts[i % starts.length],
+    );
+    await using client = await connect({ port, timeoutMs: 5_000 });
+    assertEquals(await ask(client, LOOPBACK, portOf(echo)), 0);
+  },
+);
+
+Deno.test("socks5/proxy writes names into its log that obey nothing", {
+  timeout,
+}, async () => {
+  const { server, port } = await startProxy();
+  await using _ = server;
+  const names = ["a\x1b[2Jb", "a\u009b2Jb", "a\u202eb", "a\nb", "a\u200bb"];
+  for (const name of names) {
+    const bytes = [...new TextEncoder().encode(name)];
+    await using client = await connect({ port });
+    await ask(client, [3, bytes.length, ...bytes], 80);
+    assertMatch(
+      await request(port, `CONNECT ${name}:80 HTTP/1.1\r\n\r\n`),
+      /^HTTP\/1\.1 400 /,
+    );
+  }
+  await request(port, "CONNECT example.com:80 HTTP/1.1\r\n\r\n");
+  const { input } = await server.printed(/kept from example.com/);
+  // deno-lint-ignore no-control-regex -- exactly those
+  assert(!/[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u202e]/.test(input), input);
+});
+
 Deno.test("socks5/proxy drains at Ctrl-C: a tunnel may end by itself", {
   timeout,
   ignore: windows,
 }, async () => {
   await using echo = startEcho();
-  const { server, port } = await startServer("socks5/proxy");
+  const { server, port } = await startProxy(portOf(echo));
   await using _ = server;
   await using client = await connect({ port });
   assertEquals(await ask(client, LOOPBACK, portOf(echo)), 0);
