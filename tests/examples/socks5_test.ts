@@ -470,7 +470,7 @@ Deno.test(
         `CONNECT  ${target} HTTP/1.1`,
         `CONNECT ${target}  HTTP/1.1`,
         `CONNECT\t${target} HTTP/1.1`,
-          `CONNECT ${target} HTTP/1.1 `,
+        `CONNECT ${target} HTTP/1.1 `,
         `CONNECT ${target} HTTP/1.10`,
         `CONNECT ${target} HTTP/2.0`,
         `CONNECT ${target} http/1.1`,
