@@ -242,7 +242,7 @@ export function checkBytes(
 }
 
 /** Whether the memory of an array was transferred, or taken away by shrinking it. */
-function isDetached({ buffer }: Uint8Array): boolean {
+export function isDetached({ buffer }: Uint8Array): boolean {
   return "detached" in buffer && buffer.detached === true;
 }
 

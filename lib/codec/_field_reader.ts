@@ -5,7 +5,7 @@
  */
 
 import { MalformedFrameError } from "../errors.ts";
-import { show } from "./_options.ts";
+import { show } from "../_check.ts";
 
 const NOTHING = new Uint8Array(0);
 const NO_VIEW = new DataView(NOTHING.buffer);
@@ -22,6 +22,8 @@ export class FieldReader {
   /** Positions in `view`, not in `frame`. */
   position = 0;
   end = 0;
+  /** Values of arrays so far: see {@linkcode FieldReader.countItems}. */
+  items = 0;
 
   /** Begins to read `frame`. */
   open(frame: Uint8Array): void {
@@ -31,6 +33,7 @@ export class FieldReader {
     this.frame = frame;
     this.position = frame.byteOffset;
     this.end = this.position + frame.byteLength;
+    this.items = 0;
   }
 
   /** Lets go of large memory. */
@@ -55,6 +58,18 @@ export class FieldReader {
     }
   }
 
+  /**
+   * Adds `count` values of an array which began when `before` of the frame's were
+   * counted; refuses more than `most` in it and in the arrays inside it together.
+   */
+  countItems(count: number, before: number, most: number, name: string): void {
+    this.items += count;
+    const items = this.items - before;
+    if (items > most) {
+      throw this.malformed(name, `have at most ${most} values`, `${items}`);
+    }
+  }
+
   /** Takes the next `count` bytes, a view. */
   take(count: number, name: string): Uint8Array {
     this.need(count, name);
@@ -71,9 +86,7 @@ export class FieldReader {
     cause?: unknown,
   ): MalformedFrameError {
     return new MalformedFrameError(
-      `Cannot decode field ${show(name)} as it must ${must}: current value is ${
-        String(value)
-      }`,
+      `Cannot decode: field ${show(name)} must ${must}, got ${String(value)}`,
       { frame: this.frame, recoverable: true, operation: "decode", cause },
     );
   }

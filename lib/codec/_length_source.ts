@@ -4,8 +4,8 @@
  * @module
  */
 
+import { checkInteger, outOfRange } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { badOption } from "./_options.ts";
 import type { FieldReader } from "./_field_reader.ts";
 import { badValue, FieldImpl, type UintField } from "./field.ts";
 import { isUint, type NumberField } from "./number_fields.ts";
@@ -30,21 +30,25 @@ export class LengthSource {
     if (typeof length === "string") {
       this.ref = length;
     } else if (typeof length === "number") {
-      if (!(Number.isInteger(length) && length >= 0 && length < 2 ** 32)) {
-        throw badOption(field, "its length", "from 0 to 4294967295", length);
-      }
+      checkInteger(`make a ${field} field`, "length", length, 0, 2 ** 32 - 1);
       this.#fixed = length;
     } else if (length instanceof FieldImpl && isUint(length)) {
       this.#prefix = length;
     } else if (length !== undefined) {
       const must = "a number, a field's name, or u8, u16, u24 or u32";
-      throw badOption(field, "its length", must, length);
+      throw outOfRange(`make a ${field} field`, "length", must, length);
     }
   }
 
   /** Size of the smallest value, prefix included, of units of `unitBytes`. */
   minBytes(unitBytes: number): number {
     return this.#prefix?.fixedBytes ?? (this.#fixed ?? 0) * unitBytes;
+  }
+
+  /** Whether there is no length: what is left of the frame is taken. */
+  get takesRest(): boolean {
+    return this.ref === undefined && this.#fixed === undefined &&
+      this.#prefix === undefined;
   }
 
   /** The length if it is always the same. */

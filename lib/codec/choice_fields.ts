@@ -4,9 +4,9 @@
  * @module
  */
 
+import { checkObject, outOfRange, show, wrongKind } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
-import { badOption, show } from "./_options.ts";
-import type { FieldReader } from "./_field_reader.ts";
+import { FieldReader } from "./_field_reader.ts";
 import {
   type AnyField,
   badValue,
@@ -54,7 +54,7 @@ export function optional<In, Out>(
   flag?: string,
 ): Field<In | undefined, Out | undefined> {
   if (flag !== undefined && typeof flag !== "string") {
-    throw badOption("optional", "its flag", "a field's name", flag);
+    throw wrongKind("make an optional field", "flag", "a field's name", flag);
   }
   return new OptionalField<In, Out>(soleField("optional", of), flag);
 }
@@ -92,7 +92,8 @@ export function enumOf<const Names extends Readonly<Record<string, number>>>(
  * @param of What the value is.
  * @param value The value.
  * @throws {TypeError} `of` is not a field, or not one of such values.
- * @throws {RangeError} The value is out of the field's range.
+ * @throws {RangeError} The value is out of the field's range, or decoding would give
+ * another one: `f32` has no 0.1, and `NaN` is not even equal to itself.
  *
  * @example
  * ```ts
@@ -110,6 +111,18 @@ export function literal<const T extends number | bigint | boolean | string>(
   return new LiteralField<T>(soleField("literal", of), value);
 }
 
+/** Refuses what every encode would refuse, and what could never be decoded. */
+function checkRoundTrip(of: AnyField, value: unknown): void {
+  const out = new ByteWriter();
+  of.write(value, out, "literal");
+  const reader = new FieldReader();
+  reader.open(out.toBytes());
+  const decoded: unknown = of.read(reader, "literal", -1);
+  if (decoded === value) return;
+  const must = `a value that ${of.kind} can give back`;
+  throw outOfRange("make a literal field", "its value", must, value);
+}
+
 class OptionalField<In, Out>
   extends FieldImpl<In | undefined, Out | undefined> {
   readonly kind = "optional";
@@ -117,6 +130,7 @@ class OptionalField<In, Out>
   readonly minBytes: number;
   override readonly ref: string | undefined;
   override readonly refKind = "flag";
+  override readonly takesRest: boolean;
   readonly #of: AnyField;
 
   constructor(of: AnyField, flag: string | undefined) {
@@ -124,6 +138,7 @@ class OptionalField<In, Out>
     this.#of = of;
     this.ref = flag;
     this.minBytes = flag === undefined ? 1 : 0;
+    this.takesRest = of.takesRest;
   }
 
   read(reader: FieldReader, name: string, count: number): In | undefined {
@@ -152,11 +167,11 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
 
   constructor(of: AnyField, numbers: Readonly<Record<string, number>>) {
     super();
+    const action = "make an enumOf field";
     if (!isUint(of)) {
-      throw new TypeError(
-        `Cannot make an enumOf as its field must be u8, u16, u24 or u32: current value is ${of.kind}`,
-      );
+      throw wrongKind(action, "its field", "u8, u16, u24 or u32", of.kind);
     }
+    checkObject(action, "names", numbers);
     this.#of = of;
     this.fixedBytes = this.minBytes = of.fixedBytes;
     this.#numbers = new Map(Object.entries(numbers));
@@ -165,10 +180,10 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
       const number = numbers[name];
       if (!(Number.isInteger(number) && number >= 0 && number <= of.max)) {
         const must = `an integer from 0 to ${of.max}`;
-        throw badOption("enumOf", show(name), must, number);
+        throw outOfRange(action, show(name), must, number);
       }
       if (this.#names.has(number)) {
-        throw badOption("enumOf", show(name), "a number of its own", number);
+        throw outOfRange(action, show(name), "a number of its own", number);
       }
       this.#names.set(number, name);
     }
@@ -204,15 +219,16 @@ class LiteralField<T extends number | bigint | boolean | string>
   readonly kind = "literal";
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
+  override readonly takesRest: boolean;
   readonly #of: AnyField;
   readonly #value: T;
 
   constructor(of: AnyField, value: T) {
     super();
-    // Refuses now what it would refuse on every encode.
-    of.write(value, new ByteWriter(), "literal");
+    checkRoundTrip(of, value);
     this.#of = of;
     this.#value = value;
+    this.takesRest = of.takesRest;
     this.fixedBytes = of.fixedBytes;
     this.minBytes = of.minBytes;
   }

@@ -5,7 +5,7 @@
  */
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { show } from "./_options.ts";
+import { show, wrongKind } from "../_check.ts";
 import type { FieldReader } from "./_field_reader.ts";
 
 /**
@@ -54,6 +54,8 @@ export abstract class FieldImpl<
   readonly ref: string | undefined = undefined;
   /** What that field must be. */
   readonly refKind: "length" | "flag" = "length";
+  /** Whether it takes all that is left of the frame: nothing can follow it. */
+  readonly takesRest: boolean = false;
 
   /**
    * Reads a value and moves on.
@@ -74,11 +76,7 @@ export type AnyField = FieldImpl<any, any, any>;
 /** Gives a field its methods; refuses what is no field. */
 export function implOf(field: unknown, name: string): AnyField {
   if (field instanceof FieldImpl) return field;
-  throw new TypeError(
-    `Cannot make a struct as ${name} must be a field: current value is ${
-      show(field)
-    }`,
-  );
+  throw wrongKind("make a struct", name, "a field", field);
 }
 
 /** A value that a field cannot encode: of the wrong type, or out of its range. */
@@ -88,8 +86,9 @@ export function badValue(
   value: unknown,
   types: readonly string[],
 ): TypeError | RangeError {
-  const message = `Cannot encode field ${show(name)} as it must be ${must}: ` +
-    `current value is ${show(value)}`;
+  const message = `Cannot encode: field ${show(name)} must be ${must}, got ${
+    show(value)
+  }`;
   return types.includes(typeof value)
     ? new RangeError(message)
     : new TypeError(message);

@@ -68,7 +68,7 @@ export {
   u64le,
   u8,
 } from "./number_fields.ts";
-export { array, bytes, utf8 } from "./sized_fields.ts";
+export { array, type ArrayOptions, bytes, utf8 } from "./sized_fields.ts";
 export { enumOf, literal, optional } from "./choice_fields.ts";
 export type { Packet } from "./packet.ts";
 export {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkBytes } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { FieldReader } from "./_field_reader.ts";
 import { type Field, FieldImpl } from "./field.ts";
@@ -17,6 +18,7 @@ export interface Packet<In, Out = In> extends Field<In, Out> {
    * @throws {MalformedFrameError} It ends inside the packet or goes on behind it,
    * or a field is not what it must be. The error is `recoverable`: it is only about
    * this frame.
+   * @throws {TypeError} `frame` is not a `Uint8Array`.
    */
   decode(frame: Uint8Array): In;
 
@@ -31,13 +33,19 @@ export interface Packet<In, Out = In> extends Field<In, Out> {
   encode(value: Out): Uint8Array<ArrayBuffer>;
 }
 
-// Decoding calls nobody else's code, so one reader serves all.
-const reader = new FieldReader();
+/**
+ * One reader serves one packet after the other. It is taken while a packet is decoded, so
+ * that a field which decodes another packet meanwhile gets a reader of its own.
+ */
+let idle: FieldReader | undefined;
 
 /** A packet's two methods, on top of how it is read and written as a field. */
 export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
   implements Packet<In, Out> {
   decode(frame: Uint8Array): In {
+    checkBytes("decode", "the frame", frame);
+    const reader = idle ?? new FieldReader();
+    idle = undefined;
     try {
       reader.open(frame);
       const value = this.read(reader, this.kind, -1);
@@ -48,6 +56,7 @@ export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
       return value;
     } finally {
       reader.close();
+      idle = reader;
     }
   }
 

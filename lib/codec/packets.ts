@@ -4,12 +4,12 @@
  * @module
  */
 
+import { wrongKind } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "./codec.ts";
 import { FieldImpl } from "./field.ts";
 import { mapped } from "./mapped.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
-import { show } from "./_options.ts";
 
 /** What a codec may hold on to between two packets. */
 const KEPT_BYTES = 4 * 1024;
@@ -47,10 +47,12 @@ export function packets<In, Out>(
   codec: Codec<Uint8Array>,
 ): Codec<In, Out> {
   if (!(packet instanceof PacketImpl)) {
-    throw new TypeError(
-      `Cannot make a packets codec as its packet must be a struct or a union: current value is ${
-        packet instanceof FieldImpl ? packet.kind : show(packet)
-      }`,
+    const got = packet instanceof FieldImpl ? packet.kind : packet;
+    throw wrongKind(
+      "make a packets codec",
+      "its packet",
+      "a struct or a union",
+      got,
     );
   }
   const decoding = mapped(
@@ -58,31 +60,31 @@ export function packets<In, Out>(
     (frame) => packet.decode(frame) as In,
     (value: Out) => packet.encode(value),
   );
-  // Encoding waits for nobody, so the encoders of all connections take turns.
-  const scratch = new ByteWriter();
   return {
     decoder: () => decoding.decoder(),
-    encoder: () => new PacketEncoder<Out>(packet, codec.encoder(), scratch),
+    encoder: () => new PacketEncoder<Out>(packet, codec.encoder()),
   };
 }
+
+/**
+ * Where packets are written before their frame is. Encoding is synchronous, so one writer
+ * serves all connections, one packet after the other. It is taken while a packet is
+ * encoded: a getter of that packet may send on another connection.
+ */
+let idle: ByteWriter | undefined;
 
 class PacketEncoder<Out> implements Encoder<Out> {
   readonly #packet: PacketImpl<unknown, Out>;
   readonly #inner: Encoder<Uint8Array>;
-  readonly #scratch: ByteWriter;
 
-  constructor(
-    packet: PacketImpl<unknown, Out>,
-    inner: Encoder<Uint8Array>,
-    scratch: ByteWriter,
-  ) {
+  constructor(packet: PacketImpl<unknown, Out>, inner: Encoder<Uint8Array>) {
     this.#packet = packet;
     this.#inner = inner;
-    this.#scratch = scratch;
   }
 
   encode(value: Out, out: ByteWriter): void {
-    const scratch = this.#scratch;
+    const scratch = idle ?? new ByteWriter();
+    idle = undefined;
     try {
       this.#packet.write(value, scratch, this.#packet.kind);
       // A small frame is copied by whoever writes it, so it needs no array of its
@@ -94,6 +96,7 @@ class PacketEncoder<Out> implements Encoder<Out> {
     } finally {
       if (scratch.length > KEPT_BYTES || scratch.hasReferences) scratch.clear();
       else scratch.truncate(0);
+      idle = scratch;
     }
   }
 }

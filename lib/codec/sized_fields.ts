@@ -4,8 +4,8 @@
  * @module
  */
 
+import { checkLimit, checkNames, isDetached, outOfRange } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { badOption } from "./_options.ts";
 import type { FieldReader } from "./_field_reader.ts";
 import { LengthSource, type LengthSpec } from "./_length_source.ts";
 import { TextEncoding } from "./text_encoding.ts";
@@ -91,16 +91,34 @@ export function utf8(length?: LengthSpec): Field<string> {
   return new Utf8Field(new LengthSource("utf8", "bytes", length));
 }
 
+/** Options of an {@linkcode array}. */
+export interface ArrayOptions {
+  /**
+   * Most values, those of arrays inside this one included. A frame with more is a
+   * `MalformedFrameError`, and encoding more a `RangeError`. `Infinity` for as many as the
+   * frame has bytes for.
+   *
+   * @default {65_536}
+   */
+  maxItems?: number;
+}
+
+const MAX_ITEMS = 65_536;
+const ARRAY_OPTION_NAMES: ReadonlySet<string> = new Set(["maxItems"]);
+
 /**
  * A field of values of one kind, one after the other.
  *
  * Decoding allocates for as many as the frame has bytes for, whatever number the
- * frame claims.
+ * frame claims. A value takes many times its bytes in memory, so their number has a limit
+ * of its own: `maxItems`.
  *
- * @param of What each value is: of at least one byte.
+ * @param of What each value is: of at least one byte, and not of all that is left.
  * @param length How many: a number, or a number field such as {@linkcode u16} that
  * stands right before them. Without it, as many as fill the frame.
- * @throws {RangeError} `length` is not one of these, or `of` can be empty.
+ * @param options How many at the most.
+ * @throws {RangeError} `length` is not one of these, `of` can be empty or takes the rest
+ * of the frame, or `maxItems` is out of range.
  * @throws {TypeError} `of` is not a field.
  *
  * @example
@@ -116,6 +134,7 @@ export function utf8(length?: LengthSpec): Field<string> {
 export function array<In, Out>(
   of: Field<In, Out>,
   length?: number | UintField,
+  options?: ArrayOptions,
 ): Field<In[], readonly Out[]>;
 /**
  * A field of values of one kind, whose number is in an earlier field of the same
@@ -123,20 +142,29 @@ export function array<In, Out>(
  *
  * @param of What each value is: of at least one byte.
  * @param length The name of the earlier field.
- * @throws {RangeError} `length` is not a name, or `of` can be empty.
+ * @param options How many at the most.
+ * @throws {RangeError} `length` is not a name, `of` can be empty or takes the rest of the
+ * frame, or `maxItems` is out of range.
  * @throws {TypeError} `of` is not a field.
  */
 export function array<In, Out, Ref extends string>(
   of: Field<In, Out>,
   length: Ref,
+  options?: ArrayOptions,
 ): Field<In[], readonly Out[], Ref>;
 export function array<In, Out>(
   of: Field<In, Out>,
   length?: LengthSpec,
+  options: ArrayOptions = {},
 ): Field<In[], readonly Out[]> {
+  const action = "make an array field";
+  checkNames(action, "options", options, ARRAY_OPTION_NAMES);
+  const { maxItems = MAX_ITEMS } = options;
+  checkLimit(action, "maxItems", maxItems);
   return new ArrayField<In, Out>(
     soleField("array", of),
     new LengthSource("array", "values", length),
+    maxItems,
   );
 }
 
@@ -144,10 +172,20 @@ export function array<In, Out>(
 export function soleField(name: string, of: unknown): AnyField {
   const field = implOf(of, name);
   if (field.ref !== undefined) {
-    const must = "one without a named length";
-    throw badOption(name, "its inner field", must, `one with "${field.ref}"`);
+    throw outOfRange(
+      `make a ${name} field`,
+      "its inner field",
+      "one without a named length",
+      field.ref,
+    );
   }
   return field;
+}
+
+/** Bytes whose memory is there: what was transferred would be sent as nothing. */
+function isBytes(value: unknown): value is Uint8Array {
+  return value instanceof Uint8Array &&
+    (value.length > 0 || !isDetached(value));
 }
 
 class BytesField extends FieldImpl<Uint8Array> {
@@ -155,12 +193,14 @@ class BytesField extends FieldImpl<Uint8Array> {
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
   override readonly ref: string | undefined;
+  override readonly takesRest: boolean;
   readonly #length: LengthSource;
 
   constructor(length: LengthSource) {
     super();
     this.#length = length;
     this.ref = length.ref;
+    this.takesRest = length.takesRest;
     this.fixedBytes = length.fixed;
     this.minBytes = length.minBytes(1);
   }
@@ -171,9 +211,7 @@ class BytesField extends FieldImpl<Uint8Array> {
   }
 
   write(value: Uint8Array, out: ByteWriter, name: string): number {
-    if (!(value instanceof Uint8Array)) {
-      throw badValue(name, "a Uint8Array", value, []);
-    }
+    if (!isBytes(value)) throw badValue(name, "a Uint8Array", value, []);
     const position = this.#length.begin(out);
     this.#length.end(out, position, value.length, name);
     out.write(value);
@@ -186,12 +224,14 @@ class Utf8Field extends FieldImpl<string> {
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
   override readonly ref: string | undefined;
+  override readonly takesRest: boolean;
   readonly #length: LengthSource;
 
   constructor(length: LengthSource) {
     super();
     this.#length = length;
     this.ref = length.ref;
+    this.takesRest = length.takesRest;
     this.fixedBytes = length.fixed;
     this.minBytes = length.minBytes(1);
   }
@@ -213,6 +253,10 @@ class Utf8Field extends FieldImpl<string> {
 
   write(value: string, out: ByteWriter, name: string): number {
     if (typeof value !== "string") throw badValue(name, "a string", value, []);
+    if (!value.isWellFormed()) {
+      // UTF-8 has no bytes for half of a surrogate pair: others would be sent.
+      throw badValue(name, "text without lone surrogates", value, ["string"]);
+    }
     const position = this.#length.begin(out);
     const size = out.writeText(value);
     this.#length.end(out, position, size, name);
@@ -220,22 +264,31 @@ class Utf8Field extends FieldImpl<string> {
   }
 }
 
+/** Values of arrays that were encoded: decoding counts those of nested arrays together. */
+let written = 0;
+
 class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
   readonly kind = "array";
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
   override readonly ref: string | undefined;
+  override readonly takesRest: boolean;
   readonly #of: AnyField;
   readonly #length: LengthSource;
+  readonly #maxItems: number;
 
-  constructor(of: AnyField, length: LengthSource) {
+  constructor(of: AnyField, length: LengthSource, maxItems: number) {
     super();
-    if (of.minBytes === 0) {
-      // Else a count of four billion would make four billion values of nothing.
-      throw badOption("array", "its inner field", "at least 1 byte", of.kind);
+    // Else a count of four billion would make four billion values of nothing, and what
+    // takes the rest leaves none for a second one.
+    if (of.minBytes === 0 || of.takesRest) {
+      const must = "of at least 1 byte and not of all that is left";
+      throw outOfRange("make an array field", "its inner field", must, of.kind);
     }
     this.#of = of;
     this.#length = length;
+    this.#maxItems = maxItems;
+    this.takesRest = length.takesRest;
     this.ref = length.ref;
     this.minBytes = length.minBytes(of.minBytes);
     this.fixedBytes = length.fixed === undefined || of.fixedBytes === undefined
@@ -245,13 +298,18 @@ class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
 
   read(reader: FieldReader, name: string, count: number): In[] {
     const of = this.#of;
+    const most = this.#maxItems;
+    const before = reader.items;
     const values: In[] = [];
     const length = this.#length.read(reader, name, count);
-    if (length < 0) {
-      while (reader.left > 0) values.push(of.read(reader, name, -1));
-    } else {
+    if (length >= 0) {
       reader.need(length * of.minBytes, name);
-      for (let i = 0; i < length; i++) values.push(of.read(reader, name, -1));
+      // Before the first is made: all of them are known to be too many.
+      reader.countItems(length, before, most, name);
+    }
+    while (length < 0 ? reader.left > 0 : values.length < length) {
+      values.push(of.read(reader, name, -1));
+      reader.countItems(length < 0 ? 1 : 0, before, most, name);
     }
     return values;
   }
@@ -259,9 +317,23 @@ class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
   write(values: readonly Out[], out: ByteWriter, name: string): number {
     if (!Array.isArray(values)) throw badValue(name, "an array", values, []);
     const of = this.#of;
+    const { length } = values;
+    const before = written;
     const position = this.#length.begin(out);
-    this.#length.end(out, position, values.length, name);
-    for (const value of values) of.write(value, out, name);
-    return values.length;
+    this.#length.end(out, position, length, name);
+    written += length;
+    // As many as was said, whatever a getter does to the array meanwhile.
+    for (let i = 0; i < length; i++) {
+      this.#checkWritten(before, name);
+      of.write(values[i], out, name);
+    }
+    this.#checkWritten(before, name);
+    return length;
+  }
+
+  #checkWritten(before: number, name: string): void {
+    if (written - before <= this.#maxItems) return;
+    const items = written - before;
+    throw badValue(name, `at most ${this.#maxItems} values`, items, ["number"]);
   }
 }

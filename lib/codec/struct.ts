@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkObject, outOfRange, show } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { FieldReader } from "./_field_reader.ts";
 import {
@@ -12,7 +13,6 @@ import {
   numbersReader,
 } from "./_numbers_reader.ts";
 import { type ObjectMaker, objectMaker } from "./_object_maker.ts";
-import { show } from "./_options.ts";
 import { type AnyField, badValue, type Field, implOf } from "./field.ts";
 import {
   isBool,
@@ -105,9 +105,10 @@ export interface Struct<In, Out = In> extends Packet<In, Out> {
  *
  * @param fields Names and kinds, in order; at least one.
  * @returns The packet; put it on a connection with {@linkcode packets}.
- * @throws {TypeError} A field is none.
- * @throws {RangeError} There are no fields, or a length names a field that does not
- * come before, or that cannot say it.
+ * @throws {TypeError} `fields` is no object, or a field is none.
+ * @throws {RangeError} There are no fields; a length names a field that does not come
+ * before, or that cannot say it; a field takes the rest of the frame and is not the last;
+ * a name is a whole number, which JavaScript would move to the front.
  *
  * @example
  * ```ts
@@ -138,6 +139,8 @@ interface Slot {
   readonly from: number;
   /** Whether it is the length of another. */
   computed: boolean;
+  /** Whether every object has something of this name, such as `constructor`. */
+  readonly inherited: boolean;
 }
 
 /** Positions and values of computed fields, while a struct is written. */
@@ -155,12 +158,11 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
   readonly fields: StructFields;
+  override readonly takesRest: boolean;
   readonly #slots: readonly Slot[];
   readonly #make: ObjectMaker;
   /** All of it at once, where it is numbers alone. */
   readonly #readNumbers: NumbersReader | undefined;
-  /** What the last frame held; a struct is never inside itself, so one array will do. */
-  readonly #values: unknown[];
   readonly #hasComputed: boolean;
 
   constructor(fields: StructFields) {
@@ -168,12 +170,12 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
     this.fields = fields;
     const slots = compile(fields);
     this.#slots = slots;
-    this.#values = slots.map(() => undefined);
     this.#make = objectMaker(slots.map(({ name }) => name));
     this.#readNumbers = slots.every(isNumber)
       ? numbersReader(slots)
       : undefined;
     this.#hasComputed = slots.some(({ computed }) => computed);
+    this.takesRest = slots.at(-1)!.field.takesRest;
     this.minBytes = sum(slots.map(({ field }) => field.minBytes));
     this.fixedBytes = slots.some(({ field }) => field.fixedBytes === undefined)
       ? undefined
@@ -188,7 +190,9 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
       reader.position += this.minBytes;
       return value as In;
     }
-    const values = this.#values;
+    // An array of its own: one that is kept would keep the frame, and a struct may be
+    // decoded while another value of it is.
+    const values = new Array<unknown>(slots.length);
     const { view } = reader;
     let { position } = reader;
     for (let i = 0; i < slots.length; i++) {
@@ -225,7 +229,7 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
       const slot = slots[i];
       const { number } = slot;
       if (number === undefined) {
-        const count = slot.field.write(given[slot.name], out, slot.name);
+        const count = slot.field.write(ownValue(given, slot), out, slot.name);
         if (slot.from >= 0) {
           fill(slots[slot.from], marks[slot.from], count, out);
         }
@@ -236,13 +240,25 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
         start = out.allocate(slot.run);
       }
       if (slot.computed) marks[i] = { position, count: -1 };
-      else writeNumber(out.view, start, number, given[slot.name], slot.name);
+      else {
+        const item = ownValue(given, slot);
+        writeNumber(out.view, start, number, item, slot.name);
+      }
       position += number.fixedBytes;
       start += number.fixedBytes;
     }
     if (this.#hasComputed) checkGiven(slots, marks, given);
     return 0;
   }
+}
+
+/** What an object holds of a field; never what all objects inherit. */
+function ownValue(
+  given: Record<string, unknown>,
+  { name, inherited }: Slot,
+): unknown {
+  if (inherited && !Object.hasOwn(given, name)) return undefined;
+  return given[name];
 }
 
 /** Writes what a computed field must say. */
@@ -267,12 +283,14 @@ function checkGiven(
   given: Record<string, unknown>,
 ): void {
   for (let i = 0; i < slots.length; i++) {
-    const { name, computed } = slots[i];
-    if (!computed || given[name] === undefined) continue;
+    if (!slots[i].computed) continue;
+    const { name } = slots[i];
+    const value = ownValue(given, slots[i]);
+    if (value === undefined) continue;
     const { count } = marks[i];
-    if (Number(given[name]) !== count) {
+    if (Number(value) !== count) {
       const must = `${count}, as long as the field that names it, or left out`;
-      throw badValue(name, must, given[name], ["number", "boolean"]);
+      throw badValue(name, must, value, ["number", "boolean"]);
     }
   }
 }
@@ -281,19 +299,36 @@ function isNumber(slot: Slot): slot is Slot & NamedNumber {
   return slot.number !== undefined;
 }
 
+const ACTION = "make a struct";
+
 function compile(fields: StructFields): Slot[] {
+  checkObject(ACTION, "fields", fields);
   const names = Object.keys(fields);
   if (names.length === 0) {
-    throw new RangeError(
-      "Cannot make a struct as its fields must be at least 1: current value is 0",
-    );
+    throw outOfRange(ACTION, "fields", "an object of at least 1", fields);
   }
   const slots: Slot[] = [];
   for (const name of names) {
-    const field = implOf(fields[name], show(name));
+    checkName(name);
+    const field = implOf(fields[name], `field ${show(name)}`);
+    const before = slots.at(-1);
+    if (before?.field.takesRest) {
+      const taker = `field ${show(before.name)}`;
+      const must = "the last one, as it takes the rest of the frame";
+      throw outOfRange(ACTION, taker, must, `${show(name)} after it`);
+    }
     const from = findRef(slots, name, field);
     const number = field instanceof NumberField ? field : undefined;
-    slots.push({ name, field, number, run: 0, from, computed: false });
+    const inherited = name in Object.prototype;
+    slots.push({
+      name,
+      field,
+      number,
+      run: 0,
+      from,
+      computed: false,
+      inherited,
+    });
     if (from >= 0) slots[from].computed = true;
   }
   let run = 0;
@@ -305,17 +340,26 @@ function compile(fields: StructFields): Slot[] {
   return slots;
 }
 
+/**
+ * Refuses names that an object does not keep in their place: JavaScript moves whole
+ * numbers to the front of an object, and `__proto__` is none of its names.
+ */
+function checkName(name: string): void {
+  if (/^(0|[1-9]\d*)$/.test(name)) {
+    const must = "more than a whole number, which would move to the front";
+    throw outOfRange(ACTION, "a field's name", must, name);
+  }
+  if (name === "__proto__") {
+    throw outOfRange(ACTION, "a field's name", "another than __proto__", name);
+  }
+}
+
 /** The place of the field that holds the length of `field`, or -1 for none. */
 function findRef(
   slots: readonly Slot[],
   name: string,
   field: AnyField,
 ): number {
-  if (name === "__proto__") {
-    throw new RangeError(
-      "Cannot make a struct as a field's name must be another than __proto__: current value is __proto__",
-    );
-  }
   const { ref, refKind } = field;
   if (ref === undefined) return -1;
   const from = slots.findIndex((slot) => slot.name === ref);
@@ -324,10 +368,11 @@ function findRef(
     (refKind === "flag" ? isBool(found) : isUint(found));
   if (fits) return from;
   const must = refKind === "flag" ? "a bool" : "a u8, u16, u24 or u32";
-  throw new RangeError(
-    `Cannot make a struct as the ${refKind} of ${
-      show(name)
-    } must be ${must} before it: current value is ${show(ref)}`,
+  throw outOfRange(
+    ACTION,
+    `the ${refKind} of ${show(name)}`,
+    `${must} before it`,
+    ref,
   );
 }
 

@@ -4,9 +4,9 @@
  * @module
  */
 
+import { checkObject, outOfRange, show, wrongKind } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { FieldReader } from "./_field_reader.ts";
-import { badOption, show } from "./_options.ts";
 import { literal, namesOf } from "./choice_fields.ts";
 import { type AnyField, badValue, type Field, implOf } from "./field.ts";
 import { isUint } from "./number_fields.ts";
@@ -94,10 +94,13 @@ export function union<
   );
 }
 
+const ACTION = "make a union";
+
 class UnionImpl<In, Out> extends PacketImpl<In, Out> {
   readonly kind = "union";
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
+  override readonly takesRest: boolean;
   readonly #tagName: string;
   readonly #tag: AnyField;
   /** A struct with the tag in front, for each tag. */
@@ -105,16 +108,14 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
 
   constructor(tag: UnionTag, variants: Readonly<Record<string, unknown>>) {
     super();
+    checkObject(ACTION, "tag", tag);
+    checkObject(ACTION, "variants", variants);
     const [tagName, ...others] = Object.keys(tag);
     if (tagName === undefined || others.length > 0) {
-      throw new TypeError(
-        `Cannot make a union as its tag must be one field: current value is ${
-          Object.keys(tag).length
-        } fields`,
-      );
+      throw wrongKind(ACTION, "tag", "an object of one field", tag);
     }
     this.#tagName = tagName;
-    this.#tag = implOf(tag[tagName], show(tagName));
+    this.#tag = implOf(tag[tagName], `field ${show(tagName)}`);
     const names = checkTags(this.#tag, Object.keys(variants));
     for (const name of Object.keys(variants)) {
       const value = names === undefined ? Number(name) : name;
@@ -123,6 +124,7 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
       this.#variants.set(value, new StructImpl({ ...front, ...fields }));
     }
     const sizes = [...this.#variants.values()];
+    this.takesRest = sizes.some(({ takesRest }) => takesRest);
     this.minBytes = Math.min(...sizes.map(({ minBytes }) => minBytes));
     const [{ fixedBytes }] = sizes;
     this.fixedBytes = sizes.every((size) => size.fixedBytes === fixedBytes)
@@ -145,7 +147,9 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
     if (typeof value !== "object" || value === null) {
       throw badValue(name, "an object", value, []);
     }
-    const tag = (value as Record<string, unknown>)[this.#tagName];
+    const tag = Object.hasOwn(value, this.#tagName)
+      ? (value as Record<string, unknown>)[this.#tagName]
+      : undefined;
     const variant = this.#variants.get(tag);
     if (variant === undefined) {
       const types = ["string", "number"];
@@ -166,9 +170,8 @@ function checkTags(
 ): readonly string[] | undefined {
   const names = namesOf(tag);
   if (names === undefined && !isUint(tag)) {
-    throw new TypeError(
-      `Cannot make a union as its tag must be an enumOf, u8, u16, u24 or u32: current value is ${tag.kind}`,
-    );
+    const must = "an enumOf, u8, u16, u24 or u32";
+    throw wrongKind(ACTION, "its tag", must, tag.kind);
   }
   const fit = names === undefined
     ? keys.every((key) => isTagNumber(key, tag))
@@ -178,15 +181,14 @@ function checkTags(
     const must = names === undefined
       ? `numbers that fit ${tag.kind}`
       : names.map(show).join(", ");
-    throw badOption("union", "its variants", must, keys.join(", "));
+    throw outOfRange(ACTION, "its variants", must, keys.join(", "));
   }
   return names;
 }
 
+/** One way to write each number: "0x1", " 1" and "" would be 1, 1 and 0, too. */
 function isTagNumber(key: string, tag: AnyField): boolean {
-  const value = Number(key);
-  return isUint(tag) && Number.isInteger(value) && value >= 0 &&
-    value <= tag.max;
+  return isUint(tag) && /^(0|[1-9]\d*)$/.test(key) && Number(key) <= tag.max;
 }
 
 function checkVariant(
@@ -195,15 +197,12 @@ function checkVariant(
   variant: unknown,
 ): StructImpl<unknown, unknown> {
   if (!(variant instanceof StructImpl)) {
-    throw new TypeError(
-      `Cannot make a union as its variant ${
-        show(name)
-      } must be a struct: current value is ${show(variant)}`,
-    );
+    throw wrongKind(ACTION, `its variant ${show(name)}`, "a struct", variant);
   }
   if (Object.hasOwn(variant.fields, tagName)) {
     const must = `free of a field ${show(tagName)}`;
-    throw badOption("union", `its variant ${show(name)}`, must, "one with it");
+    const where = `its variant ${show(name)}`;
+    throw outOfRange(ACTION, where, must, "one with it");
   }
   return variant;
 }

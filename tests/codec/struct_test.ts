@@ -7,6 +7,7 @@ import {
   bytes as bytesField,
   enumOf,
   f32,
+  f64,
   type Field,
   literal,
   MalformedFrameError,
@@ -89,7 +90,7 @@ Deno.test("struct() takes numbers up to their limits and refuses them beyond", (
         assertThrows(
           () => packet.encode({ value }),
           RangeError,
-          `Cannot encode field "value" as it must be`,
+          `Cannot encode: field "value" must be`,
         );
       }
       for (const value of ["1", null, undefined, {}, true]) {
@@ -175,7 +176,7 @@ Deno.test("struct() refuses lengths that are wrong, too large, or not the same",
   assertThrows(
     () => packet.encode({ size: 2, a: bytes(1), b: bytes(2) }),
     RangeError,
-    'field "size" as it must be 1, as long as the field that names it',
+    'field "size" must be 1, as long as the field that names it',
   );
   assertThrows(
     () => packet.encode({ a: bytes(1), b: bytes(2, 3) }),
@@ -186,13 +187,13 @@ Deno.test("struct() refuses lengths that are wrong, too large, or not the same",
   assertThrows(
     () => packet.encode({ a: large, b: large }),
     RangeError,
-    "a length of at most 255: current value is 256",
+    "a length of at most 255, got 256",
   );
   const inline = struct({ text: utf8Field(u8), data: bytesField(u8) });
   assertThrows(
     () => inline.encode({ text: "ä".repeat(128), data: bytes() }),
     RangeError,
-    'field "text" as it must be at most 255 bytes long: current value is 256',
+    'field "text" must be at most 255 bytes long, got 256',
   );
   assertThrows(
     () => inline.encode({ text: "", data: large }),
@@ -223,9 +224,9 @@ Deno.test("struct() takes values of an exact length only", () => {
   assertEquals(packet.encode(value), bytes(1, 2, 97, 98, 99, 3, 4));
   assertEquals(packet.decode(packet.encode(value)), value);
   const wrong = [
-    [{ ...value, key: bytes(1) }, "exactly 2 bytes long: current value is 1"],
-    [{ ...value, tag: "äb\0" }, "exactly 3 bytes long: current value is 4"],
-    [{ ...value, xy: [1, 2, 3] }, "exactly 2 values long: current value is 3"],
+    [{ ...value, key: bytes(1) }, "exactly 2 bytes long, got 1"],
+    [{ ...value, tag: "äb\0" }, "exactly 3 bytes long, got 4"],
+    [{ ...value, xy: [1, 2, 3] }, "exactly 2 values long, got 3"],
   ] as const;
   for (const [bad, text] of wrong) {
     assertThrows(() => packet.encode(bad), RangeError, text);
@@ -277,7 +278,7 @@ Deno.test("struct() refuses bytes that are left over", () => {
   const packet = struct({ a: u8 });
   assertMalformed(
     () => packet.decode(bytes(1, 2)),
-    "be all there is in the frame: current value is 1 bytes left",
+    "be all there is in the frame, got 1 bytes left",
   );
 });
 
@@ -293,12 +294,12 @@ Deno.test("enumOf() names numbers, and refuses all others", () => {
   assertEquals(packet.decode(bytes(0, 1)), { to: "north" });
   assertMalformed(
     () => packet.decode(bytes(0, 2)),
-    "one of 1, 300: current value is 2",
+    "one of 1, 300, got 2",
   );
   assertThrows(
     () => packet.encode({ to: "up" as "north" }),
     RangeError,
-    'must be one of "north", "south": current value is "up"',
+    'must be one of "north", "south", got "up"',
   );
   for (const name of ["toString", "__proto__"]) {
     assertThrows(() => packet.encode({ to: name as "north" }), RangeError);
@@ -329,7 +330,7 @@ Deno.test("literal() is always the same", () => {
   assertMalformed(() => packet.decode(utf8("SLCF\x02")), 'be "SLCE"');
   assertMalformed(
     () => packet.decode(utf8("SLCE\x03")),
-    "be 2: current value is 3",
+    "be 2, got 3",
   );
   assertThrows(
     () => packet.encode({ version: 3 as 2 }),
@@ -348,7 +349,45 @@ Deno.test("struct() refuses definitions that make no sense", () => {
       TypeError,
       '"a" must be a field',
     ],
-    [() => struct(JSON.parse('{"__proto__":1}')), TypeError, "must be a field"],
+    [
+      () => struct(JSON.parse('{"__proto__":1}')),
+      RangeError,
+      "another than __proto__",
+    ],
+    [() => struct(null as never), TypeError, "fields must be an object"],
+    [
+      () => struct({ a: bytesField(), b: u8 }),
+      RangeError,
+      'field "a" must be the last one, as it takes the rest of the frame',
+    ],
+    [
+      () => struct({ a: struct({ b: array(u8) }), b: u8 }),
+      RangeError,
+      'field "a" must be the last one',
+    ],
+    [
+      () => struct({ a: optional(utf8Field()), b: u8 }),
+      RangeError,
+      'field "a" must be the last one',
+    ],
+    [
+      () => struct({ a: literal(utf8Field(), "x"), b: u8 }),
+      RangeError,
+      'field "a" must be the last one',
+    ],
+    [
+      () => array(struct({ a: u8, b: bytesField() })),
+      RangeError,
+      "not of all that is left",
+    ],
+    [() => struct({ 1: u8 }), RangeError, "more than a whole number"],
+    [() => struct({ a: u8, 0: u8 }), RangeError, "more than a whole number"],
+    [() => array(u8, u8, { maxItems: -1 }), RangeError, "at least 0"],
+    [
+      () => array(u8, u8, { maxItem: 1 } as object),
+      TypeError,
+      'unknown option "maxItem", did you mean maxItems?',
+    ],
     [
       () =>
         struct(Object.defineProperty({}, "__proto__", {
@@ -362,7 +401,7 @@ Deno.test("struct() refuses definitions that make no sense", () => {
       // @ts-expect-error there is no such field
       () => struct({ a: bytesField("b") }),
       RangeError,
-      'before it: current value is "b"',
+      'before it, got "b"',
     ],
     [
       () => struct({ a: bytesField("b"), b: u8 }),
@@ -385,7 +424,7 @@ Deno.test("struct() refuses definitions that make no sense", () => {
       "must be a bool before it",
     ],
     [() => bytesField(-1), RangeError, "from 0 to 4294967295"],
-    [() => utf8Field(0.5), RangeError, "current value is 0.5"],
+    [() => utf8Field(0.5), RangeError, "got 0.5"],
     [() => bytesField(f32 as typeof u8), RangeError, "u8, u16, u24 or u32"],
     [() => array(1 as unknown as typeof u8), TypeError, "must be a field"],
     [() => array(bytesField()), RangeError, "at least 1 byte"],
@@ -396,7 +435,7 @@ Deno.test("struct() refuses definitions that make no sense", () => {
       RangeError,
       "without a named length",
     ],
-    [() => optional(u8, 1 as unknown as string), RangeError, "a field's name"],
+    [() => optional(u8, 1 as unknown as string), TypeError, "a field's name"],
   ] as const;
   for (const [make, errorClass, text] of cases) {
     assertThrows(make, errorClass, text);
@@ -486,8 +525,108 @@ Deno.test("struct() reads numbers alone as it reads them one by one", () => {
   for (const packet of [fast, slow]) {
     assertMalformed(
       () => packet.decode(behind.subarray(3, -1)),
-      `field "u8" as it must have its ${frame.length} bytes within the frame`,
+      `field "u8" must have its ${frame.length} bytes within the frame`,
     );
     assertMalformed(() => packet.decode(behind), "3 bytes left");
   }
+});
+
+Deno.test("struct() takes what an object has of its own, not what all objects have", () => {
+  const odd = struct({ constructor: optional(u8), toString: optional(u8) });
+  const wire = bytes(0, 0);
+  assertEquals(odd.encode({} as Parameters<typeof odd.encode>[0]), wire);
+  const own = odd.decode(bytes(1, 7, 1, 9));
+  assertEquals(Object.entries(own), [["constructor", 7], ["toString", 9]]);
+  assertEquals(odd.encode(own), bytes(1, 7, 1, 9));
+});
+
+Deno.test("struct() sends as many values of an array as it said, whatever a getter does", () => {
+  const list = struct({ items: array(struct({ n: u8 }), u8) });
+  const items = [{ n: 1 }, {
+    get n() {
+      items.push({ n: 3 });
+      return 2;
+    },
+  }];
+  assertEquals(list.encode({ items }), bytes(2, 1, 2));
+});
+
+Deno.test("literal() refuses what decoding could not give back", () => {
+  const cases = [
+    [() => literal(f32, 0.1), "that f32 can give back, got 0.1"],
+    [() => literal(f64, NaN), "that f64 can give back, got NaN"],
+    [() => literal(utf8Field(3), "\ud800"), "text without lone surrogates"],
+  ] as const;
+  for (const [make, text] of cases) assertThrows(make, RangeError, text);
+  assertEquals(struct({ a: literal(f32, 0.5) }).decode(bytes(63, 0, 0, 0)), {
+    a: 0.5,
+  });
+});
+
+Deno.test("utf8() refuses text that UTF-8 cannot carry", () => {
+  const user = struct({ name: utf8Field(u8) });
+  assertThrows(
+    () => user.encode({ name: "a\ud800" }),
+    RangeError,
+    'field "name" must be text without lone surrogates',
+  );
+});
+
+Deno.test("bytes() refuses an array whose memory was transferred", () => {
+  const blob = struct({ data: bytesField(u8) });
+  const data = new Uint8Array([1, 2]);
+  structuredClone(data.buffer, { transfer: [data.buffer] });
+  assertThrows(() => blob.encode({ data }), TypeError, "must be a Uint8Array");
+});
+
+Deno.test("a packet refuses a frame that is no Uint8Array", () => {
+  const point = struct({ x: u8 });
+  for (const bad of ["a", [1], new Uint16Array(1), undefined]) {
+    const decode = () => point.decode(bad as unknown as Uint8Array);
+    assertThrows(decode, TypeError, "the frame must be a Uint8Array");
+  }
+});
+
+Deno.test("array() has at most 65,536 values unless told otherwise", () => {
+  const list = struct({ items: array(u8) });
+  assertEquals(list.decode(new Uint8Array(65_536)).items.length, 65_536);
+  const error = assertThrows(
+    () => list.decode(new Uint8Array(65_537)),
+    MalformedFrameError,
+    'field "items" must have at most 65536 values, got 65537',
+  );
+  assertEquals(error.recoverable, true);
+  assertThrows(
+    () => list.encode({ items: new Array(65_537).fill(0) }),
+    RangeError,
+    "at most 65536 values",
+  );
+  const all = struct({ items: array(u8, undefined, { maxItems: Infinity }) });
+  assertEquals(all.decode(new Uint8Array(70_000)).items.length, 70_000);
+});
+
+Deno.test("array() counts the values of arrays inside it, both ways", () => {
+  const row = struct({ cells: array(u8, u8) });
+  const table = struct({ rows: array(row, u8, { maxItems: 10 }) });
+  const value = (rows: number, cells: number) => ({
+    rows: Array.from({ length: rows }, () => ({ cells: Array(cells).fill(1) })),
+  });
+  const wire = table.encode(value(2, 4));
+  assertEquals(table.decode(wire).rows.length, 2);
+  assertThrows(() => table.encode(value(3, 4)), RangeError, "at most 10");
+  const many = bytes(3, 3, 1, 1, 1, 3, 1, 1, 1, 3, 1, 1, 1);
+  assertThrows(() => table.decode(many), MalformedFrameError, "at most 10");
+});
+
+Deno.test("array() makes nothing of a count that is too large", () => {
+  let made = 0;
+  const counted = array(struct({ b: bytesField(u8) }), u32);
+  const frame = new Uint8Array(4 + 1_000_000);
+  new DataView(frame.buffer).setUint32(0, 1_000_000);
+  const packet = struct({ list: counted });
+  assertThrows(
+    () => made += packet.decode(frame).list.length,
+    MalformedFrameError,
+  );
+  assertEquals(made, 0);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import {
   array,
   bytes as bytesField,
@@ -47,7 +48,7 @@ Deno.test("union() takes bare numbers for tags", () => {
   assertThrows(
     () => numbered.decode(bytes(0, 2, 5)),
     MalformedFrameError,
-    'field "op" as it must be one of 1, 300: current value is 2',
+    'field "op" must be one of 1, 300, got 2',
   );
 });
 
@@ -66,7 +67,7 @@ Deno.test("union() refuses tags that stand for nothing", () => {
   assertThrows(
     () => message.encode(unknown),
     RangeError,
-    'must be one of "join", "say": current value is "leave"',
+    'must be one of "join", "say", got "leave"',
   );
   for (const bad of [null, undefined, "join", {}]) {
     assertThrows(() => message.encode(bad as typeof unknown), TypeError);
@@ -90,8 +91,33 @@ Deno.test("union() refuses definitions that make no sense", () => {
   const join = struct({ room: u16 });
   const tag = { type: enumOf(u8, { join: 1, say: 2 }) };
   const cases = [
-    [() => union({}, {} as never), TypeError, "must be one field"],
-    [() => union({ a: u8, b: u8 }, { 1: join }), TypeError, "2 fields"],
+    [() => union({}, {} as never), TypeError, "an object of one field"],
+    [() => union({ a: u8, b: u8 }, { 1: join }), TypeError, "of one field"],
+    [() => union(null as never, {}), TypeError, "tag must be an object"],
+    [
+      () => union({ a: u8 }, { 1: join, "0x1": join } as { 1: typeof join }),
+      RangeError,
+      "numbers that fit u8",
+    ],
+    [
+      () => union({ a: u8 }, { "": join } as object as { 1: typeof join }),
+      RangeError,
+      "numbers that fit u8",
+    ],
+    [
+      () => union({ a: u8 }, { "01": join } as object as { 1: typeof join }),
+      RangeError,
+      "numbers that fit u8",
+    ],
+    [
+      () =>
+        struct({
+          a: union({ t: u8 }, { 1: struct({ rest: bytesField() }), 2: join }),
+          b: u8,
+        }),
+      RangeError,
+      "must be the last one",
+    ],
     [() => union({ a: f32 }, { 1: join }), TypeError, "an enumOf, u8"],
     // @ts-expect-error a variant is missing
     [() => union(tag, { join }), RangeError, '"join", "say"'],
@@ -185,4 +211,32 @@ Deno.test("packets() refuses what is no packet at once", () => {
       "must be a struct or a union",
     );
   }
+});
+
+Deno.test("union() takes no tag that an object inherits", () => {
+  const odd = union({ constructor: enumOf(u8, { a: 1 }) }, {
+    a: struct({ x: u8 }),
+  });
+  const inherited = Object.create({ constructor: "a" }, {
+    x: { value: 1, enumerable: true },
+  });
+  assertThrows(() => odd.encode(inherited), TypeError, '"constructor"');
+});
+
+Deno.test("packets() keeps two connections apart, whatever a getter sends meanwhile", () => {
+  const codec = packets(
+    struct({ a: u8, b: u8 }),
+    lengthPrefixed({ lengthBytes: 1 }),
+  );
+  const [first, second] = [codec.encoder(), codec.encoder()];
+  const [one, other] = [new ByteWriter(), new ByteWriter()];
+  first.encode({
+    a: 1,
+    get b() {
+      second.encode({ a: 8, b: 9 }, other);
+      return 2;
+    },
+  }, one);
+  assertEquals(one.toBytes(), bytes(2, 1, 2));
+  assertEquals(other.toBytes(), bytes(2, 8, 9));
 });
