@@ -2,7 +2,9 @@ import { assertEquals, assertGreater } from "@std/assert";
 import { shebangFlags } from "../../tools/_examples.ts";
 import { listFiles, readText } from "./_checkout.ts";
 
-const MAX_LINES = 400;
+// 400 is where to ask whether there are two concepts in a file. A class is not torn in
+// two for a number, so the wall stands further back.
+const MAX_LINES = 700;
 
 /** Files that are text and that people wrote. */
 const TEXT = /\.(ts|js|md|json|yml|c|h|py|sh|txt)$|^\.ci\/run$|^LICENSE$/;
@@ -43,7 +45,7 @@ Deno.test("the top level holds what it should, and nothing that a tool left ther
   assertEquals([...new Set(names)].sort(), known);
 });
 
-Deno.test("no file of lib/ has more than 400 lines", async () => {
+Deno.test("no file of lib/ has more than 700 lines", async () => {
   const long = (await readAll(/^lib\/.*\.ts$/))
     .map(([path, text]) => ({ path, lines: text.trimEnd().split("\n").length }))
     .filter(({ lines }) => lines > MAX_LINES);
