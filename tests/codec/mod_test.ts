@@ -48,3 +48,45 @@ Deno.test("@sluice/net/codec works without any permission", async () => {
     await Deno.remove(path);
   }
 });
+
+Deno.test("@sluice/net/codec decodes streams on a runtime of 2023, such as Node 20", async () => {
+  // Whatever came later is taken away, as not every machine has that Node.
+  const code = `
+    delete Promise.withResolvers;
+    delete Promise.try;
+    delete Array.fromAsync;
+    delete ReadableStream.from;
+    delete Uint8Array.fromBase64;
+    delete ArrayBuffer.prototype.transfer;
+    for (const name of ["map", "filter", "take", "drop", "toArray"]) {
+      delete Object.getPrototypeOf(Object.getPrototypeOf([].values()))[name];
+    }
+    for (const name of ["union", "intersection", "difference"]) {
+      delete Set.prototype[name];
+    }
+    delete globalThis.Deno;
+    const { decodeStream, encodeStream, lines } = await import(${
+    JSON.stringify(ENTRY.href)
+  });
+    const encoded = new ReadableStream({
+      start(controller) {
+        for (const line of ["one", "two"]) controller.enqueue(line);
+        controller.close();
+      },
+    }).pipeThrough(encodeStream(lines()));
+    const frames = [];
+    const reader = encoded.pipeThrough(decodeStream(lines())).getReader();
+    for (let result; !(result = await reader.read()).done;) frames.push(result.value);
+    console.log(frames.join());
+  `;
+  const path = await Deno.makeTempFile({ suffix: ".ts" });
+  try {
+    await Deno.writeTextFile(path, code);
+    assertEquals(
+      await deno("run", "--no-config", "--no-prompt", "--allow-read", path),
+      "one,two",
+    );
+  } finally {
+    await Deno.remove(path);
+  }
+});

@@ -1,10 +1,18 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import type { Decoder } from "../../lib/codec/codec.ts";
 import { decodeStream } from "../../lib/codec/decode_stream.ts";
 import { encodeStream } from "../../lib/codec/encode_stream.ts";
 import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import {
+  CodecError,
   FrameTooLargeError,
   MalformedFrameError,
   UnexpectedEofError,
@@ -203,6 +211,177 @@ Deno.test("decodeStream() tells the writer that the stream ended too early", asy
     assertEquals(frames.length, wire.length === 4 ? 1 : 0);
     assert(error instanceof UnexpectedEofError);
     await refused;
+  }
+});
+
+/** A codec with this decoder. */
+function withDecoder<T>(decoder: () => Decoder<T>) {
+  return { decoder, encoder: () => lines().encoder() };
+}
+
+Deno.test("decodeStream() fails both sides for a chunk that is no Uint8Array", async () => {
+  const transferred = new Uint8Array(2);
+  structuredClone(transferred, { transfer: [transferred.buffer] });
+  const chunks: [unknown, string][] = [
+    ["one\n", 'got "one\\n"'],
+    [new Uint16Array(1), "got a Uint16Array of 2 bytes"],
+    [new ArrayBuffer(3), "got a ArrayBuffer"],
+    [null, "got null"],
+    [undefined, "got undefined"],
+    [{ length: 3 }, "got an object"],
+    [transferred, "got one that was transferred"],
+  ];
+  for (const [chunk, got] of chunks) {
+    for (const readFirst of [true, false]) {
+      const { readable, writable } = decodeStream(lines());
+      const writer = writable.getWriter();
+      const closed = assertRejects(() => writer.closed, TypeError, got);
+      const reading = readFirst ? readAll(readable) : undefined;
+      const written = writer.write(chunk as Uint8Array);
+      const error = await assertRejects(
+        () => written,
+        TypeError,
+        "Cannot decode a stream: a chunk must be a Uint8Array",
+      );
+      await closed;
+      const outcome = await (reading ?? readAll(readable));
+      assertStrictEquals(outcome.error, error);
+    }
+  }
+});
+
+Deno.test("decodeStream() gives the frames that came before a chunk that is none", async () => {
+  const source = ReadableStream.from([utf8("one\ntwo\n"), "three\n"]);
+  const { frames, error } = await readAll(
+    source.pipeThrough(decodeStream(lines()) as TransformStream),
+  );
+  assertEquals(frames, ["one", "two"]);
+  assert(error instanceof TypeError);
+});
+
+Deno.test("decodeStream() gives all that a decoder keeps, a part at a time", async () => {
+  // A byte says how many frames there are, as in a decompression.
+  const codec = withDecoder(() => {
+    let count = 0;
+    return {
+      decode(queue) {
+        if (count === 0 && queue.length > 0) count = 20 * queue.take(1)[0];
+        return count > 0 ? count-- : undefined;
+      },
+    };
+  });
+  const stream = ReadableStream.from([bytes(250)]).pipeThrough(
+    decodeStream(codec),
+  );
+  const { frames, error } = await readAll(stream);
+  assertEquals([frames.length, frames.at(-1), error], [5_000, 1, undefined]);
+});
+
+Deno.test("decodeStream() ends where a decoder returns frames and takes nothing", async () => {
+  let made = 0;
+  const codec = withDecoder(() => ({
+    decode: (queue) => queue.length > 0 ? ++made : undefined,
+  }));
+  const { readable, writable } = decodeStream(codec);
+  const piped = ReadableStream.from([bytes(1)]).pipeTo(writable);
+  const failed = assertRejects(() => piped, CodecError);
+  const { frames, error } = await readAll(readable);
+  assert(error instanceof CodecError);
+  assertEquals([frames, made], [[], 1]);
+  await failed;
+  // After some good ones.
+  let good = 3;
+  const later = withDecoder(() => ({
+    decode: (queue) =>
+      queue.length === 0 ? undefined : good-- > 0 ? queue.take(1) : bytes(9),
+  }));
+  const stream = ReadableStream.from([bytes(1, 2, 3, 4)]).pipeThrough(
+    decodeStream(later),
+  );
+  const reader = stream.getReader();
+  let read = 0;
+  await assertRejects(
+    async () => {
+      while (!(await reader.read()).done) read++;
+    },
+    CodecError,
+  );
+  assert(read < 70_000, `${read} frames`);
+});
+
+Deno.test("decodeStream() ends where onBadFrame is called again for the same bytes", async () => {
+  const codec = withDecoder<string>(() => ({
+    decode(queue) {
+      if (queue.length === 0) return undefined;
+      throw new MalformedFrameError("stuck", { recoverable: true });
+    },
+  }));
+  let heard = 0;
+  const stream = ReadableStream.from([bytes(1)]).pipeThrough(
+    decodeStream(codec, { onBadFrame: () => heard++ }),
+  );
+  const { error } = await readAll(stream);
+  assert(error instanceof CodecError);
+  assert(heard < 2, `${heard} errors`);
+});
+
+Deno.test("decodeStream() goes on where the promise of onBadFrame rejects", async () => {
+  const printed: unknown[][] = [];
+  const original = console.error;
+  console.error = (...values) => printed.push(values);
+  try {
+    const reason = new Error("cannot store it");
+    const stream = ReadableStream.from([utf8("1\n{\n2\n")]).pipeThrough(
+      decodeStream(json(), { onBadFrame: () => Promise.reject(reason) }),
+    );
+    assertEquals(await readAll(stream), { frames: [1, 2], error: undefined });
+    assertEquals(printed.map((values) => values.at(-1)), [reason]);
+  } finally {
+    console.error = original;
+  }
+});
+
+Deno.test("decodeStream() asks finish() until it has no more, and refuses what it leaves", async () => {
+  const codec = withDecoder(() => ({
+    decode: () => undefined,
+    finish: (queue) => queue.length > 1 ? queue.take(1)[0] : undefined,
+  }));
+  const stream = ReadableStream.from([bytes(7, 8, 9)]).pipeThrough(
+    decodeStream(codec),
+  );
+  const { frames, error } = await readAll(stream);
+  assertEquals(frames, [7, 8]);
+  assert(error instanceof UnexpectedEofError);
+  assertEquals(error.received, 1);
+});
+
+Deno.test("decodeStream() gives frames that are null, and refuses null for undefined", async () => {
+  const nulls = withDecoder<null>(() => ({
+    decode: (queue) => queue.length > 0 ? (queue.skip(1), null) : undefined,
+  }));
+  const { frames } = await readAll(
+    ReadableStream.from([bytes(1, 2)]).pipeThrough(decodeStream(nulls)),
+  );
+  assertEquals(frames, [null, null]);
+  const wrong = withDecoder<unknown>(() => ({ decode: () => null }));
+  const { error } = await readAll(
+    ReadableStream.from([bytes(1)]).pipeThrough(decodeStream(wrong)),
+  );
+  assert(error instanceof CodecError);
+});
+
+Deno.test("decodeStream() refuses what is no codec and what is no option, by name", () => {
+  const bad: [unknown, unknown, string][] = [
+    [undefined, {}, "codec must be an object with decoder(), got undefined"],
+    [lines(), { onBadFrames: 1 }, 'unknown option "onBadFrames"'],
+    [lines(), { onBadFrame: 1 }, "onBadFrame must be a function, got 1"],
+  ];
+  for (const [codec, options, text] of bad) {
+    assertThrows(
+      () => decodeStream(codec as never, options as never),
+      TypeError,
+      `Cannot decode a stream: ${text}`,
+    );
   }
 });
 
