@@ -27,7 +27,7 @@ export class FrameIterator<T, In> implements AsyncIterableIterator<T> {
 
   next(): Promise<IteratorResult<T>> {
     const frames = this.#frames;
-    return frames.reader.run("receive", undefined, this.#poll, frames);
+    return frames.readLoop.run("receive", undefined, this.#poll, frames);
   }
 
   [Symbol.asyncIterator](): this {

@@ -11,12 +11,11 @@ import type { SocketHalves } from "../socket/socket.ts";
 import type { Alarm } from "../time/coarse_timer.ts";
 import type { FramedOptions } from "./framed_options.ts";
 
-/** A socket's reading half. */
-type Reader = SocketHalves["readLoop"];
+type ReadLoop = SocketHalves["readLoop"];
 
 /** Cuts frames from what a reader has, until the end or the first bad one. */
 export class FrameReader<In> {
-  readonly reader: Reader;
+  readonly readLoop: ReadLoop;
   readonly #frames: FrameDecoder<In>;
   readonly #reusesMemory: boolean;
   readonly #endsOnDrain: boolean;
@@ -28,19 +27,19 @@ export class FrameReader<In> {
   #errorBehind: { readonly error: unknown } | undefined;
 
   constructor(
-    reader: Reader,
+    readLoop: ReadLoop,
     decoder: Decoder<In>,
     { lendFrames = false, frameTimeoutMs = Infinity, endOnDrain = true }:
       FramedOptions,
   ) {
-    this.reader = reader;
-    this.#frames = new FrameDecoder(decoder, reader.queue);
+    this.readLoop = readLoop;
+    this.#frames = new FrameDecoder(decoder, readLoop.queue);
     this.#reusesMemory = lendFrames;
     this.#endsOnDrain = endOnDrain;
     // What the socket handed out before belongs to its caller.
-    if (lendFrames) reader.queue.disown();
+    if (lendFrames) readLoop.queue.disown();
     if (frameTimeoutMs !== Infinity) {
-      this.#frameLimit = reader.limitFrame(
+      this.#frameLimit = readLoop.limitFrame(
         "receive a whole frame",
         frameTimeoutMs,
       );
@@ -110,7 +109,7 @@ export class FrameReader<In> {
 
   /** Whether no other frame is due: the peer has ended its side, or the server drains. */
   isOver(ended: boolean): boolean {
-    return ended || this.#endsOnDrain && this.reader.draining &&
+    return ended || this.#endsOnDrain && this.readLoop.draining &&
         !this.#frames.midFrame;
   }
 }

@@ -10,7 +10,7 @@ import type { Framed } from "./framed.ts";
 /** Received frames. Nothing is received ahead of demand. */
 export function readableOf<In, Out>(
   framed: Framed<In, Out>,
-  reader: SocketHalves["readLoop"],
+  readLoop: SocketHalves["readLoop"],
 ): ReadableStream<In> {
   let pulling = false;
   const frames = framed[Symbol.asyncIterator]();
@@ -23,8 +23,8 @@ export function readableOf<In, Out>(
       else controller.enqueue(result.value);
     },
     cancel(reason) {
-      // The frame it waits for is there for whoever receives next.
-      if (pulling) reader.interrupt(reason);
+      // The frame that it waits for is there for the next call.
+      if (pulling) readLoop.interrupt(reason);
     },
   }, { highWaterMark: 0 });
 }

@@ -13,7 +13,7 @@ import { checkMethods } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { ClosedError } from "../errors.ts";
-import type { CallOptions } from "../time/call_limits.ts";
+import { beginCall, type CallOptions } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
 import { FrameIterator } from "./_frame_iterator.ts";
@@ -124,7 +124,7 @@ export class Framed<In, Out = In>
    * @throws {BusyError} Another read is under way.
    */
   receive(options?: CallOptions): Promise<In | null> {
-    return this.#frames.reader.run(
+    return this.#frames.readLoop.run(
       "receive",
       options,
       pollFrame,
@@ -139,7 +139,7 @@ export class Framed<In, Out = In>
    * @throws As {@linkcode Framed.receive}, but for the end and the time limits.
    */
   tryReceive(): In | undefined {
-    this.#frames.reader.check("receive");
+    this.#frames.readLoop.check("receive");
     return this.#frames.next(false);
   }
 
@@ -222,7 +222,7 @@ export class Framed<In, Out = In>
    * passed, so that any number may be sent in flat memory.
    *
    * @param frames What to send.
-   * @param options Limits of the whole call.
+   * @param options Limits of the whole call, however often it waits.
    * @throws As {@linkcode Framed.send}; the frames before the bad one are sent.
    */
   sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
@@ -232,11 +232,12 @@ export class Framed<In, Out = In>
   async #sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
     const writer = this.#writer;
     writer.check("sendAll", options);
+    const limits = options && beginCall(options);
     let message: ByteWriter | undefined;
     let full = 0;
     try {
       for (const frame of frames) {
-        // Asked anew, as whoever makes the frames may have sent something.
+        // Asked anew, as the iterable may have sent something itself.
         const filling = this.#message;
         if (filling !== message) {
           message = filling;
@@ -244,15 +245,15 @@ export class Framed<In, Out = In>
         }
         this.#encode(frame, message);
         if (message.length >= full || message.hasReferences) {
-          await writer.appended("sendAll", options);
-          writer.check("sendAll", options);
+          await writer.appended("sendAll", limits);
+          writer.check("sendAll", limits);
           message = undefined;
         }
       }
     } finally {
       // Also what came before a bad frame is on its way.
       if (writer.failure === undefined) {
-        await writer.appended("sendAll", options);
+        await writer.appended("sendAll", limits);
       }
     }
   }
@@ -274,7 +275,7 @@ export class Framed<In, Out = In>
    * It fails as {@linkcode Framed.receive} throws.
    */
   get readable(): ReadableStream<In> {
-    return this.#readable ??= readableOf(this, this.#frames.reader);
+    return this.#readable ??= readableOf(this, this.#frames.readLoop);
   }
 
   /** Frames to send, as a stream, with the errors of `send`. Closing it is the socket's `closeWrite`, aborting it is `abort`. */
@@ -306,7 +307,7 @@ export class Framed<In, Out = In>
    * ```
    */
   detach(): { socket: Socket } {
-    this.#frames.reader.check("detach");
+    this.#frames.readLoop.check("detach");
     this.#detached = true;
     this.#frames.fail(detachedError());
     return { socket: this.#socket };

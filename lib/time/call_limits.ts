@@ -8,7 +8,7 @@ import { checkAboveZero } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
 import { Alarm, type AlarmListener } from "./coarse_timer.ts";
-import { type Deadline, parentSignal } from "./deadline.ts";
+import { Deadline, parentSignal } from "./deadline.ts";
 
 /**
  * Limits of one call, taken by every Socket and Framed call. Several may be
@@ -36,13 +36,47 @@ export interface CallOptions {
   deadline?: Deadline;
 }
 
+/** Limits whose `timeoutMs` counts already: see {@linkcode beginCall}. */
+class BegunCall implements CallOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number;
+  readonly deadline: Deadline | undefined;
+  /** What is left of `timeoutMs`. */
+  readonly span: Deadline;
+
+  constructor({ signal, deadline }: CallOptions, timeoutMs: number) {
+    this.signal = signal;
+    this.timeoutMs = timeoutMs;
+    this.deadline = deadline;
+    this.span = Deadline.after(timeoutMs);
+  }
+}
+
+/**
+ * The limits of a call that waits more than once, to be given to each of its waits:
+ * `timeoutMs` counts once, from now on, over all of them.
+ *
+ * @param options What {@linkcode checkCall} has found good.
+ */
+export function beginCall(options: CallOptions): CallOptions {
+  const { timeoutMs = Infinity } = options;
+  return timeoutMs === Infinity ? options : new BegunCall(options, timeoutMs);
+}
+
+/** Milliseconds that are left of `timeoutMs`. */
+function leftMs(options: CallOptions): number {
+  return options instanceof BegunCall
+    ? options.span.remainingMs
+    : options.timeoutMs ?? Infinity;
+}
+
 /**
  * Throws where a call may not even begin.
  *
  * @throws {unknown} `signal.reason`, untouched, where the signal has aborted.
  * @throws {TypeError} `timeoutMs` is not a number.
  * @throws {RangeError} `timeoutMs` is not above 0.
- * @throws {TimeoutError} The deadline has passed.
+ * @throws {TimeoutError} The deadline has passed, or the time of a call that has begun.
  */
 export function checkCall(
   operation: string,
@@ -53,6 +87,7 @@ export function checkCall(
   signal?.throwIfAborted();
   if (timeoutMs !== undefined) {
     checkAboveZero(operation, "timeoutMs", timeoutMs);
+    if (leftMs(options) === 0) throw new TimeoutError(operation, timeoutMs);
   }
   if (deadline !== undefined) {
     parentSignal(deadline)?.throwIfAborted();
@@ -126,15 +161,17 @@ class Watch implements AlarmListener {
   }
 
   start(): void {
-    const { signal, timeoutMs = Infinity, deadline } = this.#options;
+    const { signal, deadline } = this.#options;
+    const callMs = leftMs(this.#options);
     if (signal?.aborted || this.#parent?.aborted) return this.#abort();
     if (signal !== undefined) addAbortListener(signal, this.#abort);
     if (this.#parent !== undefined) addAbortListener(this.#parent, this.#abort);
+    if (callMs === 0) return this.#expire(this.#options.timeoutMs!);
     // Both exist before one starts: see `#schedule` in coarse_timer.ts.
     if (deadline !== undefined) this.#deadlineAlarm = new Alarm(this);
-    if (timeoutMs < Infinity) {
+    if (callMs < Infinity) {
       this.#callAlarm = new Alarm(this);
-      this.#callAlarm.limitMs = timeoutMs;
+      this.#callAlarm.limitMs = callMs;
       this.#callAlarm.arm();
     }
     if (this.#deadlineAlarm !== undefined) this.onAlarm(this.#deadlineAlarm);
@@ -151,7 +188,9 @@ class Watch implements AlarmListener {
   };
 
   onAlarm(alarm: Alarm): void {
-    if (alarm === this.#callAlarm) return this.#expire(alarm.limitMs);
+    if (alarm === this.#callAlarm) {
+      return this.#expire(this.#options.timeoutMs!);
+    }
     const deadline = this.#options.deadline!;
     const leftMs = deadline.remainingMs;
     if (leftMs === 0) return this.#expire(deadline.timeoutMs);

@@ -9,7 +9,7 @@ import { keeping } from "./_codecs.ts";
 
 /** What a server that begins to shut down does to each of its sockets. */
 function drain(socket: Socket): void {
-  Object.defineProperty(halvesOf(socket).reader, "draining", { value: true });
+  halvesOf(socket).drain();
 }
 
 Deno.test("a drain ends the frames between two of them, however they are received", async () => {
@@ -89,4 +89,19 @@ Deno.test("a drain ends no frames where endOnDrain is false", async () => {
   assertEquals(await next, "late");
   await right.closeWrite();
   assertEquals(await receiver.receive(), null);
+});
+
+Deno.test("a drain ends the call that waits for a frame, and no other", async () => {
+  for (const begun of [false, true]) {
+    using pair = spiedPair();
+    const { left, right } = pair;
+    const receiver = framed(left, lines());
+    const waiting = receiver.receive();
+    if (begun) await right.write("on");
+    await turn();
+    drain(left);
+    if (begun) await right.write("e\n");
+    assertEquals(await waiting, begun ? "one" : null);
+    assertEquals(await receiver.receive(), null);
+  }
 });

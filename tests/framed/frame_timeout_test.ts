@@ -179,15 +179,38 @@ Deno.test("frameTimeoutMs begins anew behind a bad frame", async () => {
   socket.abort();
 });
 
+/** A byte says how long the frame behind it is; longer than four bytes is dropped. */
+const dropping: Codec<Uint8Array> = {
+  decoder() {
+    let left = 0;
+    return {
+      get midFrame() {
+        return left > 0;
+      },
+      decode(bytes) {
+        const count = Math.min(left, bytes.length);
+        bytes.skip(count);
+        left -= count;
+        if (left > 0 || bytes.length === 0) return undefined;
+        const size = bytes.at(0);
+        if (size > 4) {
+          bytes.skip(1);
+          left = size;
+          return this.decode(bytes);
+        }
+        if (bytes.length <= size) return undefined;
+        bytes.skip(1);
+        return bytes.take(size);
+      },
+    };
+  },
+  encoder: () => lengthPrefixed({ lengthBytes: 1 }).encoder(),
+};
+
 Deno.test("frameTimeoutMs begins anew behind a frame that was dropped", async () => {
   using clock = fakeClock();
   const [peer, socket] = memoryPair();
-  const codec = lengthPrefixed({
-    lengthBytes: 1,
-    maxFrameBytes: 4,
-    oversize: "skip",
-  });
-  const frames = framed(socket, codec, { frameTimeoutMs: 1_000 });
+  const frames = framed(socket, dropping, { frameTimeoutMs: 1_000 });
   const next = frames.receive();
   await peer.write(new Uint8Array([5, 1, 2, 3]));
   await clock.advance(800);
@@ -196,6 +219,12 @@ Deno.test("frameTimeoutMs begins anew behind a frame that was dropped", async ()
   await clock.advance(800);
   await peer.write(new Uint8Array([8]));
   assertEquals(await next, new Uint8Array([7, 8]));
+  // Behind one that is dropped, silence is allowed as behind any other.
+  const last = frames.receive();
+  await peer.write(new Uint8Array([5, 1, 2, 3, 4, 5]));
+  await clock.advance(60_000);
+  await peer.write(new Uint8Array([1, 9]));
+  assertEquals(await last, new Uint8Array([9]));
   peer.abort();
   socket.abort();
 });

@@ -220,3 +220,45 @@ Deno.test("send() that is cut off breaks the writing side, and says so", async (
   const signal = AbortSignal.abort(reason);
   assertStrictEquals(await outcome(sender.send("x", { signal })), reason);
 });
+
+Deno.test("sendAll() has one time limit, however often it waits", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair({
+    left: { highWaterMarkBytes: 10 },
+    highWaterMarkBytes: 10,
+  });
+  const { left, right } = pair;
+  const sent = Array.from({ length: 100 }, (_, i) => `frame number ${i}`);
+  let settled = false;
+  const sending = outcome(
+    framed(left, lines()).sendAll(sent, { timeoutMs: 1_000 }),
+  ).finally(() => settled = true);
+  // The peer takes what there is each 100 ms, so that no wait is long.
+  const received: (string | null)[] = [];
+  const receiver = framed(right, lines());
+  while (!settled && received.length < 100) {
+    await pass(time, 100);
+    received.push(await receiver.receive());
+  }
+  const error = await sending;
+  assert(error instanceof TimeoutError, `${error}`);
+  assertEquals([error.operation, error.timeoutMs], ["sendAll", 1_000]);
+  assert(received.length < 20, `${received.length} frames`);
+});
+
+Deno.test("sendAll() counts the time in which its frames are made", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair({ left: { highWaterMarkBytes: 10 } });
+  const { left, right } = pair;
+  const sender = framed(left, lines());
+  function* frames() {
+    yield "longer than ten bytes";
+    time.advance(200);
+    yield "another of that kind";
+    yield "not sent";
+  }
+  const error = await outcome(sender.sendAll(frames(), { timeoutMs: 100 }));
+  assert(error instanceof TimeoutError);
+  assertEquals(error.timeoutMs, 100);
+  assertEquals(await right.readLine(), "longer than ten bytes");
+});

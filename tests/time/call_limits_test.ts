@@ -1,7 +1,18 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { TimeoutError } from "../../lib/errors.ts";
-import { checkCall, waitWithin } from "../../lib/time/call_limits.ts";
+import {
+  beginCall,
+  checkCall,
+  waitWithin,
+} from "../../lib/time/call_limits.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
+import { FakeTime } from "./_fake_time.ts";
 
 const never = () => new Promise<never>(() => {});
 
@@ -166,4 +177,38 @@ Deno.test("waitWithin() ignores a rejection which comes after the limit", async 
   reject(new Error("late"));
   // An unhandled rejection would be reported before this timer fires.
   await new Promise((resolve) => setTimeout(resolve, 0));
+});
+
+Deno.test("beginCall() gives all waits of a call one time limit", async () => {
+  using time = FakeTime.install();
+  const options = beginCall({ timeoutMs: 1_000 });
+  checkCall("exchange", options);
+  for (let i = 0; i < 3; i++) {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wait = waitWithin("exchange", promise, options);
+    await time.advanceAsync(310);
+    resolve();
+    await wait;
+  }
+  const last = waitWithin("exchange", never(), options);
+  const outcome = assertRejects(() => last, TimeoutError, "within 1000 ms");
+  await time.advanceAsync(100);
+  assertEquals((await outcome).timeoutMs, 1_000);
+  // It is over, for a check and for another wait.
+  assertThrows(() => checkCall("exchange", options), TimeoutError);
+  await assertRejects(
+    () => waitWithin("exchange", never(), options),
+    TimeoutError,
+  );
+});
+
+Deno.test("beginCall() leaves a signal and a deadline what they are", () => {
+  const { signal } = new AbortController();
+  const deadline = Deadline.after(50);
+  const options = { signal, deadline };
+  assertStrictEquals(beginCall(options), options);
+  const begun = beginCall({ ...options, timeoutMs: 10 });
+  assertStrictEquals(begun.signal, signal);
+  assertStrictEquals(begun.deadline, deadline);
+  assertEquals(begun.timeoutMs, 10);
 });
