@@ -4,15 +4,14 @@
  * @module
  */
 
-import type { Channels, Subscriber } from "./channels.ts";
+import {
+  MAX_CHANNELS,
+  type Subscriber,
+  TooManyChannelsError,
+} from "./channels.ts";
+import type { Database } from "./database.ts";
 import { FullError, type Keyspace } from "./keyspace.ts";
 import { type Command, Failure, type Reply, Several, Status } from "./resp.ts";
-
-/** What commands work on. */
-export interface Database {
-  readonly keyspace: Keyspace;
-  readonly channels: Channels;
-}
 
 /** A command was wrong; its client hears why. */
 class CommandError extends Error {}
@@ -29,6 +28,7 @@ const OK = new Status("OK");
 const PONG = new Status("PONG");
 const SYNTAX_ERROR = "ERR syntax error";
 const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+const MANY_ARGUMENTS = 16;
 /** What a client may say while it listens to channels. */
 const WHILE_SUBSCRIBED = ["SUBSCRIBE", "UNSUBSCRIBE", "PING", "QUIT"];
 
@@ -56,13 +56,25 @@ export function run(
       `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT are allowed in this context`,
     );
   }
+  // Most commands of many arguments do as much for each of them.
+  if (count > MANY_ARGUMENTS) db.addWork(count);
+  return guarded(() => spec.run(command, db, client));
+}
+
+/** What a client did wrong becomes its reply. */
+function guarded(run: () => Reply): Reply {
   try {
-    return spec.run(command, db, client);
+    return run();
   } catch (error) {
     if (error instanceof CommandError) return new Failure(error.message);
     if (error instanceof FullError) {
       return new Failure(
         "OOM command not allowed when used memory > 'maxmemory'",
+      );
+    }
+    if (error instanceof TooManyChannelsError) {
+      return new Failure(
+        `ERR a client may subscribe to at most ${MAX_CHANNELS} channels`,
       );
     }
     throw error;
@@ -114,13 +126,16 @@ define("CONFIG", 1, Infinity, ([, verb, ...names]) => {
   const known = names.filter((name) => ["save", "appendonly"].includes(name));
   return known.flatMap((name) => [name, name === "save" ? "" : "no"]);
 });
-define("INFO", 0, 1, (_, { keyspace }) =>
+define("INFO", 0, 1, (_, { keyspace, memory, evictedClients }) =>
   [
     "# Server",
     "redis_mode:standalone",
     `deno_version:${Deno.version.deno}`,
     "# Memory",
     `used_memory:${keyspace.bytes}`,
+    `mem_clients_normal:${memory.bytes}`,
+    "# Stats",
+    `evicted_clients:${evictedClients}`,
     "# Keyspace",
     `db0:keys=${keyspace.size}`,
     "",
@@ -199,14 +214,16 @@ define("FLUSHALL", 0, 1, (_, { keyspace }) => {
 
 // ---- publish and subscribe ------------------------------------------------
 
-define("PUBLISH", 2, 2, ([, channel, message], { channels }) => {
-  return channels.publish(channel, message);
+define("PUBLISH", 2, 2, ([, channel, message], db) => {
+  const count = db.channels.publish(channel, message);
+  db.addWork(count);
+  return count;
 });
 define("SUBSCRIBE", 1, 1_000, ([, ...names], { channels }, client) => {
-  return new Several(names.map((name) => {
+  return several(names, (name) => {
     channels.subscribe(client, name);
     return ["subscribe", name, client.channels.size];
-  }));
+  });
 });
 define("UNSUBSCRIBE", 0, 1_000, ([, ...names], { channels }, client) => {
   if (names.length === 0) names = [...client.channels];
@@ -218,6 +235,17 @@ define("UNSUBSCRIBE", 0, 1_000, ([, ...names], { channels }, client) => {
 });
 
 // ---- what they have in common ---------------------------------------------
+
+/** A reply for each name, up to the first that fails: what came before it was done. */
+function several(names: string[], run: (name: string) => Reply): Several {
+  const replies: Reply[] = [];
+  for (const name of names) {
+    const reply = guarded(() => run(name));
+    replies.push(reply);
+    if (reply instanceof Failure) break;
+  }
+  return new Several(replies);
+}
 
 /** The options of `SET`; each at most once. */
 function setOptions(

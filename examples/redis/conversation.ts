@@ -8,19 +8,36 @@ import {
   type Framed,
   framed,
   FrameTooLargeError,
+  LimitError,
   MalformedFrameError,
   type Socket,
+  TimeoutError,
 } from "@sluice/net";
-import type { Subscriber } from "./channels.ts";
-import { type Database, run } from "./commands.ts";
-import { type Command, Failure, type Reply, resp } from "./resp.ts";
+import type { Message, Subscriber } from "./channels.ts";
+import type { Recipient } from "./outbox.ts";
+import { run } from "./commands.ts";
+import type { Database, LongReply } from "./database.ts";
+import {
+  type Command,
+  Failure,
+  piecesOf,
+  type Reply,
+  resp,
+  sizeOf,
+} from "./resp.ts";
 
 /** A client that says nothing for so long has left, unless it listens to channels. */
 export const IDLE_MS = 300_000;
+/** A client that connects has something to say. */
+const FIRST_COMMAND_MS = 30_000;
+/** Longest from the first byte of a command to its last. */
+const COMMAND_MS = 60_000;
 /** Messages that a subscriber has not read yet; one with more is cut off. */
 const MAX_BACKLOG_BYTES = 1024 * 1024;
-
-const codec = resp();
+/** Bytes of replies that are made before what was made must be on its way. */
+const PIECE_BYTES = 64 * 1024;
+/** Work, in small commands, after which it is the other clients' turn. */
+const MAX_WORK = 1_000;
 
 /**
  * Serves one client, from its first command to its last.
@@ -32,68 +49,219 @@ export async function converse(
   db: Database,
   signal: AbortSignal,
 ): Promise<void> {
-  const connection = framed(socket, codec);
-  const client = new Client(socket, connection);
-  let answering = false;
-  let listening = false;
-  // When the server drains, who is waiting for nothing is told to hang up.
+  const client = new Client(socket, db);
+  const { connection } = client;
+  // When the server drains, a client that waits for nothing is told to hang up.
   const onDrain = () => {
-    if (!answering) socket.closeWrite();
+    if (!client.answering) socket.closeWrite();
   };
   signal.addEventListener("abort", onDrain);
   try {
-    // All commands that one read brought are answered with one write.
+    const first = await connection.receive({ timeoutMs: FIRST_COMMAND_MS });
+    if (first === null || await client.answer([first]) || signal.aborted) {
+      return;
+    }
     for await (const commands of connection.batches()) {
-      const end = commands.findIndex(isQuit);
-      if (end >= 0) commands.length = end + 1;
-      answering = true;
-      await connection.sendAll(
-        commands.map((command) => run(command, db, client)),
-      );
-      answering = false;
-      if (end >= 0 || signal.aborted) return;
-      if (client.channels.size > 0 !== listening) {
-        listening = !listening;
-        socket.setTimeouts({ idleMs: listening ? Infinity : IDLE_MS });
-      }
+      if (await client.answer(commands) || signal.aborted) return;
     }
   } catch (error) {
+    if (error instanceof TimeoutError && error.operation === "receive") return;
     if (
       !(error instanceof MalformedFrameError ||
         error instanceof FrameTooLargeError)
     ) throw error;
-    // Nobody knows where the next command begins: say why, and hang up.
+    // Where the next command begins is not known: say why, and hang up.
     await connection.send(new Failure(`ERR ${error.message}`));
   } finally {
     signal.removeEventListener("abort", onDrain);
-    db.channels.leave(client);
+    client.leave();
+  }
+}
+
+/** The others' turn: reads and writes that are ready would go on for ever. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** One client: its replies under backpressure, its messages between them. */
+class Client implements Subscriber, Recipient, LongReply {
+  readonly channels = new Set<string>();
+  readonly connection: Framed<Command, Reply>;
+  /** Whether commands of it are being run. */
+  answering = false;
+  heldBytes = 0;
+  readonly #socket: Socket;
+  readonly #db: Database;
+  /** Messages to be sent; while replies are, they must not get into one. */
+  #waiting: Message[] = [];
+  readonly #unread = new Set<Message>();
+  #backlog = 0;
+  /** Held beside messages and subscriptions. */
+  readonly #held = { part: 0, reply: 0 };
+  /** The large reply that is being sent. */
+  #reply: { size: number; since: number } | undefined;
+  #work = 0;
+  #gone = false;
+
+  constructor(socket: Socket, db: Database) {
+    this.#socket = socket;
+    this.#db = db;
+    const codec = resp({ onPart: (bytes) => this.#hold("part", bytes) });
+    this.connection = framed(socket, codec, { frameTimeoutMs: COMMAND_MS });
+  }
+
+  /**
+   * Runs commands and sends their replies. Small ones leave together; none is made
+   * before there is room for it.
+   *
+   * @returns Whether the client wants to quit.
+   */
+  async answer(commands: Command[]): Promise<boolean> {
+    const { outbox } = this.#db;
+    const listened = this.channels.size > 0;
+    this.answering = true;
+    let replies: Reply[] = [];
+    let bytes = 0;
+    let quit = false;
+    for (let i = 0; i < commands.length && !quit; i++) {
+      const command = commands[i];
+      quit = isQuit(command);
+      const reply = run(command, this.#db, this);
+      const size = sizeOf(reply);
+      this.#work += 1 + this.#db.takeWork();
+      if (size > PIECE_BYTES) {
+        await this.connection.sendAll(replies);
+        replies = [];
+        bytes = 0;
+        await this.#sendLarge(reply, size);
+      } else {
+        replies.push(reply);
+        bytes += size;
+      }
+      if (bytes > PIECE_BYTES || this.#work > MAX_WORK) {
+        await this.connection.sendAll(replies);
+        replies = [];
+        bytes = 0;
+        await this.#yield();
+      }
+      // A publisher is no faster than its messages are handed over.
+      if (outbox.emptied !== undefined) await outbox.emptied;
+    }
+    await this.connection.sendAll(replies);
+    this.answering = false;
+    if (this.#waiting.length > 0) this.#db.outbox.add(this);
+    if (this.channels.size > 0 !== listened) {
+      this.#socket.setTimeouts({ idleMs: listened ? IDLE_MS : Infinity });
+    }
+    return quit;
+  }
+
+  async #yield(): Promise<void> {
+    this.#work = 0;
+    await nextTurn();
+  }
+
+  async #sendLarge(reply: Reply, size: number): Promise<void> {
+    const { keyspace, longReplies } = this.#db;
+    this.#reply = { size, since: keyspace.droppedBytes };
+    longReplies.add(this);
+    for (const piece of piecesOf(reply, PIECE_BYTES)) {
+      await this.connection.sendAll(piece);
+      await this.#yield();
+    }
+    longReplies.delete(this);
+    this.#reply = undefined;
+    this.#hold("reply", 0);
+  }
+
+  /** The strings of a reply are those of the data, until others take their place. */
+  recount(): void {
+    if (this.#reply === undefined) return;
+    const { size, since } = this.#reply;
+    const dropped = this.#db.keyspace.droppedBytes - since;
+    this.#hold("reply", Math.min(size, dropped));
+  }
+
+  #hold(what: "part" | "reply", bytes: number): void {
+    if (this.#gone) return;
+    const more = bytes - this.#held[what];
+    this.#held[what] = bytes;
+    if (more > 0) this.#db.memory.hold(this, more);
+    else if (more < 0) this.#db.memory.release(this, -more);
+  }
+
+  push(message: Message): void {
+    if (this.#gone) return;
+    const { length } = message.data;
+    this.#backlog += length;
+    this.#unread.add(message);
+    this.#db.memory.hold(this, length, message.readers++ === 0 ? length : 0);
+    if (this.#gone) return;
+    if (this.#backlog > MAX_BACKLOG_BYTES) {
+      this.#cut(
+        "maxBacklogBytes",
+        MAX_BACKLOG_BYTES,
+        "it subscribes to more than it reads",
+      );
+      return;
+    }
+    this.#waiting.push(message);
+    if (!this.answering) this.#db.outbox.add(this);
+  }
+
+  deliver(): number {
+    if (this.answering) return 0; // They follow its replies.
+    let bytes = 0;
+    const messages = this.#waiting;
+    this.#waiting = [];
+    for (const message of messages) {
+      this.#send(message);
+      bytes += message.data.length;
+    }
+    return bytes;
+  }
+
+  #send(message: Message): void {
+    this.connection.send(message).then(
+      () => this.#read(message),
+      () => {}, // It has left; its own loop ends for the same reason.
+    );
+  }
+
+  #read(message: Message): void {
+    if (!this.#unread.delete(message)) return;
+    const { length } = message.data;
+    this.#backlog -= length;
+    this.#db.memory.release(this, length, --message.readers === 0 ? length : 0);
+  }
+
+  evict(): void {
+    this.#db.evictedClients++;
+    this.#cut(
+      "--memory",
+      this.#db.memory.maxBytes,
+      "all clients together hold too much, and it holds the most",
+    );
+  }
+
+  #cut(option: string, limit: number, why: string): void {
+    this.#socket.abort(new LimitError(option, limit, why));
+    this.leave();
+  }
+
+  /** Gives back all that it holds. */
+  leave(): void {
+    // Also again: one command may go on subscribing after it was cut off.
+    this.#db.channels.leave(this);
+    if (this.#gone) return;
+    this.#gone = true;
+    this.#waiting = [];
+    for (const message of this.#unread) this.#read(message);
+    this.#db.longReplies.delete(this);
+    this.#db.memory.release(this, this.#held.part + this.#held.reply);
   }
 }
 
 function isQuit([name]: Command): boolean {
   return name.length === 4 && name.toUpperCase() === "QUIT";
-}
-
-/** A client as a subscriber: it gets what it can read, or is cut off. */
-class Client implements Subscriber {
-  readonly channels = new Set<string>();
-  #backlog = 0;
-
-  constructor(
-    readonly socket: Socket,
-    readonly connection: Framed<Command, Reply>,
-  ) {}
-
-  push(message: string[]): void {
-    const bytes = message.reduce((sum, part) => sum + part.length, 0);
-    this.#backlog += bytes;
-    if (this.#backlog > MAX_BACKLOG_BYTES) {
-      this.socket.abort(new Error("Its subscriber reads too slowly"));
-      return;
-    }
-    this.connection.send(message).then(
-      () => this.#backlog -= bytes,
-      () => {}, // It has left; its own loop hears of it too.
-    );
-  }
 }

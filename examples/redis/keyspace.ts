@@ -4,12 +4,10 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+import { owned } from "./owned.ts";
 
 /** What a key costs beside its bytes: an estimate of the engine's own records. */
 const ENTRY_BYTES = 96;
-/** Strings up to this length are copied when they are cut out of a longer one. */
-const COPIED_LENGTH = 12;
 /** Keys that one sweep looks at, so that it never holds up the clients. */
 const SWEEP_KEYS = 1_000;
 
@@ -30,6 +28,7 @@ export class Keyspace {
   readonly #mortal = new Set<string>();
   readonly #maxBytes: number;
   #bytes = 0;
+  #droppedBytes = 0;
   /** Where the sweep goes on. */
   #sweeping: Iterator<string> | undefined;
 
@@ -46,6 +45,11 @@ export class Keyspace {
   /** Estimated memory of keys and values. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** Bytes of all values that were ever replaced or removed. */
+  get droppedBytes(): number {
+    return this.#droppedBytes;
   }
 
   /** The value of a key. */
@@ -78,8 +82,10 @@ export class Keyspace {
       throw new FullError();
     }
     this.#bytes += more;
-    if (entry !== undefined) entry.value = owned(value);
-    else {
+    if (entry !== undefined) {
+      this.#droppedBytes += entry.value.length;
+      entry.value = owned(value);
+    } else {
       this.#entries.set(owned(key), {
         value: owned(value),
         expiresAt: Infinity,
@@ -99,12 +105,14 @@ export class Keyspace {
     this.#entries.delete(key);
     this.#mortal.delete(key);
     this.#bytes -= key.length + value.length + ENTRY_BYTES;
+    this.#droppedBytes += value.length;
   }
 
   /** Removes all keys. */
   clear(): void {
     this.#entries.clear();
     this.#mortal.clear();
+    this.#droppedBytes += this.#bytes;
     this.#bytes = 0;
   }
 
@@ -135,13 +143,4 @@ export class Keyspace {
       this.#find(value);
     }
   }
-}
-
-/**
- * A string in memory of its own. A piece cut out of a long text keeps all of that
- * text alive, so a few bytes could hold a whole page of what a client sent.
- */
-function owned(text: string): string {
-  if (text.length <= COPIED_LENGTH) return text;
-  return Buffer.from(text, "latin1").toString("latin1");
 }

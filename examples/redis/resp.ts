@@ -9,7 +9,7 @@
 
 import {
   type ByteQueue,
-  type ByteWriter,
+  ByteWriter,
   type Codec,
   type Decoder,
   FrameTooLargeError,
@@ -36,6 +36,11 @@ export class Several {
   constructor(readonly replies: Reply[]) {}
 }
 
+/** Encoded already: bytes, or text of a byte for each character. */
+export class Raw<Data extends string | Uint8Array = string | Uint8Array> {
+  constructor(readonly data: Data) {}
+}
+
 /** What a command comes to. A string is a bulk string, a number an integer. */
 export type Reply =
   | string
@@ -44,22 +49,82 @@ export type Reply =
   | Status
   | Failure
   | Several
+  | Raw
   | Reply[];
 
 /** Options of {@linkcode resp}. */
 export interface RespOptions {
-  /** Most bytes of one command. 1 MiB by default. */
+  /**
+   * Most bytes of one command.
+   *
+   * @default {1_048_576}
+   */
   maxCommandBytes?: number;
+  /** Called with the bytes of the command that has come in part, 0 once it is whole. */
+  onPart?: (bytes: number) => void;
 }
 
 /** RESP 2 as a server speaks it. */
 export function resp(
-  { maxCommandBytes = 1024 * 1024 }: RespOptions = {},
+  { maxCommandBytes = 1024 * 1024, onPart = () => {} }: RespOptions = {},
 ): Codec<Command, Reply> {
   return {
-    decoder: () => new CommandDecoder(maxCommandBytes),
+    decoder: () => new CommandDecoder(maxCommandBytes, onPart),
     encoder: () => ({ encode }),
   };
+}
+
+/** A reply in bytes. */
+export function encodeReply(reply: Reply): Uint8Array {
+  const out = new ByteWriter();
+  encode(reply, out);
+  return out.toBytes();
+}
+
+/** About how many bytes a reply takes. */
+export function sizeOf(reply: Reply): number {
+  if (typeof reply === "string") return reply.length + HEADER_BYTES;
+  if (reply instanceof Failure || reply instanceof Status) {
+    return reply.text.length + HEADER_BYTES;
+  }
+  if (reply instanceof Several) return sizeOf(reply.replies);
+  if (reply instanceof Raw) return reply.data.length;
+  let size = HEADER_BYTES;
+  if (Array.isArray(reply)) { for (const each of reply) size += sizeOf(each); }
+  return size;
+}
+
+/**
+ * A reply in pieces of about `size` bytes, so that a large one can be sent without ever
+ * being whole in memory. Sent one after the other they are the reply.
+ */
+export function* piecesOf(reply: Reply, size: number): Generator<Reply[]> {
+  let piece: Reply[] = [];
+  let left = size;
+  for (const part of partsOf(reply, size)) {
+    piece.push(part);
+    left -= sizeOf(part);
+    if (left > 0) continue;
+    yield piece;
+    piece = [];
+    left = size;
+  }
+  if (piece.length > 0) yield piece;
+}
+
+function* partsOf(reply: Reply, size: number): Generator<Reply> {
+  if (reply instanceof Several) {
+    for (const each of reply.replies) yield* partsOf(each, size);
+  } else if (Array.isArray(reply)) {
+    yield new Raw(`*${reply.length}\r\n`);
+    for (const each of reply) yield* partsOf(each, size);
+  } else if (typeof reply === "string" && reply.length > size) {
+    yield new Raw(`$${reply.length}\r\n`);
+    for (let at = 0; at < reply.length; at += size) {
+      yield new Raw(reply.slice(at, at + size));
+    }
+    yield new Raw("\r\n");
+  } else yield reply;
 }
 
 const CR = 13;
@@ -67,6 +132,12 @@ const LF = 10;
 const ZERO = 48;
 const ASTERISK = 42;
 const DOLLAR = 36;
+/** About what a reply takes beside its text. */
+const HEADER_BYTES = 16;
+/** Most bytes of a command that is typed, as in Redis. */
+const MAX_LINE_BYTES = 64 * 1024;
+/** Names of commands are words: `Host:`, JSON and a TLS hello are none. */
+const WORD = /^[a-z]+$/i;
 /** Bytes that are turned into text in one go: a call costs more than its bytes. */
 const WINDOW_BYTES = 16 * 1024;
 /** Up to this many characters a loop beats the call into the engine. */
@@ -91,12 +162,23 @@ class CommandDecoder implements Decoder<Command> {
   /** Size of the argument whose bytes come next, or -1 if its header does. */
   #size = -1;
   #bytes = 0;
+  readonly #onPart: (bytes: number) => void;
+  #part = 0;
 
-  constructor(most: number) {
+  constructor(most: number, onPart: (bytes: number) => void) {
     this.#most = most;
+    this.#onPart = onPart;
   }
 
   decode(queue: ByteQueue): Command | undefined {
+    const command = this.#decode(queue);
+    // The queue itself is counted by the server.
+    const part = command === undefined ? this.#bytes : 0;
+    if (part !== this.#part) this.#onPart(this.#part = part);
+    return command;
+  }
+
+  #decode(queue: ByteQueue): Command | undefined {
     if (queue.revision !== this.#due) {
       this.#open(queue, queue.peekChunk(WINDOW_BYTES));
     }
@@ -132,7 +214,10 @@ class CommandDecoder implements Decoder<Command> {
   /** Where the next line ends, or 0 if that has not arrived. */
   #lineEnd(queue: ByteQueue): number {
     const end = queue.indexOf(LF);
-    if (end < 0) this.#refuseMoreThan(queue.length);
+    if (end < 0) {
+      const typed = this.#missing === 0;
+      this.#refuseMoreThan(queue.length, typed ? MAX_LINE_BYTES : this.#most);
+    }
     return end + 1;
   }
 
@@ -194,10 +279,11 @@ class CommandDecoder implements Decoder<Command> {
   #parseInline(text: string): boolean {
     const end = text.indexOf("\n", this.#at);
     if (end < 0) return false;
-    this.#refuseMoreThan(end - this.#skipped);
+    this.#refuseMoreThan(end - this.#skipped, MAX_LINE_BYTES);
     const line = text.slice(this.#at, end).trim();
     this.#at = end + 1;
     this.#command = line === "" ? [] : line.split(/\s+/);
+    if (line !== "") refuseOtherProtocols(this.#command);
     return true;
   }
 
@@ -222,12 +308,22 @@ class CommandDecoder implements Decoder<Command> {
     return value;
   }
 
-  #refuseMoreThan(more: number): void {
+  #refuseMoreThan(more: number, limit = this.#most): void {
     const size = this.#bytes + more;
-    if (size > this.#most) {
-      throw new FrameTooLargeError(this.#most, size, { operation: "decode" });
+    const most = Math.min(limit, this.#most);
+    if (size > most) {
+      throw new FrameTooLargeError(most, size, { operation: "decode" });
     }
   }
+}
+
+/**
+ * A browser is a peer, too: a page can make it send HTTP to any port of its machine, with
+ * commands in the body. Refusing the first line ends the connection before them.
+ */
+function refuseOtherProtocols(words: Command): void {
+  if (/^HTTP\/\d/i.test(words.at(-1)!)) refuse("this is HTTP, not Redis");
+  if (!WORD.test(words[0])) refuse("the name of a command must be a word");
 }
 
 function refuse(why: string): never {
@@ -251,9 +347,14 @@ function encode(reply: Reply, out: ByteWriter): void {
     writeText("\r\n", out);
   } else if (typeof reply === "number") writeText(`:${reply}\r\n`, out);
   else if (reply instanceof Status) writeText(`+${reply.text}\r\n`, out);
-  else if (reply instanceof Failure) {
-    // A line: what a client sent and is quoted here must not end it.
-    writeText(`-${reply.text.replaceAll(/[\r\n]/g, " ")}\r\n`, out);
+  else if (reply instanceof Raw) {
+    if (typeof reply.data === "string") writeText(reply.data, out);
+    else out.write(reply.data);
+  } else if (reply instanceof Failure) {
+    // A line of plain ASCII: what a client sent and is quoted here must not end it, nor
+    // move the cursor of its terminal.
+    const text = reply.text.replaceAll(/[\r\n]/g, " ");
+    writeText(`-${text.replaceAll(/[^ -~]/g, "?")}\r\n`, out);
   } else if (reply instanceof Several) {
     for (const each of reply.replies) encode(each, out);
   } else {

@@ -5,13 +5,11 @@
  * @module
  */
 
-import { formatAddress, serve } from "@sluice/net";
+import { formatAddress, serve, SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
-import { Channels } from "./channels.ts";
-import type { Database } from "./commands.ts";
 import { converse, IDLE_MS } from "./conversation.ts";
-import { Keyspace } from "./keyspace.ts";
+import { Database } from "./database.ts";
 
 const HELP = `
 A small Redis in memory. Ctrl-C drains it.
@@ -21,11 +19,12 @@ Usage: deno task examples redis/server [--listen ADDRESS] [--memory MB]
   --listen ADDRESS  where to listen; 127.0.0.1:6379 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
                     Deno as well; there is no password.
-  --memory MB       most memory for keys and values, 1 to 2048; 64 by default
+  --memory MB       most memory for keys and values, 1 to 2048; 64 by default. The
+                    clients may hold as much again.
   --help            shows this text
 `;
 
-/** Keys that nobody asks for vanish as well, this often. */
+/** How often expired keys are dropped, and what clients hold is counted. */
 const SWEEP_MS = 100;
 
 const { flags } = commandLine(HELP, {
@@ -35,23 +34,26 @@ const { flags } = commandLine(HELP, {
 const address = listenFlag("listen", flags.listen);
 const megabytes = integerFlag("memory", flags.memory, { least: 1, most: 2048 });
 
-const db: Database = {
-  keyspace: new Keyspace(megabytes * 1024 * 1024),
-  channels: new Channels(),
-};
+const db = new Database(megabytes * 1024 * 1024);
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
   const server = serve({
     ...address,
     maxConnections: 10_000,
+    maxConnectionsPerAddress: 1_000,
+    maxBufferedBytes: 256 * 1024 * 1024,
     idleMs: IDLE_MS,
-    writeMs: 10_000, // Who asks and never reads does not hold its answers for ever.
+    writeMs: 10_000, // A client that asks and never reads does not hold its replies for ever.
     drainOnSignals: true, // Ctrl-C lets commands finish; a second one cuts them off.
     shutdownTimeoutMs: 3_000,
+    onError(error) {
+      // What a client did ends that client; `INFO` counts.
+      if (!(error instanceof SocketError)) console.error(error);
+    },
   }, (socket, { signal }) => converse(socket, db, signal));
   console.log(`listening on ${formatAddress(server.addr)}`);
-  const sweeping = setInterval(() => db.keyspace.sweep(), SWEEP_MS);
+  const sweeping = setInterval(() => db.sweep(), SWEEP_MS);
   await server.closed;
   clearInterval(sweeping);
   const { completed, aborted } = await server.shutdown();

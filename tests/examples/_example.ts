@@ -92,6 +92,11 @@ export class Example implements AsyncDisposable {
     }
   }
 
+  /** The id of its process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Types text. */
   async type(text: string): Promise<void> {
     await this.#input.write(new TextEncoder().encode(text));

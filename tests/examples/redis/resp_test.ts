@@ -9,7 +9,10 @@ import {
 import { checkCodec } from "@sluice/net/testing";
 import {
   type Command,
+  encodeReply,
   Failure,
+  piecesOf,
+  Raw,
   type Reply,
   resp,
   Several,
@@ -163,4 +166,76 @@ Deno.test("resp() keeps an error on its line, whatever a client sent", () => {
     encode(new Failure("ERR unknown command 'x\r\n+OK'")),
     "-ERR unknown command 'x  +OK'\r\n",
   );
+});
+
+Deno.test("resp() keeps an error free of what steers a terminal", () => {
+  assertEquals(
+    encode(new Failure("ERR unknown command '\x1b[2J\x9b\xe2\x80\xae'")),
+    "-ERR unknown command '?[2J????'\r\n",
+  );
+});
+
+Deno.test("resp() refuses other protocols at their first line", () => {
+  for (
+    const text of [
+      "POST / HTTP/1.1\r\n",
+      "GET /x HTTP/1.1\r\n",
+      "PRI * HTTP/2.0\r\n",
+      "anything http/1.0\r\n",
+      "Host: 127.0.0.1:6379\r\n",
+      "Content-Type: text/plain\r\n",
+      '{"a":1}\r\n',
+      "\x16\x03\x01\x02\x00\n",
+      "\x00\x01\x00\x50\n",
+    ]
+  ) {
+    for (const size of [1, 1_000]) {
+      assertThrows(
+        () => decode(`${text}FLUSHALL\r\n`, size),
+        MalformedFrameError,
+        "Protocol error: ",
+        JSON.stringify(text),
+      );
+    }
+  }
+  // As values they are fine.
+  assertEquals(decode("*2\r\n$4\r\nECHO\r\n$5\r\nHost:\r\n", 3), [
+    ["ECHO", "Host:"],
+  ]);
+});
+
+Deno.test("resp() bounds a line that is typed as Redis does", () => {
+  assertThrows(() => decode("x".repeat(70_000), 9_000), FrameTooLargeError);
+});
+
+Deno.test("resp() tells how much of a command it holds", () => {
+  const parts: number[] = [];
+  const codec = resp({ onPart: (bytes) => parts.push(bytes) });
+  const header = "*2\r\n$4\r\nECHO\r\n";
+  decode(`${header}$2\r\nab\r\nPING\r\n`, 7, codec);
+  assertEquals(parts.at(-1), 0);
+  assert(parts.some((bytes) => bytes >= header.length), parts.join());
+});
+
+Deno.test("piecesOf() cuts a reply into pieces that are the reply", () => {
+  const replies: Reply[] = [
+    "x".repeat(1_000),
+    [],
+    ["a", null, "y".repeat(333), [1, "z".repeat(100)]],
+    new Several([["subscribe", "n".repeat(200), 1], 2]),
+    new Status("OK"),
+    new Raw(":1\r\n"),
+    Array.from({ length: 100 }, (_, i) => String(i)),
+  ];
+  for (const reply of replies) {
+    for (const size of [1, 10, 64, 10_000]) {
+      const pieces = Array.from(
+        piecesOf(reply, size),
+        (piece) => piece.map(encode).join(""),
+      );
+      assertEquals(pieces.join(""), encode(reply));
+      for (const piece of pieces) assert(piece.length <= size + 40);
+    }
+  }
+  assertEquals(encodeReply(["a"]), bytesOf("*1\r\n$1\r\na\r\n"));
 });
