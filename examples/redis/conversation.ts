@@ -11,8 +11,8 @@ import {
   LimitError,
   MalformedFrameError,
   type Socket,
-  TimeoutError,
 } from "@sluice/net";
+import { PendingConnections } from "../_pending_connections.ts";
 import type { Message, Subscriber } from "./channels.ts";
 import type { Recipient } from "./outbox.ts";
 import { run } from "./commands.ts";
@@ -28,8 +28,8 @@ import {
 
 /** A client that says nothing for so long has left, unless it listens to channels. */
 export const IDLE_MS = 300_000;
-/** A client that connects has something to say. */
-const FIRST_COMMAND_MS = 30_000;
+/** A client that connects has something to say: silent ones get little time and place. */
+const pending = new PendingConnections({ timeoutMs: 30_000, max: 500 });
 /** Longest from the first byte of a command to its last. */
 const COMMAND_MS = 60_000;
 /** Messages that a subscriber has not read yet; one with more is cut off. */
@@ -56,8 +56,10 @@ export async function converse(
     if (!client.answering) socket.closeWrite();
   };
   signal.addEventListener("abort", onDrain);
+  using pendingHere = pending.add(socket);
   try {
-    const first = await connection.receive({ timeoutMs: FIRST_COMMAND_MS });
+    const first = await connection.receive();
+    pendingHere[Symbol.dispose]();
     if (first === null || await client.answer([first]) || signal.aborted) {
       return;
     }
@@ -65,7 +67,6 @@ export async function converse(
       if (await client.answer(commands) || signal.aborted) return;
     }
   } catch (error) {
-    if (error instanceof TimeoutError && error.operation === "receive") return;
     if (
       !(error instanceof MalformedFrameError ||
         error instanceof FrameTooLargeError)

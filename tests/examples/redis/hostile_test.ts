@@ -284,3 +284,15 @@ Deno.test("redis/server hangs up on what a web page sends", {
   assertMatch(await header.readLine() ?? "", /^-ERR Protocol error/);
   assertEquals(await ask(client, "GET", "k"), "$1");
 });
+
+Deno.test("redis/server has a place for a client while others stay silent", {
+  timeout,
+}, async () => {
+  const { server, port } = await start();
+  await using _ = server;
+  const silent: Socket[] = [];
+  for (let i = 0; i < 1_100; i++) silent.push(await connect({ port }));
+  await using client = await connect({ port });
+  assertEquals(await ask(client, "PING"), "+PONG");
+  for (const each of silent) each.abort();
+});
