@@ -207,15 +207,14 @@ Deno.test(
       assertEquals(await ask(reader, "MGET", ...keys), "*12");
     }
     await ask(writer, "FLUSHALL");
-    let evicted = 0;
-    while (evicted === 0) {
+    // Two of them hold more than all clients may; one alone does not.
+    for (let evicted = 0; evicted < 2;) {
       await writer.write("INFO\r\n");
       const size = Number((await writer.readLine())!.slice(1));
       const info = new TextDecoder().decode(await writer.readExactly(size));
       await writer.readLine();
       evicted = Number(/evicted_clients:(\d+)/.exec(info)![1]);
     }
-    assertEquals(evicted, 2);
     for (const reader of readers) reader.abort();
   },
 );
