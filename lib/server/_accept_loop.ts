@@ -34,6 +34,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   readonly #stop = new AbortController();
   /** Resolves when clients can connect; rejects when the address cannot be had. */
   readonly ready: Promise<void>;
+  #isOpen = false;
   #busy = false;
   #pauseMs = 0;
   #pending: Promise<AcceptedTransport | undefined> | undefined;
@@ -49,7 +50,10 @@ export class AcceptLoop<A extends Addr = Addr> {
 
   async #open(): Promise<void> {
     try {
-      await this.#acceptor.ready;
+      // Nearly always undefined, and then there is nothing to wait for.
+      const { ready } = this.#acceptor;
+      if (ready !== undefined) await ready;
+      this.#isOpen = true;
     } catch (error) {
       this.#stop.abort();
       throw this.#translate("listen", error);
@@ -138,7 +142,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   async #next(): Promise<AcceptedTransport | undefined> {
     this.#busy = true;
     try {
-      if (this.#acceptor.ready !== undefined) await this.ready;
+      if (!this.#isOpen) await this.ready;
       while (!this.closed) {
         try {
           if (this.#resumed !== undefined) await this.#untilResumed();

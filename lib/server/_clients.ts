@@ -15,7 +15,7 @@ import { Admission } from "./_admission.ts";
 import { Client, type ClientOwner, type Outcome } from "./_client.ts";
 import type { EventSink } from "./_events.ts";
 import { MemoryGuard } from "./_memory_guard.ts";
-import { isPeerError } from "./_peer_errors.ts";
+import { isClosedError, isPeerError } from "./_peer_errors.ts";
 import type { ServerEvent, ServerStats } from "./events.ts";
 import type {
   Handler,
@@ -121,7 +121,7 @@ export class Clients implements ClientOwner {
     const onError = this.#onError;
     if (onError !== undefined) {
       guard(() => onError(error, socket));
-    } else if (!byPeer && error !== this.context.signal.reason) {
+    } else if (!byPeer && !isClosedError(error, socket)) {
       // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
       console.error(error);
     }

@@ -9,13 +9,12 @@
  */
 
 import { formatAddress } from "../addr.ts";
-import { SocketError, type SocketErrorCode } from "../errors.ts";
+import { ClosedError, SocketError, type SocketErrorCode } from "../errors.ts";
 import type { Socket } from "../socket/socket.ts";
 
-/** What a peer can bring about. Not `busy` and `permission`: those are this side's. */
+/** What a peer can bring about. `busy`, `closed` and `permission` are this side's. */
 const BY_PEER: ReadonlySet<SocketErrorCode> = new Set<SocketErrorCode>([
   "broken",
-  "closed",
   "frame-too-large",
   "limit",
   "malformed-frame",
@@ -41,9 +40,19 @@ export function isPeerError(error: unknown, socket: Socket): boolean {
   if (error instanceof DOMException) return error.name === "TimeoutError";
   if (!(error instanceof SocketError) || !BY_PEER.has(error.code)) return false;
   if (OWN_OPERATIONS.has(error.operation)) return false;
-  // Decoders and limits of calls know no address. Another connection that the handler
-  // made, to a database say, has an address of its own.
-  const { remoteAddr } = error;
+  return isOf(error, socket);
+}
+
+/** Whether `error` says that this side, the server say, has closed `socket`. */
+export function isClosedError(error: unknown, socket: Socket): boolean {
+  return error instanceof ClosedError && isOf(error, socket);
+}
+
+/**
+ * Decoders and limits of calls know no address. Another connection that the handler
+ * made, to a database say, has an address of its own.
+ */
+function isOf({ remoteAddr }: SocketError, socket: Socket): boolean {
   return remoteAddr === undefined || remoteAddr === socket.remoteAddr ||
     formatAddress(remoteAddr) === formatAddress(socket.remoteAddr);
 }

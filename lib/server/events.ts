@@ -63,7 +63,8 @@ export interface HandlerErrorEvent {
   error: unknown;
   /**
    * Whether the peer made it throw: by leaving, being too slow, or sending what it
-   * should not. If not, it is a bug, or another connection of the handler's.
+   * should not. If not, it is a bug, another connection of the handler's, or the server
+   * that shuts down.
    */
   byPeer: boolean;
   /** The client's socket. */
@@ -160,7 +161,7 @@ export interface ServerStats {
   readonly failed: number;
   /**
    * Of these, those whose peer was the cause: it left, was too slow, or sent what it
-   * should not. The others are bugs, or other connections of the handlers'.
+   * should not. The others are bugs, other connections of the handlers', or a shutdown.
    */
   readonly failedByPeer: number;
   /** Accepts that failed. */

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { Admission } from "../../lib/server/_admission.ts";
 import { serve } from "../../lib/server/serve.ts";
+import { connect } from "../../lib/socket/connect.ts";
 import { isSettled, TIMEOUT, turn } from "../_support/sockets.ts";
 import { dial, until } from "./_clients.ts";
 
@@ -122,5 +123,68 @@ Deno.test(
     );
     assertEquals(server.stats.accepted, 1);
     await server.closed;
+  },
+);
+
+Deno.test("connections over IPv6 are counted by /64, and those of IPv4 as such", () => {
+  const admission = new Admission({ maxConnectionsPerAddress: 1 });
+  const enter = (hostname: string) =>
+    admission.enter({ transport: "tcp", hostname, port: 1 });
+  assertEquals(enter("2001:db8:1:2::1"), undefined);
+  // All of these are one customer's to choose from.
+  assertEquals(enter("2001:db8:1:2::2"), "max-connections-per-address");
+  assertEquals(
+    enter("2001:db8:1:2:ffff:ffff:ffff:ffff"),
+    "max-connections-per-address",
+  );
+  assertEquals(enter("2001:db8:1:3::1"), undefined);
+  assertEquals(enter("10.0.0.1"), undefined);
+  // The same client, over a socket for both.
+  assertEquals(enter("::ffff:10.0.0.1"), "max-connections-per-address");
+  assertEquals(enter("10.0.0.2"), undefined);
+  admission.leave({
+    transport: "tcp",
+    hostname: "2001:db8:1:2::9",
+    port: 1,
+  });
+  assertEquals(enter("2001:db8:1:2::3"), undefined);
+});
+
+Deno.test("clients without an IP address are not limited by one", () => {
+  const admission = new Admission({ maxConnectionsPerAddress: 1 });
+  for (let i = 0; i < 3; i++) {
+    assertEquals(admission.enter({ transport: "unix", path: "" }), undefined);
+    assertEquals(
+      admission.enter({ transport: "memory", name: "a" }),
+      undefined,
+    );
+  }
+  admission.leave({ transport: "unix", path: "" });
+  assertEquals(admission.active, 5);
+});
+
+Deno.test(
+  "maxConnectionsPerAddress does not hold for a Unix path",
+  { ...TIMEOUT, ignore: Deno.build.os === "windows" },
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await using server = serve(
+        { path: `${folder}/socket`, maxConnectionsPerAddress: 1 },
+        (socket) => socket.write("served\n"),
+      );
+      await server.ready;
+      const { path } = server.addr;
+      const clients = await Promise.all(
+        [1, 2, 3].map(() => connect({ path })),
+      );
+      for (const client of clients) {
+        assertEquals(await client.readLine(), "served");
+        await client.close();
+      }
+      assertEquals(server.stats.rejected, 0);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   },
 );

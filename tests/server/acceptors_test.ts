@@ -1,0 +1,309 @@
+/**
+ * Acceptors of the user's that throw, reject, hang or give nonsense.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { listen } from "../../lib/server/listen.ts";
+import { serve } from "../../lib/server/serve.ts";
+import type { ServerEvent } from "../../lib/server/events.ts";
+import { MemoryAcceptor } from "../../lib/testing/_memory_acceptor.ts";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
+import type { AcceptedTransport } from "../../lib/transport/options.ts";
+import { textOf, TIMEOUT, turn } from "../_support/sockets.ts";
+import { until } from "./_clients.ts";
+
+const failure = new Error("a bug in the acceptor");
+const REPORT = { completed: 0, aborted: 0, handshakes: 0 };
+
+const CLOSES: Record<string, (close: () => void) => unknown> = {
+  throws: () => {
+    throw failure;
+  },
+  "closes and throws": (close) => {
+    close();
+    throw failure;
+  },
+  rejects: () => Promise.reject(failure),
+  "never settles": () => new Promise(() => {}),
+  "does not end its accept": () => {},
+};
+
+for (const [how, close] of Object.entries(CLOSES)) {
+  Deno.test(`an acceptor whose close() ${how} ends no shutdown`, {
+    ...TIMEOUT,
+    // What the acceptor never ends is its own.
+    sanitizeOps: false,
+  }, async () => {
+    for (const make of ["serve", "listen"] as const) {
+      const acceptor = new MemoryAcceptor("bad close", () => {});
+      const inner = acceptor.close.bind(acceptor);
+      acceptor.close = () => close(inner) as void;
+      const events: unknown[] = [];
+      const onEvent = (event: ServerEvent) => {
+        if (event.type === "close-error") events.push(event.error);
+      };
+      const started = performance.now();
+      if (make === "serve") {
+        const server = serve({ acceptor, onEvent }, () => {});
+        await turn();
+        assertEquals(await server.shutdown(), REPORT);
+        await server.closed;
+      } else {
+        const listener = listen({ acceptor, onEvent });
+        const accepting = listener.accept();
+        await listener.close();
+        if (how === "closes and throws") assertEquals(await accepting, null);
+        await listener.close();
+      }
+      assertLess(performance.now() - started, 5_000);
+      assertEquals(events.length, 1, `${make}: ${events}`);
+      if (!how.includes(" ")) assertEquals(events, [failure]);
+    }
+  });
+}
+
+Deno.test("a Unix socket whose folder was replaced ends no shutdown", {
+  ...TIMEOUT,
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    for (const replaced of ["gone"]) {
+      await Deno.mkdir(`${folder}/run`);
+      const path = `${folder}/run/socket`;
+      const server = serve({ path }, () => {});
+      await server.ready;
+      await Deno.remove(`${folder}/run`, { recursive: true });
+      if (replaced === "a file") await Deno.writeTextFile(`${folder}/run`, "");
+      assertEquals(await server.shutdown(), REPORT);
+      await server.closed;
+      if (replaced === "a file") await Deno.remove(`${folder}/run`);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+const NONSENSE: Record<string, (transport: AcceptedTransport) => unknown> = {
+  "undefined": () => undefined,
+  "null": () => null,
+  "a number": () => 5,
+  "an object without methods": () => ({}),
+  "a connection without addresses": ({ read, write, closeWrite, close }) => ({
+    read,
+    write,
+    closeWrite,
+    close,
+  }),
+  "a connection whose address throws": (transport) =>
+    Object.defineProperty({ ...transport }, "remoteAddr", {
+      get() {
+        throw failure;
+      },
+    }),
+  "a rejection": () => Promise.reject(failure),
+  "a rejection with nothing": () => Promise.reject(undefined),
+};
+
+for (const [what, give] of Object.entries(NONSENSE)) {
+  Deno.test(
+    `an acceptor that gives ${what} is asked again`,
+    TIMEOUT,
+    async () => {
+      const acceptor = new MemoryAcceptor("nonsense", () => {});
+      const inner = acceptor.accept.bind(acceptor);
+      let [bad, closed] = [3, 0];
+      acceptor.accept = async () => {
+        const transport = await inner();
+        if (bad-- <= 0) return transport;
+        const close = transport.close.bind(transport);
+        return await give(Object.assign(transport, {
+          close() {
+            closed++;
+            close();
+          },
+        })) as typeof transport;
+      };
+      const events: ServerEvent[] = [];
+      const server = serve({
+        acceptor,
+        onEvent: (event) => void events.push(event),
+      }, (socket) => socket.write("fine\n"));
+      const far = Array.from({ length: 4 }, () => {
+        const [near, far] = memoryTransportPair();
+        acceptor.offer(near);
+        return far;
+      });
+      const buffer = new Uint8Array(9);
+      const length = await far[3].read(buffer);
+      assertEquals(textOf(buffer.subarray(0, length!)), "fine\n");
+      assertEquals(server.stats.acceptErrors, 3);
+      assertEquals(
+        events.slice(0, 3).map(({ type }) => type),
+        Array(3).fill("accept-error"),
+      );
+      // What could be closed was.
+      if (what.startsWith("a connection")) assertEquals(closed, 3);
+      far[3].close();
+      await server.shutdown();
+    },
+  );
+}
+
+Deno.test(
+  "an acceptor that throws at accept() is asked again, with pauses",
+  TIMEOUT,
+  async () => {
+    const acceptor = new MemoryAcceptor("throws", () => {});
+    const inner = acceptor.accept.bind(acceptor);
+    let asked = 0;
+    acceptor.accept = () => {
+      if (++asked <= 3) throw failure;
+      return inner();
+    };
+    const errors: [unknown, number][] = [];
+    const listener = listen({
+      acceptor,
+      onEvent(event) {
+        if (event.type === "accept-error") {
+          errors.push([event.error, event.retryMs]);
+        }
+      },
+    });
+    const accepting = listener.accept();
+    await until(() => asked === 4);
+    assertEquals(errors, [[failure, 5], [failure, 10], [failure, 20]]);
+    await listener.close();
+    assertEquals(await accepting, null);
+  },
+);
+
+Deno.test(
+  "an acceptor whose ready throws, rejects or hangs ends by shutdown()",
+  TIMEOUT,
+  async () => {
+    for (const how of ["throws", "rejects", "hangs"]) {
+      const acceptor = new MemoryAcceptor("ready", () => {});
+      Object.defineProperty(acceptor, "ready", {
+        get() {
+          if (how === "throws") throw failure;
+          return how === "rejects"
+            ? Promise.reject(failure)
+            : new Promise(() => {});
+        },
+      });
+      const server = serve({ acceptor }, () => {});
+      if (how !== "hangs") {
+        assertEquals(await server.ready.catch((error) => error), failure);
+      }
+      assertEquals(await server.shutdown(), REPORT);
+      await server.closed;
+    }
+  },
+);
+
+Deno.test(
+  "a handshake of an acceptor's that misbehaves concerns its client alone",
+  TIMEOUT,
+  async () => {
+    const acceptor = new MemoryAcceptor("handshakes", () => {});
+    const failed: unknown[] = [];
+    const server = serve({
+      acceptor,
+      handshakeTimeoutMs: 20,
+      onEvent(event) {
+        if (event.type === "tls-failed") failed.push(event.error);
+      },
+    }, (socket) => socket.write("fine\n"));
+    const handshakes: (() => unknown)[] = [
+      () => {
+        throw failure;
+      },
+      () => Promise.reject(failure),
+      () => new Promise(() => {}),
+      () => "done",
+    ];
+    const far = handshakes.map((handshake) => {
+      const [near, far] = memoryTransportPair();
+      acceptor.offer(
+        Object.assign(near, { handshake }) as AcceptedTransport as typeof near,
+      );
+      return far;
+    });
+    const buffer = new Uint8Array(9);
+    assertEquals(await far[3].read(buffer), 5);
+    for (const end of far.slice(0, 3)) {
+      assertEquals(await end.read(buffer), null);
+    }
+    await until(() => failed.length === 3);
+    assertEquals(failed.slice(0, 2), [failure, failure]);
+    assertEquals(server.stats.rejected, 3);
+    far.forEach((end) => end.close());
+    await server.shutdown();
+  },
+);
+
+Deno.test("serve() and listen() refuse what is no acceptor", () => {
+  // deno-lint-ignore no-explicit-any -- what a caller without types may do
+  const bad: any[] = [5, null, {}, { accept() {} }];
+  for (const acceptor of bad) {
+    for (
+      const call of [
+        () => serve({ acceptor }, () => {}),
+        () => listen({ acceptor }),
+      ]
+    ) {
+      const error = assertThrows(call, TypeError);
+      assert(error.message.includes("acceptor"), error.message);
+    }
+  }
+});
+
+Deno.test(
+  "a listener that ends by itself lets go of its signal",
+  TIMEOUT,
+  async () => {
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    const remove = signal.removeEventListener.bind(signal);
+    Object.assign(signal, {
+      // deno-lint-ignore no-explicit-any -- passed on as they are
+      addEventListener: (...args: [any, any]) => (listeners++, add(...args)),
+      // deno-lint-ignore no-explicit-any -- passed on as they are
+      removeEventListener: (
+        ...args: [any, any]
+      ) => (listeners--, remove(...args)),
+    });
+
+    // The acceptor is closed from outside.
+    const acceptor = new MemoryAcceptor("closed", () => {});
+    const listener = listen({ acceptor, signal });
+    const accepting = listener.accept();
+    await turn();
+    assertEquals(listeners, 1);
+    acceptor.close();
+    assertEquals([await accepting, listeners], [null, 0]);
+
+    // Its address cannot be had.
+    const taken = new MemoryAcceptor("taken", () => {});
+    Object.assign(taken, {
+      ready: Promise.reject(new Deno.errors.AddrInUse("")),
+    });
+    const late = listen({ acceptor: taken, signal });
+    await late.ready.catch(() => {});
+    assertEquals(listeners, 0);
+
+    const server = serve({
+      acceptor: new MemoryAcceptor("x", () => {}),
+      signal,
+    }, () => {});
+    assertEquals(listeners, 1);
+    await server.shutdown();
+    assertEquals(listeners, 0);
+    await listener.close();
+    await late.close();
+  },
+);
