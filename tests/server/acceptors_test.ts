@@ -267,16 +267,19 @@ Deno.test(
   async () => {
     const { signal } = new AbortController();
     let listeners = 0;
-    const add = signal.addEventListener.bind(signal);
-    const remove = signal.removeEventListener.bind(signal);
-    Object.assign(signal, {
-      // deno-lint-ignore no-explicit-any -- passed on as they are
-      addEventListener: (...args: [any, any]) => (listeners++, add(...args)),
-      // deno-lint-ignore no-explicit-any -- passed on as they are
-      removeEventListener: (
-        ...args: [any, any]
-      ) => (listeners--, remove(...args)),
-    });
+    const { addEventListener, removeEventListener } = signal;
+    signal.addEventListener = (
+      ...args: Parameters<typeof addEventListener>
+    ) => {
+      listeners++;
+      addEventListener.apply(signal, args);
+    };
+    signal.removeEventListener = (
+      ...args: Parameters<typeof removeEventListener>
+    ) => {
+      listeners--;
+      removeEventListener.apply(signal, args);
+    };
 
     // The acceptor is closed from outside.
     const acceptor = new MemoryAcceptor("closed", () => {});
