@@ -21,7 +21,12 @@
  */
 
 // Clients and servers
-export { connect, type ConnectOptions } from "./lib/socket/connect.ts";
+export {
+  type ClientOptions,
+  connect,
+  type ConnectOptions,
+  type ConnectRetryOptions,
+} from "./lib/socket/connect.ts";
 export {
   listen,
   Listener,
@@ -71,10 +76,14 @@ export type {
   Acceptor,
   AcceptorOptions,
   BindOptions,
+  BoundAddr,
+  DialContext,
   Dialer,
   DialerOptions,
   DialOptions,
+  DialTarget,
   PeerCertificate,
+  PeerCheckOptions,
   TcpBindOptions,
   TcpDialOptions,
   TlsBindOptions,

@@ -25,13 +25,13 @@ export type BrokenReason =
   | "reset"
   /** The peer no longer reads. */
   | "broken-pipe"
-  /** Nobody listens there. */
+  /** Nothing listens there. */
   | "refused"
   /** No route, or the network is down. */
   | "unreachable"
   /** The name has no address. */
   | "dns"
-  /** Somebody listens there already. */
+  /** Something listens there already. */
   | "in-use"
   /** The address is not one of this machine's. */
   | "not-available"
@@ -46,7 +46,10 @@ export type BrokenReason =
 
 /** What was wrong with a TLS handshake or session. */
 export type TlsReason =
-  /** Nobody this side trusts signed the certificate. */
+  /**
+   * No authority that this side trusts signed the certificate. On `node:tls` it may also
+   * be out of date: Deno (2.9) does not tell there.
+   */
   | "unknown-issuer"
   /** The certificate is for another name. */
   | "wrong-name"
@@ -56,6 +59,12 @@ export type TlsReason =
   | "not-yet-valid"
   /** The certificate was revoked. */
   | "revoked"
+  /** A server's certificate is marked as that of an authority (`CA:TRUE`). */
+  | "ca-as-end-entity"
+  /** The certificate is not one of those in `pinnedFingerprint256`. */
+  | "wrong-fingerprint"
+  /** The user's `verify` refused the certificate; see `cause`. */
+  | "refused-by-verify"
   /** The certificate is unfit in another way. */
   | "bad-certificate"
   /** The peer does not speak TLS. */

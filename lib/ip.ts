@@ -165,3 +165,20 @@ export function addressKey(hostname: string): string {
   );
   return `${groups.join(":")}::/64`;
 }
+
+/**
+ * A host without the brackets that `URL.hostname` puts around an IPv6 address; any other
+ * text as it is.
+ */
+export function withoutBrackets(hostname: string): string {
+  return /^\[[^\[\]]*:[^\[\]]*\]$/.test(hostname)
+    ? hostname.slice(1, -1)
+    : hostname;
+}
+
+/** Whether it is an address that means something else on every network (`fe80::/10`). */
+export function isLinkLocal(hostname: string): boolean {
+  const bytes = parseIp(hostname);
+  return bytes?.length === 16 && bytes[0] === 0xfe &&
+    (bytes[1] & 0xc0) === 0x80;
+}

@@ -4,30 +4,68 @@
  * @module
  */
 
+import {
+  checkAboveZero,
+  checkNames,
+  checkObject,
+  checkSignal,
+} from "../_check.ts";
 import { BrokenError, TimeoutError } from "../errors.ts";
-import { checkCall, watchCall } from "../time/call_limits.ts";
+import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { retry, type RetryOptions } from "../time/retry.ts";
 import { dial } from "../transport/dial.ts";
+import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { DialOptions, Transport } from "../transport/options.ts";
-import { checkSocketOptions, type SocketOptions } from "./options.ts";
+import {
+  checkSocketOptions,
+  SOCKET_OPTION_NAMES,
+  type SocketOptions,
+} from "./options.ts";
 import { Socket } from "./socket.ts";
 
-/** Whom to connect to, within which time, and how the socket is made. */
-export type ConnectOptions = DialOptions & SocketOptions & {
+/** Limits of `connect`, and how the socket is made. */
+export type ClientOptions = SocketOptions & {
   /**
-   * Longest that DNS, the connection and the TLS handshake may take together, in
-   * milliseconds. 10,000 by default; each attempt of `retry` has as long.
+   * Longest that all of it may take, in milliseconds: DNS, the connection and the TLS
+   * handshake, with `retry` all attempts and pauses.
+   *
+   * @default {10_000}, or Infinity where `retry` is given: see `attemptTimeoutMs`.
    */
   timeoutMs?: number;
-  /** Cancels the attempt, and those that `retry` would make. None by default. */
+  /** Cancels all of it. None by default. */
   signal?: AbortSignal;
+  /** Bounds all of it together with other calls. None by default. */
+  deadline?: CallOptions["deadline"];
   /**
    * Tries again, with growing pauses, while the error is worth it: refused, reset,
    * unreachable, timed out. Never after a bad certificate or a denied permission.
    * One attempt by default.
    */
-  retry?: RetryOptions;
+  retry?: ConnectRetryOptions;
 };
+
+/** How often and how soon `connect` tries again, and within which limits. */
+export type ConnectRetryOptions = RetryOptions & CallOptions & {
+  /**
+   * Longest that one attempt may take, in milliseconds. One that takes longer is worth
+   * another.
+   *
+   * @default {10_000}
+   */
+  attemptTimeoutMs?: number;
+};
+
+/** Whom to connect to, within which time, and how the socket is made. */
+export type ConnectOptions = DialOptions & ClientOptions;
+
+const NAMES = namesOf(DIAL_OPTION_NAMES, SOCKET_OPTION_NAMES, [
+  "timeoutMs",
+  "signal",
+  "deadline",
+  "retry",
+]);
+
+const TIMEOUT_MS = 10_000;
 
 /**
  * Connects to a server.
@@ -38,10 +76,11 @@ export type ConnectOptions = DialOptions & SocketOptions & {
  * @param options Whom to connect to. `hostname` is `127.0.0.1` by default.
  * @returns A socket that is ready to read and write.
  * @throws {BrokenError} Refused, unreachable, no such name; see `reason`.
- * @throws {TimeoutError} `timeoutMs` passed.
+ * @throws {TimeoutError} `timeoutMs` passed, or the deadline.
  * @throws {TlsError} The handshake failed; see `reason`.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
- * @throws {TypeError} An option is of the wrong type.
+ * @throws {TypeError} An option is of the wrong type, is not known, or cannot hold
+ * together with another.
  * @throws {RangeError} An option is out of range.
  *
  * @example
@@ -50,40 +89,90 @@ export type ConnectOptions = DialOptions & SocketOptions & {
  * import { assertEquals } from "@std/assert";
  *
  * await using server = serve({ port: 0 }, (socket) => socket.write("welcome\n"));
- * const { port } = server.addr as Deno.NetAddr;
  *
- * await using socket = await connect({ port, timeoutMs: 1_000 });
+ * await using socket = await connect({ port: server.addr.port, timeoutMs: 1_000 });
  * assertEquals(await socket.readLine(), "welcome");
  * ```
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
+  checkNames("connect", "options", options, NAMES);
   checkSocketOptions("connect", options);
-  const { signal, timeoutMs = 10_000 } = options;
-  checkCall("connect", { signal, timeoutMs });
-  const attempt = async () =>
-    new Socket(await dialWithin(options, signal, timeoutMs), options);
-  if (options.retry === undefined) return await attempt();
-  return await retry(attempt, {
-    retryIf: isWorthRetrying,
-    signal,
-    ...options.retry,
-  });
+  const { signal, deadline, retry: again } = options;
+  const { timeoutMs = again === undefined ? TIMEOUT_MS : Infinity } = options;
+  const limits = { signal, timeoutMs, deadline };
+  checkLimits(limits);
+  if (again === undefined) {
+    return new Socket(await dialWithin(options, limits), options);
+  }
+  checkObject("connect", "retry", again);
+  return await connectAgain(options, again, limits);
+}
+
+function checkLimits(limits: CallOptions): void {
+  if (limits.signal !== undefined) {
+    checkSignal("connect", "signal", limits.signal);
+  }
+  checkCall("connect", limits);
+}
+
+/** Connects with several attempts, all of which end with the first limit that does. */
+async function connectAgain(
+  options: ConnectOptions,
+  again: ConnectRetryOptions,
+  limits: CallOptions,
+): Promise<Socket> {
+  const { signal, timeoutMs, deadline, attemptTimeoutMs = TIMEOUT_MS, ...how } =
+    again;
+  const own = { signal, timeoutMs, deadline };
+  checkLimits(own);
+  checkAboveZero("connect", "attemptTimeoutMs", attemptTimeoutMs);
+
+  const controller = new AbortController();
+  const end = (reason: unknown): void => controller.abort(reason);
+  const unwatch = watchCall("connect", limits, end);
+  const unwatchOwn = watchCall("connect", own, end);
+  let made: Socket | undefined;
+  const attempt = async (): Promise<Socket> =>
+    made = new Socket(
+      await dialWithin(options, {
+        signal: controller.signal,
+        timeoutMs: attemptTimeoutMs,
+      }),
+      options,
+    );
+  try {
+    return await retry(attempt, {
+      ...how,
+      retryIf: how.retryIf ?? isWorthRetrying,
+      signal: controller.signal,
+    });
+  } catch (error) {
+    // Made in the turn in which a limit ended the wait for it.
+    made?.abort();
+    throw error;
+  } finally {
+    unwatch();
+    unwatchOwn();
+  }
 }
 
 /** One attempt; its own controller ends it, whatever it is waiting for. */
 async function dialWithin(
   options: DialOptions,
-  signal: AbortSignal | undefined,
-  timeoutMs: number,
+  limits: CallOptions,
 ): Promise<Transport> {
   const controller = new AbortController();
   const unwatch = watchCall(
     "connect",
-    { signal, timeoutMs },
+    limits,
     (reason) => controller.abort(reason),
   );
   try {
-    return await dial(options, { signal: controller.signal });
+    const transport = await dial(options, { signal: controller.signal });
+    if (!controller.signal.aborted) return transport;
+    // Made in the turn in which a limit ended it.
+    transport.close();
+    throw controller.signal.reason;
   } finally {
     unwatch();
   }

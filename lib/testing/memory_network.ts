@@ -7,13 +7,18 @@
 
 import { listen, type Listener } from "../server/listen.ts";
 import { serve, type Server } from "../server/serve.ts";
-import type { Handler, ServeOptions } from "../server/serve_options.ts";
-import { connect, type ConnectOptions } from "../socket/connect.ts";
+import type { Handler, ServerOptions } from "../server/serve_options.ts";
+import { type ClientOptions, connect } from "../socket/connect.ts";
 import { checkNumber, type SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
+import type {
+  Dialer,
+  TlsBindOptions,
+  TlsDialOptions,
+} from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { Link } from "./_link.ts";
 import { MemoryAcceptor } from "./_memory_acceptor.ts";
@@ -96,15 +101,24 @@ export interface MemoryListenOptions extends SocketOptions {
 }
 
 /** A name to serve under, beside all that `serve` takes. */
-export interface MemoryServeOptions extends Omit<ServeOptions, "acceptor"> {
+export interface MemoryServeOptions extends ServerOptions {
   /** See {@linkcode MemoryListenOptions.name}. */
   name?: string;
+  /** Speaks TLS, with this certificate. Not by default. */
+  tls?: TlsBindOptions;
 }
 
 /** A name to connect to, beside all that `connect` takes. */
-export interface MemoryConnectOptions extends Omit<ConnectOptions, "dialer"> {
+export interface MemoryConnectOptions extends ClientOptions {
   /** The name that a server listens on. */
   name: string;
+  /**
+   * Speaks TLS: `true`, or how. The certificate must be for `"localhost"` where there is
+   * no `serverName`.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
 }
 
 /** A simulated network. Made by {@linkcode memoryNetwork}. */
@@ -139,7 +153,8 @@ export class MemoryNetwork implements Disposable {
    * @throws {BrokenError} Somebody listens on that name.
    */
   listen(options: MemoryListenOptions = {}): Listener {
-    return listen({ ...options, acceptor: this.#bind(options.name) });
+    const { name, ...rest } = options;
+    return listen({ ...rest, acceptor: this.#bind(name) });
   }
 
   /**
@@ -148,7 +163,8 @@ export class MemoryNetwork implements Disposable {
    * @throws {BrokenError} Somebody listens on that name.
    */
   serve(options: MemoryServeOptions, handler: Handler): Server {
-    return serve({ ...options, acceptor: this.#bind(options.name) }, handler);
+    const { name, ...rest } = options;
+    return serve({ ...rest, acceptor: this.#bind(name) }, handler);
   }
 
   /**
@@ -158,12 +174,12 @@ export class MemoryNetwork implements Disposable {
    * @throws {TimeoutError} `timeoutMs` passed: the network is partitioned, or slow.
    */
   connect(options: MemoryConnectOptions): Promise<Socket> {
-    const { name } = options;
-    const dialer = {
-      addr: { transport: "memory" as const, name },
-      dial: (signal: AbortSignal | undefined) => this.#dial(name, signal),
+    const { name, ...rest } = options;
+    const dialer: Dialer = {
+      addr: { transport: "memory", name },
+      dial: (_target, { signal }) => this.#dial(name, signal),
     };
-    return connect({ ...options, dialer });
+    return connect({ ...rest, dialer });
   }
 
   /** Connections that are alive. */

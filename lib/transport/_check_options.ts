@@ -1,197 +1,344 @@
 /**
- * The arguments of `dial` and `bind`, checked before anything happens.
+ * The options of `dial`, `bind` and of TLS, checked before anything is touched.
  *
  * @module
  */
 
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkNames,
+  checkObject,
+  checkOneOf,
+  checkText,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
+import { isLinkLocal, withoutBrackets } from "../ip.ts";
+import { certificateVersion, type PemLabel, readPem } from "./_pem.ts";
+import {
+  TLS_BIND_OPTION_NAMES,
+  TLS_DIAL_OPTION_NAMES,
+} from "./option_names.ts";
 import type {
   BindOptions,
   DialOptions,
-  TcpBindOptions,
-  TcpDialOptions,
+  PeerCheckOptions,
   TlsBindOptions,
   TlsDialOptions,
 } from "./options.ts";
 
-function fail(
+/** The kind of address that options ask for. */
+type Kind = "dialer" | "acceptor" | "path" | "port";
+
+/** What cannot be meant beside what: it would be ignored without a word. */
+const ABSENT_BESIDE: Record<Kind, readonly string[]> = {
+  dialer: ["path", "noDelay", "keepAlive"],
+  acceptor: ["path", "hostname", "port", "mode", "noDelay", "keepAlive"],
+  path: ["hostname", "port", "noDelay", "keepAlive"],
+  port: ["mode"],
+};
+
+function checkKind(action: string, options: object): Kind {
+  const given = options as Record<string, unknown>;
+  const kind = (["dialer", "acceptor", "path"] as const)
+    .find((name) => given[name] !== undefined) ?? "port";
+  for (const name of ABSENT_BESIDE[kind]) {
+    if (given[name] !== undefined) {
+      throw wrongKind(action, name, `absent beside ${kind}`, given[name]);
+    }
+  }
+  return kind;
+}
+
+function optional(
+  check: (action: string, name: string, value: unknown) => void,
   action: string,
   name: string,
-  need: string,
   value: unknown,
-): never {
-  const current = typeof value === "string" ? `"${value}"` : String(value);
-  throw new TypeError(
-    `Cannot ${action} as ${name} must be ${need}: current value is ${current}`,
-  );
+): void {
+  if (value !== undefined) check(action, name, value);
 }
 
-function checkBoolean(action: string, name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "boolean") {
-    fail(action, name, "a boolean", value);
+function checkHostname(action: string, name: string, value: unknown): void {
+  if (typeof value !== "string" || value === "") {
+    throw wrongKind(action, name, "a name or an address", value);
+  }
+  const host = withoutBrackets(value);
+  if (isLinkLocal(host) && !host.includes("%")) {
+    // Deno says "Invalid argument (os error 22)".
+    const must = `link-local with its zone, as in "${host}%eth0"`;
+    throw wrongKind(action, name, must, value);
   }
 }
 
-function checkHostAndPort(
+function checkTcp(
   action: string,
-  options: TcpDialOptions | TcpBindOptions,
+  options: object,
   leastPort: number,
 ): void {
-  const { hostname, port, noDelay, keepAlive } = options;
-  if (
-    hostname !== undefined && (typeof hostname !== "string" || hostname === "")
-  ) {
-    fail(action, "hostname", "a name or an address", hostname);
+  const { hostname, port, transport, noDelay, keepAlive } = options as Record<
+    string,
+    unknown
+  >;
+  optional(checkHostname, action, "hostname", hostname);
+  checkInteger(action, "port", port, leastPort, 65_535);
+  if (transport !== undefined) {
+    checkOneOf(action, "transport", transport, ["tcp"]);
   }
-  if (typeof port !== "number") fail(action, "port", "a number", port);
-  if (!Number.isInteger(port) || port < leastPort || port > 65_535) {
-    throw new RangeError(
-      `Cannot ${action} as port must be an integer from ${leastPort} to 65535: ` +
-        `current value is ${port}`,
-    );
-  }
-  checkBoolean(action, "noDelay", noDelay);
-  checkBoolean(action, "keepAlive", keepAlive);
+  optional(checkBoolean, action, "noDelay", noDelay);
+  optional(checkBoolean, action, "keepAlive", keepAlive);
+}
+
+/** What fits into a `sockaddr_un`, without the NUL behind a path. */
+const MOST_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
+
+/** Whether it names a Unix socket that has no file: Linux alone knows those. */
+export function isAbstract(path: string): boolean {
+  return path.startsWith("\0");
 }
 
 function checkPath(action: string, path: unknown): void {
-  if (typeof path !== "string" || path === "") {
-    fail(action, "path", "a path", path);
+  checkText(action, "path", path);
+  const name = isAbstract(path) ? path.slice(1) : path;
+  if (isAbstract(path) && Deno.build.os !== "linux") {
+    throw outOfRange(action, "path", "that of a file but on Linux", path);
+  }
+  if (name.includes("\0") || name === "") {
+    throw outOfRange(action, "path", "without NUL characters", path);
+  }
+  const { length } = new TextEncoder().encode(name);
+  if (length > MOST_PATH_BYTES) {
+    throw outOfRange(
+      action,
+      "path",
+      `at most ${MOST_PATH_BYTES} bytes long`,
+      length,
+    );
   }
 }
 
-const isPem = (value: unknown, label: string): value is string =>
-  typeof value === "string" && value.includes("-----BEGIN ") &&
-  value.includes(label);
+function checkUnix(
+  action: string,
+  { path, transport }: { path?: unknown; transport?: unknown },
+): void {
+  checkPath(action, path);
+  if (transport !== undefined) {
+    checkOneOf(action, "transport", transport, ["unix"]);
+  }
+}
 
-/** Never prints the value: it may be a private key. */
+/** Never shows the value, which may be a private key. */
 function checkPem(
   action: string,
   name: string,
   value: unknown,
-  label: string,
+  label: PemLabel,
 ): void {
-  if (isPem(value, label)) return;
-  const kind = typeof value === "string" ? "text without one" : typeof value;
-  fail(action, name, `a ${label} in PEM form`, kind);
-}
-
-function checkProtocols(action: string, protocols: unknown): void {
-  if (protocols === undefined) return;
-  const good = Array.isArray(protocols) &&
-    protocols.every((name) => typeof name === "string" && name !== "");
-  if (!good) fail(action, "alpnProtocols", "an array of names", protocols);
+  const fail = (got: string): never => {
+    throw new TypeError(
+      `Cannot ${action}: ${name} must be a ${label} in PEM form, got ${got}`,
+    );
+  };
+  if (typeof value !== "string") {
+    return fail(value === null ? "null" : `a value of type ${typeof value}`);
+  }
+  const blocks = readPem(value, label);
+  if (blocks?.length === 0) return fail("text without one");
+  const good = blocks?.every((der) =>
+    label === "PRIVATE KEY" || certificateVersion(der) !== undefined
+  );
+  if (!good) fail("one that is damaged");
 }
 
 function checkAuthorities(action: string, name: string, certs: unknown): void {
-  if (certs === undefined) return;
-  if (!Array.isArray(certs)) fail(action, name, "an array", certs);
-  // Deno ignores what it cannot read, and the peer is then not trusted for reasons
-  // that nobody can see.
+  if (!Array.isArray(certs)) throw wrongKind(action, name, "an array", certs);
   for (const cert of certs) checkPem(action, name, cert, "CERTIFICATE");
 }
 
-/** Throws unless these can be used to speak TLS as a client. */
+/** The handshake has one byte for the length of each name, two for all of them. */
+function checkProtocols(action: string, name: string, protocols: unknown) {
+  const must = "an array of names of 1 to 255 bytes";
+  if (!Array.isArray(protocols)) throw wrongKind(action, name, must, protocols);
+  const encoder = new TextEncoder();
+  let total = 0;
+  for (const protocol of protocols) {
+    if (typeof protocol !== "string") {
+      throw wrongKind(action, name, must, protocol);
+    }
+    const { length } = encoder.encode(protocol);
+    if (length < 1 || length > 255) {
+      throw outOfRange(action, name, must, protocol);
+    }
+    total += 1 + length;
+  }
+  if (total > 65_535) {
+    throw outOfRange(
+      action,
+      name,
+      "at most 65535 bytes with their lengths",
+      total,
+    );
+  }
+}
+
+function checkFingerprints(action: string, name: string, value: unknown) {
+  const must = "SHA-256 as 64 hexadecimal digits, with or without colons";
+  const all: unknown[] = Array.isArray(value) ? value : [value];
+  if (all.length === 0) throw wrongKind(action, name, must, value);
+  for (const each of all) {
+    if (typeof each !== "string" || !/^[\da-f]{64}$/.test(plainHex(each))) {
+      throw wrongKind(action, name, must, each);
+    }
+  }
+}
+
+/** A fingerprint as it is compared: lower case, no colons. */
+export function plainHex(fingerprint: string): string {
+  return fingerprint.replaceAll(":", "").toLowerCase();
+}
+
+function checkPeerCheck(action: string, options: PeerCheckOptions): void {
+  const { verify, pinnedFingerprint256, allowTruncation } = options;
+  optional(checkFunction, action, "verify", verify);
+  optional(
+    checkFingerprints,
+    action,
+    "pinnedFingerprint256",
+    pinnedFingerprint256,
+  );
+  optional(checkBoolean, action, "allowTruncation", allowTruncation);
+}
+
+/** Found good already: one object may serve every connection of a pool or a server. */
+const checked = new WeakSet<object>();
+
+/**
+ * Throws unless these can be used to speak TLS as a client.
+ *
+ * @param name What the object is called in an error.
+ * @param names The names that it may have.
+ */
 export function checkTlsDialOptions(
   action: string,
   options: TlsDialOptions,
+  name = "tls",
+  names: ReadonlySet<string> = TLS_DIAL_OPTION_NAMES,
 ): void {
+  checkNames(action, name, options, names);
+  if (checked.has(options)) return;
   const { caCerts, alpnProtocols, serverName, cert, key } = options;
-  checkAuthorities(action, "caCerts", caCerts);
-  checkProtocols(action, alpnProtocols);
-  if (
-    serverName !== undefined && (typeof serverName !== "string" || !serverName)
-  ) {
-    fail(action, "serverName", "a name or an address", serverName);
+  optional(checkAuthorities, action, "caCerts", caCerts);
+  optional(checkProtocols, action, "alpnProtocols", alpnProtocols);
+  optional(checkHostname, action, "serverName", serverName);
+  checkPeerCheck(action, options);
+  if (cert !== undefined || key !== undefined) {
+    checkPem(action, "cert", cert, "CERTIFICATE");
+    checkPem(action, "key", key, "PRIVATE KEY");
   }
-  if (cert === undefined && key === undefined) return;
-  checkPem(action, "cert", cert, "CERTIFICATE");
-  checkPem(action, "key", key, "PRIVATE KEY");
-  if (serverName !== undefined) {
-    fail(
+  const { dangerouslySkipChainCheck, verify, pinnedFingerprint256 } = options;
+  optional(
+    checkBoolean,
+    action,
+    "dangerouslySkipChainCheck",
+    dangerouslySkipChainCheck,
+  );
+  if (
+    dangerouslySkipChainCheck && verify === undefined &&
+    pinnedFingerprint256 === undefined
+  ) {
+    throw wrongKind(
       action,
-      "serverName",
-      "absent beside a client certificate",
-      serverName,
+      "dangerouslySkipChainCheck",
+      "absent without pinnedFingerprint256 or verify: anyone could be the peer",
+      true,
     );
   }
+  checked.add(options);
 }
 
 /** Throws unless these can be used to speak TLS as a server. */
 export function checkTlsBindOptions(
   action: string,
   options: TlsBindOptions,
+  name = "tls",
+  names: ReadonlySet<string> = TLS_BIND_OPTION_NAMES,
 ): void {
-  checkPem(action, "cert", options.cert, "CERTIFICATE");
-  checkPem(action, "key", options.key, "PRIVATE KEY");
-  checkProtocols(action, options.alpnProtocols);
-  checkBoolean(action, "dropSilent", options.dropSilent);
-  checkAuthorities(action, "clientCaCerts", options.clientCaCerts);
-  if (options.clientCaCerts?.length === 0) {
-    fail(action, "clientCaCerts", "at least one certificate", "none");
+  checkNames(action, name, options, names);
+  if (checked.has(options)) return;
+  const { cert, key, alpnProtocols, dropSilent, clientCaCerts } = options;
+  checkPem(action, "cert", cert, "CERTIFICATE");
+  checkPem(action, "key", key, "PRIVATE KEY");
+  optional(checkProtocols, action, "alpnProtocols", alpnProtocols);
+  optional(checkBoolean, action, "dropSilent", dropSilent);
+  optional(checkAuthorities, action, "clientCaCerts", clientCaCerts);
+  if (clientCaCerts?.length === 0) {
+    throw wrongKind(
+      action,
+      "clientCaCerts",
+      "at least one certificate",
+      clientCaCerts,
+    );
   }
+  checkPeerCheck(action, options);
+  for (const check of ["verify", "pinnedFingerprint256"] as const) {
+    if (options[check] !== undefined && clientCaCerts === undefined) {
+      const must = "absent without clientCaCerts, which ask for certificates";
+      throw wrongKind(action, check, must, options[check]);
+    }
+  }
+  checked.add(options);
 }
 
-function checkIsObject(action: string, options: unknown): void {
-  if (typeof options !== "object" || options === null) {
-    fail(action, "options", "an object", options);
-  }
-}
-
-function checkMethods(
-  action: string,
-  name: string,
-  value: object | null | undefined,
-  ...methods: string[]
-): void {
-  const found = Object(value) as Record<string, unknown>;
-  if (methods.every((method) => typeof found[method] === "function")) return;
-  fail(action, name, `an object with ${methods.join("() and ")}()`, value);
+function checkClientTls(action: string, tls: unknown): void {
+  if (typeof tls === "object" && tls !== null) checkTlsDialOptions(action, tls);
+  else optional(checkBoolean, action, "tls", tls);
 }
 
 /** Throws unless there can be a connection to this. */
 export function checkDialOptions(options: DialOptions): void {
   const action = "connect";
-  checkIsObject(action, options);
-  if ("dialer" in options) {
-    return checkMethods(action, "dialer", options.dialer, "dial");
-  }
-  if ("path" in options) return checkPath(action, options.path);
-  checkHostAndPort(action, options, 1);
-  const { tls } = options;
-  if (typeof tls === "object" && tls !== null) checkTlsDialOptions(action, tls);
-  else checkBoolean(action, "tls", tls);
+  checkObject(action, "options", options);
+  const kind = checkKind(action, options);
+  if (kind === "dialer") {
+    const { dialer, hostname, port } = options;
+    checkMethods(action, "dialer", dialer, "dial");
+    optional(checkHostname, action, "hostname", hostname);
+    if (port !== undefined) checkInteger(action, "port", port, 1, 65_535);
+  } else if (kind === "path") checkUnix(action, options);
+  else checkTcp(action, options, 1);
+  checkClientTls(action, options.tls);
 }
 
 /** Throws unless this can be listened on. */
 export function checkBindOptions(options: BindOptions): void {
   const action = "listen";
-  checkIsObject(action, options);
-  if ("acceptor" in options) {
-    return checkMethods(
-      action,
-      "acceptor",
-      options.acceptor,
-      "accept",
-      "close",
-    );
-  }
-  if ("path" in options) {
-    checkPath(action, options.path);
-    const { mode } = options;
-    if (mode === undefined) return;
-    if (!Number.isInteger(mode) || mode < 0 || mode > 0o777) {
-      throw new RangeError(
-        "Cannot listen as mode must be an integer from 0o0 to 0o777: current value " +
-          `is ${mode}`,
-      );
-    }
-    return;
-  }
-  checkHostAndPort(action, options, 0);
+  checkObject(action, "options", options);
+  const kind = checkKind(action, options);
+  if (kind === "acceptor") {
+    checkMethods(action, "acceptor", options.acceptor, "accept", "close");
+  } else if (kind === "path") {
+    checkUnix(action, options);
+    const { path, mode } = options;
+    if (mode !== undefined) checkMode(action, path!, mode);
+  } else checkTcp(action, options, 0);
   const { tls } = options;
   if (tls === undefined) return;
-  if (typeof tls !== "object" || tls === null) {
-    fail(action, "tls", "an object", tls);
-  }
+  checkObject(action, "tls", tls);
   checkTlsBindOptions(action, tls);
+}
+
+function checkMode(action: string, path: string, mode: unknown): void {
+  if (isAbstract(path)) {
+    const must = "absent beside an abstract path, which has no file";
+    throw wrongKind(action, "mode", must, mode);
+  }
+  if (typeof mode !== "number") {
+    throw wrongKind(action, "mode", "a number", mode);
+  }
+  if (!(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
+    throw outOfRange(action, "mode", "an integer from 0o0 to 0o777", mode);
+  }
 }

@@ -1,13 +1,36 @@
 /**
- * TLS for servers that check client certificates, or that let go of silent clients:
- * Deno's own listener cannot, but its `node:tls` can, over any transport.
+ * TLS on `node:tls`, for what Deno's own cannot do: other transports than TCP, the peer's
+ * certificate, servers that check certificates or let go of silent clients.
  *
  * @module
  */
 
 import { TlsError } from "../errors.ts";
-import { type NodeTlsServer, NodeTlsSession } from "./_node_tls_session.ts";
-import type { TlsBindOptions, Transport } from "./options.ts";
+import { parseIp } from "../ip.ts";
+import {
+  type Begin,
+  NodeTlsSession,
+  type NodeTlsSocket,
+} from "./_node_tls_session.ts";
+import {
+  askAbout,
+  type Certificate,
+  checkSignatures,
+  describePeer,
+  presentedBy,
+} from "./_peer_certificate.ts";
+import type {
+  PeerCertificate,
+  PeerCheckOptions,
+  TlsBindOptions,
+  TlsDialOptions,
+  Transport,
+} from "./options.ts";
+import { HandshakeRefusal } from "./translate_error.ts";
+
+// Loading takes some 50 ms the first time: only who needs them pays.
+const nodeTls = () => globalThis.process.getBuiltinModule("node:tls");
+const nodeCrypto = () => globalThis.process.getBuiltinModule("node:crypto");
 
 /**
  * Returns what makes sessions out of the connections of one server.
@@ -17,40 +40,167 @@ import type { TlsBindOptions, Transport } from "./options.ts";
 export function sessionMaker(
   tls: TlsBindOptions,
 ): (conn: Transport) => NodeTlsSession {
-  // Loading takes some 20 ms the first time: only servers that need it pay.
-  const { createServer } = globalThis.process.getBuiltinModule("node:tls");
-  // These never listen: one for each connection, as they tell of it by events only.
-  const makeServer = (): NodeTlsServer =>
-    createServer({
+  checkKeyPair("listen", tls);
+  const authorities = readAuthorities("listen", tls.clientCaCerts);
+  const { createServer } = nodeTls();
+  const isChecking = tls.clientCaCerts !== undefined;
+  const begin: Begin = (duplex, tell) => {
+    // Never listens: one for each connection, as it tells of it by events only.
+    const server = createServer({
       cert: tls.cert,
       key: tls.key,
       ca: tls.clientCaCerts,
-      requestCert: tls.clientCaCerts !== undefined,
+      requestCert: isChecking,
       rejectUnauthorized: true,
       allowHalfOpen: true,
       ALPNProtocols: tls.alpnProtocols,
     });
-  checkKeyPair(tls);
-  return (conn) => new NodeTlsSession(conn, makeServer());
+    server.once("secureConnection", tell);
+    server.once("tlsClientError", (error, socket) => {
+      tell(refusalOf(socket, error) ?? error);
+    });
+    server.emit("connection", duplex);
+  };
+  const admit = isChecking
+    ? (socket: NodeTlsSocket) => admitPeer(socket, authorities, tls)
+    : () => Promise.resolve(null);
+  return (conn) => new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
 }
 
-/** Throws unless the two belong together: `createServer` would take them as they are. */
-function checkKeyPair({ cert, key }: TlsBindOptions): void {
-  const { createPrivateKey, X509Certificate } = globalThis.process
-    .getBuiltinModule("node:crypto");
-  let cause: unknown;
-  try {
-    if (new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) {
-      return;
-    }
-    cause = new Error("they do not belong together");
-  } catch (error) {
-    cause = error;
-  }
-  const why = cause instanceof Error ? cause.message : String(cause);
-  throw new TlsError(
-    "bad-configuration",
-    `Cannot listen as certificate and key must be usable and belong together: ${why}`,
-    { operation: "listen", cause },
+/** Node says only "reset" to the server where it has refused a client's certificate. */
+function refusalOf(
+  { authorizationError: why }: NodeTlsSocket,
+  cause: Error,
+): Error | undefined {
+  if (!why) return undefined;
+  const text = why instanceof Error ? why.message : why;
+  return new HandshakeRefusal(
+    "client-certificate",
+    `the client's certificate is not trusted (${text})`,
+    { cause },
   );
+}
+
+/** Whether `serverName` is an address, which is never sent as SNI (RFC 6066, 3). */
+const isIp = (serverName: string): boolean => parseIp(serverName) !== undefined;
+
+/**
+ * Makes a client's session of a connection.
+ *
+ * @throws {TlsError} Certificate and key cannot be used.
+ */
+export function clientSession(
+  conn: Transport,
+  tls: TlsDialOptions & { serverName: string },
+): NodeTlsSession {
+  const { serverName, caCerts = [], cert, key } = tls;
+  const isSkipping = tls.dangerouslySkipChainCheck === true;
+  if (cert !== undefined && key !== undefined) {
+    checkKeyPair("connect", { cert, key });
+  }
+  const authorities = readAuthorities("connect", caCerts);
+  const { checkServerIdentity, connect, createSecureContext } = nodeTls();
+  const secureContext = createSecureContext({ cert, key });
+  // `ca` would replace the usual authorities.
+  for (const ca of caCerts) {
+    (secureContext.context as { addCACert(pem: string): void }).addCACert(ca);
+  }
+  const begin: Begin = (duplex, tell) => {
+    // A variable, as the types do not know `allowHalfOpen` here.
+    const options = {
+      socket: duplex,
+      secureContext,
+      host: serverName,
+      servername: isIp(serverName) ? undefined : serverName,
+      ALPNProtocols: tls.alpnProtocols,
+      rejectUnauthorized: !isSkipping,
+      allowHalfOpen: true,
+      checkServerIdentity: (
+        host: string,
+        certificate: Parameters<typeof checkServerIdentity>[1],
+      ) =>
+        certificate.subjectaltname
+          ? checkServerIdentity(host, certificate)
+          // Node would take the common name, as nothing else does any more.
+          : Object.assign(new Error("it names no host"), {
+            code: "ERR_TLS_CERT_ALTNAME_INVALID",
+          }),
+    };
+    const socket = connect(options);
+    // An error that comes after the handshake is heard by the session, too.
+    socket.on("error", tell);
+    socket.once("secureConnect", () => tell(socket));
+  };
+  const admit = (socket: NodeTlsSocket) => {
+    if (!isSkipping && !socket.authorized) {
+      throw new HandshakeRefusal(
+        "bad-certificate",
+        "the certificate of the peer is not authorized",
+      );
+    }
+    return admitPeer(socket, isSkipping ? [] : authorities, tls);
+  };
+  return new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
+}
+
+async function admitPeer(
+  socket: NodeTlsSocket,
+  authorities: readonly Certificate[],
+  checks: PeerCheckOptions,
+): Promise<PeerCertificate> {
+  const presented = presentedBy(socket);
+  if (presented.length === 0) {
+    throw new HandshakeRefusal("bad-certificate", "the peer shows none");
+  }
+  checkSignatures(presented, authorities);
+  const peer = describePeer(socket);
+  await askAbout(peer, checks);
+  return peer;
+}
+
+/** The certificates in PEM texts. What only looks like one is refused here. */
+function readAuthorities(
+  action: string,
+  texts: readonly string[] = [],
+): Certificate[] {
+  if (texts.length === 0) return [];
+  const { X509Certificate } = nodeCrypto();
+  const blocks = texts.flatMap((text) =>
+    text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ??
+      []
+  );
+  try {
+    return blocks.map((block) => new X509Certificate(block));
+  } catch (cause) {
+    throw unusable(
+      action,
+      "a certificate of an authority cannot be read",
+      cause,
+    );
+  }
+}
+
+/** Throws unless the two belong together: `node:tls` would take them as they are. */
+function checkKeyPair(
+  action: string,
+  { cert, key }: { cert: string; key: string },
+): void {
+  const { createPrivateKey, X509Certificate } = nodeCrypto();
+  let fits: boolean;
+  try {
+    fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+  } catch (cause) {
+    throw unusable(action, "certificate or key cannot be read", cause);
+  }
+  if (!fits) {
+    throw unusable(action, "certificate and key do not belong together");
+  }
+}
+
+function unusable(action: string, why: string, cause?: unknown): TlsError {
+  const options = cause === undefined ? {} : { cause };
+  return new TlsError("bad-configuration", `Cannot ${action}: ${why}`, {
+    operation: action,
+    ...options,
+  });
 }

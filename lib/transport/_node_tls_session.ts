@@ -6,7 +6,6 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { TlsError } from "../errors.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { duplexOver, type NodeDuplex } from "./_node_duplex.ts";
 import type { PeerCertificate, TlsTransport, Transport } from "./options.ts";
@@ -14,11 +13,27 @@ import type { PeerCertificate, TlsTransport, Transport } from "./options.ts";
 const { BadResource, BrokenPipe, Busy, Interrupted, UnexpectedEof } =
   Deno.errors;
 
-// For its types only: the module itself is loaded by who makes the server.
+// For its types only: the module itself is loaded by who makes sessions.
 const nodeTls = () => globalThis.process.getBuiltinModule("node:tls");
-/** A TLS server of Node, here always one that does not listen. */
-export type NodeTlsServer = InstanceType<ReturnType<typeof nodeTls>["Server"]>;
-type NodeTlsSocket = InstanceType<ReturnType<typeof nodeTls>["TLSSocket"]>;
+/** A session of Node. */
+export type NodeTlsSocket = InstanceType<
+  ReturnType<typeof nodeTls>["TLSSocket"]
+>;
+
+/**
+ * Begins to shake hands over a stream, and tells what comes of it: the session, or why
+ * there is none. What it tells later is ignored.
+ */
+export type Begin = (
+  duplex: NodeDuplex,
+  tell: (outcome: NodeTlsSocket | Error) => void,
+) => void;
+
+/**
+ * Decides whether the peer of a finished handshake is let in, before a byte is: resolves
+ * to its certificate, or throws.
+ */
+export type Admit = (socket: NodeTlsSocket) => Promise<PeerCertificate | null>;
 
 /** Most bytes of one write: all of them wait, encrypted, in memory. */
 const MOST_WRITE_BYTES = 65_536;
@@ -26,41 +41,23 @@ const MOST_WRITE_BYTES = 65_536;
 const interrupted = (): Error => new Interrupted("operation canceled");
 const badResource = (): Error => new BadResource("Bad resource ID");
 
-/** Who the client is; `null` where no certificate was asked for. */
-function describeCertificate(socket: NodeTlsSocket): PeerCertificate | null {
-  const { subject, subjectaltname, fingerprint256, raw } = socket
-    .getPeerCertificate();
-  if (raw === undefined) return null;
-  return {
-    commonName: subject.CN as string | undefined,
-    subjectAltName: subjectaltname,
-    fingerprint256,
-    der: new Uint8Array(raw),
-  };
-}
-
 /** What went wrong in a handshake, in the words that `translateError` knows. */
-function handshakeError(error: Error, socket: NodeTlsSocket): Error {
-  const why: unknown = socket.authorizationError;
-  if (why) {
-    return new TlsError(
-      "client-certificate",
-      "Cannot shake hands as the client's certificate must be trusted: current " +
-        `value is not (${why instanceof Error ? why.message : why})`,
-      { operation: "handshake", cause: error },
-    );
-  }
-  return "code" in error && error.code === "ECONNRESET"
+function handshakeError(error: Error): Error {
+  // Node's word for a peer that left; a reset of the connection has another name.
+  return error.name === "Error" && "code" in error &&
+      error.code === "ECONNRESET"
     ? new UnexpectedEof("unexpected end of file", { cause: error })
     : error;
 }
 
-/** One connection of a server, which speaks TLS from its first byte on. */
+/** One side of a connection, which speaks TLS from its first byte on. */
 export class NodeTlsSession implements TlsTransport {
   alpnProtocol: string | null = null;
   peerCertificate: PeerCertificate | null = null;
   readonly #conn: Transport;
-  readonly #server: NodeTlsServer;
+  readonly #begin: Begin;
+  readonly #admit: Admit;
+  readonly #allowTruncation: boolean;
   readonly #duplex: NodeDuplex;
   #opened: Promise<NodeTlsSocket> | undefined;
   #socket: NodeTlsSocket | undefined;
@@ -77,9 +74,16 @@ export class NodeTlsSession implements TlsTransport {
   /** Settles when something has happened that a call may wait for. */
   #change = Promise.withResolvers<void>();
 
-  constructor(conn: Transport, server: NodeTlsServer) {
+  constructor(
+    conn: Transport,
+    begin: Begin,
+    admit: Admit,
+    allowTruncation = false,
+  ) {
     this.#conn = conn;
-    this.#server = server;
+    this.#begin = begin;
+    this.#admit = admit;
+    this.#allowTruncation = allowTruncation;
     this.#duplex = duplexOver(conn, () => this.#room());
     this.#duplex.once("end", () => this.#connEnded = true);
   }
@@ -93,6 +97,7 @@ export class NodeTlsSession implements TlsTransport {
   }
 
   async handshake(): Promise<void> {
+    if (this.#closed) throw badResource();
     await this.#open();
   }
 
@@ -132,10 +137,7 @@ export class NodeTlsSession implements TlsTransport {
       written = true;
       this.#notify();
     });
-    while (!written) {
-      await this.#change.promise;
-      if (this.#closed) throw interrupted();
-    }
+    await this.#until(() => written);
     if (failed) {
       throw this.#failure ?? new BrokenPipe("Broken pipe", { cause: failed });
     }
@@ -148,10 +150,9 @@ export class NodeTlsSession implements TlsTransport {
     if (this.#ended) return;
     this.#ended = true;
     socket.end(() => this.#notify());
-    while (!socket.writableFinished && this.#failure === undefined) {
-      await this.#change.promise;
-      if (this.#closed) throw interrupted();
-    }
+    await this.#until(() =>
+      socket.writableFinished || this.#failure !== undefined
+    );
   }
 
   close(): void {
@@ -181,38 +182,71 @@ export class NodeTlsSession implements TlsTransport {
 
   async #shakeHands(): Promise<NodeTlsSocket> {
     let outcome: NodeTlsSocket | Error | undefined;
-    this.#server.once("secureConnection", (socket) => {
-      this.#watch(socket);
-      outcome = socket;
+    const tell = (told: NodeTlsSocket | Error): void => {
+      if (outcome !== undefined) return;
+      outcome = told;
+      // At once: bytes may follow in the same turn.
+      if (!(told instanceof Error)) this.#watch(this.#socket = told);
       this.#notify();
-    });
-    this.#server.once("tlsClientError", (error, socket) => {
-      outcome = handshakeError(error, socket);
-      this.#notify();
-    });
-    // Node may not tell of a client that just leaves. Where it tells why, it is sooner.
-    const onLeft = (): void =>
-      void setImmediate(() => {
-        outcome ??= new UnexpectedEof("unexpected end of file");
-        this.#notify();
-      });
-    this.#duplex.once("end", onLeft).once("close", onLeft);
-    this.#server.emit("connection", this.#duplex);
-    while (outcome === undefined) {
-      await this.#change.promise;
-      if (this.#closed) throw interrupted();
+    };
+    // Node may not tell of a peer that just leaves. Where it tells why, it is sooner.
+    const onLeft = (error?: unknown): void =>
+      void setImmediate(() =>
+        tell(
+          error instanceof Error
+            ? error
+            : new UnexpectedEof("unexpected end of file"),
+        )
+      );
+    this.#duplex.once("end", onLeft).once("error", onLeft).once(
+      "close",
+      onLeft,
+    );
+    this.#begin(this.#duplex, tell);
+    await this.#until(() => outcome !== undefined);
+    if (outcome instanceof Error) throw handshakeError(outcome);
+    const socket = outcome!;
+    try {
+      this.peerCertificate = await this.#admitted(socket);
+    } catch (error) {
+      if (!this.#closed) this.#destroy();
+      throw error;
     }
-    if (outcome instanceof Error) throw outcome;
-    return this.#socket = outcome;
+    this.alpnProtocol = socket.alpnProtocol || null;
+    return socket;
+  }
+
+  /** Asks whether the peer is let in; closing ends the wait for a slow answer. */
+  async #admitted(socket: NodeTlsSocket): Promise<PeerCertificate | null> {
+    let answer: { peer: PeerCertificate | null } | { error: unknown };
+    let isThere = false;
+    Promise.try(this.#admit, socket).then((peer) => {
+      answer = { peer };
+    }, (error) => {
+      answer = { error };
+    }).then(() => {
+      isThere = true;
+      this.#notify();
+    });
+    await this.#until(() => isThere);
+    if ("error" in answer!) throw answer.error;
+    return answer!.peer;
+  }
+
+  /** Waits for something to be so, or throws when this side is closed. */
+  async #until(isSo: () => boolean): Promise<void> {
+    for (;;) {
+      if (this.#closed) throw interrupted();
+      if (isSo()) return;
+      await this.#change.promise;
+    }
   }
 
   #watch(socket: NodeTlsSocket): void {
-    this.alpnProtocol = socket.alpnProtocol || null;
-    this.peerCertificate = describeCertificate(socket);
     const push = socket.push.bind(socket);
     socket.push = (chunk, encoding) => {
       // Node takes any end for the end. Cut off below TLS, it may be an attacker's.
-      if (chunk === null && this.#connEnded) {
+      if (chunk === null && this.#connEnded && !this.#allowTruncation) {
         const text = "peer closed connection without sending TLS close_notify";
         this.#failure ??= new UnexpectedEof(text);
       }
@@ -228,7 +262,7 @@ export class NodeTlsSession implements TlsTransport {
 
   /**
    * Deno's TLS takes in all it can get, and would fill the memory: it gets bytes while
-   * somebody waits for some.
+   * a read waits for some.
    */
   async #room(): Promise<void> {
     if (this.#socket !== undefined && !this.#hungry) await this.#fed.promise;

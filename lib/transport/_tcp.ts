@@ -4,6 +4,7 @@
  * @module
  */
 
+import { hostOf } from "./_address_of.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import type { Acceptor, TcpBindOptions, TcpDialOptions } from "./options.ts";
 
@@ -15,8 +16,22 @@ function tune(
     keepAlive?: boolean;
   },
 ): void {
-  if (noDelay) conn.setNoDelay(true);
-  if (keepAlive) conn.setKeepAlive(true);
+  try {
+    if (noDelay) conn.setNoDelay(true);
+    if (keepAlive) conn.setKeepAlive(true);
+  } catch {
+    // Some systems refuse options once the peer has reset: reading tells of it.
+  }
+}
+
+/**
+ * Whether a connection goes back to itself. Where nothing listens on a local port that the
+ * system also picks from for clients, it can pick that very port, and TCP then opens
+ * both ways at once (RFC 793, 3.4).
+ */
+function isOwnPeer({ localAddr, remoteAddr }: Deno.TcpConn): boolean {
+  return localAddr.port === remoteAddr.port &&
+    localAddr.hostname === remoteAddr.hostname;
 }
 
 /** Connects over TCP. The transport is Deno's own connection, with nothing around it. */
@@ -24,33 +39,33 @@ export async function dialTcp(
   options: TcpDialOptions,
   signal: AbortSignal | undefined,
 ): Promise<Deno.TcpConn> {
-  const { hostname = "127.0.0.1", port } = options;
-  const conn = await Deno.connect({ hostname, port, signal });
-  try {
-    signal?.throwIfAborted();
-    tune(conn, options);
-  } catch (error) {
+  const { port } = options;
+  const conn = await Deno.connect({ hostname: hostOf(options), port, signal });
+  if (signal?.aborted) {
     closeQuietly(conn);
-    throw error;
+    throw signal.reason;
   }
+  if (isOwnPeer(conn)) {
+    closeQuietly(conn);
+    throw new Deno.errors.ConnectionRefused("Connected to itself");
+  }
+  tune(conn, options);
   return conn;
 }
 
 /** Listens on TCP. Accepted connections have `noDelay` and `keepAlive` set. */
-export function bindTcp(options: TcpBindOptions): Acceptor {
-  const { hostname = "127.0.0.1", port } = options;
-  const listener = Deno.listen({ hostname, port });
+export function bindTcp(options: TcpBindOptions): Acceptor<Deno.NetAddr> {
+  const { port } = options;
+  const listener = Deno.listen({ hostname: hostOf(options), port });
   return {
     addr: listener.addr,
     async accept(): Promise<Deno.TcpConn> {
       const conn = await listener.accept();
-      try {
-        tune(conn, options);
-      } catch {
-        // Some systems refuse options once the peer has reset: reading tells of it.
-      }
+      tune(conn, options);
       return conn;
     },
     close: () => closeQuietly(listener),
+    ref: () => listener.ref(),
+    unref: () => listener.unref(),
   };
 }

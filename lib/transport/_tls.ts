@@ -1,12 +1,15 @@
 /**
- * TLS: connections out, connections in, and the upgrade of a TCP connection.
+ * TLS: connections out, connections in, and the upgrade of a connection.
  *
  * @module
  */
 
+import type { Addr } from "../addr.ts";
+import { withoutBrackets } from "../ip.ts";
+import { hostOf } from "./_address_of.ts";
 import { closeQuietly } from "./_close_quietly.ts";
+import { clientSession, sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
-import { sessionMaker } from "./_node_tls.ts";
 import { bindTcp, dialTcp } from "./_tcp.ts";
 import type {
   AcceptedTransport,
@@ -16,20 +19,39 @@ import type {
   TlsBindOptions,
   TlsDialOptions,
   TlsTransport,
+  Transport,
 } from "./options.ts";
 
 /** A TLS connection of Deno that keeps what its handshake agreed on. */
 type TlsConn = Deno.TlsConn & { alpnProtocol: string | null };
 
-const keepProtocol = (conn: Deno.TlsConn): TlsConn =>
-  Object.assign(conn, { alpnProtocol: null });
+function keepProtocol(
+  conn: Deno.TlsConn,
+  { allowTruncation = false }: { allowTruncation?: boolean },
+): TlsConn {
+  if (allowTruncation) {
+    const read = conn.read.bind(conn);
+    conn.read = (p) => read(p).catch(endIfTruncated);
+  }
+  return Object.assign(conn, { alpnProtocol: null });
+}
 
-/** Shakes hands, or closes the connection: nobody could use it any more. */
+/** The peer ended the connection without `close_notify`: Deno lets this side still write. */
+function endIfTruncated(error: unknown): null {
+  if (
+    error instanceof Deno.errors.UnexpectedEof &&
+    error.message.includes("close_notify")
+  ) return null;
+  throw error;
+}
+
+/** Shakes hands, or closes the connection: nothing could use it any more. */
 async function handshake(
   conn: Deno.TlsConn,
+  tls: TlsDialOptions,
   signal: AbortSignal | undefined,
 ): Promise<TlsConn> {
-  const agreed = keepProtocol(conn);
+  const agreed = keepProtocol(conn, tls);
   try {
     // A silent peer leaves this pending for ever; closing ends it.
     const { alpnProtocol } = await orAbort(conn.handshake(), signal, () => {});
@@ -41,15 +63,27 @@ async function handshake(
   }
 }
 
+/** Whether it takes what Deno's own TLS cannot do for clients. */
+function needsNodeTls(
+  { verify, pinnedFingerprint256, dangerouslySkipChainCheck }: TlsDialOptions,
+): boolean {
+  return verify !== undefined || pinnedFingerprint256 !== undefined ||
+    dangerouslySkipChainCheck === true;
+}
+
 /** Connects over TLS; the handshake is done when it resolves. */
 export async function dialTls(
   options: TcpDialOptions,
   tls: TlsDialOptions,
   signal: AbortSignal | undefined,
 ): Promise<TlsTransport> {
-  const { hostname = "127.0.0.1", port } = options;
-  const { caCerts, alpnProtocols, serverName = hostname, cert, key } = tls;
-  if (cert !== undefined && key !== undefined) {
+  const hostname = hostOf(options);
+  const { caCerts, alpnProtocols, serverName, cert, key } = tls;
+  const { port, noDelay } = options;
+  if (
+    cert !== undefined && key !== undefined && serverName === undefined &&
+    noDelay === undefined && !needsNodeTls(tls)
+  ) {
     // Only connectTls takes a client certificate, and it takes no signal.
     const connecting = Deno.connectTls({
       hostname,
@@ -59,66 +93,80 @@ export async function dialTls(
       cert,
       key,
     });
-    return handshake(await orAbort(connecting, signal, closeQuietly), signal);
+    const conn = await orAbort(connecting, signal, closeQuietly);
+    return handshake(conn, tls, signal);
   }
   const conn = await dialTcp(options, signal);
-  return startTlsClient(conn, { ...tls, serverName }, signal);
+  return startTlsClient(
+    conn,
+    { ...tls, serverName: serverName ?? hostname },
+    signal,
+  );
 }
 
 /**
- * Speaks TLS, as a client, on a TCP connection from now on. `conn` belongs to the
+ * Speaks TLS, as a client, on a connection from now on. `transport` belongs to the
  * result, and is closed if this fails.
  *
- * Nothing may be pending on `conn`: Deno would destroy it.
+ * Nothing may be pending on it: Deno would destroy it.
  */
 export async function startTlsClient(
-  conn: Deno.TcpConn,
-  options: TlsDialOptions & { serverName: string },
+  transport: Transport,
+  tls: TlsDialOptions & { serverName: string },
   signal: AbortSignal | undefined,
 ): Promise<TlsTransport> {
-  const { caCerts, alpnProtocols, serverName } = options;
-  let tls: Deno.TlsConn;
+  const serverName = withoutBrackets(tls.serverName);
   try {
     signal?.throwIfAborted();
-    tls = await Deno.startTls(conn, {
-      hostname: serverName,
-      caCerts,
-      alpnProtocols,
-    });
-    // Deno 2.9 leaves this out here, and only here.
-    for (const addr of [tls.localAddr, tls.remoteAddr]) addr.transport = "tcp";
+    if (
+      isTcpConn(transport) && tls.cert === undefined && !needsNodeTls(tls)
+    ) {
+      const { caCerts, alpnProtocols } = tls;
+      const conn = await Deno.startTls(transport, {
+        hostname: serverName,
+        caCerts,
+        alpnProtocols,
+      });
+      // Deno 2.9 leaves this out here, and only here.
+      for (const addr of [conn.localAddr, conn.remoteAddr]) {
+        addr.transport = "tcp";
+      }
+      return await handshake(conn, tls, signal);
+    }
+    const session = clientSession(transport, { ...tls, serverName });
+    await orAbort(session.handshake(), signal, () => {});
+    return session;
   } catch (error) {
-    closeQuietly(conn);
+    closeQuietly(transport);
     throw error;
   }
-  return handshake(tls, signal);
 }
 
-/** Whether it takes what Deno's own listener cannot do. */
-function needsNodeTls(
-  { noDelay, keepAlive }: TcpBindOptions,
-  { clientCaCerts, dropSilent }: TlsBindOptions,
-): boolean {
-  return clientCaCerts !== undefined ||
-    (dropSilent || noDelay || keepAlive) === true;
+/** Deno has no class to ask for, and an adapter may have methods of the same names. */
+function isTcpConn(transport: Transport): transport is Deno.TcpConn {
+  return transport.constructor?.name === "TcpConn" &&
+    "setNoDelay" in transport;
 }
 
 /**
  * Listens for TLS. A connection is handed out before its handshake, so that a silent
- * client holds up nobody else: the caller shakes hands, within a limit.
+ * client holds up no other: the caller shakes hands, within a limit.
  */
 export function bindTls(
   options: TcpBindOptions,
   tls: TlsBindOptions,
-): Acceptor {
-  const { hostname = "127.0.0.1", port } = options;
-  if (needsNodeTls(options, tls)) return bindNodeTls(options, tls);
-  const { cert, key, alpnProtocols } = tls;
+): Acceptor<Deno.NetAddr> {
+  const { port, noDelay, keepAlive } = options;
+  const { cert, key, alpnProtocols, clientCaCerts, dropSilent } = tls;
+  if (clientCaCerts !== undefined || dropSilent || noDelay || keepAlive) {
+    return bindTlsOver(() => bindTcp(options), tls);
+  }
+  const hostname = hostOf(options);
   const listener = Deno.listenTls({ hostname, port, cert, key, alpnProtocols });
   return {
     addr: listener.addr,
     async accept(): Promise<AcceptedTransport> {
-      const conn = keepProtocol(await listener.accept());
+      const conn = keepProtocol(await listener.accept(), tls);
       const shake = conn.handshake.bind(conn);
       return Object.assign(conn, {
         handshake: async (): Promise<Deno.TlsHandshakeInfo> => {
@@ -129,17 +177,35 @@ export function bindTls(
       });
     },
     close: () => closeQuietly(listener),
+    ref: () => listener.ref(),
+    unref: () => listener.unref(),
   };
 }
 
-/** The same for what Deno's own listener cannot do. Nagle is off here. */
-function bindNodeTls(options: TcpBindOptions, tls: TlsBindOptions): Acceptor {
+/**
+ * The same over any acceptor, on `node:tls`. Where it has to be opened, certificate and key
+ * are tried before.
+ */
+export function bindTlsOver<A extends Addr>(
+  acceptor: Acceptor<A> | (() => Acceptor<A>),
+  tls: TlsBindOptions,
+): Acceptor<A> {
   const makeSession = sessionMaker(tls);
-  const acceptor = bindTcp(options);
+  const below = typeof acceptor === "function" ? acceptor() : acceptor;
   return {
-    addr: acceptor.addr,
-    accept: async (): Promise<AcceptedTransport> =>
-      makeSession(await acceptor.accept()),
-    close: () => acceptor.close(),
+    addr: below.addr,
+    ready: below.ready,
+    async accept(): Promise<AcceptedTransport> {
+      const conn = await below.accept();
+      try {
+        return makeSession(conn);
+      } catch (error) {
+        closeQuietly(conn);
+        throw error;
+      }
+    },
+    close: () => below.close(),
+    ref: () => below.ref?.(),
+    unref: () => below.unref?.(),
   };
 }

@@ -4,12 +4,13 @@
  * @module
  */
 
-import type { Addr } from "../addr.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
+import { isAbstract } from "./_check_options.ts";
 import type { Acceptor, Transport, UnixBindOptions } from "./options.ts";
 
-const { AddrInUse, BadResource, ConnectionRefused, NotFound } = Deno.errors;
+const { AddrInUse, BadResource, ConnectionRefused, NotADirectory, NotFound } =
+  Deno.errors;
 
 /** Connects to a Unix socket. Deno ignores the signal there: see `orAbort`. */
 export function dialUnix(
@@ -25,11 +26,15 @@ export function dialUnix(
  * time is part of it, as an inode number is given out again once its file is gone.
  */
 function identify(path: string): string | undefined {
+  // There is no file that could be anybody else's.
+  if (isAbstract(path)) return undefined;
   try {
     const { dev, ino, mtime, isSocket } = Deno.lstatSync(path);
     return isSocket ? `${dev}:${ino}:${mtime?.getTime()}` : "not a socket";
   } catch (error) {
-    if (error instanceof NotFound) return undefined;
+    if (error instanceof NotFound || error instanceof NotADirectory) {
+      return undefined;
+    }
     throw error;
   }
 }
@@ -52,19 +57,25 @@ function listenWithMode(
   } finally {
     if (umask !== undefined) Deno.umask(umask);
   }
-  Deno.chmodSync(path, mode);
+  try {
+    Deno.chmodSync(path, mode);
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
   return listener;
 }
 
 /** A listening Unix socket that never takes away a file which is not its own. */
-class UnixAcceptor implements Acceptor {
-  readonly addr: Addr;
+class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
+  readonly addr: Deno.UnixAddr;
   readonly ready: Promise<void> | undefined;
   readonly #path: string;
   readonly #mode: number | undefined;
   #listener: Deno.UnixListener | undefined;
   #identity: string | undefined;
   #closed = false;
+  #holdsProcess = true;
   #rejectAccept: ((error: Error) => void) | undefined;
 
   constructor({ path, mode }: UnixBindOptions) {
@@ -75,9 +86,10 @@ class UnixAcceptor implements Acceptor {
       this.#open();
     } catch (error) {
       if (!(error instanceof AddrInUse)) throw error;
-      if (identify(path) === "not a socket") throw error;
+      // A name without a file is free as soon as its listener is gone.
+      if (isAbstract(path) || identify(path) === "not a socket") throw error;
       this.ready = this.#replaceStale(error);
-      // Whoever accepts hears of it; nobody has to wait for `ready`.
+      // `accept` rejects with it too: not every caller waits for `ready`.
       this.ready.catch(() => {});
     }
   }
@@ -101,8 +113,8 @@ class UnixAcceptor implements Acceptor {
     this.#closed = true;
     const listener = this.#listener;
     if (listener === undefined) return;
-    const found = identify(this.#path);
-    // Deno unlinks the path on close, whoever owns it by now.
+    const found = this.#found();
+    // Deno unlinks the path on close, also where the file is another listener's by now.
     if (found === undefined || found === this.#identity) {
       return listener.close();
     }
@@ -110,9 +122,35 @@ class UnixAcceptor implements Acceptor {
     this.#rejectAccept?.(new BadResource("Listener has been closed"));
   }
 
+  ref(): void {
+    this.#holdsProcess = true;
+    this.#listener?.ref();
+  }
+
+  unref(): void {
+    this.#holdsProcess = false;
+    this.#listener?.unref();
+  }
+
   #open(): void {
-    this.#listener = listenWithMode(this.#path, this.#mode);
-    this.#identity = identify(this.#path);
+    const listener = listenWithMode(this.#path, this.#mode);
+    try {
+      this.#identity = identify(this.#path);
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
+    this.#listener = listener;
+    if (!this.#holdsProcess) listener.unref();
+  }
+
+  /** What is at the path, if that can be told: where it cannot, Deno cannot unlink either. */
+  #found(): string | undefined {
+    try {
+      return identify(this.#path);
+    } catch {
+      return undefined;
+    }
   }
 
   /** A file without a listener is what a crash left behind: only asking can tell. */
@@ -130,38 +168,50 @@ class UnixAcceptor implements Acceptor {
     if (this.#closed) return;
     const found = identify(this.#path);
     if (found !== undefined) {
-      // Somebody else replaced it while this side was asking.
+      // Another process replaced it while this side was asking.
       if (found !== stale) throw inUse;
       Deno.removeSync(this.#path);
     }
     this.#open();
   }
 
-  /** Closes while somebody else's file is at the path, which must live on. */
+  /** Closes while another listener's file is at the path, which must live on. */
   #closeBeside(listener: Deno.UnixListener): void {
     const aside = `${this.#path}.${crypto.randomUUID()}`;
-    const { state } = Deno.permissions.querySync({
-      name: "write",
-      path: aside,
-    });
-    const read = Deno.permissions.querySync({ name: "read", path: aside });
-    if (state !== "granted" || read.state !== "granted") {
+    if (!this.#moveTo(aside)) {
       // It cannot be moved out of the way: rather keep a descriptor than delete it.
       listener.unref();
       return;
     }
-    Deno.renameSync(this.#path, aside);
     listener.close();
     try {
+      // Unlike a rename, it leaves alone what was put there meanwhile.
       Deno.linkSync(aside, this.#path);
     } catch (error) {
-      if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+      if (!(error instanceof Deno.errors.AlreadyExists)) {
+        // A file system without links.
+        return Deno.renameSync(aside, this.#path);
+      }
     }
     Deno.removeSync(aside);
+  }
+
+  #moveTo(aside: string): boolean {
+    // Asking first, as a denied call could stop and prompt the user.
+    for (const name of ["read", "write"] as const) {
+      const { state } = Deno.permissions.querySync({ name, path: aside });
+      if (state !== "granted") return false;
+    }
+    try {
+      Deno.renameSync(this.#path, aside);
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 
 /** Listens on a Unix socket. */
-export function bindUnix(options: UnixBindOptions): Acceptor {
+export function bindUnix(options: UnixBindOptions): Acceptor<Deno.UnixAddr> {
   return new UnixAcceptor(options);
 }

@@ -1,5 +1,5 @@
 /**
- * The server's side of TLS on a connection that began in plain text.
+ * TLS, as a server, on a connection that began in plain text.
  *
  * @module
  */
@@ -8,8 +8,26 @@ import { checkTlsBindOptions } from "./_check_options.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
+import { namesOf, TLS_BIND_OPTION_NAMES } from "./option_names.ts";
 import type { TlsBindOptions, TlsTransport, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";
+
+const NAMES = namesOf(TLS_BIND_OPTION_NAMES, [
+  "signal",
+  "timeoutMs",
+  "deadline",
+]);
+
+/**
+ * Throws unless these can be used to start TLS as a server. The limits of the call are
+ * known names and for the caller to check.
+ *
+ * @throws {TypeError} An option is of the wrong type, or of a name that is not known.
+ * @throws {RangeError} An option is out of range.
+ */
+export function checkAcceptTls(options: TlsBindOptions): void {
+  checkTlsBindOptions("start TLS", options, "options", NAMES);
+}
 
 /**
  * Speaks TLS, as a server, on a connection from now on: what STARTTLS asks for. It
@@ -22,7 +40,7 @@ import { translateError } from "./translate_error.ts";
  * Cancellation: the call rejects with `signal.reason` at once, and the connection is
  * closed.
  *
- * @throws {TypeError} A TLS option is of the wrong type.
+ * @throws {TypeError} A TLS option is of the wrong type; `transport` is untouched.
  * @throws {TlsError} The handshake failed, or certificate and key cannot be used.
  * @throws {BrokenError} The connection broke.
  */
@@ -30,12 +48,12 @@ export async function acceptTls(
   transport: Transport,
   options: TlsBindOptions & { signal?: AbortSignal },
 ): Promise<TlsTransport> {
-  const { signal, ...tls } = options;
+  checkAcceptTls(options);
+  const { signal } = options;
   const { localAddr, remoteAddr } = transport;
   try {
-    checkTlsBindOptions("start TLS", tls);
     signal?.throwIfAborted();
-    const session = sessionMaker(tls)(transport);
+    const session = sessionMaker(options)(transport);
     await orAbort(session.handshake(), signal, () => {});
     return session;
   } catch (error) {

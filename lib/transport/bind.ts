@@ -4,36 +4,52 @@
  * @module
  */
 
+import type { Addr } from "../addr.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkBindOptions } from "./_check_options.ts";
 import { bindTcp } from "./_tcp.ts";
-import { bindTls } from "./_tls.ts";
+import { bindTls, bindTlsOver } from "./_tls.ts";
 import { bindUnix } from "./_unix.ts";
-import type { Acceptor, BindOptions } from "./options.ts";
+import type { Acceptor, BindOptions, BoundAddr } from "./options.ts";
 import { translateError } from "./translate_error.ts";
 
 /**
  * Listens. Accepted TCP connections have `noDelay` and `keepAlive` set already.
  *
- * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host.
- * @throws {RangeError} `port` or `mode` is out of range.
+ * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host, or
+ * two options cannot hold together.
+ * @throws {RangeError} `port`, `path` or `mode` is out of range.
  * @throws {BrokenError} The address is in use or not this machine's; see `reason`. For
  * a Unix socket whose file is there it takes asking: see `Acceptor.ready`.
  * @throws {TlsError} The certificate or the key cannot be used.
  * @throws {PermissionError} Deno denies it; see `flags`.
  */
-export function bind(options: BindOptions): Acceptor {
+export function bind<Options extends BindOptions>(
+  options: Options,
+): Acceptor<BoundAddr<Options>> {
   checkBindOptions(options);
-  if ("acceptor" in options) return options.acceptor;
   try {
-    if ("path" in options) return bindUnix(options);
-    return options.tls === undefined
-      ? bindTcp(options)
-      : bindTls(options, options.tls);
+    // A conditional type cannot follow the branches in there.
+    return open(options) as Acceptor<BoundAddr<Options>>;
   } catch (error) {
     throw translateError(error, {
       operation: "listen",
       localAddr: addressOf(options),
     });
   }
+}
+
+function open(options: BindOptions): Acceptor<Addr> {
+  const { tls } = options;
+  if (options.acceptor !== undefined) {
+    return tls === undefined
+      ? options.acceptor
+      : bindTlsOver(options.acceptor, tls);
+  }
+  if (options.path !== undefined) {
+    return tls === undefined
+      ? bindUnix(options)
+      : bindTlsOver(() => bindUnix(options), tls);
+  }
+  return tls === undefined ? bindTcp(options) : bindTls(options, tls);
 }

@@ -4,19 +4,22 @@
  * @module
  */
 
+import { checkMethods } from "../_check.ts";
+import { withoutBrackets } from "../ip.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
+import { closeQuietly } from "./_close_quietly.ts";
+import { orAbort } from "./_or_abort.ts";
 import { dialTcp } from "./_tcp.ts";
-import { dialTls } from "./_tls.ts";
+import { dialTls, startTlsClient } from "./_tls.ts";
 import { dialUnix } from "./_unix.ts";
-import type { DialOptions, Transport } from "./options.ts";
+import type {
+  DialContext,
+  DialerOptions,
+  DialOptions,
+  Transport,
+} from "./options.ts";
 import { translateError } from "./translate_error.ts";
-
-/** What {@linkcode dial} may be told beside where to connect to. */
-export interface DialContext {
-  /** Gives up, in whatever phase, and leaves nothing behind. */
-  signal?: AbortSignal;
-}
 
 /**
  * Connects. For TLS the handshake is done when it resolves, and the transport is a
@@ -27,8 +30,9 @@ export interface DialContext {
  * beyond reach: in a TLS handshake Deno (2.9) keeps the descriptor until the server
  * says something or leaves.
  *
- * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host.
- * @throws {RangeError} `port` is out of range.
+ * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host, or
+ * two options cannot hold together.
+ * @throws {RangeError} `port` or `path` is out of range.
  * @throws {BrokenError} There is no connection; see `reason`.
  * @throws {TlsError} The handshake failed; see `reason`.
  * @throws {PermissionError} Deno denies it; see `flags`.
@@ -40,11 +44,7 @@ export async function dial(
   checkDialOptions(options);
   signal?.throwIfAborted();
   try {
-    if ("dialer" in options) return await options.dialer.dial(signal);
-    if ("path" in options) return await dialUnix(options.path, signal);
-    const { tls = false } = options;
-    if (tls === false) return await dialTcp(options, signal);
-    return await dialTls(options, tls === true ? {} : tls, signal);
+    return await open(options, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw translateError(error, {
@@ -52,4 +52,44 @@ export async function dial(
       remoteAddr: addressOf(options),
     });
   }
+}
+
+async function open(
+  options: DialOptions,
+  signal: AbortSignal | undefined,
+): Promise<Transport> {
+  const { tls = false } = options;
+  const how = tls === true ? {} : tls;
+  let plain: Transport;
+  if (options.dialer !== undefined) plain = await askDialer(options, signal);
+  else if (options.path !== undefined) {
+    plain = await dialUnix(options.path, signal);
+  } else {
+    return how === false
+      ? await dialTcp(options, signal)
+      : await dialTls(options, how, signal);
+  }
+  if (how === false) return plain;
+  const { hostname = "localhost" } = options;
+  const { serverName = hostname } = how;
+  return await startTlsClient(plain, { ...how, serverName }, signal);
+}
+
+/** A dialer of the user's own may ignore the signal, and may give anything. */
+async function askDialer(
+  { dialer, hostname, port }: DialerOptions,
+  signal: AbortSignal | undefined,
+): Promise<Transport> {
+  const target = {
+    hostname: hostname === undefined ? undefined : withoutBrackets(hostname),
+    port,
+  };
+  const made = await orAbort(
+    Promise.try(() => dialer.dial(target, { signal })),
+    signal,
+    closeQuietly,
+  );
+  const methods = ["read", "write", "closeWrite", "close"];
+  checkMethods("connect", "what the dialer makes", made, ...methods);
+  return made;
 }

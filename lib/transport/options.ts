@@ -75,7 +75,10 @@ export interface PeerCertificate {
 export interface TlsTransport extends Transport {
   /** The protocol both sides agreed on; `null` for none, or before the handshake. */
   readonly alpnProtocol: string | null;
-  /** The client's certificate, on a server that checks them; after the handshake. */
+  /**
+   * The peer's certificate, after the handshake, where it was asked for one and TLS
+   * runs on `node:tls`; `null` otherwise.
+   */
   readonly peerCertificate?: PeerCertificate | null;
 }
 
@@ -115,49 +118,90 @@ export interface Acceptor<A extends Addr = Addr> {
   unref?(): void;
 }
 
-/** How a client speaks TLS. */
-export interface TlsDialOptions {
+/** What is asked of a peer's certificate beside a chain that can be trusted. */
+export interface PeerCheckOptions {
+  /**
+   * Is asked about the certificate of the peer, once its chain was checked and before
+   * any byte goes in or out. What it throws, or rejects with, ends the handshake: the
+   * call fails with a `TlsError` of which it is the cause.
+   */
+  verify?: (peer: PeerCertificate) => void | Promise<void>;
+  /**
+   * SHA-256 of the certificate that the peer must have, as hexadecimal digits with or
+   * without colons; of several, one. Asked beside the check of the chain, before
+   * `verify`.
+   */
+  pinnedFingerprint256?: string | readonly string[];
+  /**
+   * Takes the end of the connection for the end of the stream where the peer left out
+   * TLS's own (`close_notify`), as careless peers do, and lets this side still answer.
+   * Whoever can cut the connection can then pass off a part of a message as all of it:
+   * only for protocols whose messages say how long they are.
+   *
+   * @default {false}
+   */
+  allowTruncation?: boolean;
+}
+
+/**
+ * How a client speaks TLS.
+ *
+ * Deno's own TLS is used for plain TCP. Over anything else (Unix sockets, memory, TLS
+ * itself), and wherever `verify`, `pinnedFingerprint256` or a certificate of this side
+ * beside a `serverName` are asked for, `node:tls` is: Deno's own neither runs there nor
+ * shows the peer's certificate. It takes two to three times the CPU time.
+ */
+export interface TlsDialOptions extends PeerCheckOptions {
   /**
    * Certificates of authorities to trust beside the usual ones, in PEM form. None by
    * default.
    */
   caCerts?: string[];
-  /** Protocols to offer (ALPN), the best one first. None by default. */
+  /** Protocols to offer (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
   alpnProtocols?: string[];
   /**
    * The name the certificate must be for, which is also sent as SNI. The host that is
-   * connected to by default.
+   * connected to by default, and `"localhost"` where there is no host.
    */
   serverName?: string;
   /**
-   * This side's certificate, in PEM form, for servers that ask for one. Deno then can
-   * neither set `noDelay` nor check another `serverName`.
+   * This side's certificate, in PEM form, for servers that ask for one. Without
+   * `serverName` Deno's own TLS is used, which then cannot set `noDelay`.
    */
   cert?: string;
   /** The private key of `cert`, in PEM form. */
   key?: string;
+  /**
+   * Takes any certificate for good: who signed it, its dates and its name are not looked
+   * at. Only beside `pinnedFingerprint256` or `verify`, which then are all that tells
+   * the peer from an attacker.
+   *
+   * @default {false}
+   */
+  dangerouslySkipChainCheck?: boolean;
 }
 
 /** How a server speaks TLS. */
-export interface TlsBindOptions {
+export interface TlsBindOptions extends PeerCheckOptions {
   /** The server's certificate, then those that lead to its authority, in PEM form. */
   cert: string;
   /** The private key of `cert`, in PEM form. */
   key: string;
-  /** Protocols to agree to (ALPN), the best one first. None by default. */
+  /** Protocols to agree to (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
   alpnProtocols?: string[];
   /**
    * Authorities, in PEM form, one of which must have signed the certificate of every
    * client: the handshake fails for all others. By default no client is asked for one.
+   * `verify` and `pinnedFingerprint256` take it.
    */
   clientCaCerts?: string[];
   /**
    * Lets go of clients that are closed before their handshake is over. Deno (2.9) keeps
    * the descriptor of such a client for as long as it stays silent, whatever
-   * `handshakeTimeoutMs` and limits say: whoever opens enough connections holds them
-   * all. With `true`, and always with `clientCaCerts` or `noDelay: true`, TLS runs on
-   * `node:tls`, which takes two to three times the CPU time, switches Nagle off, and
-   * does not tell a client why its handshake failed.
+   * `handshakeTimeoutMs` and limits say: who opens enough connections holds them
+   * all. With `true`, with `clientCaCerts` or `noDelay: true`, and over anything but
+   * TCP, TLS runs on `node:tls`, which takes two to three times the CPU time, switches
+   * Nagle off, and does not tell a client why its handshake failed.
    *
    * @default {false}
    */
@@ -167,13 +211,15 @@ export interface TlsBindOptions {
 /** Where to connect to over TCP or TLS. */
 export interface TcpDialOptions {
   /**
-   * Name or address of the host.
+   * Name or address of the host. An IPv6 address may be in brackets.
    *
    * @default {"127.0.0.1"}
    */
   hostname?: string;
   /** Port of the host, from 1 to 65535. */
   port: number;
+  /** As addresses have it, so that `connect(server.addr)` works: only `"tcp"` can be meant. */
+  transport?: Deno.NetAddr["transport"];
   /**
    * Sends small writes at once (no Nagle).
    *
@@ -181,7 +227,8 @@ export interface TcpDialOptions {
    */
   noDelay?: boolean;
   /**
-   * Lets the system ask a silent peer now and then whether it is still there.
+   * Lets the system ask a silent peer now and then whether it is still there; on Linux
+   * it begins to after two hours of silence, unless told otherwise.
    *
    * @default {false}
    */
@@ -192,29 +239,87 @@ export interface TcpDialOptions {
    * @default {false}
    */
   tls?: boolean | TlsDialOptions;
+  /** Absent: a path is no host. */
+  path?: undefined;
+  /** Absent: see `DialerOptions`. */
+  dialer?: undefined;
 }
 
 /** Where to connect to over a Unix socket. */
 export interface UnixDialOptions {
-  /** Path of the socket. */
+  /**
+   * Path of the socket, of at most 107 bytes (103 but on Linux). On Linux `"\0name"` is
+   * a name without a file (abstract).
+   */
   path: string;
+  /** As addresses have it, so that `connect(server.addr)` works: only `"unix"` can be meant. */
+  transport?: Deno.UnixAddr["transport"];
+  /**
+   * Speaks TLS: `true`, or how. The certificate must be for `"localhost"` where there is
+   * no `serverName`.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
+  /** Absent: a host has no path. */
+  hostname?: undefined;
+  /** Absent: a Unix socket has no port. */
+  port?: undefined;
+  /** Absent: it is about TCP. */
+  noDelay?: undefined;
+  /** Absent: it is about TCP. */
+  keepAlive?: undefined;
+  /** Absent: see `DialerOptions`. */
+  dialer?: undefined;
 }
 
-/** Makes connections to one peer, over something of your own. */
+/** The host and port that `connect` was given, for a {@linkcode Dialer}. */
+export interface DialTarget {
+  /** Name or address of the host, without brackets; `undefined` where none was given. */
+  readonly hostname: string | undefined;
+  /** Its port; `undefined` where none was given. */
+  readonly port: number | undefined;
+}
+
+/** What a dialer is told beside whom to connect to. */
+export interface DialContext {
+  /** Gives up, in whatever phase, and leaves nothing behind. */
+  signal?: AbortSignal;
+}
+
+/** Makes connections over something of your own: a proxy, a tunnel, a pair in memory. */
 export interface Dialer {
-  /** The peer, for messages. */
+  /** What is dialled, for messages where `connect` was given no host and port. */
   readonly addr: Addr;
   /**
-   * Makes a connection. When `signal` aborts it must reject soon and leave nothing
-   * behind. Errors of the runtime are translated, others are passed on.
+   * Makes a connection to `target`, or to the one peer that it knows. When the signal
+   * aborts it must reject soon and leave nothing behind; a connection that comes later
+   * is closed. Errors of the runtime are translated, others are passed on.
    */
-  dial(signal: AbortSignal | undefined): Promise<Transport>;
+  dial(target: DialTarget, context: DialContext): Promise<Transport>;
 }
 
 /** Connecting over something of your own. */
 export interface DialerOptions {
   /** Makes the connection. */
   dialer: Dialer;
+  /** Name or address of the host, for the dialer; TLS checks the certificate against it. */
+  hostname?: string;
+  /** Port of the host, for the dialer. */
+  port?: number;
+  /**
+   * Speaks TLS over what the dialer makes: `true`, or how. The certificate must be for
+   * `serverName`, or else `hostname`, or else `"localhost"`.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
+  /** Absent: a path is for Unix sockets. */
+  path?: undefined;
+  /** Absent: it is about TCP. */
+  noDelay?: undefined;
+  /** Absent: it is about TCP. */
+  keepAlive?: undefined;
 }
 
 /** Where to connect to. */
@@ -223,13 +328,16 @@ export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
 /** Where to listen for TCP or TLS. */
 export interface TcpBindOptions {
   /**
-   * Address to listen on: `"0.0.0.0"` or `"::"` lets the world in.
+   * Address to listen on: `"0.0.0.0"` or `"::"` lets the world in. An IPv6 address may
+   * be in brackets.
    *
    * @default {"127.0.0.1"}
    */
   hostname?: string;
   /** Port to listen on; 0 for one that is free. */
   port: number;
+  /** As addresses have it: only `"tcp"` can be meant. */
+  transport?: Deno.NetAddr["transport"];
   /**
    * Sends small writes at once (no Nagle). Deno's own TLS cannot: there, what follows a
    * write that the client has yet to confirm waits up to 40 ms, as do messages of more
@@ -240,35 +348,79 @@ export interface TcpBindOptions {
    */
   noDelay?: boolean;
   /**
-   * Lets the system ask a silent client now and then whether it is still there. With
-   * TLS it takes `node:tls`, as `noDelay` does.
+   * Lets the system ask a silent client now and then whether it is still there; on
+   * Linux it begins to after two hours of silence, unless told otherwise. With TLS it
+   * takes `node:tls`, as `noDelay` does.
    *
    * @default {false}
    */
   keepAlive?: boolean;
   /** Speaks TLS, with this certificate. Not by default. */
   tls?: TlsBindOptions;
+  /** Absent: a path is no host. */
+  path?: undefined;
+  /** Absent: it is about the file of a Unix socket. */
+  mode?: undefined;
+  /** Absent: see `AcceptorOptions`. */
+  acceptor?: undefined;
 }
 
 /** Where to listen on a Unix socket. */
 export interface UnixBindOptions {
   /**
-   * Path of the socket. A socket file there that nobody listens on any more is
-   * replaced; nothing else is.
+   * Path of the socket, of at most 107 bytes (103 but on Linux). A socket file there
+   * that nothing listens on any more is replaced; nothing else is. On Linux `"\0name"`
+   * is a name without a file (abstract), which any process of the machine may connect
+   * to.
    */
   path: string;
+  /** As addresses have it: only `"unix"` can be meant. */
+  transport?: Deno.UnixAddr["transport"];
   /**
    * Who may connect, for instance `0o660`. By default what the umask says. Without
    * `--allow-sys` it is set right after the socket was made, not in the same step.
    */
   mode?: number;
+  /** Speaks TLS, with this certificate, on `node:tls`. Not by default. */
+  tls?: TlsBindOptions;
+  /** Absent: a host has no path. */
+  hostname?: undefined;
+  /** Absent: a Unix socket has no port. */
+  port?: undefined;
+  /** Absent: it is about TCP. */
+  noDelay?: undefined;
+  /** Absent: it is about TCP. */
+  keepAlive?: undefined;
+  /** Absent: see `AcceptorOptions`. */
+  acceptor?: undefined;
 }
 
 /** Listening on something of your own: see `Acceptor`. */
-export interface AcceptorOptions {
+export interface AcceptorOptions<A extends Addr = Addr> {
   /** Yields the connections, and belongs to the listener from now on. */
-  acceptor: Acceptor;
+  acceptor: Acceptor<A>;
+  /** Speaks TLS over what it yields, with this certificate, on `node:tls`. Not by default. */
+  tls?: TlsBindOptions;
+  /** Absent: the acceptor listens already. */
+  hostname?: undefined;
+  /** Absent: the acceptor listens already. */
+  port?: undefined;
+  /** Absent: the acceptor listens already. */
+  path?: undefined;
+  /** Absent: it is about the file of a Unix socket. */
+  mode?: undefined;
+  /** Absent: it is about TCP. */
+  noDelay?: undefined;
+  /** Absent: it is about TCP. */
+  keepAlive?: undefined;
 }
 
 /** Where to listen. */
 export type BindOptions = TcpBindOptions | UnixBindOptions | AcceptorOptions;
+
+/** The address that listening with these options comes to. */
+export type BoundAddr<Options extends BindOptions> = Options extends
+  { acceptor: Acceptor<infer A> } ? A
+  : Options extends { path: string } ? Deno.UnixAddr
+  : Options extends { port: number } ? Deno.NetAddr
+  : Addr;

@@ -1,18 +1,44 @@
 /**
- * TLS on a connection that began in plain text.
+ * TLS, as a client, on a connection that began in plain text.
  *
  * @module
  */
 
+import { checkTlsDialOptions } from "./_check_options.ts";
 import { startTlsClient } from "./_tls.ts";
+import { namesOf, TLS_DIAL_OPTION_NAMES } from "./option_names.ts";
 import type { TlsDialOptions, TlsTransport, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";
 
+const NAMES = namesOf(TLS_DIAL_OPTION_NAMES, [
+  "signal",
+  "timeoutMs",
+  "deadline",
+]);
+
 /**
- * Speaks TLS, as a client, on a plain TCP connection from now on. `transport`
- * belongs to the result, and is closed if this fails.
+ * Throws unless these can be used to start TLS as a client. The limits of the call are
+ * known names and for the caller to check.
  *
- * @throws {TypeError} `transport` is not a plain TCP connection of Deno.
+ * @throws {TypeError} An option is of the wrong type, or of a name that is not known.
+ * @throws {RangeError} An option is out of range.
+ */
+export function checkStartTls(options: TlsDialOptions): void {
+  checkTlsDialOptions("start TLS", options, "options", NAMES);
+}
+
+/**
+ * Speaks TLS, as a client, on a connection from now on, over any transport: on Deno's own
+ * TLS over plain TCP where it can do what is asked for, on `node:tls` otherwise.
+ * `transport` belongs to the result, and is closed if this fails.
+ *
+ * The name that the certificate must be for is `serverName`, or else the host of the
+ * peer's address, or else `"localhost"`.
+ *
+ * Cancellation: the call rejects with `signal.reason` at once, and the connection is
+ * closed.
+ *
+ * @throws {TypeError} An option is of the wrong type; `transport` is untouched.
  * @throws {TlsError} The handshake failed; see `reason`.
  * @throws {BrokenError} The connection broke.
  */
@@ -20,15 +46,12 @@ export async function startTls(
   transport: Transport,
   options: TlsDialOptions & { signal?: AbortSignal },
 ): Promise<TlsTransport> {
+  checkStartTls(options);
   const { localAddr, remoteAddr } = transport;
-  if (!isTcpConn(transport) || remoteAddr.transport !== "tcp") {
-    throw new TypeError(
-      `Cannot start TLS as the transport must be a plain TCP connection: current value is ${remoteAddr.transport}`,
-    );
-  }
-  const { signal, serverName = remoteAddr.hostname, ...tls } = options;
+  const host = "hostname" in remoteAddr ? remoteAddr.hostname : "localhost";
+  const { signal, serverName = host } = options;
   try {
-    return await startTlsClient(transport, { ...tls, serverName }, signal);
+    return await startTlsClient(transport, { ...options, serverName }, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw translateError(error, {
@@ -37,9 +60,4 @@ export async function startTls(
       remoteAddr,
     });
   }
-}
-
-/** Deno has no class to ask for; only its TCP connections have this method. */
-function isTcpConn(transport: Transport): transport is Deno.TcpConn {
-  return "setNoDelay" in transport && !("handshake" in transport);
 }

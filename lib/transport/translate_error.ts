@@ -2,13 +2,15 @@
  * The one place that knows how Deno words its errors.
  *
  * A transport throws what its runtime throws; everything above sees only the classes
- * of `errors.ts`. Deno names most errors, gives some of them only an `errno` code, and
- * tells the rest apart by text alone, so three tables are asked in that order. The
- * tests provoke each of them for real: a Deno that words one differently is noticed.
+ * of `errors.ts`. Deno names most errors, gives some of them only an `errno` code, tells
+ * the rest apart by text alone, and has codes of OpenSSL's for some of TLS, so tables
+ * are asked one after the other. The tests provoke each of them for real: a Deno that
+ * words one differently is noticed.
  *
  * @module
  */
 
+import { wrongKind } from "../_check.ts";
 import { type Addr, formatAddress } from "../addr.ts";
 import {
   BrokenError,
@@ -74,79 +76,148 @@ const BY_NAME: Record<string, BrokenReason> = {
   WouldBlock: "exhausted",
 };
 
-const EXPLANATIONS: Record<BrokenReason, string> = {
-  "reset": "the peer must stay connected: it reset the connection",
-  "broken-pipe": "the peer must still be reading: it no longer is",
-  "refused": "something must listen there: nothing does",
-  "unreachable": "the network must have a way there: it has none",
-  "dns": "the name must have an address: it has none",
-  "in-use": "the address must be free: somebody listens there already",
-  "not-available": "the address must be one of this machine: it is not",
-  "not-found": "the path must exist: it does not",
-  "exhausted":
-    "the backlog, descriptors or memory must have room: they are full",
-  "write-cancelled": "every write must be whole: one was cut off",
-  "other": "the system must allow it: it does not",
+const EXPLANATIONS: Record<Exclude<BrokenReason, "other">, string> = {
+  "reset": "connection reset by the peer",
+  "broken-pipe": "broken pipe (the peer no longer reads)",
+  "refused": "connection refused (nothing is listening there)",
+  "unreachable": "unreachable (there is no route, or the host does not answer)",
+  "dns": "the name has no address",
+  "in-use": "address already in use (something is listening there)",
+  "not-available": "address not available (it is not one of this machine)",
+  "not-found": "no such path (nothing has made that socket)",
+  "exhausted": "the backlog, the descriptors or the memory are used up",
+  "write-cancelled": "a write was cut off",
 };
 
-/** How rustls, inside Deno, words what is wrong with TLS. First match wins. */
-const TLS_BY_MESSAGE: [RegExp, TlsReason, string][] = [
-  [/: UnknownIssuer/, "unknown-issuer", "its certificate must be trusted"],
+/** The certificate that the peer showed. */
+const CERTIFICATE = "the certificate of the peer";
+
+/**
+ * What is wrong with TLS: how `node:tls` names it in `code`, how rustls inside Deno words
+ * it, what it is, and how to say so. The first that fits wins.
+ */
+const TLS_FAILURES: [RegExp, RegExp, TlsReason, string][] = [
   [
+    /^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/,
+    /: UnknownIssuer/,
+    "unknown-issuer",
+    `${CERTIFICATE} is not signed by a trusted authority (caCerts adds one)`,
+  ],
+  [
+    /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     /not valid for name|NotValidForName/,
     "wrong-name",
-    "its certificate must fit",
+    `${CERTIFICATE} is for another name (serverName says which to expect)`,
   ],
   [
+    /^CERT_HAS_EXPIRED$/,
     /certificate expired|: Expired/,
     "expired",
-    "its certificate must be current",
+    `${CERTIFICATE} has expired`,
   ],
   [
+    /^CERT_NOT_YET_VALID$/,
     /not valid yet|: NotValidYet/,
     "not-yet-valid",
-    "its certificate must be valid",
+    `${CERTIFICATE} is not valid yet`,
   ],
-  [/certificate: Revoked/, "revoked", "its certificate must not be revoked"],
   [
+    /^CERT_REVOKED$/,
+    /certificate: Revoked/,
+    "revoked",
+    `${CERTIFICATE} was revoked`,
+  ],
+  [
+    /^$/,
+    /CaUsedAsEndEntity/,
+    "ca-as-end-entity",
+    `${CERTIFICATE} is that of an authority (CA:TRUE), which no server may use as its own ` +
+    "(with openssl req -x509, add -addext basicConstraints=critical,CA:FALSE)",
+  ],
+  [
+    /^$/,
+    /UnsupportedCertVersion/,
+    "bad-certificate",
+    `${CERTIFICATE} is not of X.509 version 3`,
+  ],
+  [
+    /^INVALID_PURPOSE$/,
+    /InvalidPurpose/,
+    "bad-certificate",
+    `${CERTIFICATE} is not meant for this use (extendedKeyUsage)`,
+  ],
+  [
+    /^CERT_/,
     /invalid peer certificate/,
     "bad-certificate",
-    "its certificate must be fit",
+    `${CERTIFICATE} cannot be used`,
   ],
-  [/corrupt message/, "plaintext", "the peer must speak TLS"],
   [
+    /^ERR_SSL_WRONG_VERSION_NUMBER$/,
+    /corrupt message/,
+    "plaintext",
+    "the peer does not speak TLS",
+  ],
+  [
+    /_NO_APPLICATION_PROTOCOL$/,
     /NoApplicationProtocol|support any known protocol/,
     "no-protocol",
-    "both sides must share an ALPN protocol",
+    "the two sides share no ALPN protocol",
   ],
   [
+    /_CERTIFICATE_REQUIRED$|_DID_NOT_RETURN_A_CERTIFICATE$/,
     /fatal alert: CertificateRequired|sent no certificates/,
     "client-certificate",
-    "a client certificate must be shown",
+    "the server asks for a client certificate (cert and key give one)",
   ],
-  [/fatal alert/, "alert", "the peer must accept the session"],
+  [/^$/, /fatal alert/, "alert", "the peer refused the session"],
   [
+    /^$/,
     /without sending TLS close_notify/,
     "truncated",
-    "the peer must end with close_notify",
+    "the peer ended the connection without close_notify, so that something may be missing " +
+    "(allowTruncation takes it for the end)",
   ],
   [
+    /^$/,
     /^unexpected end of file|^tls handshake eof/,
     "closed-in-handshake",
-    "the peer must stay until the handshake is over",
+    "the peer closed the connection before the handshake was over",
   ],
   [
+    /^$/,
     /No keys found|No certificates found|keys may not be consistent/,
     "bad-configuration",
-    "certificate and key must be usable and belong together",
+    "certificate and key cannot be used, or do not belong together",
+  ],
+  [
+    /^$/,
+    /decrypt/,
+    "other",
+    "a record of TLS was damaged on its way",
   ],
 ];
+
+/** A handshake that this library refused: `translateError` makes a `TlsError` of it. */
+export class HandshakeRefusal extends Error {
+  static {
+    this.prototype.name = "HandshakeRefusal";
+  }
+  /** What is wrong. */
+  readonly reason: TlsReason;
+
+  /** Says what is wrong with the peer. */
+  constructor(reason: TlsReason, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
+}
 
 const PREPOSITIONS: [RegExp, string][] = [
   [/^connect|^write|^flush|^send|^closeWrite/, "to"],
   [/^read|^peek|^receive/, "from"],
   [/^listen|^accept|^serve/, "on"],
-  [/^handshake|^startTls/, "with"],
+  [/^handshake|^start TLS/, "with"],
 ];
 
 /** `Cannot connect to 127.0.0.1:80`: the start of every message. */
@@ -183,30 +254,65 @@ function missingFlags(message: string): string[] {
 
 function translateTls(
   error: Error,
+  code: string,
   start: string,
   options: SocketErrorOptions,
 ): TlsError | undefined {
-  const known = TLS_BY_MESSAGE.find(([text]) => text.test(error.message));
-  if (known !== undefined) {
-    const [, reason, need] = known;
-    return new TlsError(
-      reason,
-      `${start} as ${need}: ${error.message}`,
-      options,
-    );
+  const { name, message } = error;
+  if (error instanceof HandshakeRefusal) {
+    const cause = error.cause ?? error;
+    return new TlsError(error.reason, `${start}: ${message}`, {
+      ...options,
+      cause,
+    });
   }
-  // Only TLS gives these two on a socket.
-  if (error.name !== "InvalidData" && error.name !== "UnexpectedEof") return;
-  const message = `${start} as TLS must succeed: ${error.message}`;
-  return new TlsError("other", message, options);
+  const known = TLS_FAILURES.find(([byCode, byText]) =>
+    byText.test(message) || (code !== "" && byCode.test(code))
+  );
+  if (known !== undefined) {
+    const [, , reason, what] = known;
+    // `HandshakeFailure` is "handshake failure" to people.
+    const [, alert] = /fatal alert: (\w+)/.exec(message) ?? [];
+    const words = alert?.replace(/\B[A-Z]/g, " $&").toLowerCase();
+    const detail = reason === "alert" && words ? ` (alert: ${words})` : "";
+    return new TlsError(reason, `${start}: ${what}${detail}`, options);
+  }
+  // Only TLS gives these on a socket.
+  if (
+    name === "InvalidData" || name === "UnexpectedEof" ||
+    code.startsWith("ERR_SSL_")
+  ) {
+    return new TlsError("other", `${start}: TLS failed (${message})`, options);
+  }
+  return undefined;
+}
+
+/** What Deno cannot use as a host: a bad argument, not a bad network. */
+function badHost(error: Error, context: ErrorContext): TypeError | undefined {
+  const { operation, target } = context;
+  const addr = context.remoteAddr ?? context.localAddr;
+  const host = addr !== undefined && "hostname" in addr
+    ? addr.hostname
+    : target;
+  const isHost = error instanceof URIError;
+  // From Deno's TLS, about the name that the certificate must be for.
+  const [, serverName] = /^Invalid hostname: '(.*)'$/.exec(error.message) ?? [];
+  if (!isHost && serverName === undefined) return undefined;
+  const [name, value] = isHost
+    ? ["hostname", host]
+    : ["serverName", serverName];
+  const bad = wrongKind(operation, name, "a name or an address", value);
+  bad.cause = error;
+  return bad;
 }
 
 /**
  * Turns what a transport threw into an error of this library, with the original as
  * its `cause`.
  *
- * Untouched are errors of this library, `TypeError`, `RangeError`, and whatever is
- * not an error of the runtime at all: an abort reason stays the caller's own.
+ * Untouched are errors of this library, `TypeError` and `RangeError` that are about an
+ * argument, and what is not an error of the runtime at all: an abort reason stays the
+ * caller's own.
  *
  * @param error What was thrown.
  * @param context What was being done, and between whom.
@@ -226,30 +332,24 @@ function translateTls(
  */
 export function translateError(error: unknown, context: ErrorContext): unknown {
   if (!(error instanceof Error) || error instanceof SocketError) return error;
-  if (error instanceof TypeError || error instanceof RangeError) return error;
+  const bad = badHost(error, context);
+  if (bad !== undefined) return bad;
+  const { name, message } = error;
+  const code = "code" in error && typeof error.code === "string"
+    ? error.code
+    : "";
+  // Deno has no class of its own for EINVAL; any other such error is a caller's.
+  const isArgument = error instanceof TypeError || error instanceof RangeError;
+  if (isArgument && code !== "EINVAL") return error;
   const start = describe(context);
   const { operation, localAddr, remoteAddr } = context;
   const options = { operation, localAddr, remoteAddr, cause: error };
-  const { name, message } = error;
-  const code: unknown = "code" in error ? error.code : undefined;
-  // A host name that cannot be one is a bad argument, not a bad network.
-  if (error instanceof URIError) {
-    const text =
-      `${start} as the host must be a name or an address: ${message}`;
-    return new TypeError(text, { cause: error });
-  }
   switch (name) {
     case "Interrupted":
     case "BadResource":
-      return new ClosedError(
-        `${start} as it must be open: it was closed`,
-        options,
-      );
+      return new ClosedError(`${start}: this side closed it`, options);
     case "Busy":
-      return new BusyError(
-        `${start} as one task at a time must use it: another one does`,
-        options,
-      );
+      return new BusyError(`${start}: another task is using it`, options);
     case "NotCapable": {
       const flags = missingFlags(message);
       const advice = flags.length === 0
@@ -260,23 +360,24 @@ export function translateError(error: unknown, context: ErrorContext): unknown {
     case "NotConnected":
       // Without an errno it is TLS, after this side's own closeWrite.
       if (message === "not connected") {
-        return new ClosedError(
-          `${start} as this side must be open: it was ended`,
-          options,
-        );
+        return new ClosedError(`${start}: this side has ended`, options);
       }
   }
-  const tls = translateTls(error, start, options);
+  const tls = translateTls(error, code, start, options);
   if (tls !== undefined) return tls;
-  let reason = typeof code === "string" ? BY_CODE[code] : undefined;
+  let reason: BrokenReason | undefined = BY_CODE[code];
   reason ??= Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (/^failed to lookup address/.test(message)) reason = "dns";
-  if (reason === undefined) {
-    // Some other errno is still the system speaking; anything else is not ours.
-    if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return error;
-    const text = `${start} as ${EXPLANATIONS.other}: ${message}`;
-    return new BrokenError("other", text, options);
+  if (reason !== undefined && reason !== "other") {
+    const text = `${start}: ${EXPLANATIONS[reason]}`;
+    return new BrokenError(reason, text, options);
   }
-  const text = `${start} as ${EXPLANATIONS[reason]}: ${message}`;
-  return new BrokenError(reason, text, options);
+  // Some other errno is still the system speaking; anything else is not ours.
+  const [, errno] = /^(.*) \(os error \d+\)$/.exec(message) ?? [];
+  if (errno === undefined && !/^E[A-Z0-9]+$/.test(code)) return error;
+  const what = (errno ?? message).replace(
+    /^[A-Z](?![A-Z])/,
+    (letter) => letter.toLowerCase(),
+  );
+  return new BrokenError("other", `${start}: ${what}`, options);
 }

@@ -33,13 +33,13 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: ["addr", "error_codes"],
   bytes: ["errors", "addr"],
   time: ["errors", "addr"],
-  transport: ["errors", "addr"],
+  transport: ["errors", "addr", "ip"],
   traffic: ["transport", "errors", "addr"],
   codec: ["bytes", "errors", "addr"],
   socket: ["traffic", "transport", "time", "bytes", "errors", "addr"],
   framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
   server: ["socket", "transport", "time", "bytes", "errors", "addr", "ip"],
-  permissions: ["transport", "errors", "addr"],
+  permissions: ["transport", "errors", "addr", "ip"],
 };
 
 /** The one thing of the runtime's that is no global: where tracing tools listen. */

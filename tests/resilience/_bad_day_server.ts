@@ -11,15 +11,16 @@ import {
   type Handler,
   lines,
   serve,
-  type ServeOptions,
   type Server,
   type ServerEvent,
+  type ServerOptions,
+  type TcpBindOptions,
 } from "@sluice/net";
 
 /** What {@linkcode badDayServer} may be told. */
 export type BadDayOptions =
-  & Partial<Pick<Extract<ServeOptions, { tls?: unknown }>, "tls">>
-  & Omit<Partial<ServeOptions>, "onEvent" | "onError" | "path" | "acceptor">;
+  & Pick<TcpBindOptions, "tls">
+  & Omit<ServerOptions, "onEvent" | "onError">;
 
 /** A server on a port of 127.0.0.1. */
 export interface BadDayServer extends AsyncDisposable {

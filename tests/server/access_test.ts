@@ -1,10 +1,10 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { connect, serve, type ServeOptions } from "@sluice/net";
+import { connect, serve, type ServerOptions } from "@sluice/net";
 
 const TIMEOUT = { timeout: 10_000 };
 
 /** Whether a client from 127.0.0.1 gets its greeting. */
-async function isAdmitted(options: Partial<ServeOptions>): Promise<boolean> {
+async function isAdmitted(options: ServerOptions): Promise<boolean> {
   const rejected: string[] = [];
   await using server = serve({
     port: 0,

@@ -405,8 +405,8 @@ Deno.test("bind() uses an acceptor of one's own", () => {
 
 Deno.test("bind() refuses options that cannot be meant", () => {
   const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [
-    [null, TypeError, "Cannot listen as options must be an object"],
-    [{}, TypeError, "port must be a number: current value is undefined"],
+    [null, TypeError, "Cannot listen: options must be an object"],
+    [{}, TypeError, "port must be a number, got undefined"],
     [{ port: -1 }, RangeError, "port must be an integer from 0 to 65535"],
     [
       { port: 0, hostname: "" },
@@ -417,16 +417,16 @@ Deno.test("bind() refuses options that cannot be meant", () => {
     [
       { port: 0, tls: true },
       TypeError,
-      "tls must be an object: current value is true",
+      "tls must be an object, got true",
     ],
     [{ port: 0, tls: {} }, TypeError, "cert must be a CERTIFICATE in PEM form"],
-    [{ path: 5 }, TypeError, "path must be a path: current value is 5"],
+    [{ path: 5 }, TypeError, "path must be a string that is not empty, got 5"],
     [
       { path: "/tmp/a", mode: 0o1000 },
       RangeError,
       "mode must be an integer from 0o0",
     ],
-    [{ path: "/tmp/a", mode: 0.5 }, RangeError, "current value is 0.5"],
+    [{ path: "/tmp/a", mode: 0.5 }, RangeError, "got 0.5"],
   ];
   for (const [options, kind, text] of wrong) {
     assertThrows(() => bind(options as BindOptions), kind, text);

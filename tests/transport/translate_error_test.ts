@@ -95,8 +95,7 @@ Deno.test(
     );
     assertEquals(
       error.message,
-      "Cannot connect to there as something must listen there: nothing does: " +
-        "Connection refused (os error 111)",
+      "Cannot connect to there: connection refused (nothing is listening there)",
     );
   },
 );
@@ -239,7 +238,7 @@ Deno.test(
     assertInstanceOf(error, ClosedError);
     assertEquals(
       error.message,
-      "Cannot read from 127.0.0.1:2 as it must be open: it was closed",
+      "Cannot read from 127.0.0.1:2: this side closed it",
     );
     assertEquals(error.localAddr, context.localAddr);
     assertEquals(error.remoteAddr, context.remoteAddr);
@@ -499,7 +498,7 @@ function assertTls(error: unknown, reason: string): void {
   assertInstanceOf(error, TlsError);
   assertEquals(error.reason, reason, error.message);
   assert(
-    error.message.startsWith("Cannot handshake with there as "),
+    error.message.startsWith("Cannot handshake with there: "),
     error.message,
   );
 }
@@ -686,7 +685,9 @@ Deno.test(
       );
       assertInstanceOf(error, TypeError);
       assert(
-        error.message.startsWith("Cannot connect to there as the host must be"),
+        error.message.startsWith(
+          "Cannot connect: hostname must be a name or an address",
+        ),
       );
     }
   },
