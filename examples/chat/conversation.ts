@@ -15,7 +15,7 @@ import { looksLikeHttp } from "../_http.ts";
 import { cleanText } from "../_safe_text.ts";
 import { type Chat, Refusal } from "./chat.ts";
 import { obey, QUIT } from "./commands.ts";
-import { FloodGuard } from "./flood_guard.ts";
+import { FloodGuard } from "../_flood_guard.ts";
 import { Outbox, type SlowPolicy } from "./outbox.ts";
 import type { Member } from "./room.ts";
 

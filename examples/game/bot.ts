@@ -12,6 +12,7 @@ import {
   integerFlag,
   run,
 } from "../_command_line.ts";
+import { cleanText } from "../_safe_text.ts";
 import { openSession, orRefused, playerNameFlag } from "./_client.ts";
 import { headingToGem } from "./bot_brain.ts";
 import type { Snapshot } from "./protocol.ts";
@@ -46,7 +47,7 @@ await run(async () => {
     const isOver = phase === "over";
     if (isOver && !wasOver) {
       const best = players.find(({ id }) => id === winner);
-      console.log(`${best?.name ?? "somebody who left"} won`);
+      console.log(`${cleanText(best?.name ?? "somebody who left")} won`);
       if (++seen >= matches) end.abort();
     }
     wasOver = isOver;

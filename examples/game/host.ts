@@ -12,7 +12,15 @@ import {
   MalformedFrameError,
   type Socket,
   SocketError,
+  TimeoutError,
 } from "@sluice/net";
+import { FloodGuard } from "../_flood_guard.ts";
+import { Lookalikes } from "../_lookalikes.ts";
+import {
+  addressOf,
+  PendingConnections,
+  PendingError,
+} from "../_pending_connections.ts";
 import { Match, type MatchOptions } from "./match.ts";
 import {
   type ClientPacket,
@@ -22,8 +30,11 @@ import {
 } from "./protocol.ts";
 import { Seat } from "./seat.ts";
 
-/** Most spectators. */
+/** Most spectators, and most of them from one address. */
 const MOST_SPECTATORS = 32;
+const MOST_SPECTATORS_PER_ADDRESS = 16;
+/** Connections without a hello; more than these, and the oldest one is cut. */
+const MOST_PENDING = 16;
 /** Longest until a client says hello. */
 const HELLO_MS = 3_000;
 /** A client says at least ping in this time. */
@@ -35,6 +46,12 @@ const AWAY_TICKS = 100;
 export interface HostOptions extends MatchOptions {
   /** Milliseconds from tick to tick, for clients to know. */
   tickMs: number;
+  /**
+   * Most players of one IP address.
+   *
+   * @default {4}
+   */
+  playersPerAddress?: number;
   /** Hears, in words, who comes, goes and wins. */
   onNews?: (news: string) => void;
 }
@@ -43,6 +60,8 @@ export interface HostOptions extends MatchOptions {
 interface Guest {
   readonly connection: Framed<ClientPacket, ServerPacket>;
   readonly seat: Seat | undefined;
+  /** The IP address that it comes from; undefined where there is none. */
+  readonly address: string | undefined;
   /** A snapshot is on its way: the next one is left out rather than queued. */
   busy: boolean;
 }
@@ -56,6 +75,9 @@ export class Host {
   readonly #options: HostOptions;
   readonly #seats = new Map<number, Seat>();
   readonly #guests = new Set<Guest>();
+  /** The name of each seat: no player may look like another one. */
+  readonly #names = new Lookalikes<Seat>();
+  readonly #pending = new PendingConnections({ max: MOST_PENDING });
 
   /** @param options The match, and its pace. */
   constructor(options: HostOptions) {
@@ -135,15 +157,17 @@ export class Host {
     socket: Socket,
     signal: AbortSignal,
   ): Promise<Guest> {
-    const hello = await connection.receive({ signal, timeoutMs: HELLO_MS });
+    const hello = await this.#hello(connection, socket, signal);
     if (hello?.type !== "hello") throw new Refusal("hello must come first");
+    const address = "hostname" in socket.remoteAddr
+      ? addressOf(socket)
+      : undefined;
     let seat: Seat | undefined;
-    if (!hello.watch) seat = this.#resume(hello.token) ?? this.#sit(hello.name);
-    else if (this.#spectators() >= MOST_SPECTATORS) {
-      throw new Refusal("there are too many spectators");
-    }
+    if (!hello.watch) {
+      seat = this.#resume(hello.token) ?? this.#sit(hello.name, address);
+    } else this.#checkSpectators(address);
     seat?.take(() => socket.abort());
-    const guest = { connection, seat, busy: false };
+    const guest = { connection, seat, address, busy: false };
     const { tickMs, goal } = this.#options;
     const token = seat?.token ?? new Uint8Array(16);
     this.#guests.add(guest);
@@ -157,6 +181,20 @@ export class Host {
     return guest;
   }
 
+  async #hello(
+    connection: Framed<ClientPacket, ServerPacket>,
+    socket: Socket,
+    signal: AbortSignal,
+  ): Promise<ClientPacket | null> {
+    using _ = this.#pending.add(socket);
+    try {
+      return await connection.receive({ signal, timeoutMs: HELLO_MS });
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+      throw new PendingError("it did not say hello");
+    }
+  }
+
   /** The seat that a token stands for, if it is still there. */
   #resume(token: Uint8Array | undefined): Seat | undefined {
     if (token === undefined) return undefined;
@@ -165,25 +203,49 @@ export class Host {
     return seat;
   }
 
-  #sit(name: string): Seat {
+  #sit(name: string, address: string | undefined): Seat {
     if (!isPlayerName(name)) {
       throw new Refusal("a name must be 1 to 12 letters, digits, _ and -");
     }
+    const [other] = this.#names.get(name);
+    if (other !== undefined) {
+      throw new Refusal(
+        `${other.name} plays already, and ${name} looks the same: ` +
+          "choose another name",
+      );
+    }
+    const { playersPerAddress = 4 } = this.#options;
+    const neighbors = [...this.#seats.values()]
+      .filter((seat) => address !== undefined && seat.address === address);
+    if (neighbors.length >= playersPerAddress) {
+      throw new Refusal("there are too many players from your address");
+    }
     const player = this.match.add(name);
     if (player === undefined) throw new Refusal("the game is full");
-    const seat = new Seat(player.id, name);
+    const seat = new Seat(player.id, name, address);
     this.#seats.set(player.id, seat);
+    this.#names.set(name, seat);
     this.#news(`${name} came`);
     return seat;
   }
 
-  #spectators(): number {
-    return [...this.#guests].filter(({ seat }) => seat === undefined).length;
+  #checkSpectators(address: string | undefined): void {
+    const spectators = [...this.#guests]
+      .filter(({ seat }) => seat === undefined);
+    const neighbors = spectators
+      .filter((guest) => address !== undefined && guest.address === address);
+    if (
+      spectators.length >= MOST_SPECTATORS ||
+      neighbors.length >= MOST_SPECTATORS_PER_ADDRESS
+    ) throw new Refusal("there are too many spectators");
   }
 
   async #play(guest: Guest, signal: AbortSignal): Promise<void> {
     const { connection, seat } = guest;
     const leave = seat?.current;
+    // A player sends one move a tick, and a ping now and then: three times as much,
+    // and what the network held back, is still fair.
+    const guard = new FloodGuard(Math.max(40, 3_000 / this.#options.tickMs));
     try {
       while (true) {
         const packet = await connection.receive({
@@ -191,6 +253,9 @@ export class Host {
           timeoutMs: SILENCE_MS,
         });
         if (packet === null) break;
+        const verdict = guard.judge();
+        if (verdict === "cut") throw new Refusal("you send too much");
+        if (verdict !== "pass") continue;
         if (packet.type === "hello") throw new Refusal("hello came twice");
         if (packet.type === "ping") {
           await connection.send({ type: "pong", sentAtMs: packet.sentAtMs });
@@ -211,6 +276,7 @@ export class Host {
 
   #remove(seat: Seat): void {
     this.#seats.delete(seat.id);
+    this.#names.delete(seat.name);
     this.match.remove(seat.id);
     this.#news(`${seat.name} left`);
   }

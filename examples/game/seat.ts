@@ -19,6 +19,8 @@ const MOST_CREDIT = 4;
 export class Seat {
   readonly id: number;
   readonly name: string;
+  /** The IP address that its owner came from; undefined where there is none. */
+  readonly address: string | undefined;
   /** What its owner shows to get it back; nobody can guess it. */
   readonly token: Uint8Array = crypto.getRandomValues(new Uint8Array(16));
   /** Sequence of the last input that was used. */
@@ -33,10 +35,12 @@ export class Seat {
   /**
    * @param id The player's number.
    * @param name What it is called.
+   * @param address The IP address of its owner.
    */
-  constructor(id: number, name: string) {
+  constructor(id: number, name: string, address?: string) {
     this.id = id;
     this.name = name;
+    this.address = address;
   }
 
   /** Whether its owner is away. */

@@ -16,6 +16,8 @@ import {
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import { PendingError } from "../_pending_connections.ts";
+import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Host } from "./host.ts";
 import { MOST_PLAYERS } from "./match.ts";
 
@@ -23,7 +25,7 @@ const HELP = `
 The server of Gems: whoever collects enough gems first wins. Ctrl-C ends it.
 
 Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N]
-                                      [--seed N] [--tick MS]
+                                      [--seed N] [--tick MS] [--per-address N]
 
   --listen ADDRESS  where to listen; 127.0.0.1:7100 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
@@ -32,6 +34,7 @@ Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N
   --players N       players that it takes to begin, 1 to ${MOST_PLAYERS}; 1 by default
   --seed N          chooses walls and gems, 0 to 4294967295; by chance by default
   --tick MS         pace, 10 to 1000 milliseconds; 100 by default
+  --per-address N   players of one address, 1 to ${MOST_PLAYERS}; 4 by default
   --help            shows this text
 `;
 
@@ -42,6 +45,7 @@ const { flags } = commandLine(HELP, {
   players: "1",
   seed: String(anySeed),
   tick: "100",
+  "per-address": "4",
 });
 const address = listenFlag("listen", flags.listen);
 const options = {
@@ -52,6 +56,10 @@ const options = {
   }),
   seed: integerFlag("seed", flags.seed, { least: 0, most: 2 ** 32 - 1 }),
   tickMs: integerFlag("tick", flags.tick, { least: 10, most: 1_000 }),
+  playersPerAddress: integerFlag("per-address", flags["per-address"], {
+    least: 1,
+    most: MOST_PLAYERS,
+  }),
   onNews: (news: string) => console.log(news),
 };
 
@@ -61,6 +69,7 @@ await run(async () => {
   const server = serve({
     ...address,
     maxConnections: 64,
+    maxConnectionsPerAddress: 40,
     onLimit: "reject",
     writeMs: 5_000, // Takes no snapshot for so long: gone.
     highWaterMarkBytes: 1_024, // What is old is worth nothing: keep little.
@@ -89,6 +98,7 @@ await run(async () => {
 /** A client that broke off or was silent is one line; a bug is more. */
 function report(error: unknown, { remoteAddr }: Socket): void {
   if (error instanceof ClosedError) return; // Its player came back on another one.
-  const why = error instanceof SocketError ? error.message : error;
-  console.error(`${formatAddress(remoteAddr)} was lost:`, why);
+  if (error instanceof PendingError) return; // It never said hello.
+  const why = error instanceof SocketError ? visibleText(error.message) : error;
+  console.error(`${visibleAddress(remoteAddr)} was lost:`, why);
 }

@@ -166,7 +166,8 @@ export class Session {
     if (this.#token !== undefined) this.reconnects++;
     this.#failures = 0;
     this.id = welcome.id;
-    this.tickMs = welcome.tickMs;
+    // Another server than ours may say anything.
+    this.tickMs = Math.min(Math.max(welcome.tickMs, 10), 1_000);
     this.goal = welcome.goal;
     // A view of what was read: as long as it is kept, it must be a copy.
     this.#token = welcome.token.slice();

@@ -5,13 +5,20 @@ import {
   createServer,
   type Socket as NodeSocket,
 } from "node:net";
-import { connect } from "@sluice/net";
+import { connect, framed, serve, type Socket } from "@sluice/net";
+import { decodeStream, encodeStream } from "@sluice/net/codec";
+import {
+  clientSide,
+  type ServerPacket,
+  serverSide,
+} from "../../examples/game/protocol.ts";
 import { Session } from "../../examples/game/session.ts";
 import { withImportMap } from "../../tools/_command.ts";
 import { exampleArguments } from "../../tools/_examples.ts";
 import { findStdSource } from "../../tools/_std.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import { connectRudely } from "../_support/rude_client.ts";
+import { Crowd } from "./_silent_crowd.ts";
 import { Example, runExample, startServer } from "./_example.ts";
 
 const windows = Deno.build.os === "windows";
@@ -132,6 +139,189 @@ Deno.test(
     await silent.close();
   },
 );
+
+/** A client that knows no limits but those of the server. */
+async function sayHello(port: number, name: string, watch = false) {
+  const socket = await connect({ port });
+  const connection = framed(socket, clientSide);
+  await connection.send({ type: "hello", name, watch });
+  const answer = await connection.receive({ timeoutMs: 10_000 });
+  return { connection, socket, answer };
+}
+
+/** Says hello from another address, and gives the type of the answer. */
+async function sayHelloFrom(
+  localAddress: string,
+  port: number,
+  watch: boolean,
+): Promise<ServerPacket["type"] | undefined> {
+  const socket = dial({ port, host: "127.0.0.1", localAddress });
+  const hello = ReadableStream.from(
+    [{ type: "hello", name: "zoe", watch } as const],
+  ).pipeThrough(encodeStream(clientSide));
+  for await (const bytes of hello) socket.write(bytes);
+  const [data] = await once(socket, "data");
+  socket.destroy();
+  await once(socket, "close");
+  const packets = ReadableStream.from([new Uint8Array(data)])
+    .pipeThrough(decodeStream(clientSide));
+  for await (const { type } of packets) return type;
+  return undefined;
+}
+
+Deno.test("the game has no two players who look the same", {
+  timeout,
+}, async () => {
+  const { server, address, port } = await startServer(
+    "game/server",
+    ...["--players", "2", "--per-address", "8"],
+  );
+  await using _ = server;
+  const ann = await sayHello(port, "ann");
+  assertEquals(ann.answer?.type, "welcome");
+  for (const name of ["ann", "Ann", "ANN"]) {
+    const other = await sayHello(port, name);
+    assertEquals(other.answer, {
+      type: "refused",
+      reason:
+        `ann plays already, and ${name} looks the same: choose another name`,
+    });
+    await other.socket.close();
+  }
+  const bob = await sayHello(port, "bob");
+  assertEquals(bob.answer?.type, "welcome");
+  for (const name of ["b0b", "BOB"]) {
+    const other = await sayHello(port, name);
+    assertEquals(other.answer?.type, "refused", name);
+    await other.socket.close();
+  }
+  const bot = await startBot(address, "ann");
+  assertMatch((await bot.ended()).errors, /^the server refuses: ann plays/);
+  // A seat that is given up gives its name back.
+  await ann.socket.close();
+  await server.printed(/ann left/);
+  const again = await sayHello(port, "Ann");
+  assertEquals(again.answer?.type, "welcome");
+  for (const { socket } of [bob, again]) socket.abort();
+});
+
+Deno.test("the game has a place for who says hello, whoever is silent", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer("game/server");
+  await using _ = server;
+  using _crowd = await Crowd.gather(port, 100);
+  const ann = await sayHello(port, "ann");
+  assertEquals(ann.answer?.type, "welcome");
+  ann.socket.abort();
+});
+
+Deno.test("the game gives one address only some of its seats", {
+  timeout,
+  ignore: Deno.build.os !== "linux", // Others have one loopback address.
+}, async () => {
+  const { server, port } = await startServer("game/server");
+  await using _ = server;
+  const guests = [];
+  for (const watch of [false, true]) {
+    let welcome = 0;
+    for (let i = 0; i < 20; i++) {
+      const guest = await sayHello(
+        port,
+        `p${"abcdefghjkmnopqrstuv"[i]}`,
+        watch,
+      );
+      if (guest.answer?.type === "welcome") {
+        welcome++;
+        guests.push(guest);
+      } else await guest.socket.close();
+    }
+    assertEquals(welcome, watch ? 16 : 4);
+    assertEquals(await sayHelloFrom("127.0.0.2", port, watch), "welcome");
+  }
+  for (const { socket } of guests) socket.abort();
+});
+
+Deno.test("the game cuts who floods it with pings, and keeps its pace", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer("game/server", "--tick", "50");
+  await using _ = server;
+  const ann = await sayHello(port, "ann", true);
+  assertEquals(ann.answer?.type, "welcome");
+  const flooder = await sayHello(port, "eve");
+  const pings = Array.from({ length: 1_000 }, (_, sentAtMs) => ({
+    type: "ping" as const,
+    sentAtMs,
+  }));
+  // Whatever it cannot send any more, it has been cut.
+  flooder.connection.sendAll(pings).catch(() => {});
+  const heard: ServerPacket[] = [];
+  try {
+    for await (const packet of flooder.connection) heard.push(packet);
+  } catch {
+    // A reset, as it was still sending.
+  }
+  const pongs = heard.filter(({ type }) => type === "pong").length;
+  assert(pongs > 0 && pongs < 300, `${pongs} pongs`);
+  await server.printed(/eve/);
+  // The pace of a quiet game: twenty ticks in a second.
+  const first = await nextTick(ann.connection);
+  const start = performance.now();
+  while (await nextTick(ann.connection) < first + 20);
+  const ms = performance.now() - start;
+  assert(ms < 3_000, `20 ticks of 50 ms took ${ms} ms`);
+  ann.socket.abort();
+  flooder.socket.abort();
+});
+
+async function nextTick(
+  connection: { receive(): Promise<ServerPacket | null> },
+): Promise<number> {
+  while (true) {
+    const packet = await connection.receive();
+    assert(packet !== null);
+    if (packet.type === "snapshot") return packet.tick;
+  }
+}
+
+Deno.test("the game takes nothing from web pages", { timeout }, async () => {
+  const { server, port } = await startServer("game/server");
+  await using _ = server;
+  await using page = await connect({ port });
+  await page.write(
+    "POST / HTTP/1.1\r\nHost: x\r\n\r\n\x00\x0c\x01\x01\x03eve\x00\x00",
+  );
+  const answer = await new Response(page.readable).text();
+  assertMatch(answer, /that is not this game's protocol$/);
+});
+
+Deno.test("a bot prints nothing of a server that would steer the terminal", {
+  timeout,
+}, async () => {
+  const player = { x: 1, y: 1, gems: 0, safe: false, away: false };
+  await using server = serve(
+    { port: 0, shutdownTimeoutMs: 0, onError: () => {} },
+    async (socket: Socket) => {
+      const connection = framed(socket, serverSide);
+      await connection.receive();
+      const token = new Uint8Array(16);
+      await connection.send(
+        { type: "welcome", id: 1, token, tickMs: 0, goal: 1 },
+      );
+      await connection.send({
+        ...{ type: "snapshot", tick: 1, seed: 1, phase: "over", winner: 1 },
+        ...{ acked: 0, gems: [] },
+        players: [{ ...player, id: 1, name: "a\x1b[2J\u009b\u202eb\nc" }],
+      });
+      await socket.closed;
+    },
+  );
+  const { port } = server.addr as Deno.NetAddr;
+  const bot = await startBot(`127.0.0.1:${port}`, "ann");
+  const { code, output } = await bot.ended();
+  assertEquals([code, output], [0, "a[2Jbc won\n"]);
+});
 
 Deno.test("the game is drawn on a terminal, which is given back", {
   timeout,

@@ -4,10 +4,10 @@
  * @module
  */
 
-/** Lines refused without a pause after which a client is not just hasty. */
+/** Messages refused without a pause after which a client is not just hasty. */
 const MOST_REFUSED = 100;
 
-/** What becomes of a line. */
+/** What becomes of a message. */
 export type Verdict =
   /** It passes. */
   | "pass"
@@ -19,8 +19,8 @@ export type Verdict =
   | "cut";
 
 /**
- * A token bucket: a line takes a token, and tokens come back at a fixed rate up to
- * two seconds' worth, so that a few quick lines pass and a flood does not.
+ * A token bucket: a message takes a token, and tokens come back at a fixed rate up to
+ * two seconds' worth, so that a few quick ones pass and a flood does not.
  */
 export class FloodGuard {
   readonly #perMs: number;
@@ -31,7 +31,7 @@ export class FloodGuard {
   #refused = 0;
 
   /**
-   * @param perSecond Lines a second, in the long run.
+   * @param perSecond Messages a second, in the long run.
    * @param now The clock, in milliseconds.
    */
   constructor(perSecond: number, now: () => number = () => performance.now()) {
@@ -41,7 +41,7 @@ export class FloodGuard {
     this.#filledAt = now();
   }
 
-  /** Judges the next line. */
+  /** Judges the next message. */
   judge(): Verdict {
     const now = this.#now();
     const more = (now - this.#filledAt) * this.#perMs;

@@ -1,8 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  FloodGuard,
-  type Verdict,
-} from "../../../examples/chat/flood_guard.ts";
+import { FloodGuard, type Verdict } from "../../examples/_flood_guard.ts";
 
 /** How many of each verdict a number of lines gets. */
 function judge(
