@@ -5,6 +5,8 @@
  * @module
  */
 
+import { cleanText, visibleText } from "../_safe_text.ts";
+
 /** The configuration is wrong; the message names the field and what it must be. */
 export class ConfigError extends Error {
   static {
@@ -35,7 +37,7 @@ export class Fields {
     this.#values = value as Record<string, unknown>;
   }
 
-  /** A text of at most `most` characters, without control characters unless `raw`. */
+  /** A text of at most `most` characters, all of them to be seen unless `raw`. */
   text(
     name: string,
     { fallback, most = 200, raw = false }: {
@@ -47,8 +49,7 @@ export class Fields {
     const value = this.#take(name) ?? fallback;
     const fits = typeof value === "string" && value !== "" &&
       value.length <= most &&
-      // deno-lint-ignore no-control-regex
-      (raw || !/[\u0000-\u001f\u007f-\u009f]/.test(value));
+      (raw || cleanText(value) === value);
     if (fits) return value;
     this.refuse(name, `a printable text of 1 to ${most} characters`);
   }
@@ -123,5 +124,5 @@ export class Fields {
 /** A value in a message: short, on one line, with nothing a terminal would obey. */
 export function show(value: unknown): string {
   const text = JSON.stringify(value) ?? "missing";
-  return text.length <= 60 ? text : `${text.slice(0, 57)}...`;
+  return visibleText(text.length <= 60 ? text : `${text.slice(0, 57)}...`);
 }

@@ -9,6 +9,7 @@
 
 import { connect as connectTls } from "node:tls";
 import { withTimeout } from "@sluice/net";
+import { visibleText } from "../_safe_text.ts";
 import { CheckFailed } from "./_outcome.ts";
 
 const DAY_MS = 86_400_000;
@@ -109,7 +110,8 @@ const FAILURES: Record<string, string> = {
 
 function failureOf({ code = "", message }: NodeJS.ErrnoException): CheckFailed {
   return new CheckFailed(
-    FAILURES[code] ?? `TLS: ${message.replaceAll(/\s+/g, " ").slice(0, 80)}`,
+    FAILURES[code] ??
+      `TLS: ${visibleText(message.replaceAll(/\s+/g, " "), 80)}`,
   );
 }
 

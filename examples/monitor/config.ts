@@ -5,7 +5,8 @@
  */
 
 import { parseAddress, type ParsedAddress } from "@sluice/net";
-import { ConfigError, Fields } from "./_fields.ts";
+import { visibleText } from "../_safe_text.ts";
+import { ConfigError, Fields, show } from "./_fields.ts";
 
 export { ConfigError };
 
@@ -98,7 +99,7 @@ export function parseConfig(text: string): Target[] {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    const why = (error as Error).message.replaceAll(/\s+/g, " ");
+    const why = visibleText((error as Error).message.replaceAll(/\s+/g, " "));
     throw new ConfigError(
       `Cannot read the configuration as it must be JSON: ${why}`,
     );
@@ -112,7 +113,7 @@ export function parseConfig(text: string): Target[] {
     if (names.has(name)) {
       throw new ConfigError(
         `Cannot read the configuration as each name must be used once: ` +
-          `current value is ${JSON.stringify(name)}`,
+          `current value is ${show(name)}`,
       );
     }
     names.add(name);

@@ -19,6 +19,7 @@ import {
   type Server,
   UnexpectedEofError,
 } from "@sluice/net";
+import { PendingConnections } from "../_pending_connections.ts";
 import { CheckFailed } from "./_outcome.ts";
 import { MAX_PROBE_BYTES } from "./config.ts";
 
@@ -28,16 +29,21 @@ const BLOCK = new Uint8Array(64 * 1024);
 export function serveProbe(
   address: { hostname: string; port: number } | { path: string },
 ): Server {
+  // It sends up to 64 MiB for a line of a few bytes: not to everybody at once.
+  const pending = new PendingConnections({ timeoutMs: 3_000, max: 4 });
   return serve({
     ...address,
     maxConnections: 16,
+    maxConnectionsPerAddress: 8,
     onLimit: "reject",
     writeMs: 10_000, // Who asks and does not read gives its place away.
     shutdownTimeoutMs: 1_000,
     // A probe that hangs up is not worth a line on the monitor's screen.
     onError: () => {},
   }, async (socket) => {
-    const line = await socket.readLine({ timeoutMs: 3_000, maxBytes: 64 });
+    using question = pending.add(socket);
+    const line = await socket.readLine({ maxBytes: 64 });
+    question[Symbol.dispose]();
     const bytes = Number(/^PROBE (\d{1,9})$/.exec(line ?? "")?.[1]);
     if (!(bytes >= 1 && bytes <= MAX_PROBE_BYTES)) {
       await socket.write(`ERROR ask: PROBE and 1 to ${MAX_PROBE_BYTES}\n`);

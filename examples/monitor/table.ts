@@ -4,6 +4,8 @@
  * @module
  */
 
+import stringWidth from "npm:string-width@9.0.0";
+import { visibleText } from "../_safe_text.ts";
 import type { Alert, Status } from "./monitor.ts";
 import { formatDuration, formatShare, formatValue } from "./statistics.ts";
 
@@ -45,22 +47,41 @@ export function formatTable(
 ): string {
   const rows = [HEADINGS, ...statuses.map(cellsOf)];
   const widths = HEADINGS.map((_, column) =>
-    Math.max(...rows.map((row) => row[column].length))
+    Math.max(...rows.map((row) => stringWidth(row[column])))
   );
   const columns = columnsFor(widths, width);
   return rows.map((row, index) => {
     const line = columns.map((column) =>
-      RIGHT.has(HEADINGS[column])
-        ? row[column].padStart(widths[column])
-        : row[column].padEnd(widths[column])
+      pad(row[column], widths[column], RIGHT.has(HEADINGS[column]))
     ).join("  ").trimEnd();
-    const text = line.length <= width ? line : `${line.slice(0, width - 1)}…`;
+    const text = cut(line, width);
     if (!color || index === 0) return `${text}\n`;
     // The state only: a screen full of red would hide what matters.
     const end = Math.min(widths[0], text.length);
     const paint = colorOf(statuses[index - 1]);
     return `${paint}${text.slice(0, end)}${PLAIN}${text.slice(end)}\n`;
   }).join("");
+}
+
+/** Wide characters take two columns, marks none. */
+function pad(text: string, width: number, isRight: boolean): string {
+  const blanks = " ".repeat(Math.max(0, width - stringWidth(text)));
+  return isRight ? blanks + text : text + blanks;
+}
+
+const characters = new Intl.Segmenter();
+
+/** As much of a line as fits, with a sign that there is more. */
+function cut(line: string, width: number): string {
+  if (stringWidth(line) <= width) return line;
+  let text = "";
+  let left = width - 1;
+  for (const { segment } of characters.segment(line)) {
+    left -= stringWidth(segment);
+    if (left < 0) break;
+    text += segment;
+  }
+  return `${text}…`;
 }
 
 /** The columns that there is room for. */
@@ -87,7 +108,7 @@ function cellsOf(
     formatValue(summary.median, unit),
     formatValue(summary.p95, unit),
     formatShare(summary.availability),
-    printable(last?.detail ?? ""),
+    visibleText(last?.detail ?? ""),
   ];
 }
 
@@ -104,15 +125,9 @@ export function formatAlert(alert: Alert): string {
   const { at, name, address, health, detail, downMs } = alert;
   const time = new Date(at).toISOString().slice(0, 19).replace("T", " ");
   const rest = health === "down"
-    ? `: ${printable(detail)}`
+    ? `: ${visibleText(detail)}`
     : downMs === undefined
     ? ""
     : ` after ${formatDuration(downMs)}`;
   return `${time}Z ${health.toUpperCase()} ${name} (${address})${rest}`;
-}
-
-/** What others wrote must not move the cursor. */
-function printable(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, " ");
 }

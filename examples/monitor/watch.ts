@@ -20,7 +20,7 @@ import { serveProbe } from "./probe.ts";
 import sample from "./sample.json" with { type: "text" };
 import { formatAlert } from "./table.ts";
 import { Screen } from "./screen.ts";
-import { servePage, type WebPage } from "./web.ts";
+import { servePage } from "./web.ts";
 
 const HELP = `
 A network monitor. Ctrl-C ends it.
@@ -28,7 +28,7 @@ A network monitor. Ctrl-C ends it.
 Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
 
   --config FILE    what to watch, as JSON; "stdin" for standard input. Without
-                   it, sample.json: the monitor watches itself, and a Redis.
+                   it, sample.json: the monitor watches itself.
   --once           checks everything once, prints the table and ends: with exit
                    code 0 if all is well, 1 if not. For cron.
   --history FILE   keeps results in this SQLite file; in memory by default
@@ -47,7 +47,9 @@ const { flags, switches } = commandLine(HELP, {
   web: "127.0.0.1:8080",
   probe: "127.0.0.1:7070",
 }, { switches: ["once"] });
-const isOff = (flag: string) => switches.once || flag === "off";
+// What it watches by default is itself, which has to be there for that.
+const isSilent = switches.once && flags.config !== "sample.json";
+const isOff = (flag: string) => isSilent || flag === "off";
 const web = isOff(flags.web) ? undefined : webFlag(flags.web);
 const probe = isOff(flags.probe) ? undefined : listenFlag("probe", flags.probe);
 
@@ -77,6 +79,8 @@ function webFlag(value: string): { hostname: string; port: number } {
 
 async function checkOnce(targets: Target[], history: History): Promise<void> {
   const monitor = new Monitor(targets, history, { onAlert: complain });
+  await using _answering = probe && serveProbe(probe);
+  await using _page = web && servePage(web, monitor);
   const isWell = await monitor.checkOnce();
   new Screen(monitor).finish();
   if (!isWell) Deno.exitCode = 1;
@@ -102,7 +106,8 @@ async function watch(targets: Target[], history: History): Promise<void> {
   });
   const screen = new Screen(monitor);
   await using answering = probe && serveProbe(probe);
-  await using page = web && openPage(web, monitor);
+  const onError = (message: string) => screen.say(message);
+  await using page = web && servePage({ ...web, onError }, monitor);
   if (page) screen.say(`the page is at http://${formatAddress(page.addr)}/`);
   if (answering) {
     screen.say(`answering probes on ${formatAddress(answering.addr)}`);
@@ -152,22 +157,6 @@ function openHistory(path: string): History {
     return new History(path === "memory" ? undefined : path);
   } catch (error) {
     stop(`Cannot keep the history in ${path}: ${(error as Error).message}`);
-  }
-}
-
-function openPage(
-  address: { hostname: string; port: number },
-  monitor: Monitor,
-): WebPage {
-  try {
-    return servePage(address, monitor);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    stop(
-      `Cannot listen on ${
-        formatAddress(address)
-      } as the address must be free: somebody listens there already`,
-    );
   }
 }
 

@@ -14,8 +14,18 @@ import chartStyle from "npm:uplot@1.6.32/dist/uPlot.min.css" with {
 import page from "./web/page.html" with { type: "text" };
 import script from "./web/page.js" with { type: "text" };
 import style from "./web/page.css" with { type: "text" };
-import { EventStream } from "./event_stream.ts";
+import type { Socket } from "@sluice/net";
+import { addressOf } from "../_pending_connections.ts";
+import { visibleText } from "../_safe_text.ts";
+import { EventStream, formatEvent } from "./event_stream.ts";
+import {
+  type HttpRequest,
+  type HttpResponse,
+  refuse,
+  serveHttp,
+} from "./http_server.ts";
 import type { Alert, Monitor, Status } from "./monitor.ts";
+import { Throttled } from "./throttled.ts";
 import { formatAlert } from "./table.ts";
 import {
   formatShare,
@@ -36,70 +46,102 @@ export interface WebPage extends AsyncDisposable {
 
 /** Alerts that a page which is opened later still sees. */
 const MAX_ALERTS = 50;
+/**
+ * All that is known is made into text at most this often, for all who ask meanwhile:
+ * it is a small request with a large answer.
+ */
+const SNAPSHOT_MS = 200;
 
-const FILES: Record<string, [type: string, body: string] | undefined> = {
-  "/": ["text/html", page],
-  "/page.js": ["text/javascript", script],
-  "/page.css": ["text/css", style],
-  "/uplot.js": ["text/javascript", chartScript],
-  "/uplot.css": ["text/css", chartStyle],
-};
+const encoder = new TextEncoder();
+
+const FILES: ReadonlyMap<string, [type: string, body: Uint8Array]> = new Map([
+  ["/", ["text/html", encoder.encode(page)]],
+  ["/page.js", ["text/javascript", encoder.encode(script)]],
+  ["/page.css", ["text/css", encoder.encode(style)]],
+  ["/uplot.js", ["text/javascript", encoder.encode(chartScript)]],
+  ["/uplot.css", ["text/css", encoder.encode(chartStyle)]],
+]);
 
 const SECURITY = {
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
     "img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-  "x-content-type-options": "nosniff",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "cache-control": "no-store",
 };
 
+/** Where the page is, and who hears of a mistake in it. */
+export interface PageOptions {
+  hostname: string;
+  port: number;
+  /** Hears, in words, what went wrong in here. */
+  onError?: (message: string) => void;
+}
+
 /**
  * Serves the page.
  *
- * @throws {Deno.errors.AddrInUse} Something else listens there.
+ * @throws {BrokenError} Something else listens there.
  */
 export function servePage(
-  { hostname, port }: { hostname: string; port: number },
-  monitor: Monitor,
+  { hostname, port, onError = () => {} }: PageOptions,
+  monitor: Pick<Monitor, "statuses" | "status" | "samples">,
 ): WebPage {
   const events = new EventStream();
   const alerts: string[] = [];
-  const snapshot = () => ({
-    alerts,
-    targets: monitor.statuses.map((status, index) => ({
+  const snapshots = new Throttled(SNAPSHOT_MS, () => {
+    const targets = monitor.statuses.map((status, index) => ({
       ...stateOf(status),
       samples: monitor.samples(index).map(pointOf),
-    })),
+    }));
+    const state = { alerts, targets };
+    return {
+      json: encoder.encode(JSON.stringify(state)),
+      event: formatEvent("snapshot", state),
+    };
   });
 
-  function answer(request: Request): Response {
-    const { pathname, hostname: asked } = new URL(request.url);
-    if (isLoopback(hostname) && !isLoopback(asked)) {
+  async function answer(
+    request: HttpRequest,
+    socket: Socket,
+  ): Promise<HttpResponse> {
+    const { path, host } = request;
+    if (isLoopback(hostname) && !isLoopback(host)) {
       // A page of somebody else's, whose name was made to point here.
       return refuse(403, "this page is for this machine only");
     }
-    if (request.method !== "GET") return refuse(405, "only GET is answered");
-    const file = FILES[pathname];
+    if (isFromElsewhere(request)) {
+      return refuse(403, "this is for the monitor's own page");
+    }
+    const file = FILES.get(path);
     if (file !== undefined) return respond(...file);
-    if (pathname === "/state.json") {
-      return respond("application/json", JSON.stringify(snapshot()));
+    if (path === "/state.json") {
+      const state = await snapshots.get(({ json }) => json);
+      return respond("application/json", state);
     }
-    if (pathname === "/events") {
-      const stream = events.subscribe("snapshot", snapshot());
-      return stream === undefined
-        ? refuse(503, "too many pages are open")
-        : respond("text/event-stream", stream);
-    }
+    if (path === "/events") return await listen(addressOf(socket));
     return refuse(404, "there is no such page");
   }
 
-  const server = Deno.serve(
-    { hostname, port, onListen: () => {} },
+  async function listen(address: string): Promise<HttpResponse> {
+    if (!events.hasRoomFor(address)) return full();
+    // In the same turn: nothing that happens is missed, or told twice.
+    const stream = await snapshots.get(({ event }) =>
+      events.subscribe(address, event)
+    );
+    return stream === undefined ? full() : respond("text/event-stream", stream);
+  }
+
+  const server = serveHttp({
+    hostname,
+    port,
     answer,
-  );
+    onError: (error) => onError(visibleText(String(error))),
+  });
   return {
-    addr: server.addr,
+    addr: server.addr as Deno.NetAddr,
     sample(index, sample) {
       if (events.size === 0) return;
       const state = stateOf(monitor.status(index));
@@ -112,6 +154,7 @@ export function servePage(
       events.send("alert", line);
     },
     async [Symbol.asyncDispose]() {
+      snapshots[Symbol.dispose]();
       events[Symbol.dispose]();
       await server.shutdown();
     },
@@ -123,7 +166,7 @@ function stateOf(status: Status) {
   const { name, address, check, unit, health, words, last, summary } = status;
   return {
     ...{ name, address, check, unit, health, words },
-    detail: last?.detail ?? "",
+    detail: visibleText(last?.detail ?? ""),
     last: formatValue(last?.value ?? null, unit),
     ...wordsOf(summary, unit),
   };
@@ -147,12 +190,25 @@ function isLoopback(hostname: string): boolean {
   return /^(localhost|127\.\d+\.\d+\.\d+|\[?::1\]?)$/.test(hostname);
 }
 
-function respond(type: string, body: BodyInit): Response {
-  return new Response(body, {
-    headers: { ...SECURITY, "content-type": `${type}; charset=utf-8` },
-  });
+/**
+ * Whether another site's page asks, by what browsers say of that themselves. A link
+ * that is followed to here is fine: the other page sees nothing of it.
+ */
+function isFromElsewhere({ headers, path }: HttpRequest): boolean {
+  const site = headers.get("sec-fetch-site") ?? "none";
+  const origin = headers.get("origin");
+  if (origin !== undefined && origin !== `http://${headers.get("host")}`) {
+    return true;
+  }
+  if (site === "none" || site === "same-origin") return false;
+  return path !== "/" || headers.get("sec-fetch-dest") !== "document";
 }
 
-function refuse(status: number, why: string): Response {
-  return new Response(`${why}\n`, { status, headers: SECURITY });
+function respond(type: string, body: HttpResponse["body"]): HttpResponse {
+  const headers = { ...SECURITY, "content-type": `${type}; charset=utf-8` };
+  return { status: 200, headers, body };
+}
+
+function full(): HttpResponse {
+  return refuse(503, "too many pages are open", { "retry-after": "5" });
 }

@@ -8,6 +8,7 @@
  */
 
 import { parseAddress } from "@sluice/net";
+import { parseRequestHead, type RequestHead } from "../_http.ts";
 import { addressOf } from "../_pending_connections.ts";
 import type { Negotiate, Refusal } from "./request.ts";
 
@@ -23,19 +24,15 @@ const STATUS: Record<Refusal, string> = {
   "timeout": "504 Gateway Timeout",
 };
 
-/** Three words, with one space between them. */
-const REQUEST_LINE = /^([\w!#$%&'*+.^`|~-]+) ([\x21-\x7e]+) HTTP\/1\.[01]$/;
-/** A name, a colon right behind it, and a value on the same line. */
-const HEADER = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
-
 const TUNNELS_ONLY = "This proxy carries tunnels only: use CONNECT " +
   "(curl --proxytunnel), or SOCKS 5 (curl --proxy socks5h://HOST:PORT).\n";
 
 /** Reads a CONNECT request. */
 export const negotiateHttp: Negotiate = async (socket, users, limits) => {
-  const head = new TextDecoder("latin1").decode(
-    await socket.readUntil("\r\n\r\n", { ...limits, maxBytes: MAX_HEAD_BYTES }),
-  );
+  const head = await socket.readUntil("\r\n\r\n", {
+    ...limits,
+    maxBytes: MAX_HEAD_BYTES,
+  });
   const answer = (status: string, rest = "\r\n") =>
     socket.write(`HTTP/1.1 ${status}\r\n${rest}`);
   // A client that is refused may ask again, on another connection.
@@ -45,16 +42,17 @@ export const negotiateHttp: Negotiate = async (socket, users, limits) => {
     await answer(status, `${header}${about}Connection: close\r\n\r\n${body}`);
     return undefined;
   };
-  const request = parseHead(head);
+  const request = parseRequestHead(head);
   if (request === undefined) return await refuse("400 Bad Request");
-  const { method, authority, headers } = request;
-  if (method !== "CONNECT") {
+  if (request.method !== "CONNECT") {
     return await refuse(
       "405 Method Not Allowed",
       "Allow: CONNECT\r\n",
       TUNNELS_ONLY,
     );
   }
+  if (hasBody(request)) return await refuse("400 Bad Request");
+  const { headers, target: authority } = request;
   const credentials = parseBasic(headers.get("proxy-authorization"));
   const login = users === undefined
     ? undefined
@@ -80,32 +78,11 @@ export const negotiateHttp: Negotiate = async (socket, users, limits) => {
   };
 };
 
-/** The head of a request; undefined if it could be read in two ways. */
-function parseHead(head: string):
-  | { method: string; authority: string; headers: Map<string, string> }
-  | undefined {
-  const [requestLine, ...lines] = head.slice(0, -"\r\n\r\n".length).split(
-    "\r\n",
-  );
-  const [, method, authority] = REQUEST_LINE.exec(requestLine) ?? [];
-  if (method === undefined) return undefined;
-  const headers = new Map<string, string>();
-  for (const line of lines) {
-    const [, name, value] = HEADER.exec(line) ?? [];
-    if (name === undefined) return undefined;
-    const key = name.toLowerCase();
-    // Of those that matter here, two are one too many.
-    if (headers.has(key) && ONCE.has(key)) return undefined;
-    headers.set(key, value);
-  }
-  // The bytes behind the head of a CONNECT are the tunnel's, never a body.
-  const hasBody = headers.has("transfer-encoding") ||
+/** The bytes behind the head of a CONNECT are the tunnel's, never a body. */
+function hasBody({ headers }: RequestHead): boolean {
+  return headers.has("transfer-encoding") ||
     (headers.get("content-length") ?? "0") !== "0";
-  if (hasBody && method === "CONNECT") return undefined;
-  return { method, authority, headers };
 }
-
-const ONCE = new Set(["host", "proxy-authorization", "content-length"]);
 
 /** The name and the password of Basic authentication. */
 function parseBasic(value: string | undefined): [string, string] | undefined {

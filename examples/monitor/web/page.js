@@ -13,16 +13,22 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 /** One for each target: its state, its points, its card and its chart. */
 let cards = [];
 
-const events = new EventSource("/events");
-events.addEventListener("snapshot", ({ data }) => begin(JSON.parse(data)));
-events.addEventListener("sample", ({ data }) => add(JSON.parse(data)));
-events.addEventListener("alert", ({ data }) => tell([JSON.parse(data)]));
-// The browser connects again by itself, and gets a new snapshot.
-events.addEventListener("error", () => {
-  byId("summary").textContent = "The monitor does not answer; trying again…";
-});
+listen();
 dark.addEventListener("change", drawAll);
 new ResizeObserver(resizeAll).observe(byId("targets"));
+
+function listen() {
+  const events = new EventSource("/events");
+  events.addEventListener("snapshot", ({ data }) => begin(JSON.parse(data)));
+  events.addEventListener("sample", ({ data }) => add(JSON.parse(data)));
+  events.addEventListener("alert", ({ data }) => tell([JSON.parse(data)]));
+  // The browser connects again by itself, and gets a new snapshot.
+  events.addEventListener("error", () => {
+    byId("summary").textContent = "The monitor does not answer; trying again…";
+    // But not after a refusal: there may have been too many pages.
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 5_000);
+  });
+}
 
 function begin({ targets, alerts }) {
   cards = targets.map(({ samples, ...state }) => ({

@@ -35,7 +35,6 @@ Deno.test("parseConfig() reads the sample", () => {
       "this page: connect",
       "its answer: expect",
       "this probe: throughput",
-      "redis: expect",
     ],
   );
 });

@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import stringWidth from "npm:string-width@9.0.0";
 import type { Alert, Status } from "../../../examples/monitor/monitor.ts";
 import { formatAlert, formatTable } from "../../../examples/monitor/table.ts";
 
@@ -32,6 +33,31 @@ Deno.test("formatTable() lines everything up", () => {
 ✖ down  database  127.0.0.1:80  connect        –        –        –      0.0 %  refused
 `,
   );
+});
+
+Deno.test("formatTable() lines up what is wider than it has characters", () => {
+  const names = ["web", "データベース", "e\u0301te\u0301", "👩‍👩‍👧 home"];
+  const rows = formatTable(names.map((name) => status({ name }))).split("\n")
+    .slice(1, -1);
+  const widths = rows.map((row) => stringWidth(row.split("127.")[0]));
+  assertEquals(new Set(widths).size, 1, rows.join("\n"));
+  const narrow = formatTable(
+    names.map((name) => status({ name: name.repeat(5) })),
+    { width: 30 },
+  );
+  for (const row of narrow.split("\n")) assert(stringWidth(row) <= 30, row);
+});
+
+Deno.test("formatTable() and formatAlert() write out what a terminal obeys or does not show", () => {
+  const detail = "a\x1b[2J\u009b\u202eb\u200b\nc";
+  const shown = "a\\u{1b}[2J\\u{9b}\\u{202e}b\\u{200b}\\u{a}c";
+  const last = { at: 0, ok: false, value: null, detail };
+  assert(formatTable([status({ last })], { width: 500 }).includes(shown));
+  const alert: Alert = {
+    ...{ at: 0, name: "web", address: "", health: "down", detail },
+    downMs: undefined,
+  };
+  assert(formatAlert(alert).endsWith(`: ${shown}`));
 });
 
 Deno.test("formatTable() tells states apart without colors", () => {

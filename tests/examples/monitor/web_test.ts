@@ -13,10 +13,16 @@ function openPage() {
   const targets = parseConfig(
     '{ "targets": [{ "name": "web", "address": "127.0.0.1:1", "failuresToDown": 1 }] }',
   );
-  const page = servePage(
-    { hostname: "127.0.0.1", port: 0 },
-    new Monitor(targets, history),
-  );
+  let made = 0;
+  const shown = new Monitor(targets, history);
+  const page = servePage({ hostname: "127.0.0.1", port: 0 }, {
+    status: (index) => shown.status(index),
+    samples: (index) => shown.samples(index),
+    get statuses() {
+      made++;
+      return shown.statuses;
+    },
+  });
   const monitor = new Monitor(targets, history, {
     check: () => Promise.resolve({ ok: false, value: null, detail: "<b>" }),
     onSample: (index, sample) => page.sample(index, sample),
@@ -24,6 +30,8 @@ function openPage() {
   });
   return {
     monitor,
+    /** How often all that is known was looked at. */
+    made: () => made,
     url: `http://127.0.0.1:${page.addr.port}`,
     async [Symbol.asyncDispose]() {
       await page[Symbol.asyncDispose]();
@@ -92,7 +100,7 @@ Deno.test(
     assertEquals(await ask("/../web.ts"), "404 there is no such page\n");
     assertEquals(
       await ask("/", { method: "POST", body: "x" }),
-      "405 only GET is answered\n",
+      "405 only GET and HEAD are answered\n",
     );
   },
 );
@@ -167,19 +175,119 @@ Deno.test("servePage() keeps the last fifty alerts", { timeout }, async () => {
   assertMatch(alerts[0], /number 59/);
 });
 
-Deno.test("EventStream turns away more pages than it has places", () => {
-  using events = new EventStream();
-  const streams = Array.from(
-    { length: 33 },
-    () => events.subscribe("snapshot", {}),
+/** Sends a request as it is, and gives all that comes back. */
+async function ask(url: string, request: string): Promise<string> {
+  using conn = await Deno.connect({ port: Number(new URL(url).port) });
+  await conn.write(new TextEncoder().encode(request));
+  return await new Response(conn.readable).text();
+}
+
+Deno.test(
+  "servePage() refuses what is no request, and whose host cannot be one",
+  {
+    timeout,
+  },
+  async (test) => {
+    await using page = openPage();
+    const rest = "Connection: close\r\n\r\n";
+    for (
+      const request of [
+        ...["[bad", "", "a b", "::1", "127.0.0.1:999999", "x\x01y", "a@b", "/"]
+          .map((host) => `GET / HTTP/1.1\r\nHost: ${host}\r\n${rest}`),
+        `GET / HTTP/1.1\r\n${rest}`,
+        `GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.test\r\n${rest}`,
+        `GET / HTTP/1.1\r\nHost : 127.0.0.1\r\n${rest}`,
+        `GET // x HTTP/1.1\r\nHost: 127.0.0.1\r\n${rest}`,
+        `GET http://[ HTTP/1.1\r\nHost: 127.0.0.1\r\n${rest}`,
+        `GET / HTTP/9\r\nHost: 127.0.0.1\r\n${rest}`,
+        `\x00\x01\x02\r\n\r\n`,
+      ]
+    ) {
+      await test.step(JSON.stringify(request), async () => {
+        assertMatch(await ask(page.url, request), /^HTTP\/1\.1 400 /);
+      });
+    }
+    assertMatch(
+      await ask(page.url, `GET /${"x".repeat(20_000)}`),
+      /^HTTP\/1\.1 431 /,
+    );
+  },
+);
+
+Deno.test("servePage() answers HEAD with the head of its GET", {
+  timeout,
+}, async () => {
+  await using page = openPage();
+  for (const path of ["/", "/page.js", "/state.json", "/events"]) {
+    const head = await fetch(page.url + path, { method: "HEAD" });
+    assertEquals([head.status, await head.text()], [200, ""]);
+    if (path === "/events") continue;
+    const get = await fetch(page.url + path);
+    const { length } = await get.bytes();
+    assertEquals(head.headers.get("content-length"), String(length), path);
+  }
+});
+
+Deno.test("servePage() gives other sites' pages nothing but a link to it", {
+  timeout,
+}, async () => {
+  await using page = openPage();
+  const { host } = new URL(page.url);
+  const status = async (path: string, headers: Record<string, string>) => {
+    const lines = Object.entries(headers).map(([name, value]) =>
+      `${name}: ${value}\r\n`
+    );
+    const answer = await ask(
+      page.url,
+      `HEAD ${path} HTTP/1.1\r\nHost: ${host}\r\n${lines.join("")}\r\n`,
+    );
+    return answer.slice(9, 12);
+  };
+  for (const site of ["cross-site", "same-site"]) {
+    for (const path of ["/events", "/state.json", "/page.js", "/"]) {
+      const asked = await status(path, { "sec-fetch-site": site });
+      assertEquals(asked, "403", `${site} ${path}`);
+    }
+    const frame = { "sec-fetch-site": site, "sec-fetch-dest": "iframe" };
+    assertEquals(await status("/", frame), "403");
+    const link = { "sec-fetch-site": site, "sec-fetch-dest": "document" };
+    assertEquals(await status("/", link), "200");
+  }
+  for (const origin of ["http://evil.test", "null", "http://127.0.0.1:1"]) {
+    assertEquals(await status("/events", { origin }), "403", origin);
+  }
+  assertEquals(await status("/events", { origin: `http://${host}` }), "200");
+  assertEquals(
+    await status("/events", { "sec-fetch-site": "same-origin" }),
+    "200",
   );
-  assertEquals(streams.map((each) => each !== undefined).lastIndexOf(true), 31);
+});
+
+Deno.test("servePage() makes a snapshot once for all who ask at once", {
+  timeout,
+}, async () => {
+  await using page = openPage();
+  await (await fetch(`${page.url}/state.json`)).body?.cancel();
+  const before = page.made();
+  await Promise.all(Array.from({ length: 20 }, async () => {
+    await (await fetch(`${page.url}/state.json`)).body?.cancel();
+  }));
+  assert(page.made() - before < 10, `${page.made() - before} snapshots`);
+});
+
+Deno.test("EventStream turns away more pages than it has places, and of one address", () => {
+  using events = new EventStream();
+  const first = new Uint8Array();
+  const open = (address: string) =>
+    Array.from({ length: 20 }, () => events.subscribe(address, first))
+      .filter((each) => each !== undefined).length;
+  assertEquals([open("a"), open("b"), open("c")], [16, 16, 0]);
   assertEquals(events.size, 32);
 });
 
 Deno.test("EventStream lets a page go that does not keep up", async () => {
   using events = new EventStream();
-  const slow = events.subscribe("snapshot", {})!;
+  const slow = events.subscribe("a", new Uint8Array())!;
   for (let index = 0; index < 1_000; index++) events.send("sample", index);
   assertEquals(events.size, 0);
   const read = async () => {
@@ -190,8 +298,28 @@ Deno.test("EventStream lets a page go that does not keep up", async () => {
 
 Deno.test("EventStream forgets a page that is closed", async () => {
   using events = new EventStream();
-  const stream = events.subscribe("snapshot", {})!;
+  const stream = events.subscribe("a", new Uint8Array())!;
   await stream.cancel();
   assertEquals(events.size, 0);
   events.send("sample", {});
 });
+
+Deno.test(
+  "servePage() forgets a page that has gone, before it has news for it",
+  {
+    timeout,
+  },
+  async () => {
+    await using page = openPage();
+    // More than there are places for, one after the other.
+    for (let i = 0; i < 40; i++) {
+      const response = await fetch(`${page.url}/events`);
+      assertEquals(response.status, 200, `page ${i}`);
+      const events = readEvents(response);
+      await events.next();
+      await events.return();
+      // The server sees it when it reads, not when this end closes.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+);
