@@ -99,6 +99,62 @@ Deno.test("a client that drips a frame is cut off by frameTimeoutMs", {
 });
 
 Deno.test(
+  "a client that reads a few bytes at a time is cut off by minWriteBytesPerSecond",
+  {
+    timeout,
+  },
+  async () => {
+    const day = badDayServer(async (socket) => {
+      // One asks for much, the other for what it takes.
+      const line = await socket.readLine();
+      await socket.write(new Uint8Array(Number(line)));
+    }, {
+      minWriteBytesPerSecond: 200_000,
+      minWriteWindowMs: 250,
+    });
+    await using _ = day;
+    const started = performance.now();
+    const slow = await Promise.all(Array.from({ length: 5 }, async () => {
+      const client = await connect({
+        port: day.port,
+        maxReadBytesPerSecond: 20_000,
+      });
+      await client.write("32000000\n");
+      return client;
+    }));
+    report.connections += slow.length;
+    const reading = slow.map(async (client) => {
+      let received = 0;
+      try {
+        for await (const chunk of client) received += chunk.length;
+      } catch {
+        // Cut off with a reset, as it has written nothing more.
+      }
+      return received;
+    });
+    // A client that takes what it is sent is served meanwhile.
+    for (let i = 0; i < 5; i++) {
+      await using client = await connect({ port: day.port });
+      report.connections++;
+      await client.write("1000000\n");
+      assertEquals((await client.readExactly(1_000_000)).length, 1_000_000);
+    }
+    await day.happened("error", slow.length);
+    assertLess(performance.now() - started, 8_000);
+    report.faults += slow.length;
+    assertEquals(day.errors.length, slow.length);
+    for (const error of day.errors) {
+      assertInstanceOf(error, LimitError);
+      assertEquals(error.option, "minWriteBytesPerSecond");
+    }
+    for (const client of slow) client.abort();
+    for (const received of await Promise.all(reading)) {
+      assertLess(received, 32_000_000);
+    }
+  },
+);
+
+Deno.test(
   "a client that says nothing is cut off by idleMs",
   { timeout },
   async () => {
