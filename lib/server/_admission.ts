@@ -6,7 +6,7 @@
 
 import { checkLimit, checkOneOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
-import { addressKey, IpRanges } from "../ip.ts";
+import { addressKey, IpRanges, isLinkLocal } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
 
 /** What to do with clients above `maxConnections`. */
@@ -158,6 +158,9 @@ export class Admission {
   /** What counts as one address; `undefined` where nothing is counted. */
   #keyOf(addr: Addr): string | undefined {
     if (this.#mostPerAddress === Infinity) return undefined;
-    return "hostname" in addr ? addressKey(addr.hostname) : undefined;
+    if (!("hostname" in addr)) return undefined;
+    const { hostname } = addr;
+    // All hosts of a link have their /64 in common.
+    return isLinkLocal(hostname) ? hostname : addressKey(hostname);
   }
 }

@@ -9,15 +9,26 @@
  * @module
  */
 
-import { checkFunction, checkNumber, checkSignal } from "../_check.ts";
+import {
+  checkFunction,
+  checkNames,
+  checkNumber,
+  checkSignal,
+} from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { Addr } from "../addr.ts";
-import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
+import {
+  checkSocketOptions,
+  SOCKET_OPTION_NAMES,
+  type SocketOptions,
+} from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { bind } from "../transport/bind.ts";
+import { BIND_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type {
   Acceptor,
+  AcceptorOptions,
   BindOptions,
   TcpBindOptions,
   UnixBindOptions,
@@ -85,7 +96,7 @@ export type ListenOptions = BindOptions & ListenerOptions;
  * ```
  */
 export function listen<A extends Addr>(
-  options: ListenOptions & { acceptor: Acceptor<A> },
+  options: AcceptorOptions<A> & ListenerOptions,
 ): Listener<A>;
 /** Listens on a port. */
 export function listen(
@@ -103,8 +114,17 @@ export function listen(options: ListenOptions): Listener {
   return new Listener(bind(options), options);
 }
 
+const LISTENER_NAMES = ["handshakeTimeoutMs", "signal", "onEvent"] as const;
+
+const LISTEN_OPTION_NAMES = namesOf(
+  BIND_OPTION_NAMES,
+  SOCKET_OPTION_NAMES,
+  LISTENER_NAMES satisfies readonly (keyof ListenerOptions)[],
+);
+
 function checkListenOptions(options: ListenOptions): void {
   const action = "listen";
+  checkNames(action, "options", options, LISTEN_OPTION_NAMES);
   checkSocketOptions(action, options);
   const { handshakeTimeoutMs, signal, onEvent } = options;
   if (handshakeTimeoutMs !== undefined) {

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { checkNumber, checkSignal, wrongKind } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { Deadline } from "../time/deadline.ts";
 import { bind } from "../transport/bind.ts";
 import type {
   AcceptedTransport,
   Acceptor,
+  AcceptorOptions,
   TcpBindOptions,
   UnixBindOptions,
 } from "../transport/options.ts";
@@ -21,6 +21,7 @@ import { onTermination } from "./_signals.ts";
 import type { ServerStats } from "./events.ts";
 import {
   checkServeOptions,
+  checkShutdownOptions,
   type Handler,
   type ServeOptions,
   type ServerOptions,
@@ -66,7 +67,7 @@ import {
  * ```
  */
 export function serve<A extends Addr>(
-  options: ServeOptions & { acceptor: Acceptor<A> },
+  options: AcceptorOptions<A> & ServerOptions,
   handler: Handler,
 ): Server<A>;
 /** Serves on a port. */
@@ -270,21 +271,13 @@ class ShutdownLimits implements Disposable {
   readonly #signals: AbortSignal[] = [];
   #cut: (() => void) | undefined;
 
-  constructor(
-    { timeoutMs, deadline, signal }: ShutdownOptions,
-    defaultMs: number,
-  ) {
-    const action = "shut down";
-    if (timeoutMs !== undefined) {
-      checkNumber(action, "timeoutMs", timeoutMs, 0);
-    }
-    if (signal !== undefined) {
-      checkSignal(action, "signal", signal);
-      this.#signals.push(signal);
-    }
-    if (deadline === undefined) timeoutMs ??= defaultMs;
-    else if (deadline instanceof Deadline) this.#signals.push(deadline.signal);
-    else throw wrongKind(action, "deadline", "a Deadline", deadline);
+  constructor(options: ShutdownOptions, defaultMs: number) {
+    checkShutdownOptions(options);
+    const { signal, deadline } = options;
+    let { timeoutMs } = options;
+    if (signal !== undefined) this.#signals.push(signal);
+    if (deadline !== undefined) this.#signals.push(deadline.signal);
+    else timeoutMs ??= defaultMs;
     if (timeoutMs === undefined) return;
     this.#timeout = Deadline.after(timeoutMs);
     this.#signals.push(this.#timeout.signal);

@@ -7,14 +7,25 @@
 import {
   checkBoolean,
   checkFunction,
+  checkNames,
   checkNumber,
   checkSignal,
+  wrongKind,
 } from "../_check.ts";
-import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
+import {
+  checkSocketOptions,
+  SOCKET_OPTION_NAMES,
+  type SocketOptions,
+} from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
-import type { Deadline } from "../time/deadline.ts";
+import { Deadline } from "../time/deadline.ts";
+import { BIND_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { BindOptions } from "../transport/options.ts";
-import { type AdmissionOptions, checkAdmissionOptions } from "./_admission.ts";
+import {
+  ADMISSION_OPTION_NAMES,
+  type AdmissionOptions,
+  checkAdmissionOptions,
+} from "./_admission.ts";
 import type { HandshakeOptions } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";
 
@@ -106,12 +117,35 @@ export interface ShutdownReport {
 /** Takes care of one client. What it returns is waited for, and otherwise ignored. */
 export type Handler = (socket: Socket, context: ServeContext) => unknown;
 
-/** Throws if an option is of the wrong type or out of range, naming it. */
+const SERVER_NAMES = [
+  "handshakeTimeoutMs",
+  "maxBufferedBytes",
+  "drainOnSignals",
+  "shutdownTimeoutMs",
+  "signal",
+  "onError",
+  "onEvent",
+] as const;
+
+const SERVE_OPTION_NAMES = namesOf(
+  BIND_OPTION_NAMES,
+  SOCKET_OPTION_NAMES,
+  ADMISSION_OPTION_NAMES,
+  SERVER_NAMES satisfies readonly (keyof ServerOptions)[],
+);
+
+/** Names of {@linkcode ShutdownOptions}. */
+const SHUTDOWN_OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["timeoutMs", "deadline", "signal"] satisfies (keyof ShutdownOptions)[],
+);
+
+/** Throws if an option is unknown, of the wrong type or out of range, naming it. */
 export function checkServeOptions(
   options: ServeOptions,
   handler: Handler,
 ): void {
   const action = "serve";
+  checkNames(action, "options", options, SERVE_OPTION_NAMES);
   checkSocketOptions(action, options);
   checkAdmissionOptions(action, options);
   const { maxBufferedBytes, handshakeTimeoutMs, shutdownTimeoutMs } = options;
@@ -132,4 +166,16 @@ export function checkServeOptions(
   if (onError !== undefined) checkFunction(action, "onError", onError);
   if (onEvent !== undefined) checkFunction(action, "onEvent", onEvent);
   checkFunction(action, "the handler", handler);
+}
+
+/** Throws if a limit of a shutdown is unknown, of the wrong type or out of range. */
+export function checkShutdownOptions(options: ShutdownOptions): void {
+  const action = "shut down";
+  checkNames(action, "options", options, SHUTDOWN_OPTION_NAMES);
+  const { timeoutMs, deadline, signal } = options;
+  if (timeoutMs !== undefined) checkNumber(action, "timeoutMs", timeoutMs, 0);
+  if (signal !== undefined) checkSignal(action, "signal", signal);
+  if (deadline !== undefined && !(deadline instanceof Deadline)) {
+    throw wrongKind(action, "deadline", "a Deadline", deadline);
+  }
 }

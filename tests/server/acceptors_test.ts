@@ -70,7 +70,7 @@ Deno.test("a Unix socket whose folder was replaced ends no shutdown", {
 }, async () => {
   const folder = await Deno.makeTempDir();
   try {
-    for (const replaced of ["gone"]) {
+    for (const replaced of ["gone", "a file"]) {
       await Deno.mkdir(`${folder}/run`);
       const path = `${folder}/run/socket`;
       const server = serve({ path }, () => {});

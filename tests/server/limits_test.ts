@@ -148,6 +148,10 @@ Deno.test("connections over IPv6 are counted by /64, and those of IPv4 as such",
     port: 1,
   });
   assertEquals(enter("2001:db8:1:2::3"), undefined);
+  // All hosts of a link share this one.
+  assertEquals(enter("fe80::1%eth0"), undefined);
+  assertEquals(enter("fe80::2%eth0"), undefined);
+  assertEquals(enter("fe80::1%eth0"), "max-connections-per-address");
 });
 
 Deno.test("clients without an IP address are not limited by one", () => {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   type Acceptor,
   connect,
@@ -81,3 +81,74 @@ Deno.test("a handler may return anything, and is not asked for a promise", async
     await using _server = serve({ port: 0 }, handler);
   }
 });
+
+Deno.test("options that cannot hold together are refused, by type and at run time", () => {
+  const tls = { cert: "", key: "" };
+  const calls: (() => unknown)[] = [
+    // @ts-expect-error a port and a path
+    () => serve({ port: 0, path: "/x" }, handler),
+    // @ts-expect-error a port and a path
+    () => listen({ port: 0, path: "/x" }),
+    // @ts-expect-error a host and a path
+    () => serve({ path: "/x", hostname: "127.0.0.1" }, handler),
+    // @ts-expect-error a port and the mode of a file
+    () => listen({ port: 0, mode: 0o600 }),
+    // @ts-expect-error an acceptor and a port
+    () => listen({ port: 0, acceptor: new MemoryAcceptor("x", () => {}) }),
+    // @ts-expect-error neither
+    () => serve({ tls }, handler),
+  ];
+  for (const call of calls) assertThrows(call, TypeError);
+});
+
+Deno.test(
+  "serve(), listen() and shutdown() refuse names that they do not know",
+  {
+    timeout: 10_000,
+  },
+  async () => {
+    const slips: [object, string][] = [
+      [{ maxConnection: 5 }, "maxConnections"],
+      [{ idleMS: 5 }, "idleMs"],
+      [{ onevent() {} }, "onEvent"],
+      [{ handshakeTimeout: 5 }, "handshakeTimeoutMs"],
+      [{ closeTimeoutMS: 5 }, "closeTimeoutMs"],
+      [{ host: "127.0.0.1" }, "hostname"],
+    ];
+    for (const [slip, nearest] of slips) {
+      const [name] = Object.keys(slip);
+      const calls: Record<string, () => unknown> = {
+        serve: () => serve({ port: 0, ...slip }, handler),
+        listen: () => listen({ port: 0, ...slip }),
+      };
+      if (nearest === "maxConnections") delete calls.listen;
+      for (const [action, call] of Object.entries(calls)) {
+        assertThrows(
+          call,
+          TypeError,
+          `Cannot ${action}: unknown option "${name}", did you mean ${nearest}?`,
+        );
+      }
+    }
+    // Limits of a server are none of a listener's.
+    assertThrows(
+      // @ts-expect-error it has no such limit
+      () => listen({ port: 0, maxConnections: 5 }),
+      TypeError,
+      "Cannot listen: unknown option",
+    );
+    await using server = serve({ port: 0 }, handler);
+    await assertRejects(
+      // @ts-expect-error no such limit
+      () => server.shutdown({ timeout: 5 }),
+      TypeError,
+      'Cannot shut down: unknown option "timeout", did you mean timeoutMs?',
+    );
+    // The address of a server is where one can connect to, and listen.
+    await using other = listen({ ...server.addr, port: 0 });
+    using client = await connect(server.addr);
+    assertEquals(await client.readLine(), "welcome");
+    assertEquals(other.addr.hostname, server.addr.hostname);
+    await client.close();
+  },
+);
