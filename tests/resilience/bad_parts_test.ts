@@ -36,6 +36,7 @@ const MISDEEDS: readonly ((closed: Promise<void>) => unknown)[] = [
     throw new Error("thrown");
   },
   () => {
+    // deno-lint-ignore no-throw-literal -- what a user's code may do
     throw undefined;
   },
   () => Promise.reject(new Error("rejected")),
@@ -196,6 +197,7 @@ Deno.test(
 const BAD_DECODERS: Record<string, Codec<unknown>["decoder"]> = {
   "throws nothing": () => ({
     decode() {
+      // deno-lint-ignore no-throw-literal -- what a user's code may do
       throw undefined;
     },
   }),
