@@ -4,23 +4,36 @@
  * @module
  */
 
-import { ByteQueue } from "../bytes/byte_queue.ts";
+import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { Codec, Decoder } from "../codec/codec.ts";
-import {
-  FrameTooLargeError,
-  MalformedFrameError,
-  SocketError,
-  UnexpectedEofError,
-} from "../errors.ts";
+import { FrameDecoder } from "../codec/frame_decoder.ts";
+import { CodecError, SocketError } from "../errors.ts";
+import { CountingQueue } from "./_counting_queue.ts";
+import type { TimeBudget } from "./_time_budget.ts";
 
-/** A decoder that makes frames of nothing would do so for ever. */
-const MOST_FRAMES_OF_NOTHING = 10_000;
+/** Frames in a row that a decoder may make of what it keeps. */
+const MOST_KEPT_FRAMES = 10_000;
+/** Queue operations of one call, and more for each byte that waits. */
+const MOST_WORK = 1_000_000;
+const MOST_WORK_PER_BYTE = 100;
 
 /** The kit's way to say that a codec is wrong. */
 export class AssertionError extends Error {
   static {
     this.prototype.name = "AssertionError";
   }
+}
+
+/** `context` is not as the contract has it. */
+export function broken(
+  context: string,
+  must: string,
+  value: unknown,
+): AssertionError {
+  return new AssertionError(
+    `Cannot accept ${context}: ${must}, got ${String(value)}`,
+    value instanceof Error ? { cause: value } : undefined,
+  );
 }
 
 /** What came of feeding a decoder. */
@@ -38,6 +51,14 @@ export interface Outcome<In> {
   readonly mostHeld: number;
 }
 
+/** How a decoder is fed. */
+export interface FeedOptions {
+  /** When to stop. */
+  budget?: TimeBudget;
+  /** Frames and errors after which nothing more is fed. */
+  mostResults?: number;
+}
+
 /**
  * Feeds `chunks` to a fresh decoder the way a socket does, and ends the stream.
  *
@@ -50,8 +71,9 @@ export function decodeChunks<In>(
   codec: Codec<In, never>,
   chunks: Iterable<Uint8Array>,
   context: string,
+  options?: FeedOptions,
 ): Outcome<In> {
-  const feed = new Feed(codec.decoder(), context);
+  const feed = new Feed(codec.decoder(), context, options);
   for (const chunk of chunks) {
     if (!feed.add(chunk)) break;
   }
@@ -63,92 +85,154 @@ export function decodeChunks<In>(
 export class Feed<In> implements Outcome<In> {
   readonly frames: In[] = [];
   readonly errors: SocketError[] = [];
-  failed = false;
   mostBuffered = 0;
   mostHeld = 0;
+  readonly queue: CountingQueue = new CountingQueue();
   readonly #decoder: Decoder<In>;
+  readonly #frames: FrameDecoder<In>;
   readonly #context: string;
-  readonly #queue = new ByteQueue();
-  #framesOfNothing = 0;
+  readonly #budget: TimeBudget | undefined;
+  readonly #mostResults: number;
 
-  constructor(decoder: Decoder<In>, context: string) {
+  constructor(
+    decoder: Decoder<In>,
+    context: string,
+    { budget, mostResults = Infinity }: FeedOptions = {},
+  ) {
     this.#decoder = decoder;
+    this.#frames = new FrameDecoder(
+      decoder.finish === undefined
+        ? decoder
+        : new StrictFinish(decoder, context),
+      this.queue,
+      MOST_KEPT_FRAMES,
+    );
     this.#context = context;
+    this.#budget = budget;
+    this.#mostResults = mostResults;
+    this.queue.onLimit = () => {
+      throw broken(
+        context,
+        "a call must come to an end",
+        "a call that works on the queue and does not",
+      );
+    };
+  }
+
+  get failed(): boolean {
+    return this.#frames.failed;
   }
 
   get unread(): number {
-    return this.#queue.length;
+    return this.queue.length;
   }
 
-  /** Feeds one chunk, through the queue's slabs: `false` once the frames have ended. */
+  /** What the decoder says of its being inside a frame, if it says anything. */
+  get midFrame(): boolean | undefined {
+    return this.#decoder.midFrame;
+  }
+
+  /** Feeds one chunk, through the queue's slabs: `false` once nothing more is to be fed. */
   add(chunk: Uint8Array): boolean {
-    for (let done = 0; done < chunk.length && !this.failed;) {
-      const space = this.#queue.reserve();
-      this.mostHeld = Math.max(this.mostHeld, this.#queue.capacity);
+    for (let done = 0; done < chunk.length && !this.#isDone;) {
+      const space = this.queue.reserve();
+      this.mostHeld = Math.max(this.mostHeld, this.queue.capacity);
       const count = Math.min(space.length, chunk.length - done);
       space.set(chunk.subarray(done, done + count));
-      this.#queue.commit(count);
+      this.queue.commit(count);
       done += count;
       this.#drain(false);
-      if (!this.failed) {
-        this.mostBuffered = Math.max(this.mostBuffered, this.#queue.length);
+      if (!this.#isDone) {
+        this.mostBuffered = Math.max(this.mostBuffered, this.queue.length);
       }
     }
-    return !this.failed;
+    return !this.#isDone;
+  }
+
+  get #isDone(): boolean {
+    return this.failed ||
+      this.frames.length + this.errors.length >= this.#mostResults;
   }
 
   /** Ends the stream. */
   end(): void {
-    if (this.failed) return;
-    this.#drain(false);
-    if (!this.failed) this.#drain(true);
-    if (!this.failed && this.#queue.length > 0) {
-      // As Framed does for a decoder that leaves the end to it.
-      if (this.#decoder.finish === undefined) {
-        this.errors.push(
-          new UnexpectedEofError(this.unread, undefined, "Cannot decode"),
-        );
-        this.failed = true;
-      } else {
-        throw new AssertionError(
-          `Cannot accept ${this.#context} as finish must use up the bytes or throw: ${this.unread} bytes were left`,
-        );
-      }
-    }
+    this.#drain(true);
   }
 
-  #drain(atEnd: boolean): void {
-    while (!this.failed) {
-      const before = this.#queue.revision;
+  #drain(ended: boolean): void {
+    while (!this.#isDone) {
+      this.#budget?.check();
       try {
-        const frame = atEnd
-          ? this.#decoder.finish?.(this.#queue)
-          : this.#decoder.decode(this.#queue);
+        const frame = this.#next(ended);
         if (frame === undefined) return;
         this.frames.push(frame);
       } catch (error) {
         this.#refuse(error);
       }
-      if (this.#queue.revision !== before) this.#framesOfNothing = 0;
-      else if (++this.#framesOfNothing > MOST_FRAMES_OF_NOTHING) {
-        throw new AssertionError(
-          `Cannot accept ${this.#context} as the decoder must make progress: it returned ${MOST_FRAMES_OF_NOTHING} frames without taking a byte`,
-        );
-      }
+    }
+  }
+
+  /** Asks once, and ends a call that works on the queue for ever. */
+  #next(ended: boolean): In | undefined {
+    const { queue } = this;
+    queue.limit = queue.work + MOST_WORK + MOST_WORK_PER_BYTE * queue.length;
+    try {
+      return this.#frames.next(ended);
+    } finally {
+      queue.limit = Infinity;
     }
   }
 
   #refuse(error: unknown): void {
+    if (error instanceof AssertionError) throw error;
+    if (error instanceof CodecError) {
+      throw broken(
+        this.#context,
+        `the decoder must make progress (${error.message})`,
+        error,
+      );
+    }
     if (!(error instanceof SocketError)) {
-      throw new AssertionError(
-        `Cannot accept ${this.#context} as a decoder must throw a SocketError: it threw ${
-          String(error)
-        }`,
-        { cause: error },
+      throw broken(
+        this.#context,
+        "a decoder must throw a SocketError",
+        error,
       );
     }
     this.errors.push(error);
-    this.failed = !(error instanceof MalformedFrameError && error.recoverable ||
-      error instanceof FrameTooLargeError && error.skipped);
+  }
+}
+
+/**
+ * A decoder whose `finish` has to use up the bytes, or to throw. To Framed, what is left is
+ * a stream that ended too early: better the decoder says so, which knows what was due.
+ */
+class StrictFinish<In> implements Decoder<In> {
+  readonly #inner: Decoder<In>;
+  readonly #context: string;
+
+  constructor(inner: Decoder<In>, context: string) {
+    this.#inner = inner;
+    this.#context = context;
+  }
+
+  get midFrame(): boolean | undefined {
+    return this.#inner.midFrame;
+  }
+
+  decode(bytes: ByteQueue): In | undefined {
+    return this.#inner.decode(bytes);
+  }
+
+  finish(bytes: ByteQueue): In | undefined {
+    const frame = this.#inner.finish!(bytes);
+    if (frame === undefined && bytes.length > 0) {
+      throw broken(
+        this.#context,
+        "finish must use up the bytes or throw",
+        `${bytes.length} bytes that were left`,
+      );
+    }
+    return frame;
   }
 }

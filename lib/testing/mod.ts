@@ -11,7 +11,8 @@ export {
   type MemoryTransportOptions,
   memoryTransportPair,
 } from "../transport/memory.ts";
-export { checkCodec, type CheckCodecOptions } from "./check_codec.ts";
+export { checkCodec } from "./check_codec.ts";
+export type { CheckCodecOptions } from "./check_codec_options.ts";
 export {
   checkTransport,
   type CheckTransportOptions,

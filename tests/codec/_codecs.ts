@@ -22,7 +22,7 @@ import {
   utf8 as utf8Field,
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
-import type { CheckCodecOptions } from "../../lib/testing/check_codec.ts";
+import type { CheckCodecOptions } from "../../lib/testing/check_codec_options.ts";
 import { utf8 } from "./_support.ts";
 
 /** The limit of all codecs below, so that garbage reaches every policy. */

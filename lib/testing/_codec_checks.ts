@@ -1,0 +1,324 @@
+/**
+ * What is checked of a codec.
+ *
+ * @module
+ */
+
+import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { Codec } from "../codec/codec.ts";
+import { FrameTooLargeError } from "../errors.ts";
+import type { CheckCodecOptions } from "./check_codec_options.ts";
+import { CodecCost, SAME_BYTES } from "./_codec_cost.ts";
+import { broken, decodeChunks, Feed, type Outcome } from "./_decoding.ts";
+import { isEqual } from "./_equal.ts";
+import { ByteSource, pieces } from "./_pieces.ts";
+import { TimeBudget } from "./_time_budget.ts";
+
+/** A codec that takes long is checked less. */
+const MOST_MS = 2_000;
+/** Random splits, mutations and streams of garbage that are tried. */
+const ROUNDS = 40;
+/** Random bytes in each stream of garbage. */
+const GARBAGE_BYTES = 8 * 1024;
+/** Frames and errors after which garbage has shown what it can. */
+const GARBAGE_RESULTS = 10_000;
+/** What the next read of a busy connection may fill. */
+const SLAB_BYTES = 128 * 1024;
+/** Byte-by-byte checks look at this many places of a message. */
+const MOST_PLACES = 2048;
+
+/** The checks of {@linkcode checkCodec}. */
+export class CodecChecks<In, Out> {
+  readonly #codec: Codec<In, Out>;
+  readonly #samples: readonly Out[];
+  readonly #options: CheckCodecOptions<In, Out>;
+  readonly #expected: readonly unknown[];
+  readonly #mostBuffered: number;
+  readonly #random: ByteSource;
+  /** Where each sample begins on the wire, and the end of the last. */
+  readonly #bounds: number[] = [0];
+  readonly #wire: Uint8Array;
+  readonly #budget = new TimeBudget(MOST_MS);
+  readonly #cost: CodecCost<In, Out>;
+
+  constructor(
+    codec: Codec<In, Out>,
+    samples: readonly Out[],
+    options: CheckCodecOptions<In, Out>,
+  ) {
+    this.#codec = codec;
+    this.#samples = samples;
+    this.#options = options;
+    this.#expected = options.expected ?? samples;
+    this.#mostBuffered = options.maxBufferedBytes ?? 2 * 1024 * 1024;
+    this.#random = new ByteSource(options.seed ?? 1);
+    this.#cost = new CodecCost(
+      codec,
+      samples,
+      options.makeFrame,
+      this.#budget,
+    );
+    const encoder = codec.encoder();
+    const out = new ByteWriter();
+    this.#inTime(() => {
+      for (const sample of samples) {
+        this.#budget.check();
+        encoder.encode(sample, out);
+        this.#bounds.push(out.length);
+      }
+    });
+    this.#wire = out.toBytes();
+  }
+
+  run(): void {
+    this.#inTime(() =>
+      this.#checkRoundTrip([this.#wire], "bytes in one piece")
+    );
+    this.#budget.share([
+      () => this.#checkAppending(),
+      () => this.#checkOneByOne(),
+      () => this.#checkArrival(),
+      () => this.#checkOversized(),
+      () => this.#checkIndependence(),
+      () => this.#checkTruncation(),
+      () => this.#checkSameBytes(),
+      () => this.#checkGarbage(),
+      () => this.#checkSplits(),
+      () => this.#cost.check(),
+    ]);
+  }
+
+  /** What has to be done at least. */
+  #inTime(check: () => void): void {
+    if (this.#budget.run(check)) return;
+    throw broken(
+      "the codec",
+      `the samples must be encoded and decoded once within ${MOST_MS} ms`,
+      "a codec that takes longer",
+    );
+  }
+
+  #checkAppending(): void {
+    const out = new ByteWriter();
+    const encoder = this.#codec.encoder();
+    out.writeByte(0xa5);
+    for (const sample of this.#samples) {
+      this.#budget.check();
+      encoder.encode(sample, out);
+    }
+    const bytes = out.toBytes();
+    if (bytes[0] !== 0xa5) {
+      this.#fail("an encoder must leave alone what was written before", "lost");
+    }
+    if (bytes.length !== this.#wire.length + 1) {
+      this.#fail(
+        `an encoder must encode the same samples to as many bytes (${this.#wire.length})`,
+        bytes.length - 1,
+      );
+    }
+  }
+
+  #checkOneByOne(): void {
+    this.#checkRoundTrip(pieces(this.#wire, () => 1), "bytes one at a time");
+  }
+
+  #checkSplits(): void {
+    for (let round = 0; round < ROUNDS; round++) {
+      this.#checkRoundTrip(
+        pieces(this.#wire, (left) => this.#random.cut(left)),
+        `bytes in random pieces (round ${round})`,
+      );
+    }
+  }
+
+  /** A frame must be there with its last byte, and `midFrame` must say where it is. */
+  #checkArrival(): void {
+    const context = "samples that arrive one after the other";
+    const feed = this.#feed(context);
+    for (let i = 0; i < this.#samples.length; i++) {
+      const end = this.#bounds[i + 1];
+      for (let at = this.#bounds[i]; at < end; at++) {
+        if (!feed.add(this.#wire.subarray(at, at + 1))) return;
+        const inside = at + 1 < end;
+        if (feed.unread === 0) this.#checkMidFrame(feed, inside, i);
+      }
+      const due = this.#options.delayedFrames === true ? i : i + 1;
+      if (feed.frames.length < due) {
+        throw broken(
+          context,
+          `frame ${i} must come out with its last byte`,
+          `${feed.frames.length} frames`,
+        );
+      }
+    }
+  }
+
+  #checkMidFrame({ midFrame }: Feed<In>, inside: boolean, i: number): void {
+    if (midFrame === undefined || midFrame === inside) return;
+    if (this.#options.delayedFrames === true) return;
+    const where = inside ? "inside" : "behind";
+    throw broken(
+      "the decoder",
+      `midFrame must be ${inside} ${where} sample ${i}`,
+      midFrame,
+    );
+  }
+
+  #feed(context: string): Feed<In> {
+    return new Feed(this.#codec.decoder(), context, { budget: this.#budget });
+  }
+
+  #decode(
+    chunks: Iterable<Uint8Array>,
+    context: string,
+    mostResults?: number,
+  ): Outcome<In> {
+    const options = { budget: this.#budget, mostResults };
+    return decodeChunks(this.#codec, chunks, context, options);
+  }
+
+  #checkRoundTrip(chunks: Iterable<Uint8Array>, context: string): void {
+    const outcome = this.#decode(chunks, context);
+    const { frames, errors } = outcome;
+    if (errors.length > 0) {
+      throw broken(context, "the samples must decode", errors[0]);
+    }
+    this.#checkFrames(frames, this.#samples.length, context);
+    this.#checkMemory(outcome, context);
+  }
+
+  #checkFrames(frames: readonly In[], count: number, context: string): void {
+    for (let i = 0; i < count && i < frames.length; i++) {
+      const expected = this.#expected[i] as In;
+      const equals = this.#options.equals ?? isEqual;
+      if (!equals(frames[i], expected)) {
+        throw broken(
+          context,
+          `frame ${i} must be ${Deno.inspect(expected)}`,
+          Deno.inspect(frames[i]),
+        );
+      }
+    }
+    if (frames.length !== count) {
+      throw broken(
+        context,
+        `the frames must be ${count}`,
+        frames.length,
+      );
+    }
+  }
+
+  #checkMemory(outcome: Outcome<In>, context: string): void {
+    const { mostBuffered, mostHeld } = outcome;
+    const most = this.#mostBuffered;
+    if (mostBuffered > most) {
+      const must = `the bytes that wait must be at most ${most}`;
+      throw broken(context, must, mostBuffered);
+    }
+    if (mostHeld > most + SLAB_BYTES) {
+      const must = `the memory held must be at most ${most + SLAB_BYTES}`;
+      throw broken(context, must, mostHeld);
+    }
+  }
+
+  /** Two decoders take turns: a codec must keep the state of each in itself. */
+  #checkIndependence(): void {
+    for (const cut of [() => 1, (left: number) => this.#random.cut(left)]) {
+      const chunks = [...pieces(this.#wire, cut)];
+      // At the same place, and where the other one is in another frame.
+      for (const lag of [0, chunks.length >> 1]) this.#checkTurns(chunks, lag);
+    }
+  }
+
+  #checkTurns(chunks: readonly Uint8Array[], lag: number): void {
+    const context = "two decoders that take turns";
+    const [ahead, behind] = [0, 1].map(() => this.#feed(context));
+    for (let i = 0; i < chunks.length + lag; i++) {
+      if (i < chunks.length) ahead.add(chunks[i]);
+      if (i >= lag) behind.add(chunks[i - lag]);
+    }
+    for (const feed of [ahead, behind]) {
+      feed.end();
+      if (feed.failed) {
+        throw broken(context, "the samples must decode", feed.errors[0]);
+      }
+      this.#checkFrames(feed.frames, this.#samples.length, context);
+    }
+  }
+
+  #checkTruncation(): void {
+    const size = this.#wire.length;
+    const step = Math.max(1, Math.floor(size / MOST_PLACES));
+    for (let end = 0; end < size; end += step) {
+      const context = `a stream that ends after ${end} of ${size} bytes`;
+      const wire = this.#wire.subarray(0, end);
+      const { frames } = this.#decode([wire], context);
+      const whole = this.#bounds.findLastIndex((bound) => bound <= end);
+      // A last frame may be what the codec makes of the rest.
+      const count = frames.length === whole + 1 ? whole : frames.length;
+      this.#checkFrames(frames.slice(0, count), whole, context);
+    }
+  }
+
+  #checkGarbage(): void {
+    const random = this.#random;
+    for (let round = 0; round < ROUNDS; round++) {
+      this.#checkBytes(
+        random.bytes(GARBAGE_BYTES),
+        `random bytes (round ${round})`,
+      );
+      this.#checkBytes(
+        random.damage(this.#wire),
+        `samples with random damage (round ${round})`,
+      );
+    }
+  }
+
+  #checkSameBytes(): void {
+    const bytes = new Uint8Array(Math.min(2 * this.#mostBuffered, 2 ** 23));
+    for (const byte of SAME_BYTES) {
+      this.#checkBytes(bytes.fill(byte), `a stream of bytes ${byte}`, 4096);
+    }
+  }
+
+  #checkBytes(bytes: Uint8Array, context: string, cut?: number): void {
+    const chunks = pieces(
+      bytes,
+      (left) => cut ?? this.#random.cut(left, 4096),
+    );
+    const outcome = this.#decode(chunks, context, GARBAGE_RESULTS);
+    this.#checkMemory(outcome, context);
+  }
+
+  #checkOversized(): void {
+    const { oversized } = this.#options;
+    if (oversized === undefined) return;
+    const context = "a frame above the limit";
+    for (const most of [1, oversized.length]) {
+      const feed = this.#feed(context);
+      for (const piece of pieces(oversized, () => most)) {
+        if (!feed.add(piece)) break;
+      }
+      this.#checkMemory(feed, context);
+      const [error, second] = feed.errors;
+      if (second !== undefined) {
+        throw broken(context, "it must be one error", feed.errors.length);
+      }
+      if (feed.failed && !(error instanceof FrameTooLargeError)) {
+        throw broken(context, "it must be a FrameTooLargeError", error);
+      }
+      // Neither an error nor a part of it: the codec must at least not wait for it.
+      if (!feed.failed && feed.unread >= oversized.length) {
+        throw broken(
+          context,
+          "it must not be kept",
+          `${feed.unread} bytes`,
+        );
+      }
+    }
+  }
+
+  #fail(must: string, value: unknown): never {
+    throw broken("the codec", must, value);
+  }
+}

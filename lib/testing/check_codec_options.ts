@@ -1,0 +1,105 @@
+/**
+ * What the conformance kit for codecs can be told.
+ *
+ * @module
+ */
+
+import {
+  checkBoolean,
+  checkBytes,
+  checkFunction,
+  checkInteger,
+  checkLimit,
+  checkNames,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
+
+/** Options of {@linkcode checkCodec}. */
+export interface CheckCodecOptions<In, Out> {
+  /**
+   * What decoding the samples gives, if that is not the samples themselves.
+   *
+   * @default {samples}
+   */
+  expected?: readonly In[];
+  /**
+   * Whether two frames are the same.
+   *
+   * @default Comparison by value.
+   */
+  equals?: (received: In, expected: In) => boolean;
+  /**
+   * Bytes that claim, or begin, a frame larger than the codec's limit. Decoding
+   * them must end in one `FrameTooLargeError`, or report it to the codec's hook.
+   */
+  oversized?: Uint8Array;
+  /**
+   * Bytes that may wait in the decoder's queue while it asks for more: the largest
+   * frame with its framing.
+   *
+   * @default {2_097_152}
+   */
+  maxBufferedBytes?: number;
+  /**
+   * Makes a frame of about `size` bytes. With it, cost is checked on a frame that
+   * arrives a byte at a time, at 512 bytes and at 6 KiB; without it on many samples.
+   */
+  makeFrame?: (size: number) => Out;
+  /**
+   * Whether a frame may come out only with the bytes of the next one, or at the end of
+   * the stream, as in a format whose frames end where the next one begins.
+   *
+   * @default {false}
+   */
+  delayedFrames?: boolean;
+  /**
+   * Chooses the random splits and the garbage.
+   *
+   * @default {1}
+   */
+  seed?: number;
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set<
+  keyof CheckCodecOptions<unknown, unknown>
+>([
+  "expected",
+  "equals",
+  "oversized",
+  "maxBufferedBytes",
+  "makeFrame",
+  "delayedFrames",
+  "seed",
+]);
+
+const ACTION = "check a codec";
+
+/** Throws if an option is not one, naming it; `count` is the number of samples. */
+export function checkOptions<In, Out>(
+  options: CheckCodecOptions<In, Out>,
+  count: number,
+): void {
+  checkNames(ACTION, "options", options, OPTION_NAMES);
+  const { expected, equals, oversized, makeFrame } = options;
+  const { maxBufferedBytes, delayedFrames, seed } = options;
+  if (expected !== undefined) {
+    if (!Array.isArray(expected)) {
+      throw wrongKind(ACTION, "expected", "an array", expected);
+    }
+    if (expected.length !== count) {
+      const must = `an array of as many frames as there are samples (${count})`;
+      throw outOfRange(ACTION, "expected", must, expected);
+    }
+  }
+  if (equals !== undefined) checkFunction(ACTION, "equals", equals);
+  if (oversized !== undefined) checkBytes(ACTION, "oversized", oversized);
+  if (makeFrame !== undefined) checkFunction(ACTION, "makeFrame", makeFrame);
+  if (maxBufferedBytes !== undefined) {
+    checkLimit(ACTION, "maxBufferedBytes", maxBufferedBytes);
+  }
+  if (delayedFrames !== undefined) {
+    checkBoolean(ACTION, "delayedFrames", delayedFrames);
+  }
+  if (seed !== undefined) checkInteger(ACTION, "seed", seed, -(2 ** 53 - 1));
+}
