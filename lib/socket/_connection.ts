@@ -21,7 +21,11 @@ import {
   TimeoutError,
   TlsError,
 } from "../errors.ts";
-import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
+import {
+  Alarm,
+  type AlarmListener,
+  type AlarmOptions,
+} from "../time/coarse_timer.ts";
 import {
   type CallOptions,
   checkCall,
@@ -91,6 +95,9 @@ interface ColdState {
   /** Whether `unref` was called. */
   unreferenced?: boolean;
 }
+
+/** A process whose work is done does not wait until its connections have been idle. */
+const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
 
 /** Shakes hands over a transport, which is closed where it fails. */
 type Handshake = (
@@ -220,7 +227,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (writeMs !== undefined) this.writer.limitMs = writeMs;
     if (idleMs === undefined) return;
     if (idleMs === Infinity && this.#idle === undefined) return;
-    this.#idle ??= new Alarm(this);
+    this.#idle ??= new Alarm(this, IDLE_ALARM);
     this.#idle.limitMs = idleMs;
     this.#idle.arm();
   }

@@ -9,7 +9,14 @@
  * @module
  */
 
-import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
+import {
+  Alarm,
+  type AlarmListener,
+  type AlarmOptions,
+} from "../time/coarse_timer.ts";
+
+/** The wait itself holds the process, where it should. */
+const ALARM: AlarmOptions = { holdsProcess: false };
 
 /** Watches one direction of a socket. */
 export class MinimumRate implements AlarmListener {
@@ -37,7 +44,7 @@ export class MinimumRate implements AlarmListener {
     this.#windowMs = windowMs;
     this.#onSlow = onSlow;
     this.#bytesBefore = totalBytes();
-    this.#alarm = new Alarm(this);
+    this.#alarm = new Alarm(this, ALARM);
     this.#alarm.limitMs = windowMs;
   }
 

@@ -88,19 +88,17 @@ export class OutgoingBatch {
   readonly #onSent = (count: number): void => {
     const sender = this.#sender!;
     const left = this.#length - this.#offset;
+    const segment = this.#segments[this.#segment];
+    const intact = segment.length === this.#length;
     if (!(count > 0 && count <= left && Number.isInteger(count))) {
-      sender.onSendFailure(wrongCount(count, left));
+      sender.onSendFailure(intact ? wrongCount(count, left) : transferred());
       return;
     }
     if (!sender.onSent(count)) return;
     this.#offset += count;
     if (this.#offset < this.#length) {
-      const segment = this.#segments[this.#segment];
-      if (segment.length === this.#length) {
-        this.#transmit(segment.subarray(this.#offset));
-      } else {
-        sender.onSendFailure(transferred());
-      }
+      if (intact) this.#transmit(segment.subarray(this.#offset));
+      else sender.onSendFailure(transferred());
       return;
     }
     const next = this.#segments[++this.#segment];

@@ -14,7 +14,11 @@
 import { show } from "../_check.ts";
 import { ByteQueue } from "../bytes/byte_queue.ts";
 import { BusyError, type SocketError, TimeoutError } from "../errors.ts";
-import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
+import {
+  Alarm,
+  type AlarmListener,
+  type AlarmOptions,
+} from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import type { MinimumRate } from "./_minimum_rate.ts";
@@ -60,6 +64,9 @@ const takeEnd: Take<boolean> = (ended) => ended || undefined;
 
 const takeMore: Take<boolean, ByteQueue> = (ended, queue) =>
   queue.length > 0 || (ended ? false : undefined);
+
+/** It is armed between two calls as well: the read of a call holds the process. */
+const FRAME_ALARM: AlarmOptions = { holdsProcess: false };
 
 /** What is discarded is read into this, by every socket that closes. */
 let scratch: Uint8Array | undefined;
@@ -171,7 +178,7 @@ export class ReadLoop implements AlarmListener {
         this.interrupt(
           new TimeoutError(operation, limitMs, this.#context.addresses()),
         ),
-    });
+    }, FRAME_ALARM);
     if (this.#isOver) {
       alarm.dispose();
       return alarm;

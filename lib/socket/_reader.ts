@@ -4,13 +4,19 @@
  * @module
  */
 
-import { checkBytes, checkInteger, checkLimit, outOfRange } from "../_check.ts";
+import {
+  checkBytes,
+  checkInteger,
+  checkLimit,
+  checkNames,
+  outOfRange,
+} from "../_check.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import { ReadLoop, type Take } from "./_read_loop.ts";
-import type { ReadUntilOptions } from "./options.ts";
+import { READ_UNTIL_OPTION_NAMES, type ReadUntilOptions } from "./options.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 const utf8 = new TextEncoder();
@@ -92,6 +98,11 @@ export class Reader {
     options?: ReadUntilOptions,
   ): Promise<Uint8Array> {
     const { queue } = this.loop;
+    try {
+      checkOptionNames("readUntil", options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.loop.run("readUntil", options, (ended) => {
       const bytes = this.#delimiterBytes(delimiter);
       const end = this.#find("readUntil", bytes, bytes.length, options);
@@ -103,6 +114,11 @@ export class Reader {
 
   readLine(options?: ReadUntilOptions): Promise<string | null> {
     const { queue } = this.loop;
+    try {
+      checkOptionNames("readLine", options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.loop.run("readLine", options, (ended) => {
       const end = this.#find("readLine", LF, 1, options);
       if (end === undefined) {
@@ -183,5 +199,20 @@ export class Reader {
     checkBytes("unread", "bytes", bytes);
     this.loop.check("unread");
     this.loop.queue.prepend(bytes);
+  }
+}
+
+/**
+ * A cap that was misspelt would be no cap. The loop is for every call, as `checkNames`
+ * costs more than a call where each has options of its own.
+ */
+function checkOptionNames(
+  operation: string,
+  options: ReadUntilOptions | undefined,
+): void {
+  for (const name in options) {
+    if (READ_UNTIL_OPTION_NAMES.has(name)) continue;
+    checkNames(operation, "options", options, READ_UNTIL_OPTION_NAMES);
+    return;
   }
 }

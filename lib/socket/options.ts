@@ -151,6 +151,13 @@ export interface ReadUntilOptions extends CallOptions {
   maxBytes?: number;
 }
 
+/** The names of {@linkcode ReadUntilOptions}. */
+export const READ_UNTIL_OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["signal", "timeoutMs", "deadline", "maxBytes"] satisfies (
+    keyof ReadUntilOptions
+  )[],
+);
+
 /** How to speak TLS, and for how long to try. */
 export type StartTlsOptions =
   & Pick<TlsDialOptions, "caCerts" | "alpnProtocols" | "serverName">
