@@ -5,7 +5,8 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { BrokenError, ClosedError, TimeoutError } from "../../lib/errors.ts";
-import { halvesOf } from "../../lib/socket/socket.ts";
+import { halvesOf, Socket } from "../../lib/socket/socket.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import { FakeTime } from "../time/_fake_time.ts";
 import {
   bytes,
@@ -292,5 +293,129 @@ Deno.test("close() settles when abort() comes at any moment of it", async () => 
     for (let i = 0; i < wait; i++) await null;
     pair.left.abort();
     await closing;
+  }
+});
+
+Deno.test("a limit of close() cuts the connection, and does not merely stop waiting", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  const closing = left.close({ timeoutMs: 100 });
+  await pass(time, 90);
+  assertEquals(spy.closed, 0);
+  await pass(time, 60);
+  assertEquals(spy.closed, 1);
+  // Everything was sent, so nothing is to be reported.
+  await closing;
+  await left.closed;
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("a later close() with a shorter limit counts too", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  const first = left.close();
+  await pass(time, 1_000);
+  const second = left.close({ timeoutMs: 100 });
+  const third = left.close({ timeoutMs: 2_000 });
+  await pass(time, 150);
+  assertEquals(spy.closed, 1);
+  await Promise.all([first, second, third]);
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("close() reports what its limit kept from being sent", async () => {
+  using time = FakeTime.install();
+  using pair = spiedPair();
+  const { left, spy } = pair;
+  spy.hold();
+  left.write("never sent");
+  const closing = outcome(left.close({ timeoutMs: 100 }));
+  await pass(time, 150);
+  const error = await closing;
+  assert(error instanceof TimeoutError);
+  assertEquals([error.operation, error.timeoutMs], ["close", 100]);
+  assertStrictEquals(await outcome(left.close()), error);
+});
+
+Deno.test("a signal or a deadline of close() cuts the connection", async () => {
+  for (const when of ["before", "meanwhile"]) {
+    using pair = spiedPair();
+    const { left, spy } = pair;
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    if (when === "before") controller.abort(reason);
+    const closing = outcome(left.close({ signal: controller.signal }));
+    controller.abort(reason);
+    assertStrictEquals(await closing, reason);
+    assertEquals(spy.closed, 1);
+    // All that was written was sent: the close itself has nothing to report.
+    await left.close();
+  }
+  using pair = spiedPair();
+  using deadline = Deadline.after(5);
+  await pair.left.close({ deadline });
+  assertEquals(pair.spy.closed, 1);
+});
+
+Deno.test("close() and closeWrite() refuse limits that are none, and change nothing", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  for (const end of ["close", "closeWrite"] as const) {
+    await assertRejects(
+      () => left[end]({ timeoutMs: 0 }),
+      RangeError,
+      `Cannot ${end}: timeoutMs must be above 0, got 0`,
+    );
+  }
+  assertEquals([spy.closed, spy.closedWrite], [0, 0]);
+  await left.write("goes on");
+  assertEquals(textOf(await right.read()), "goes on");
+});
+
+Deno.test("closeWrite() that is cut off stops waiting, and this side ends all the same", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  spy.hold();
+  left.write("late");
+  await assertRejects(() => left.closeWrite({ timeoutMs: 5 }), TimeoutError);
+  const reason = new Error("enough");
+  assertStrictEquals(
+    await outcome(left.closeWrite({ signal: AbortSignal.abort(reason) })),
+    reason,
+  );
+  spy.release();
+  assertEquals(textOf(await right.readExactly(4)), "late");
+  assertEquals(await right.read(), null);
+  await left.closeWrite();
+  assertEquals(spy.closedWrite, 1);
+});
+
+Deno.test("close() discards in large reads, into memory that all sockets share", async () => {
+  const targets: Uint8Array[] = [];
+  const ends: (() => void)[] = [];
+  for (let i = 0; i < 3; i++) {
+    let reads = 0;
+    const socket = new Socket({
+      localAddr: { transport: "memory", name: "near" },
+      remoteAddr: { transport: "memory", name: "far" },
+      read: (p) => {
+        targets.push(p);
+        if (reads++ < 3) return Promise.resolve(p.length);
+        return new Promise((resolve) => ends.push(() => resolve(null)));
+      },
+      write: (p) => Promise.resolve(p.length),
+      closeWrite: () => Promise.resolve(),
+      close() {},
+    });
+    socket.close();
+  }
+  while (ends.length < 3) await turn();
+  for (const end of ends) end();
+  assertEquals(targets.length, 12);
+  for (const target of targets) {
+    assertEquals(target.length, 64 * 1024);
+    assertStrictEquals(target.buffer, targets[0].buffer);
   }
 });

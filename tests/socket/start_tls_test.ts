@@ -1,11 +1,23 @@
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { BusyError, connect, serve, type Socket, TlsError } from "@sluice/net";
-import { memoryPair } from "@sluice/net/testing";
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  connect,
+  framed,
+  lines,
+  serve,
+  type Socket,
+  TimeoutError,
+  TlsError,
+} from "@sluice/net";
+import { fakeClock, memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 10_000 };
@@ -206,5 +218,210 @@ Deno.test(
     assertEquals(await client.readLine(), "welcome");
     await client.close();
     assertEquals(names, ["DNS:client.example"]);
+  },
+);
+
+/** A client whose server never answers, in the middle of its handshake. */
+async function stuckHandshake() {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const accepted = listener.accept();
+  const socket = await connect({ port });
+  const conn = await accepted;
+  listener.close();
+  const upgrading = socket.startTls({ timeoutMs: 5_000 });
+  upgrading.catch(() => {});
+  // Its first bytes are there: the handshake is under way.
+  await conn.read(new Uint8Array(1));
+  return { socket, conn, upgrading, [Symbol.dispose]: () => conn.close() };
+}
+
+Deno.test(
+  "reads and writes during a TLS handshake are a BusyError, and so is another one",
+  TIMEOUT,
+  async () => {
+    using stuck = await stuckHandshake();
+    const { socket, upgrading } = stuck;
+    const calls = {
+      read: () => socket.read(),
+      readInto: () => socket.readInto(new Uint8Array(4)),
+      readLine: () => socket.readLine(),
+      peek: () => socket.peek(1),
+      write: () => socket.write("in the clear?"),
+      closeWrite: () => socket.closeWrite(),
+      startTls: () => socket.startTls(),
+      detach: () => Promise.try(() => socket.detach()),
+      unread: () => Promise.try(() => socket.unread(new Uint8Array(1))),
+      send: () => framed(socket, lines()).send("in the clear?"),
+      receive: () => framed(socket, lines()).receive(),
+    };
+    for (const [name, call] of Object.entries(calls)) {
+      await assertRejects(call, BusyError, "TLS", name);
+    }
+    await socket.flush();
+    socket.abort();
+    await assertRejects(() => upgrading, ClosedError);
+  },
+);
+
+Deno.test(
+  "abort() and close() end a TLS handshake",
+  TIMEOUT,
+  async () => {
+    for (
+      const end of [
+        (socket: Socket) => void socket.abort(),
+        (socket: Socket) => socket.close(),
+        (socket: Socket) => socket.close({ timeoutMs: 1_000 }),
+        (socket: Socket) => socket[Symbol.asyncDispose](),
+      ]
+    ) {
+      using stuck = await stuckHandshake();
+      const { socket, upgrading } = stuck;
+      await end(socket);
+      await assertRejects(() => upgrading, ClosedError);
+      await socket.closed;
+      await assertRejects(() => socket.read(), ClosedError);
+      await assertRejects(() => socket.write("x"), ClosedError);
+    }
+  },
+);
+
+Deno.test(
+  "startTls() that fails breaks the socket with its error",
+  TIMEOUT,
+  async () => {
+    await using server = await startTlsServer();
+    const socket = await connect({ port: server.port });
+    await socket.readLine();
+    await socket.write("STARTTLS\n");
+    const error = await assertRejects(() => socket.startTls(), TlsError);
+    assertStrictEquals(await outcome(socket.read()), error);
+    assertStrictEquals(await outcome(socket.write("x")), error);
+    assertStrictEquals(socket.signal.reason, error);
+    // Nothing that was written is lost.
+    await socket.close();
+  },
+);
+
+const outcome = (promise: Promise<unknown>) => promise.catch((error) => error);
+
+Deno.test(
+  "limits, counters and a framing live on after acceptTls() and startTls()",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const certificate = await authority.issue();
+    const ended = Promise.withResolvers<unknown>();
+    await using server = serve(
+      { port: 0, onError: () => {} },
+      async (socket) => {
+        const connection = framed(socket, lines());
+        socket.setTimeouts({ readMs: 500 });
+        assertEquals(await connection.receive(), "STARTTLS");
+        await connection.send("go ahead");
+        await socket.acceptTls(certificate);
+        assertEquals(await connection.receive(), "over TLS");
+        await connection.send("yes");
+        ended.resolve(await outcome(connection.receive()));
+      },
+    );
+    await using socket = await connect({
+      port: (server.addr as Deno.NetAddr).port,
+      readMs: 10_000,
+    });
+    const connection = framed(socket, lines());
+    await connection.send("STARTTLS");
+    assertEquals(await connection.receive(), "go ahead");
+    await socket.startTls({ caCerts: [authority.cert] });
+    await connection.send("over TLS");
+    assertEquals(await connection.receive(), "yes");
+    const { bytesRead, bytesWritten } = socket.stats;
+    assertEquals([bytesRead, bytesWritten], [13, 18]);
+    assertInstanceOf(await ended.promise, TimeoutError);
+    // The server counts what its client said, before and after.
+    assertEquals(server.stats.bytesRead, 18);
+  },
+);
+
+Deno.test(
+  "timeoutMs of acceptTls() counts once, for what is sent in the clear and the handshake",
+  TIMEOUT,
+  async () => {
+    const certificate = await (await createAuthority()).issue();
+    using clock = fakeClock();
+    const [client, socket] = memoryPair({ highWaterMarkBytes: 10 });
+    socket.write("x".repeat(20));
+    const upgrading = outcome(
+      socket.acceptTls({ ...certificate, timeoutMs: 100 }),
+    );
+    await clock.advance(60);
+    await client.readExactly(20);
+    await clock.advance(60);
+    const error = await upgrading;
+    assertInstanceOf(error, TimeoutError);
+    assertEquals([error.operation, error.timeoutMs], ["start TLS", 100]);
+    await socket.closed;
+    client.abort();
+  },
+);
+
+Deno.test(
+  "acceptTls() that is cut off before its handshake leaves the socket as it was",
+  TIMEOUT,
+  async () => {
+    const certificate = await (await createAuthority()).issue();
+    const [client, socket] = memoryPair({ highWaterMarkBytes: 10 });
+    socket.write("x".repeat(20));
+    await assertRejects(
+      () => socket.acceptTls({ ...certificate, timeoutMs: 5 }),
+      TimeoutError,
+    );
+    await client.readExactly(20);
+    await socket.write("clear");
+    assertEquals((await client.readExactly(5)).length, 5);
+    await client.write("answer\n");
+    assertEquals(await socket.readLine(), "answer");
+    client.abort();
+    socket.abort();
+  },
+);
+
+Deno.test(
+  "a throttled socket is throttled over TLS as well",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const certificate = await authority.issue();
+    await using server = serve({ port: 0 }, async (socket) => {
+      await socket.readLine();
+      await socket.write("go ahead\n");
+      await socket.acceptTls(certificate);
+      for await (const chunk of socket) await socket.write(chunk);
+    });
+    await using socket = await connect({
+      port: (server.addr as Deno.NetAddr).port,
+      maxWriteBytesPerSecond: 100_000,
+    });
+    await socket.write("STARTTLS\n");
+    await socket.readLine();
+    await socket.startTls({ caCerts: [authority.cert] });
+    const start = performance.now();
+    socket.write(new Uint8Array(12_500));
+    await socket.readExactly(12_500);
+    // A burst is 25 ms, the rest takes 100 ms.
+    assert(performance.now() - start > 60);
+  },
+);
+
+Deno.test(
+  "an upgrade that a peer resets is the peer's doing",
+  TIMEOUT,
+  async () => {
+    const { socket, conn, upgrading } = await stuckHandshake();
+    conn.close();
+    const error = await outcome(upgrading);
+    assert(error instanceof BrokenError || error instanceof TlsError);
+    assertStrictEquals(await outcome(socket.read()), error);
   },
 );
