@@ -37,9 +37,9 @@ import {
   type ThrottledFlow,
   throttleFlow,
 } from "../traffic/throttled_flow.ts";
-import { acceptTls } from "../transport/accept_tls.ts";
+import { acceptTls, checkAcceptTls } from "../transport/accept_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
-import { startTls } from "../transport/start_tls.ts";
+import { checkStartTls, startTls } from "../transport/start_tls.ts";
 import { translateError } from "../transport/translate_error.ts";
 import type { Addresses, ConnectionContext } from "./_connection_context.ts";
 import { MinimumRate } from "./_minimum_rate.ts";
@@ -452,21 +452,19 @@ export class Connection implements ConnectionContext, AlarmListener {
     return "alpnProtocol" in transport ? transport as TlsTransport : undefined;
   }
 
-  startTls(
-    { signal, timeoutMs, deadline, ...tls }: StartTlsOptions,
-  ): Promise<void> {
-    return this.#upgrade(
-      { signal, timeoutMs, deadline },
-      (transport, signal) => startTls(transport, { ...tls, signal }),
+  async startTls(options: StartTlsOptions): Promise<void> {
+    checkStartTls(options);
+    await this.#upgrade(
+      options,
+      (transport, signal) => startTls(transport, { ...options, signal }),
     );
   }
 
-  acceptTls(
-    { signal, timeoutMs, deadline, ...tls }: AcceptTlsOptions,
-  ): Promise<void> {
-    return this.#upgrade(
-      { signal, timeoutMs, deadline },
-      (transport, signal) => acceptTls(transport, { ...tls, signal }),
+  async acceptTls(options: AcceptTlsOptions): Promise<void> {
+    checkAcceptTls(options);
+    await this.#upgrade(
+      options,
+      (transport, signal) => acceptTls(transport, { ...options, signal }),
     );
   }
 

@@ -8,9 +8,6 @@ import { checkLimit, checkNames, checkNumber } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
-// The last that import it from here move to _check.ts themselves.
-export { checkNumber } from "../_check.ts";
-
 /** How long a socket may take. */
 export interface SocketTimeouts {
   /**
@@ -159,9 +156,7 @@ export const READ_UNTIL_OPTION_NAMES: ReadonlySet<string> = new Set(
 );
 
 /** How to speak TLS, and for how long to try. */
-export type StartTlsOptions =
-  & Pick<TlsDialOptions, "caCerts" | "alpnProtocols" | "serverName">
-  & CallOptions;
+export type StartTlsOptions = TlsDialOptions & CallOptions;
 
 /** With which certificate to speak TLS as a server, and for how long to try. */
 export type AcceptTlsOptions = TlsBindOptions & CallOptions;

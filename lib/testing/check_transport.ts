@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNumber } from "../socket/options.ts";
+import { checkNumber } from "../_check.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";

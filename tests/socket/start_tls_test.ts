@@ -6,6 +6,7 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import {
+  type AcceptTlsOptions,
   BrokenError,
   BusyError,
   ClosedError,
@@ -13,11 +14,13 @@ import {
   framed,
   lines,
   serve,
-  type Socket,
+  Socket,
+  type StartTlsOptions,
   TimeoutError,
   TlsError,
 } from "@sluice/net";
 import { fakeClock, memoryPair } from "@sluice/net/testing";
+import { tcpConns } from "../_support/sockets.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 10_000 };
@@ -140,15 +143,80 @@ Deno.test(
   },
 );
 
-Deno.test("startTls() tries any transport", TIMEOUT, async () => {
-  const [left, right] = memoryPair();
-  const socket: Socket = left;
-  const failed = assertRejects(() => socket.startTls(), TlsError);
-  await right.write("what is TLS?\n");
-  assertEquals((await failed).reason, "plaintext");
-  right.abort();
-  await socket.closed;
-});
+/** Connected pairs of sockets over everything that TLS can be spoken over. */
+const PAIRS: Record<string, () => Promise<[Socket, Socket]>> = {
+  memory: () => Promise.resolve(memoryPair()),
+  async TCP() {
+    const [left, right] = await tcpConns();
+    return [new Socket(left), new Socket(right)];
+  },
+  async Unix() {
+    const folder = await Deno.makeTempDir();
+    const path = `${folder}/socket`;
+    const listener = Deno.listen({ transport: "unix", path });
+    const pair = await Promise.all([
+      Deno.connect({ transport: "unix", path }),
+      listener.accept(),
+    ]);
+    listener.close();
+    await Deno.remove(folder, { recursive: true });
+    return [new Socket(pair[0]), new Socket(pair[1])];
+  },
+  async TLS() {
+    const pair = memoryPair();
+    await upgrade(pair);
+    return pair;
+  },
+};
+
+async function upgrade([client, server]: [Socket, Socket]): Promise<void> {
+  const authority = await createAuthority();
+  const certificate = await authority.issue();
+  await Promise.all([
+    client.startTls({ caCerts: [authority.cert], serverName: "localhost" }),
+    server.acceptTls(certificate),
+  ]);
+}
+
+for (const [name, makePair] of Object.entries(PAIRS)) {
+  Deno.test(
+    `startTls() and acceptTls() work over ${name}`,
+    TIMEOUT,
+    async () => {
+      const pair = await makePair();
+      await upgrade(pair);
+      const [client, server] = pair;
+      const before = server.stats.bytesRead;
+      const sent = new Uint8Array(300_000).fill(7);
+      client.write(sent);
+      assertEquals(await server.readExactly(sent.length), sent);
+      await server.write("answer\n");
+      assertEquals(await client.readLine(), "answer");
+      assertEquals(server.stats.bytesRead - before, sent.length);
+      await Promise.all([client.close(), server.close()]);
+    },
+  );
+
+  Deno.test(
+    `a bad option of startTls() or acceptTls() leaves a ${name} socket as it was`,
+    TIMEOUT,
+    async () => {
+      const [client, server] = await makePair();
+      const bad = [
+        () => client.startTls({ caCerts: 5 as unknown as string[] }),
+        () => client.startTls({ caCert: [] } as StartTlsOptions),
+        () => client.startTls(null as unknown as StartTlsOptions),
+        () => client.acceptTls(undefined as unknown as AcceptTlsOptions),
+        () => client.acceptTls({ cert: "x" } as AcceptTlsOptions),
+      ];
+      for (const call of bad) await assertRejects(call, TypeError);
+      await assertRejects(() => client.startTls({ timeoutMs: 0 }), RangeError);
+      await client.write("still here\n");
+      assertEquals(await server.readLine(), "still here");
+      await Promise.all([client.close(), server.close()]);
+    },
+  );
+}
 
 Deno.test(
   "acceptTls() and startTls() turn both ends of a plain connection to TLS",
