@@ -1,5 +1,5 @@
 /**
- * The ten defects of a naive server, each twice: first the code that anybody would
+ * The ten defects of a naive server, each twice: first the code that one would
  * write with `Deno.listen` and `Deno.connect`, failing; then the same with Sluice,
  * holding.
  *
@@ -190,7 +190,7 @@ Deno.test("5. a read that loses a race with a timer loses the next bytes", {
   const buffer = new Uint8Array(6);
   const next = conn.read(buffer);
   await peer.write(utf8.encode("first"));
-  await abandoned; // These bytes are in a buffer that nobody looks at.
+  await abandoned; // These bytes are in a buffer that is not looked at.
   await peer.write(utf8.encode("second"));
   await next;
   assertEquals(textOf(buffer), "second");

@@ -19,7 +19,7 @@ const LONGEST_PAUSE_MS = 1_000;
 /** Longest that closing waits for an acceptor, which should take no time at all. */
 const CLOSE_TIMEOUT_MS = 250;
 
-/** What an accept loop tells its owner. */
+/** What an accept loop reports to its owner. */
 export interface AcceptLoopEvents {
   /** An accept failed; the next one follows after a pause. */
   onAcceptError(error: unknown, retryMs: number): void;

@@ -40,28 +40,16 @@ export interface AdmissionOptions {
    */
   maxConnectionsPerAddress?: number;
   /**
-   * IP addresses and ranges (CIDR, IPv4 and IPv6) that may connect, and no others.
-   * Unix sockets have no IP address and are let in.
-   *
-   * @default {["0.0.0.0/0", "::/0"]}
+   * IP addresses and ranges (CIDR, IPv4 and IPv6) that may connect, and no others. All
+   * may by default. Unix sockets have no IP address and are let in.
    */
   allow?: readonly string[];
   /**
    * IP addresses and ranges that may not connect, also where `allow` has them.
-   *
-   * @default {[]}
+   * None by default.
    */
   deny?: readonly string[];
 }
-
-/** The names of these options. */
-export const ADMISSION_OPTION_NAMES = [
-  "maxConnections",
-  "onLimit",
-  "maxConnectionsPerAddress",
-  "allow",
-  "deny",
-] as const satisfies (keyof AdmissionOptions)[];
 
 /** Throws if one of these options is of the wrong type or out of range. */
 export function checkAdmissionOptions(

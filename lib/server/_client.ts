@@ -39,10 +39,13 @@ type Stage = "handshake" | "handling" | "closing" | "over";
 /** How a client ended, as a drain reports it. */
 export type Outcome = "completed" | "aborted" | "handshakes";
 
-/** What the peer has to end its side in, once all is sent and the server drains. */
-const LINGER_MS = 1_000;
+/**
+ * What the peer has to end its side in, once all is sent and the server drains: a second,
+ * less the eighth by which the limit of a call may be late.
+ */
+const LINGER_MS = Math.floor(1_000 / 1.125);
 
-/** What a client asks of its server, and tells it. */
+/** What a client needs from its server, and reports to it. */
 export interface ClientOwner {
   readonly handler: Handler;
   readonly context: ServeContext;
@@ -50,12 +53,12 @@ export interface ClientOwner {
   readonly handshakeTimeoutMs: number | undefined;
   /** Whether the drain has begun. */
   readonly draining: boolean;
-  tell(event: ServerEvent): void;
+  emit(event: ServerEvent): void;
   /** The handler is about to start. */
   onHandling(): void;
   /** The handler threw. */
   onFailure(error: unknown, socket: Socket): void;
-  /** It is over; told once. */
+  /** It is over. Called once. */
   onEnd(client: Client, outcome: Outcome): void;
 }
 
@@ -96,7 +99,7 @@ export class Client {
     if (failure !== undefined) return this.#refuse(failure);
     const { alpnProtocol = null } = this.#transport;
     const { remoteAddr } = this;
-    this.#owner.tell({ type: "tls", remoteAddr, alpnProtocol });
+    this.#owner.emit({ type: "tls", remoteAddr, alpnProtocol });
     if (this.#stage === "handshake") this.#handle();
   }
 
@@ -105,7 +108,7 @@ export class Client {
     this.#stage = "over";
     closeTransport(this.#transport);
     const { remoteAddr } = this;
-    this.#owner.tell({ type: "tls-failed", error, remoteAddr });
+    this.#owner.emit({ type: "tls-failed", error, remoteAddr });
     this.#owner.onEnd(this, "handshakes");
   }
 
@@ -115,7 +118,7 @@ export class Client {
     this.#socket = socket;
     this.#stage = "handling";
     this.#owner.onHandling();
-    this.#owner.tell({ type: "accepted", socket });
+    this.#owner.emit({ type: "accepted", socket });
     // The hook may have ended the socket, or the server.
     if (!halvesOf(socket).isOpen) return this.#end("completed");
     try {
@@ -180,7 +183,7 @@ export class Client {
   /** A peer that keeps its side open holds up no drain once it was sent everything. */
   #lingerBriefly(): void {
     const socket = this.#socket!;
-    // What goes wrong is told by the call that began the close.
+    // The call that began the close reports what goes wrong.
     socket.flush()
       .then(() => socket.close({ timeoutMs: LINGER_MS }))
       .catch(() => {});
@@ -192,8 +195,8 @@ export class Client {
     if (this.#stage === "over") return;
     const socket = this.#socket!;
     const isSent = halvesOf(socket).writer.pendingBytes === 0;
-    const done = this.#stage === "closing" && isSent;
-    this.#end(done ? "completed" : "aborted");
+    const isDone = this.#stage === "closing" && isSent;
     socket.abort(reason);
+    this.#end(isDone ? "completed" : "aborted");
   }
 }

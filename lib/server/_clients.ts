@@ -74,7 +74,7 @@ export class Clients implements ClientOwner {
     if (reason !== undefined) {
       closeTransport(transport);
       this.#counts.rejected++;
-      return this.tell({ type: "rejected", reason, remoteAddr });
+      return this.emit({ type: "rejected", reason, remoteAddr });
     }
     const client = new Client(transport, this);
     this.#all.add(client);
@@ -98,10 +98,10 @@ export class Clients implements ClientOwner {
     return { active, closing, handshakes, ...counts, bytesRead, bytesWritten };
   }
 
-  // ---- what clients tell --------------------------------------------------
+  // ---- what clients report --------------------------------------------------
 
-  tell(event: ServerEvent): void {
-    if (this.#events.heard) this.#events.tell(event);
+  emit(event: ServerEvent): void {
+    if (this.#events.hasListeners) this.#events.emit(event);
   }
 
   onHandling(): void {
@@ -113,7 +113,7 @@ export class Clients implements ClientOwner {
     const byPeer = isPeerError(error, socket);
     this.#counts.failed++;
     if (byPeer) this.#counts.failedByPeer++;
-    this.tell(
+    this.emit(
       error instanceof TimeoutError
         ? { type: "timeout", error, socket }
         : { type: "error", error, byPeer, socket },
@@ -140,9 +140,9 @@ export class Clients implements ClientOwner {
     const { bytesRead, bytesWritten, openedAt } = stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;
-    if (!this.#events.heard) return;
+    if (!this.#events.hasListeners) return;
     const durationMs = Date.now() - openedAt;
-    this.tell({
+    this.emit({
       type: "closed",
       remoteAddr,
       bytesRead,
@@ -159,7 +159,7 @@ export class Clients implements ClientOwner {
     this.#draining.abort(
       new ClosedError("Cannot go on: the server is shutting down"),
     );
-    this.tell({ type: "drain", active, closing, handshakes });
+    this.emit({ type: "drain", active, closing, handshakes });
     this.#admission.wake();
     for (const client of [...this.#all]) client.drain();
     if (this.#all.size > 0) {

@@ -19,7 +19,7 @@ async function loadTracing(): Promise<void> {
   tracing = channel(CHANNEL);
 }
 
-/** Tells events to one server's hook and to the channel; without them it is free. */
+/** Emits events to one server's hook and to the channel; without them it is free. */
 export class EventSink {
   readonly #server: unknown;
   readonly #hook: ((event: ServerEvent) => unknown) | undefined;
@@ -33,12 +33,12 @@ export class EventSink {
     if (tracing === undefined) loadTracing();
   }
 
-  /** Whether there is a listener: other events are not even made. */
-  get heard(): boolean {
+  /** Whether an event is worth making. */
+  get hasListeners(): boolean {
     return this.#hook !== undefined || tracing?.hasSubscribers === true;
   }
 
-  tell(event: ServerEvent): void {
+  emit(event: ServerEvent): void {
     const hook = this.#hook;
     if (hook !== undefined) guard(() => hook(event));
     if (tracing?.hasSubscribers) {

@@ -13,7 +13,7 @@ import { shakeHands } from "./_handshake.ts";
 /** Most connections that shake hands or wait to be accepted; the rest is in the backlog. */
 const MOST_IN_PROGRESS = 256;
 
-/** What a queue tells its owner. */
+/** What a queue reports to its owner. */
 export interface HandshakeEvents {
   /** A handshake is done. */
   onHandshake(transport: AcceptedTransport): void;

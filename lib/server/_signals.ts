@@ -17,10 +17,10 @@ export function onTermination(
   onFirst: () => void,
   onSecond: () => void,
 ): () => void {
-  let heard = false;
+  let received = false;
   const listener = () => {
-    if (heard) return onSecond();
-    heard = true;
+    if (received) return onSecond();
+    received = true;
     onFirst();
   };
   for (const signal of SIGNALS) Deno.addSignalListener(signal, listener);

@@ -128,14 +128,14 @@ export interface DrainEvent {
   handshakes: number;
 }
 
-/** What the `onEvent` of `listen` is told: addresses, never payloads. */
+/** What the `onEvent` of `listen` is called with: addresses, never payloads. */
 export type ListenerEvent =
   | TlsEvent
   | TlsFailedEvent
   | AcceptErrorEvent
   | CloseErrorEvent;
 
-/** What the `onEvent` of `serve` is told: counts and addresses, never payloads. */
+/** What the `onEvent` of `serve` is called with: counts and addresses, never payloads. */
 export type ServerEvent =
   | ListenerEvent
   | AcceptedEvent

@@ -41,15 +41,12 @@ import type { ListenerEvent } from "./events.ts";
 /** How a listener makes its sockets, and what ends it. */
 export type ListenerOptions = SocketOptions & HandshakeOptions & {
   /**
-   * Closes the listener when it aborts.
-   *
-   * @default {undefined}
+   * Closes the listener when it aborts. None by default.
    */
   signal?: AbortSignal;
   /**
-   * Is told what happens; see {@linkcode ListenerEvent}. What it throws is printed.
-   *
-   * @default {undefined}
+   * Is called with what happens; see {@linkcode ListenerEvent}. What it throws is
+   * printed. None by default.
    */
   onEvent?: (event: ListenerEvent) => unknown;
 };
@@ -114,12 +111,16 @@ export function listen(options: ListenOptions): Listener {
   return new Listener(bind(options), options);
 }
 
-const LISTENER_NAMES = ["handshakeTimeoutMs", "signal", "onEvent"] as const;
+/** One name for each option: the compiler finds one that is missing. */
+const listenerNames: Record<
+  Exclude<keyof ListenerOptions, keyof SocketOptions>,
+  true
+> = { handshakeTimeoutMs: true, signal: true, onEvent: true };
 
 const LISTEN_OPTION_NAMES = namesOf(
   BIND_OPTION_NAMES,
   SOCKET_OPTION_NAMES,
-  LISTENER_NAMES satisfies readonly (keyof ListenerOptions)[],
+  Object.keys(listenerNames),
 );
 
 function checkListenOptions(options: ListenOptions): void {
@@ -152,14 +153,14 @@ export class Listener<A extends Addr = Addr>
     this.#options = options;
     const loop = this.#loop = new AcceptLoop(acceptor, {
       onAcceptError: (error, retryMs) =>
-        this.#tell({ type: "accept-error", error, retryMs }),
-      onCloseError: (error) => this.#tell({ type: "close-error", error }),
+        this.#emit({ type: "accept-error", error, retryMs }),
+      onCloseError: (error) => this.#emit({ type: "close-error", error }),
     });
     this.#queue = new HandshakeQueue(loop, options.handshakeTimeoutMs, {
       onHandshake: ({ remoteAddr, alpnProtocol = null }) =>
-        this.#tell({ type: "tls", remoteAddr, alpnProtocol }),
+        this.#emit({ type: "tls", remoteAddr, alpnProtocol }),
       onHandshakeError: (error, { remoteAddr }) =>
-        this.#tell({ type: "tls-failed", error, remoteAddr }),
+        this.#emit({ type: "tls-failed", error, remoteAddr }),
     });
     // `accept` rejects with it as well; `ready` need not be waited for.
     loop.ready.catch(() => {});
@@ -263,7 +264,7 @@ export class Listener<A extends Addr = Addr>
     return this.close();
   }
 
-  #tell(event: ListenerEvent): void {
+  #emit(event: ListenerEvent): void {
     const { onEvent } = this.#options;
     if (onEvent !== undefined) guard(() => onEvent(event));
   }

@@ -117,9 +117,9 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     this.#loop = new AcceptLoop(acceptor, {
       onAcceptError: (error, retryMs) => {
         this.#acceptErrors++;
-        clients.tell({ type: "accept-error", error, retryMs });
+        clients.emit({ type: "accept-error", error, retryMs });
       },
-      onCloseError: (error) => clients.tell({ type: "close-error", error }),
+      onCloseError: (error) => clients.emit({ type: "close-error", error }),
     });
     if (options.drainOnSignals) this.#drainOnSignals();
     options.signal?.addEventListener("abort", this.#onAbort);
@@ -203,8 +203,9 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   /**
    * Shuts down gracefully: stops accepting, cuts TLS handshakes, ends what waits for a
    * next frame, lets handlers finish, and cuts what is left when the time is over. It
-   * resolves when the last connection has ended, and at the limit at the latest; then
-   * the address can be bound again.
+   * resolves when the last connection has ended, and at the limit at the latest (a
+   * quarter of a second later where an acceptor of one's own does not stop); then the
+   * address can be bound again.
    *
    * A further call gets the same report; its limits count too.
    *

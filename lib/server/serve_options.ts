@@ -21,15 +21,11 @@ import type { Socket } from "../socket/socket.ts";
 import { Deadline } from "../time/deadline.ts";
 import { BIND_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { BindOptions } from "../transport/options.ts";
-import {
-  ADMISSION_OPTION_NAMES,
-  type AdmissionOptions,
-  checkAdmissionOptions,
-} from "./_admission.ts";
+import { type AdmissionOptions, checkAdmissionOptions } from "./_admission.ts";
 import type { HandshakeOptions } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";
 
-/** Limits of a server, how it ends, and what it tells. */
+/** Limits of a server, how it ends, and its hooks. */
 export type ServerOptions =
   & SocketOptions
   & AdmissionOptions
@@ -58,30 +54,24 @@ export type ServerOptions =
      */
     shutdownTimeoutMs?: number;
     /**
-     * Shuts the server down when it aborts.
-     *
-     * @default {undefined}
+     * Shuts the server down when it aborts. None by default.
      */
     signal?: AbortSignal;
     /**
-     * Is told what a handler threw. Without it, only bugs are printed, with
-     * `console.error`, and what other connections of a handler's threw: not what a peer
-     * did, which is an event (`byPeer`) and a count (`failedByPeer`).
-     *
-     * @default {undefined}
+     * Is called with what a handler threw. Without it, the handler's bugs, and the
+     * failures of other connections that it made, are printed with `console.error`. What
+     * a peer did is not: it is an event (`byPeer`) and a count (`failedByPeer`).
      */
     onError?: (error: unknown, socket: Socket) => unknown;
     /**
-     * Is told what happens; see {@linkcode ServerEvent}. What it throws is printed. A
-     * hook that ends the socket of an `accepted` event turns the client away: its
-     * handler does not run.
-     *
-     * @default {undefined}
+     * Is called with what happens; see {@linkcode ServerEvent}. What it throws is
+     * printed. A hook that ends the socket of an `accepted` event turns the client away:
+     * its handler does not run. None by default.
      */
     onEvent?: (event: ServerEvent) => unknown;
   };
 
-/** Where to serve, within which limits, and what it tells. */
+/** Where to serve, within which limits, and with which hooks. */
 export type ServeOptions = BindOptions & ServerOptions;
 
 /** What a handler gets beside the socket. */
@@ -93,9 +83,8 @@ export interface ServeContext {
 /** How long a shutdown may take. Several may be given: the first to end cuts. */
 export interface ShutdownOptions {
   /**
-   * Longest to wait for handlers, in milliseconds; 0 cuts at once.
-   *
-   * @default {shutdownTimeoutMs, unless there is a deadline}
+   * Longest to wait for handlers, in milliseconds; 0 cuts at once. By default
+   * `shutdownTimeoutMs` of the server, or none where there is a `deadline`.
    */
   timeoutMs?: number;
   /** Cuts when it expires. None by default. */
@@ -117,21 +106,29 @@ export interface ShutdownReport {
 /** Takes care of one client. What it returns is waited for, and otherwise ignored. */
 export type Handler = (socket: Socket, context: ServeContext) => unknown;
 
-const SERVER_NAMES = [
-  "handshakeTimeoutMs",
-  "maxBufferedBytes",
-  "drainOnSignals",
-  "shutdownTimeoutMs",
-  "signal",
-  "onError",
-  "onEvent",
-] as const;
+/** One name for each option: the compiler finds one that is missing. */
+const serverNames: Record<
+  Exclude<keyof ServerOptions, keyof SocketOptions>,
+  true
+> = {
+  maxConnections: true,
+  onLimit: true,
+  maxConnectionsPerAddress: true,
+  allow: true,
+  deny: true,
+  maxBufferedBytes: true,
+  handshakeTimeoutMs: true,
+  drainOnSignals: true,
+  shutdownTimeoutMs: true,
+  signal: true,
+  onError: true,
+  onEvent: true,
+};
 
 const SERVE_OPTION_NAMES = namesOf(
   BIND_OPTION_NAMES,
   SOCKET_OPTION_NAMES,
-  ADMISSION_OPTION_NAMES,
-  SERVER_NAMES satisfies readonly (keyof ServerOptions)[],
+  Object.keys(serverNames),
 );
 
 /** Names of {@linkcode ShutdownOptions}. */

@@ -40,7 +40,7 @@ export const echo: Handler = async (socket) => {
   for await (const line of connection) await connection.send(line);
 };
 
-/** Serves until it is disposed; then cuts at once whoever is left. */
+/** Serves until it is disposed; then cuts at once what is left. */
 export function badDayServer(
   handler: Handler = echo,
   options: BadDayOptions = {},

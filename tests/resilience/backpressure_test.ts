@@ -34,7 +34,7 @@ Deno.test(
   "peers that never read hold the memory of a server flat",
   { timeout },
   async () => {
-    // A process of its own, so that nobody else's garbage is measured. Each handler
+    // A process of its own, so that no other garbage is measured. Each handler
     // has more to send than the machine has memory.
     await using program = await DenoProgram.start(`
     import { serve } from "@sluice/net";

@@ -1,6 +1,6 @@
 /**
  * Input that no codec should accept: it ends in frames or in a typed error of its own
- * connection, within bounded memory, and everybody else is served on.
+ * connection, within bounded memory, and all others are served on.
  *
  * @module
  */

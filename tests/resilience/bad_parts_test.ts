@@ -105,7 +105,7 @@ class BadAcceptor implements Acceptor<MemoryAddr> {
   accept(): Promise<AcceptedTransport> {
     if (this.#random() < 0.1) {
       report.faults++;
-      // Not those that never settle: an acceptor that hangs accepts nobody.
+      // Not those that never settle: an acceptor that hangs accepts no one.
       return pick(this.#random, MISDEEDS.slice(0, 12))(
         Promise.resolve(),
       ) as Promise<AcceptedTransport>;

@@ -31,7 +31,7 @@ const timeout = 20_000;
 const linux = Deno.build.os === "linux";
 const report = beginReport("broken peers");
 
-/** More than any kernel takes while nobody reads. */
+/** More than any kernel takes while it is not read. */
 const STALLING = new Uint8Array(32 * 1024 * 1024);
 
 /** A socket and its peer, which can do all that is bad. */
@@ -119,7 +119,7 @@ for (const [state, prepare] of Object.entries(STATES)) {
         const pending = outcome(call(socket));
         await peer.reset();
         report.faults++;
-        // Nobody notices a reset who does not touch the connection.
+        // Without a call, a reset is not noticed.
         if (name === "nothing") {
           await outcome(socket.read({ timeoutMs: 2_000 }));
         }

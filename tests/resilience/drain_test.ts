@@ -110,7 +110,7 @@ async function drainUnderLoad(
   await busy.promise;
   report.faults++;
   const shutdown = await day.server.shutdown({ timeoutMs });
-  // Bound again at once, by somebody else.
+  // Bound again at once, by another server.
   await using _ = serve({ port: day.port }, () => {});
   const acknowledged = await Promise.all(loads);
   acknowledged.forEach((numbers, client) => {

@@ -14,7 +14,7 @@ const hostname = "127.0.0.1";
 const linux = Deno.build.os === "linux";
 const report = beginReport("exhaustion");
 
-/** An echo that tells how it is doing to whoever sends the line "stats". */
+/** An echo that tells how it is doing to a client that sends the line "stats". */
 const SERVER = `
   import { framed, lines, serve } from "@sluice/net";
   const server = serve({

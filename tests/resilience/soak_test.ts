@@ -91,7 +91,7 @@ Deno.test("a server stays up, flat and right under random faults", {
     measure(),
   ]);
 
-  // Nobody is left but those who are being cut off.
+  // Only those are left who are being cut off.
   while (day.server.stats.active > 0) {
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
@@ -113,7 +113,7 @@ Deno.test("a server stays up, flat and right under random faults", {
   assertLess(after - before, 0.75 * MIB);
 });
 
-/** A handler hears of what a client does in the errors of this library only. */
+/** What a client does reaches a handler as an error of this library only. */
 function checkErrors(errors: unknown[]): void {
   for (const error of errors) {
     const known = error instanceof SocketError || error instanceof PoisonError;

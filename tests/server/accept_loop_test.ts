@@ -141,7 +141,7 @@ Deno.test("suspend() keeps the client that comes, and resume() hands it out", as
   loop.suspend();
   const later = loop.next();
   await turn();
-  // Nobody is taken out of the system's backlog meanwhile.
+  // No client is taken out of the system's backlog meanwhile.
   assertEquals(acceptor.accepts, 1);
   loop.resume();
   acceptor.give(client());
@@ -161,7 +161,7 @@ Deno.test("close() turns away the client that was kept", async () => {
   assertEquals(await far.read(new Uint8Array(1)), null);
 });
 
-Deno.test("the loop ends when somebody closes the acceptor", async () => {
+Deno.test("the loop ends when the acceptor is closed from outside", async () => {
   const { acceptor, loop, failures } = makeLoop();
   const next = loop.next();
   await turn();

@@ -21,7 +21,7 @@ async function isAdmitted(options: ServerOptions): Promise<boolean> {
   return line === "welcome";
 }
 
-Deno.test("serve() lets everybody in without lists", TIMEOUT, async () => {
+Deno.test("serve() lets every address in without lists", TIMEOUT, async () => {
   assertEquals(await isAdmitted({}), true);
 });
 

@@ -20,7 +20,7 @@ import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { textOf, TIMEOUT, turn } from "../_support/sockets.ts";
 import { captureErrors, dial, until } from "./_clients.ts";
 
-const NOBODY = { completed: 0, aborted: 0, handshakes: 0 };
+const NONE = { completed: 0, aborted: 0, handshakes: 0 };
 
 Deno.test(
   "a client that has its answer and stays is completed, also at the deadline",
@@ -35,7 +35,7 @@ Deno.test(
     assertEquals(await client.readLine(), "all of it");
     await until(() => server.stats.closing === 1);
     const report = await server.shutdown({ timeoutMs: 20 });
-    assertEquals(report, { ...NOBODY, completed: 1 });
+    assertEquals(report, { ...NONE, completed: 1 });
   },
 );
 
@@ -61,7 +61,7 @@ Deno.test(
     const started = performance.now();
     const draining = server.shutdown();
     finish.resolve();
-    assertEquals(await draining, { ...NOBODY, completed: 2 });
+    assertEquals(await draining, { ...NONE, completed: 2 });
     const tookMs = performance.now() - started;
     assert(tookMs >= 900 && tookMs < 3_000, `${tookMs} ms`);
     assertEquals(await during.readLine(), "all of it");
@@ -78,7 +78,7 @@ Deno.test(
     using _client = await dial(server);
     await until(() => server.stats.closing === 1);
     const report = await server.shutdown({ timeoutMs: 20 });
-    assertEquals(report, { ...NOBODY, aborted: 1 });
+    assertEquals(report, { ...NONE, aborted: 1 });
   },
 );
 
@@ -100,7 +100,7 @@ Deno.test(
     }
     await client.close();
     assertEquals(received, size);
-    assertEquals(await draining, { ...NOBODY, completed: 1 });
+    assertEquals(await draining, { ...NONE, completed: 1 });
   },
 );
 
@@ -232,7 +232,7 @@ Deno.test(
     client.read().then(() => client.close());
     const report = await server.shutdown();
     await turn();
-    assertEquals(report, { ...NOBODY, completed: 1 });
+    assertEquals(report, { ...NONE, completed: 1 });
     assertEquals(reports, [report, report]);
     assertEquals(drains, [{
       type: "drain",
@@ -244,7 +244,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a handler that goes on after it was cut is heard, and counted once",
+  "a handler that goes on after it was cut is reported, and counted once",
   TIMEOUT,
   async () => {
     using console = captureErrors();
@@ -258,7 +258,7 @@ Deno.test(
     using _client = await dial(server);
     await until(() => server.stats.active === 1);
     assertEquals(await server.shutdown({ timeoutMs: 0 }), {
-      ...NOBODY,
+      ...NONE,
       aborted: 1,
     });
     await until(() => server.stats.failed === 1);
@@ -335,7 +335,7 @@ Deno.test(
       await until(() => server.stats.active === 1);
       const draining = server.shutdown(limit());
       if (limit === limits[1]) controller.abort();
-      assertEquals(await draining, { ...NOBODY, aborted: 1 });
+      assertEquals(await draining, { ...NONE, aborted: 1 });
       await until(() => ends.length === 1);
       assertInstanceOf(ends[0], ClosedError);
       assertEquals(await client.read().catch(() => null), null);

@@ -46,7 +46,7 @@ Deno.test("listen() goes on after clients that reset in the backlog", {
   ...TIMEOUT,
 }, async () => {
   using listener = listen({ port: 0 });
-  // Nobody accepts meanwhile: all of them are in the backlog.
+  // There is no accept meanwhile: all of them are in the backlog.
   await resetAtOnce(listener.addr.port, 20);
   using client = await dial(listener);
   await client.write("hello\n");

@@ -35,7 +35,7 @@ Deno.test(
   TIMEOUT,
   async () => {
     await using server = serve({ port: 0 }, (socket) => {
-      // Neither awaited nor flushed, and with input that nobody reads.
+      // Neither awaited nor flushed, and with input that is not read.
       socket.write("sent all the same");
     });
     using client = await dial(server);
@@ -50,12 +50,12 @@ Deno.test(
   "a handler that throws, at once or later, aborts its socket alone",
   TIMEOUT,
   async () => {
-    const heard: [unknown, Socket][] = [];
+    const reported: [unknown, Socket][] = [];
     const failures = [new Error("at once"), new Error("later")];
     const sockets: Socket[] = [];
     await using server = serve({
       port: 0,
-      onError: (error, socket) => void heard.push([error, socket]),
+      onError: (error, socket) => void reported.push([error, socket]),
     }, (socket) => {
       sockets.push(socket);
       if (sockets.length === 1) throw failures[0];
@@ -68,7 +68,10 @@ Deno.test(
     }
     using client = await dial(server);
     assertEquals(await client.readLine(), "fine");
-    assertEquals(heard, [[failures[0], sockets[0]], [failures[1], sockets[1]]]);
+    assertEquals(reported, [[failures[0], sockets[0]], [
+      failures[1],
+      sockets[1],
+    ]]);
     assertStrictEquals(sockets[0].signal.reason, failures[0]);
     assertEquals(server.stats.failed, 2);
   },

@@ -29,7 +29,7 @@ Deno.test(
     await until(() => server.stats.active === 3);
     const draining = server.shutdown();
     assertEquals(await isSettled(draining), false);
-    // Nobody new comes in.
+    // No new client comes in.
     await assertRejects(() => dial(server), BrokenError);
     finish.resolve();
     for (const client of clients) {
@@ -66,7 +66,7 @@ Deno.test("shutdown() cuts what is left at the deadline", TIMEOUT, async () => {
     assertEquals(await client.read().catch(() => null), null);
     client.abort();
   }
-  // The one that hangs is not waited for; the other heard of it.
+  // The one that hangs is not waited for; the other met the end of its socket.
   await until(() => ends.length === 1);
   assertInstanceOf(ends[0], ClosedError);
   await server.closed;
@@ -122,7 +122,7 @@ Deno.test(
 );
 
 Deno.test(
-  "calls of shutdown() whose time is over together count nobody twice",
+  "calls of shutdown() whose time is over together count no client twice",
   TIMEOUT,
   async () => {
     const server = serve({ port: 0, shutdownTimeoutMs: 20 }, hang);
@@ -156,7 +156,7 @@ Deno.test(
       acceptor.offer(near);
       for (let i = 0; i < wait; i++) await null;
       const report = await server.shutdown();
-      // Whoever was served is in the report, and nobody else.
+      // A client that was served is in the report, and no other.
       assertEquals(report, {
         completed: server.stats.accepted,
         aborted: 0,

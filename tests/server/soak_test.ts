@@ -40,7 +40,7 @@ const CLIENTS = {
     for (const frame of frames) assertEquals(await connection.receive(), frame);
     await sending;
   },
-  /** Ends its side at once, and hears the end of the other. */
+  /** Ends its side at once, and reads to the end of the other. */
   async halfClose(socket) {
     await socket.closeWrite();
     assertEquals(await socket.read(), null);
@@ -169,7 +169,7 @@ Deno.test("1,500 connections over a network that resets: counts add up", {
   assert(broken > 10 && done.good > 100, JSON.stringify({ done, broken }));
 });
 
-Deno.test("500 connections over TCP, good and bad: nobody good comes to harm", {
+Deno.test("500 connections over TCP, good and bad: no good one comes to harm", {
   timeout: 30_000,
 }, async () => {
   const ledger = new Ledger();

@@ -8,9 +8,9 @@ Deno.test("serve() publishes its events on a diagnostics channel", {
   // The channel is loaded with the first server: wait for that.
   await serve({ port: 0 }, () => {}).shutdown();
   await import("node:diagnostics_channel");
-  const heard: { server: Server; event: ServerEvent }[] = [];
+  const messages: { server: Server; event: ServerEvent }[] = [];
   const onMessage = (message: unknown) => {
-    heard.push(message as typeof heard[number]);
+    messages.push(message as typeof messages[number]);
   };
   const events = channel("sluice:server");
   events.subscribe(onMessage);
@@ -25,10 +25,10 @@ Deno.test("serve() publishes its events on a diagnostics channel", {
   await server.shutdown();
   events.unsubscribe(onMessage);
 
-  for (const { server: from } of heard) assertStrictEquals(from, server);
-  const types = heard.map(({ event }) => event.type).sort();
+  for (const { server: from } of messages) assertStrictEquals(from, server);
+  const types = messages.map(({ event }) => event.type).sort();
   assertEquals(types, ["accepted", "closed", "drain"]);
-  const closed = heard.map(({ event }) => event)
+  const closed = messages.map(({ event }) => event)
     .find((event) => event.type === "closed")!;
   assertEquals([closed.bytesRead, closed.bytesWritten], [6, 7]);
 });

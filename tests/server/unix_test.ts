@@ -48,7 +48,7 @@ Deno.test(
 );
 
 Deno.test(
-  "serve() and listen() leave alone a path that somebody serves",
+  "serve() and listen() leave alone a path that is served",
   OPTIONS,
   () =>
     withPath(async (path) => {
