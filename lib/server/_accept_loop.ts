@@ -55,7 +55,7 @@ export class AcceptLoop<A extends Addr = Addr> {
       if (ready !== undefined) await ready;
       this.#isOpen = true;
     } catch (error) {
-      this.#stop.abort();
+      this.#end();
       throw this.#translate("listen", error);
     }
   }
@@ -104,7 +104,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   }
 
   async #close(): Promise<void> {
-    this.#stop.abort();
+    this.#end();
     this.resume();
     try {
       const closed: unknown = this.#acceptor.close();
@@ -131,7 +131,7 @@ export class AcceptLoop<A extends Addr = Addr> {
       return Promise.reject(
         new BusyError(
           "Cannot accept: another accept is under way, and one at a time is allowed",
-          { operation: "accept", localAddr: this.addr },
+          { operation: "accept", localAddr: this.#localAddr },
         ),
       );
     }
@@ -167,8 +167,16 @@ export class AcceptLoop<A extends Addr = Addr> {
   async #onFailure(error: unknown): Promise<void> {
     const failure = this.#translate("accept", error);
     // The acceptor was closed from outside.
-    if (failure instanceof ClosedError) this.#stop.abort();
+    if (failure instanceof ClosedError) this.#end();
     else await this.#pause(failure);
+  }
+
+  #end(): void {
+    this.#stop.abort(
+      new ClosedError("Cannot go on: the listener was closed", {
+        localAddr: this.#localAddr,
+      }),
+    );
   }
 
   async #untilResumed(): Promise<void> {
@@ -194,13 +202,16 @@ export class AcceptLoop<A extends Addr = Addr> {
   }
 
   #translate(operation: string, error: unknown): unknown {
-    let localAddr: Addr | undefined;
+    return translateError(error, { operation, localAddr: this.#localAddr });
+  }
+
+  /** The address for errors; an acceptor of the user's may fail even at that. */
+  get #localAddr(): Addr | undefined {
     try {
-      localAddr = this.addr;
+      return this.addr;
     } catch {
-      // An acceptor of the user's that cannot even say this.
+      return undefined;
     }
-    return translateError(error, { operation, localAddr });
   }
 }
 

@@ -9,7 +9,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { ClosedError } from "../errors.ts";
+import type { ClosedError } from "../errors.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
@@ -27,10 +27,10 @@ import type { Handler, ServeContext } from "./serve_options.ts";
  *                   it fails      it throws            it fails; or cut: any stage
  * ```
  *
- * | stage | what runs | the drain begins | its time is over | in the report |
+ * | stage | what runs | the drain begins | the time of the drain is over | in the report |
  * | --- | --- | --- | --- | --- |
  * | handshake | TLS of the listener | cut | | `handshakes` |
- * | handling | the handler | `context.signal` aborts, and frames end between two of them | cut | `completed`, or `aborted` if cut |
+ * | handling | the handler | `context.signal` aborts; frames end between two of them | cut | `completed`, or `aborted` if cut |
  * | closing | what was written leaves, then the peer ends its side | once all has left, the peer has a second | cut | `completed`, or `aborted` if cut before all had left |
  * | over | nothing | | | |
  */
@@ -39,20 +39,12 @@ type Stage = "handshake" | "handling" | "closing" | "over";
 /** How a client ended, as a drain reports it. */
 export type Outcome = "completed" | "aborted" | "handshakes";
 
-/**
- * What the peer has to end its side in, once all is sent and the server drains: a second,
- * less the eighth by which the limit of a call may be late.
- */
-const LINGER_MS = Math.floor(1_000 / 1.125);
-
 /** What a client needs from its server, and reports to it. */
 export interface ClientOwner {
   readonly handler: Handler;
   readonly context: ServeContext;
   readonly socketOptions: SocketOptions;
   readonly handshakeTimeoutMs: number | undefined;
-  /** Whether the drain has begun. */
-  readonly draining: boolean;
   emit(event: ServerEvent): void;
   /** The handler is about to start. */
   onHandling(): void;
@@ -92,24 +84,26 @@ export class Client {
   }
 
   async #shakeHands(): Promise<void> {
-    const { handshakeTimeoutMs } = this.#owner;
-    const failure = await shakeHands(this.#transport, handshakeTimeoutMs);
-    // It may have been cut, even in the tick in which the handshake was done.
-    if (this.#stage !== "handshake") return;
+    const { handshakeTimeoutMs, context: { signal } } = this.#owner;
+    const transport = this.#transport;
+    const failure = await shakeHands(transport, handshakeTimeoutMs, signal);
     if (failure !== undefined) return this.#refuse(failure);
-    const { alpnProtocol = null } = this.#transport;
+    const { alpnProtocol = null } = transport;
     const { remoteAddr } = this;
-    this.#owner.emit({ type: "tls", remoteAddr, alpnProtocol });
-    if (this.#stage === "handshake") this.#handle();
+    if (!signal.aborted) {
+      this.#owner.emit({ type: "tls", remoteAddr, alpnProtocol });
+    }
+    // The drain may have begun in the tick in which it was done, or by the hook.
+    if (signal.aborted) this.#refuse(signal.reason);
+    else this.#handle();
   }
 
   /** The handshake has come to nothing. */
   #refuse(error: unknown): void {
-    this.#stage = "over";
     closeTransport(this.#transport);
     const { remoteAddr } = this;
     this.#owner.emit({ type: "tls-failed", error, remoteAddr });
-    this.#owner.onEnd(this, "handshakes");
+    this.#end("handshakes");
   }
 
   #handle(): void {
@@ -139,9 +133,7 @@ export class Client {
     if (this.#stage !== "handling") return;
     this.#stage = "closing";
     try {
-      const closed = this.#socket![Symbol.asyncDispose]();
-      if (this.#owner.draining) this.#lingerBriefly();
-      await closed;
+      await this.#socket![Symbol.asyncDispose]();
     } catch (error) {
       return this.#fail(error);
     }
@@ -162,41 +154,18 @@ export class Client {
     this.#owner.onEnd(this, outcome);
   }
 
-  /** The drain has begun. */
+  /** The drain has begun. A handshake ends by itself: it waits for `context.signal`. */
   drain(): void {
-    if (this.#stage === "handshake") {
-      const { localAddr, remoteAddr } = this.#transport;
-      this.#refuse(
-        new ClosedError("Cannot shake hands: the server is shutting down", {
-          operation: "handshake",
-          localAddr,
-          remoteAddr,
-        }),
-      );
-    } else if (this.#stage === "handling") {
-      halvesOf(this.#socket!).drain();
-    } else if (this.#stage === "closing") {
-      this.#lingerBriefly();
-    }
-  }
-
-  /** A peer that keeps its side open holds up no drain once it was sent everything. */
-  #lingerBriefly(): void {
-    const socket = this.#socket!;
-    // The call that began the close reports what goes wrong.
-    socket.flush()
-      .then(() => socket.close({ timeoutMs: LINGER_MS }))
-      .catch(() => {});
+    if (this.#socket !== undefined) halvesOf(this.#socket).drain();
   }
 
   /** The time of the drain is over. */
   cut(reason: ClosedError): void {
-    if (this.#stage === "handshake") return this.drain();
-    if (this.#stage === "over") return;
-    const socket = this.#socket!;
-    const isSent = halvesOf(socket).writer.pendingBytes === 0;
-    const isDone = this.#stage === "closing" && isSent;
+    const socket = this.#socket;
+    if (socket === undefined) return;
+    const { isClosing, writer } = halvesOf(socket);
+    const isSent = isClosing && writer.pendingBytes === 0;
     socket.abort(reason);
-    this.#end(isDone ? "completed" : "aborted");
+    this.#end(isSent ? "completed" : "aborted");
   }
 }

@@ -58,10 +58,6 @@ export class Clients implements ClientOwner {
     );
   }
 
-  get draining(): boolean {
-    return this.#draining.signal.aborted;
-  }
-
   /** Resolves when one more client may come; at once unless clients have to wait. */
   room(): Promise<void> | undefined {
     return this.#admission.room();
@@ -130,7 +126,7 @@ export class Clients implements ClientOwner {
   onEnd(client: Client, outcome: Outcome): void {
     this.#all.delete(client);
     this.#admission.leave(client.remoteAddr);
-    if (this.draining) this.#outcomes[outcome]++;
+    if (this.context.signal.aborted) this.#outcomes[outcome]++;
     if (client.socket === undefined) this.#counts.rejected++;
     else this.#account(client.socket);
     if (this.#all.size === 0) this.#left?.resolve();

@@ -9,9 +9,6 @@ import type { AcceptedTransport } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { closeTransport } from "./_accept_loop.ts";
 
-/** How long a handshake may take where the options do not say. */
-export const HANDSHAKE_TIMEOUT_MS = 10_000;
-
 /** How long clients may take for TLS. */
 export interface HandshakeOptions {
   /**
@@ -24,19 +21,23 @@ export interface HandshakeOptions {
 }
 
 /**
- * Shakes hands within `timeoutMs`.
+ * Shakes hands within `timeoutMs`, and until `signal` aborts.
  *
  * @returns Why it failed; the transport is then closed. `undefined` if it is done.
  */
 export async function shakeHands(
   transport: AcceptedTransport,
-  timeoutMs: number = HANDSHAKE_TIMEOUT_MS,
+  timeoutMs: number | undefined,
+  signal: AbortSignal,
 ): Promise<unknown> {
   const { localAddr, remoteAddr } = transport;
   const operation = "handshake";
   try {
     const done = Promise.resolve(transport.handshake!());
-    await waitWithin(operation, done, { timeoutMs });
+    await waitWithin(operation, done, {
+      timeoutMs: timeoutMs ?? 10_000,
+      signal,
+    });
     return undefined;
   } catch (error) {
     closeTransport(transport);

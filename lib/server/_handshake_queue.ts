@@ -38,7 +38,7 @@ export class HandshakeQueue {
   readonly #loop: AcceptLoop;
   readonly #timeoutMs: number | undefined;
   readonly #events: HandshakeEvents;
-  readonly #shaking = new Set<AcceptedTransport>();
+  #shaking = 0;
   readonly #done: AcceptedTransport[] = [];
   #accepting = false;
   #waiting: Waiting | undefined;
@@ -97,7 +97,7 @@ export class HandshakeQueue {
   }
 
   get #hasRoom(): boolean {
-    return this.#shaking.size + this.#done.length < MOST_IN_PROGRESS;
+    return this.#shaking + this.#done.length < MOST_IN_PROGRESS;
   }
 
   async #accept(): Promise<void> {
@@ -120,9 +120,10 @@ export class HandshakeQueue {
   }
 
   async #shakeHands(transport: AcceptedTransport): Promise<void> {
-    this.#shaking.add(transport);
-    const failure = await shakeHands(transport, this.#timeoutMs);
-    this.#shaking.delete(transport);
+    this.#shaking++;
+    const { signal } = this.#loop;
+    const failure = await shakeHands(transport, this.#timeoutMs, signal);
+    this.#shaking--;
     if (failure !== undefined) {
       this.#events.onHandshakeError(failure, transport);
     } else if (this.#loop.closed) {
@@ -142,7 +143,6 @@ export class HandshakeQueue {
 
   /** The loop has ended: what was not handed out ends with it. */
   #end(): void {
-    for (const transport of this.#shaking) closeTransport(transport);
     for (const transport of this.#done.splice(0)) closeTransport(transport);
     this.#accept();
   }

@@ -5,7 +5,8 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { Deadline } from "../time/deadline.ts";
+import { watchCall } from "../time/call_limits.ts";
+import { sleep } from "../time/sleep.ts";
 import { bind } from "../transport/bind.ts";
 import type {
   AcceptedTransport,
@@ -196,8 +197,8 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       if (loop.closed) closeTransport(transport);
       else clients.admit(transport);
     }
-    // Ended by `shutdown`, or by itself: the acceptor was closed from outside.
-    this.shutdown();
+    // The loop may have ended by itself: the acceptor was closed from outside.
+    if (this.#shutdown === undefined) this.shutdown();
   }
 
   /**
@@ -207,13 +208,14 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    * quarter of a second later where an acceptor of one's own does not stop); then the
    * address can be bound again.
    *
-   * A further call gets the same report; its limits count too.
+   * A further call gets the same report; limits that it gives count too.
    *
    * Cancellation: a limit, `signal` included, cuts the connections that are left. The
    * call then resolves, and the report says how many those were. Handlers that hang on
-   * something else than their socket are not waited for.
+   * something else than their socket are not waited for. `timeoutMs` is exact; a
+   * `deadline` may be an eighth late, as with all calls.
    *
-   * @param options When to cut: `shutdownTimeoutMs` after now, unless they say.
+   * @param options When to cut; by default `shutdownTimeoutMs` after the first call.
    * @throws {TypeError} A limit is of the wrong type.
    * @throws {RangeError} `timeoutMs` is out of range.
    *
@@ -228,15 +230,36 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    * ```
    */
   async shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
-    const { shutdownTimeoutMs = 15_000 } = this.#options;
-    using limits = new ShutdownLimits(options, shutdownTimeoutMs);
+    checkShutdownOptions(options);
+    let { timeoutMs } = options;
     if (this.#shutdown === undefined) {
       // First, as hooks and handlers may call this again.
       this.#shutdown = Promise.withResolvers();
       this.#drain().then(this.#shutdown.resolve);
+      if (options.deadline === undefined) {
+        timeoutMs ??= this.#options.shutdownTimeoutMs ?? 15_000;
+      }
     }
-    limits.start(() => this.#clients.cut());
-    return await this.#shutdown.promise;
+    const unwatch = this.#cutAfter({ ...options, timeoutMs });
+    try {
+      return await this.#shutdown.promise;
+    } finally {
+      unwatch();
+    }
+  }
+
+  #cutAfter({ timeoutMs, deadline, signal }: ShutdownOptions): () => void {
+    const cut = () => this.#clients.cut();
+    const unwatch = watchCall("shut down", { deadline, signal }, cut);
+    if (timeoutMs === 0) cut();
+    if (timeoutMs === undefined || timeoutMs === 0) return unwatch;
+    // Exact, where the limits of a call may be an eighth late.
+    const done = new AbortController();
+    sleep(timeoutMs, { signal: done.signal }).then(cut, () => {});
+    return () => {
+      unwatch();
+      done.abort();
+    };
   }
 
   async #drain(): Promise<ShutdownReport> {
@@ -263,39 +286,5 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   /** Shuts down, as {@linkcode Server.shutdown}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
-  }
-}
-
-/** What ends a shutdown early. Exact: coarse alarms would be late. */
-class ShutdownLimits implements Disposable {
-  readonly #timeout: Deadline | undefined;
-  readonly #signals: AbortSignal[] = [];
-  #cut: (() => void) | undefined;
-
-  constructor(options: ShutdownOptions, defaultMs: number) {
-    checkShutdownOptions(options);
-    const { signal, deadline } = options;
-    let { timeoutMs } = options;
-    if (signal !== undefined) this.#signals.push(signal);
-    if (deadline !== undefined) this.#signals.push(deadline.signal);
-    else timeoutMs ??= defaultMs;
-    if (timeoutMs === undefined) return;
-    this.#timeout = Deadline.after(timeoutMs);
-    this.#signals.push(this.#timeout.signal);
-  }
-
-  start(cut: () => void): void {
-    this.#cut = cut;
-    for (const signal of this.#signals) {
-      if (signal.aborted) cut();
-      else signal.addEventListener("abort", cut);
-    }
-  }
-
-  [Symbol.dispose](): void {
-    this.#timeout?.dispose();
-    for (const signal of this.#signals) {
-      signal.removeEventListener("abort", this.#cut!);
-    }
   }
 }

@@ -95,7 +95,7 @@ export interface ShutdownOptions {
 
 /** What a shutdown came to: the connections that were there when it began. */
 export interface ShutdownReport {
-  /** Connections whose handlers finished, and to which all was sent. */
+  /** Connections that came to their end: the handler returned, or threw. */
   readonly completed: number;
   /** Connections that were cut while there was something left to do. */
   readonly aborted: number;

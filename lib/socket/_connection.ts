@@ -94,10 +94,20 @@ interface ColdState {
   handshake?: AbortController;
   /** Whether `unref` was called. */
   unreferenced?: boolean;
+  /** Whether the server that owns the connection shuts down. */
+  draining?: boolean;
+  /** Made when all is sent, and `close` only waits for the peer to end its side. */
+  linger?: Alarm;
 }
 
 /** A process whose work is done does not wait until its connections have been idle. */
 const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
+
+/**
+ * What a peer has to end its side in, once all is sent and the server drains: a second,
+ * less the eighth by which an alarm may be late.
+ */
+const LINGER_MS = Math.floor(1_000 / 1.125);
 
 /** Shakes hands over a transport, which is closed where it fails. */
 type Handshake = (
@@ -148,6 +158,11 @@ export class Connection implements ConnectionContext, AlarmListener {
   /** Whether it goes on: it has not ended, and no close has begun. */
   get isOpen(): boolean {
     return this.#state === "open" || this.#state === "upgrading";
+  }
+
+  /** Whether a close is under way. */
+  get isClosing(): boolean {
+    return this.#state === "closing";
   }
 
   get closed(): Promise<void> {
@@ -285,9 +300,15 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#transport.unref?.();
   }
 
-  /** Between two frames a framing now finds the end. */
+  /**
+   * The server shuts down. Between two frames a framing now finds the end, and a peer that
+   * was sent everything has a second to end its side.
+   */
   drain(): void {
     this.readLoop.drain();
+    const cold = this.#cold ??= {};
+    cold.draining = true;
+    cold.linger?.arm();
   }
 
   // ---- ending -------------------------------------------------------------
@@ -367,6 +388,7 @@ export class Connection implements ConnectionContext, AlarmListener {
       await writer.end(this.#closeEndsBoth);
       // It may have been aborted in the moment in which the last byte left.
       if (this.#hasEnded) return;
+      this.#linger();
       // A close with unread input resets the connection, and the peer could lose
       // what it has not yet read.
       await readLoop.discard();
@@ -376,8 +398,19 @@ export class Connection implements ConnectionContext, AlarmListener {
       }
     } finally {
       alarm.dispose();
+      this.#cold!.linger?.dispose();
       this.#end("closed", closed);
     }
+  }
+
+  /** All is sent: only the end of the peer's side is waited for. */
+  #linger(): void {
+    const cold = this.#cold!;
+    cold.linger = new Alarm({
+      onAlarm: () => this.#end("closed", this.#closedError()),
+    });
+    cold.linger.limitMs = LINGER_MS;
+    if (cold.draining) cold.linger.arm();
   }
 
   #cutClosing(reason: unknown): void {

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertLess,
+  assertThrows,
+} from "@std/assert";
+import { ClosedError } from "../../lib/errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { serve } from "../../lib/server/serve.ts";
 import type { ServerEvent } from "../../lib/server/events.ts";
@@ -242,6 +249,42 @@ Deno.test(
     assertEquals(server.stats.rejected, 3);
     far.forEach((end) => end.close());
     await server.shutdown();
+  },
+);
+
+Deno.test(
+  "a handshake that close() does not end holds up neither shutdown() nor the process",
+  TIMEOUT,
+  async () => {
+    for (const make of ["serve", "listen"] as const) {
+      const acceptor = new MemoryAcceptor("hanging", () => {});
+      const errors: unknown[] = [];
+      const onEvent = (event: ServerEvent) => {
+        if (event.type === "tls-failed") errors.push(event.error);
+      };
+      const [near, far] = memoryTransportPair();
+      acceptor.offer(
+        Object.assign(near, { handshake: () => new Promise(() => {}) }),
+      );
+      if (make === "serve") {
+        const server = serve({ acceptor, onEvent }, () => {});
+        await until(() => server.stats.handshakes === 1);
+        const report = await server.shutdown({ timeoutMs: Infinity });
+        assertEquals(report, { ...REPORT, handshakes: 1 });
+      } else {
+        const listener = listen({ acceptor, onEvent });
+        const accepting = listener.accept();
+        await turn();
+        await listener.close();
+        assertEquals(await accepting, null);
+      }
+      await turn();
+      assertEquals(errors.length, 1);
+      assertInstanceOf(errors[0], ClosedError);
+      assertEquals(await far.read(new Uint8Array(1)), null);
+      far.close();
+      // The sanitizers see that no timer is left.
+    }
   },
 );
 

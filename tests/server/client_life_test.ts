@@ -69,6 +69,43 @@ Deno.test(
 );
 
 Deno.test(
+  "a handler that closes its socket itself holds up a shutdown no longer",
+  TIMEOUT,
+  async () => {
+    const server = serve(
+      { port: 0, closeTimeoutMs: 60_000 },
+      async (socket) => {
+        await socket.write("all of it\n");
+        await socket.close();
+      },
+    );
+    using first = await dial(server);
+    assertEquals(await first.readLine(), "all of it");
+    const started = performance.now();
+    assertEquals(await server.shutdown(), { ...NONE, completed: 1 });
+    assertLess(performance.now() - started, 3_000);
+  },
+);
+
+Deno.test(
+  "a handler that waits for its own close is completed at the deadline",
+  TIMEOUT,
+  async () => {
+    const server = serve(
+      { port: 0, closeTimeoutMs: 60_000 },
+      async (socket) => {
+        await socket.write("all of it\n");
+        await socket.close();
+      },
+    );
+    using client = await dial(server);
+    assertEquals(await client.readLine(), "all of it");
+    const report = await server.shutdown({ timeoutMs: 20 });
+    assertEquals(report, { ...NONE, completed: 1 });
+  },
+);
+
+Deno.test(
   "a client that does not take its answer is aborted at the deadline",
   TIMEOUT,
   async () => {
@@ -299,6 +336,30 @@ Deno.test(
     assert(tookMs >= 1_000, `${tookMs} ms`);
     // Coarse limits of a second go off between 1,000 and 1,125 ms.
     assertLess(tookMs, 1_060);
+  },
+);
+
+Deno.test(
+  "a shutdown that may take long is not cut by the default, nor by a later call without limits",
+  TIMEOUT,
+  async () => {
+    const server = serve(
+      { port: 0, shutdownTimeoutMs: 20 },
+      async (socket) => {
+        // Longer than the default.
+        await socket.readLine({ timeoutMs: 200 }).catch(() => {});
+        await socket.write("done\n");
+      },
+    );
+    using client = await dial(server);
+    await until(() => server.stats.active === 1);
+    const draining = server.shutdown({ timeoutMs: 60_000 });
+    await turn();
+    const again = server.shutdown();
+    assertEquals(await client.readLine(), "done");
+    await client.close();
+    assertEquals(await draining, { ...NONE, completed: 1 });
+    assertEquals(await again, { ...NONE, completed: 1 });
   },
 );
 
