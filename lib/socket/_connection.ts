@@ -120,6 +120,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   #transport: Transport;
   #flow: Flow;
   readonly stats: LiveStats = new LiveStats();
+  readonly inMemory: boolean;
   readonly reader: Reader;
   readonly writer: Writer;
   readonly options: SocketOptions;
@@ -130,6 +131,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   constructor(transport: Transport, options: SocketOptions) {
     this.#transport = transport;
     this.#flow = throttleFlow(transport, options) ?? transport;
+    this.inMemory = transport.remoteAddr.transport === "memory";
     this.options = options;
     this.writer = new Writer(this);
     this.reader = new Reader(this);

@@ -26,6 +26,8 @@ export interface ConnectionContext {
   /** What to read from and write to: the transport, throttled if that was asked for. */
   readonly flow: Flow;
   readonly stats: LiveStats;
+  /** Whether there is no I/O behind it that others could be kept from. */
+  readonly inMemory: boolean;
   readonly options: SocketOptions;
   /** For errors. */
   addresses(): Addresses;

@@ -22,6 +22,13 @@ import {
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import type { MinimumRate } from "./_minimum_rate.ts";
+import {
+  type BudgetWaiter,
+  noteReadEnd,
+  noteReadStart,
+  spendUnit,
+  waitForBudget,
+} from "./_io_budget.ts";
 import { ReadLimits } from "./_read_limits.ts";
 
 /**
@@ -110,10 +117,13 @@ interface ReadEnd {
  * | in flight alone | answers from the queue, or waits | its bytes stay in the queue; idle | nothing |
  * | held (TLS handshake) | `BusyError` | | nothing |
  *
+ * A call that finds the budget of `_io_budget.ts` spent waits without a read in flight
+ * until other sockets have had their turn, and is asked then.
+ *
  * The end of the peer's side, a failure, `close` and `detach` are {@linkcode ReadEnd}:
  * they say what a call gets that the queue cannot serve.
  */
-export class ReadLoop implements AlarmListener {
+export class ReadLoop implements AlarmListener, BudgetWaiter {
   readonly queue: ByteQueue = new ByteQueue();
   readonly #context: ConnectionContext;
   #ended = false;
@@ -294,6 +304,9 @@ export class ReadLoop implements AlarmListener {
   ): Promise<T> {
     try {
       this.check(operation, options);
+      if (!this.#mayGoOn()) {
+        return this.#wait(operation, options, take, subject, undefined, true);
+      }
       const found = take(this.#ended, subject);
       if (found !== undefined) return Promise.resolve(found);
       // A hook of a decoder may have closed the socket, or begun to read itself.
@@ -301,7 +314,7 @@ export class ReadLoop implements AlarmListener {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#wait(operation, options, take, subject);
+    return this.#wait(operation, options, take, subject, undefined, false);
   }
 
   /**
@@ -325,17 +338,19 @@ export class ReadLoop implements AlarmListener {
       this.#isOver
     ) return undefined;
     const direct = { target, abandonable, count: 0 };
-    return this.#wait(operation, undefined, takeDirect, direct, direct);
+    const spent = !this.#mayGoOn();
+    return this.#wait(operation, undefined, takeDirect, direct, direct, spent);
   }
 
   /** Discards everything until the stream ends. Used while closing. */
   discard(): Promise<boolean> {
-    return this.#wait("close", undefined, takeEnd, undefined);
+    return this.#wait("close", undefined, takeEnd, undefined, undefined, false);
   }
 
   /** Waits until the queue is not empty; `false` at the end. Used after detaching. */
   more(): Promise<boolean> {
-    return this.#wait("read", undefined, takeMore, this.queue);
+    const { queue } = this;
+    return this.#wait("read", undefined, takeMore, queue, undefined, false);
   }
 
   #wait<T, S>(
@@ -343,9 +358,11 @@ export class ReadLoop implements AlarmListener {
     options: CallOptions | undefined,
     take: Take<T, S>,
     subject: S,
-    direct?: DirectRead,
+    direct: DirectRead | undefined,
+    spent: boolean,
   ): Promise<T> {
-    if (this.#end?.failure !== undefined) {
+    // Where the budget is spent, the queue may still have what is asked for.
+    if (!spent && this.#end?.failure !== undefined) {
       this.#end.reported = true;
       return Promise.reject(this.#end.failure);
     }
@@ -362,7 +379,8 @@ export class ReadLoop implements AlarmListener {
         (reason) => this.interrupt(reason),
       );
     }
-    this.#read(direct);
+    if (spent) waitForBudget(this);
+    else this.#read(direct);
     return call as Promise<T>;
   }
 
@@ -396,6 +414,27 @@ export class ReadLoop implements AlarmListener {
     resolve(Promise.reject(reason));
   }
 
+  /** Whether it is still this socket's turn. */
+  #mayGoOn(): boolean {
+    return this.#context.inMemory || spendUnit();
+  }
+
+  /** Other sockets have had their turn: the call that waits is asked. */
+  onNewBudget(): void {
+    if (this.#take === undefined) return;
+    this.#answer(this.#take);
+    // It may be the same call, or one that was made meanwhile.
+    if (this.#take === undefined) return;
+    const failure = this.#end?.failure;
+    if (failure !== undefined) {
+      this.#end!.reported = true;
+      this.interrupt(failure);
+    } else {
+      const isDirect = this.#take === takeDirect;
+      this.#read(isDirect ? this.#subject as DirectRead : undefined);
+    }
+  }
+
   // ---- the transport read in flight ---------------------------------------
 
   #read(direct?: DirectRead): void {
@@ -408,6 +447,7 @@ export class ReadLoop implements AlarmListener {
     const target = this.#target = this.#targetOf(direct);
     try {
       this.#context.flow.read(target).then(this.#onRead, this.#onError);
+      noteReadStart(this);
     } catch (error) {
       // A transport should reject; this one throws.
       this.#onError(error);
@@ -425,6 +465,7 @@ export class ReadLoop implements AlarmListener {
   #endRead(count: number | null): void {
     const target = this.#target!;
     this.#target = undefined;
+    noteReadEnd(this, count ?? 0);
     if (count === null) {
       const broken = this.#end?.broken;
       if (broken !== undefined) return this.#failRead(broken);
@@ -441,7 +482,9 @@ export class ReadLoop implements AlarmListener {
       this.#context.onReadOrphaned(false);
     } else {
       this.#answer(this.#take);
-      if (this.#take !== undefined) this.#read();
+      if (this.#take === undefined) return;
+      if (this.#mayGoOn()) this.#read();
+      else waitForBudget(this);
     }
   }
 
@@ -475,6 +518,7 @@ export class ReadLoop implements AlarmListener {
 
   #failRead(error: unknown): void {
     this.#target = undefined;
+    noteReadEnd(this, 0);
     if (this.#end?.detached !== undefined) this.interrupt(error);
     else this.#context.onReadFailure(this.#end?.broken ?? error);
   }

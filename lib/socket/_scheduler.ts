@@ -15,6 +15,8 @@
  * @module
  */
 
+import { isBudgetSpent } from "./_io_budget.ts";
+
 /** A writer that has something to send. */
 export interface Flushable {
   /** The time that was asked for has come. */
@@ -78,6 +80,11 @@ function onMicrotask(): void {
 }
 
 function onImmediate(): void {
+  if (isBudgetSpent()) {
+    // The turn of those who wait is not over: their answers still leave together.
+    setImmediate(onImmediate);
+    return;
+  }
   const writers = late;
   late = [];
   for (const writer of writers) writer.onFlush();

@@ -37,6 +37,12 @@ import type { ConnectionContext } from "./_connection_context.ts";
 import type { MinimumRate } from "./_minimum_rate.ts";
 import { type BatchSender, OutgoingBatch } from "./_outgoing_batch.ts";
 import {
+  type BudgetWaiter,
+  spendBytes,
+  spendUnit,
+  waitForBudget,
+} from "./_io_budget.ts";
+import {
   type Flushable,
   flushedAlready,
   flushLate,
@@ -96,7 +102,8 @@ const LARGE_BATCH_BYTES = 8 * 1024;
 type State = "open" | "upgrading" | "ended" | "failed";
 
 /** Gathers what is written and sends it, batch by batch. */
-export class Writer implements BatchSender, Flushable, AlarmListener {
+export class Writer
+  implements BatchSender, Flushable, BudgetWaiter, AlarmListener {
   readonly #context: ConnectionContext;
   #state: State = "open";
   #filling: OutgoingBatch | undefined;
@@ -106,7 +113,7 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
   /** Sorted by position. */
   #waiters: Waiter[] | undefined;
   /** What will make the batch that fills leave, if nothing does before. */
-  #scheduled: "no" | "soon" | "late" = "no";
+  #scheduled: "no" | "soon" | "late" | "budget" = "no";
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
@@ -241,7 +248,7 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
       ) this.#schedule(message);
       return DONE;
     }
-    this.send();
+    this.#sendInTurn();
     // A borrowed array may change once its write resolves: not before it is sent.
     const position = end - (held ? 0 : this.#highWaterMarkBytes);
     if (options === undefined) {
@@ -287,7 +294,7 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
     } catch (error) {
       return observed(Promise.reject(error));
     }
-    this.send();
+    this.#sendInTurn();
     const position = this.#position;
     if (this.#sent === position) return DONE;
     // A flush that is cut off leaves the bytes on their way.
@@ -441,7 +448,7 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
       this.#scheduled = "late";
       flushLate(this);
     } else if (message.length >= LARGE_BATCH_BYTES) {
-      this.send();
+      this.#sendInTurn();
     } else {
       this.#scheduled = "soon";
       flushSoon(this);
@@ -470,6 +477,24 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
     batch.start(this);
   }
 
+  /** Sends, for a caller who waits for it, when it is this socket's turn. */
+  #sendInTurn(): void {
+    if (this.#sending !== undefined) return;
+    if (this.#context.inMemory || spendUnit()) {
+      this.send();
+    } else if (this.#scheduled !== "budget") {
+      if (this.#scheduled === "soon") flushedAlready();
+      this.#scheduled = "budget";
+      waitForBudget(this);
+    }
+  }
+
+  /** Other sockets have had their turn. */
+  onNewBudget(): void {
+    this.#scheduled = "no";
+    this.send();
+  }
+
   transmit(bytes: Uint8Array): Promise<number> {
     if (this.#alarm !== undefined) this.#alarm.arm();
     if (this.#minimumRate !== undefined) this.#minimumRate.start();
@@ -478,6 +503,7 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
 
   onSent(count: number): boolean {
     this.#sent += count;
+    spendBytes(count);
     this.#context.stats.onWrite(count);
     this.#context.onActivity();
     if (this.#waiters !== undefined) this.#wake(this.#waiters);
@@ -490,7 +516,7 @@ export class Writer implements BatchSender, Flushable, AlarmListener {
     if (this.#minimumRate !== undefined) this.#minimumRate.stop();
     batch.release();
     // What was gathered meanwhile has waited long enough.
-    this.send();
+    this.#sendInTurn();
   }
 
   onSendFailure(error: unknown): void {

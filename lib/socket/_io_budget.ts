@@ -1,0 +1,144 @@
+/**
+ * How all sockets of the process share the event loop: a budget of ready I/O.
+ *
+ * A transport that has bytes already answers a read without a turn of the event loop. So a
+ * peer that floods is read, decoded and served in one go, for seconds, and no other socket
+ * hears of its own bytes meanwhile. Tokio, on which Deno runs, knows the problem of its
+ * own tasks and gives each a budget (`tokio::task::coop`); but what is spent there, the
+ * runtime asks the system for I/O events only every 61 turns. So the sockets give way here:
+ *
+ * - A call costs a unit, and so does a batch that a caller waits for; each KiB that is read
+ *   or written costs one more. When 64 are spent, the clock is looked at. So a call costs a
+ *   subtraction.
+ * - Between two looks one transport read is a sample: was it answered within a few
+ *   microtasks? If not, the event loop has come round, and all sockets had their turn.
+ *   Under ordinary load, however heavy, it does so all the time, and nothing else happens.
+ * - If it has not come round for a time slice, every call of every socket waits until it
+ *   has. The slice is short where a sample was ready, as a flood's are, and longer for
+ *   work on what has been read.
+ *
+ * Letting the event loop come round takes {@linkcode TURNS} immediates, as the runtime asks
+ * for I/O events when it has nothing else to do, or after 61 turns. Together they take
+ * 0.1 ms. What else was tried: one immediate, or a message through a `MessageChannel`, lets
+ * events in only every 61st time; `setTimeout(0)` always does, but sleeps for 2 ms, which
+ * halves what a peer that is alone can send; an operation of the thread pool
+ * (`crypto.subtle.digest`) does only where that thread is slower than this one.
+ *
+ * Transports in memory have no part in it: they keep no I/O waiting, and what is simulated
+ * must not depend on the clock of this machine.
+ *
+ * @module
+ */
+
+/** Milliseconds after which other sockets get their turn, where reads are ready. */
+const READY_SLICE_MS = 2;
+/** The same, where no read was seen to be ready. */
+const SLICE_MS = 5;
+/** Units between two looks at the clock. */
+const UNITS = 64;
+const BITS_OF_KIB = 10;
+/** Immediates in a row after which the runtime has asked for I/O events. */
+const TURNS = 64;
+/** Microtasks within which a transport that has bytes already answers. */
+const READY_MICROTASKS = 6;
+
+/** A caller that found the budget spent, and waits. */
+export interface BudgetWaiter {
+  /** There is a new budget. */
+  onNewBudget(): void;
+}
+
+let left = UNITS;
+let waiting = false;
+let waiters: BudgetWaiter[] = [];
+let turns = 0;
+/** When the event loop was last known to have come round. */
+let sliceStart = 0;
+
+/** Whether the next read is to be a sample. */
+let sampleWanted = true;
+/** The read loop whose read is the sample, until it is known whether it was ready. */
+let sampled: object | undefined;
+let sampleMicrotasks = 0;
+/** Whether the last sample was ready. */
+let sampleReady = false;
+/** Whether a sample was not, since the last look. At first there is nothing to complain of. */
+let sampleWaited = true;
+
+/** Spends a unit; `false` where there is none: then wait with {@linkcode waitForBudget}. */
+export function spendUnit(): boolean {
+  return --left > 0 || refill();
+}
+
+/** A transport has moved `bytes`. */
+export function spendBytes(bytes: number): void {
+  left -= bytes >> BITS_OF_KIB;
+}
+
+/** Calls `onNewBudget` once, when other sockets have had their turn. */
+export function waitForBudget(waiter: BudgetWaiter): void {
+  waiters.push(waiter);
+}
+
+/** Whether other sockets are having their turn just now. */
+export function isBudgetSpent(): boolean {
+  return waiting;
+}
+
+/** A transport read has begun. */
+export function noteReadStart(loop: object): void {
+  if (!sampleWanted) return;
+  sampleWanted = false;
+  sampled = loop;
+  sampleMicrotasks = 0;
+  queueMicrotask(watchSample);
+}
+
+/** A transport read has brought `bytes`. */
+export function noteReadEnd(loop: object, bytes: number): void {
+  if (sampled === loop) {
+    sampled = undefined;
+    sampleReady = true;
+  }
+  spendBytes(bytes);
+}
+
+function watchSample(): void {
+  if (sampled === undefined) return;
+  if (++sampleMicrotasks < READY_MICROTASKS) {
+    queueMicrotask(watchSample);
+  } else {
+    sampled = undefined;
+    sampleReady = false;
+    sampleWaited = true;
+  }
+}
+
+function refill(): boolean {
+  if (waiting) return false;
+  const now = performance.now();
+  if (sampleWaited) {
+    sampleWaited = false;
+    sliceStart = now;
+  }
+  sampleWanted = sampled === undefined;
+  left = UNITS;
+  if (now - sliceStart < (sampleReady ? READY_SLICE_MS : SLICE_MS)) return true;
+  waiting = true;
+  turns = 0;
+  setImmediate(onTurn);
+  return false;
+}
+
+function onTurn(): void {
+  if (++turns < TURNS) {
+    setImmediate(onTurn);
+    return;
+  }
+  waiting = false;
+  left = UNITS;
+  sliceStart = performance.now();
+  const woken = waiters;
+  waiters = [];
+  for (const waiter of woken) waiter.onNewBudget();
+}

@@ -1,0 +1,104 @@
+import { assertGreater } from "@std/assert";
+import { framed, lines, serve, type Socket } from "@sluice/net";
+import { DenoProgram } from "../_support/deno_program.ts";
+
+/**
+ * Floods a server on one connection and pings it on another; prints how many pings were
+ * answered before the flood was through.
+ */
+const floodAndPing = (port: number, block: string, megabytes: number) => `
+const options = { hostname: "127.0.0.1", port: ${port} };
+const [flood, ping] = [await Deno.connect(options), await Deno.connect(options)];
+ping.setNoDelay(true);
+const block = Uint8Array.from(atob("${block}"), (c) => c.charCodeAt(0));
+let flooding = true;
+const flooded = (async () => {
+  for (let sent = 0; sent < ${megabytes} * 1e6;) sent += await flood.write(block.subarray(sent % block.length));
+  flood.closeWrite();
+  // The server ends its side when it has read everything.
+  await flood.read(new Uint8Array(1));
+  flooding = false;
+})();
+let answered = 0;
+const answer = new Uint8Array(64);
+const question = new TextEncoder().encode("ping\\n");
+while (true) {
+  await ping.write(question);
+  await ping.read(answer);
+  if (!flooding) break;
+  answered++;
+  await new Promise((resolve) => setTimeout(resolve, 1));
+}
+await flooded;
+console.log(answered);
+Deno.exit();
+`;
+
+async function onLine(socket: Socket, line: string): Promise<void> {
+  if (line === "ping") await socket.write("pong\n");
+}
+
+const READERS: Record<string, (socket: Socket) => Promise<void>> = {
+  async "for await"(socket) {
+    for await (const line of framed(socket, lines())) {
+      await onLine(socket, line);
+    }
+  },
+  async "batches()"(socket) {
+    for await (const batch of framed(socket, lines()).batches()) {
+      for (const line of batch) await onLine(socket, line);
+    }
+  },
+  async "readLine()"(socket) {
+    while (true) {
+      const line = await socket.readLine();
+      if (line === null) return;
+      await onLine(socket, line);
+    }
+  },
+  async "for await, echoing"(socket) {
+    const connection = framed(socket, lines());
+    for await (const line of connection) {
+      if (line === "ping") await connection.send("pong");
+      else await connection.flush();
+    }
+  },
+  async "readable"(socket) {
+    for await (const chunk of socket.readable) {
+      if (chunk.length === 5 && chunk[0] === 112) await socket.write("pong\n");
+    }
+  },
+};
+
+/** 64 KiB of lines of so many bytes, as base64. */
+function linesOf(bytes: number): string {
+  const line = "a".repeat(bytes - 1) + "\n";
+  return btoa(line.repeat(Math.ceil(65_536 / bytes)));
+}
+
+const CASES: [reader: string, lineBytes: number, megabytes: number][] = [
+  ["for await", 5, 15],
+  ["for await", 64, 150],
+  ["for await, echoing", 5, 5],
+  ["batches()", 5, 25],
+  ["readLine()", 5, 5],
+  ["readable", 16_384, 600],
+];
+
+for (const [reader, lineBytes, megabytes] of CASES) {
+  Deno.test(
+    `a flood of ${lineBytes} bytes a line keeps no other peer waiting: ${reader}`,
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      await using server = serve({ port: 0 }, READERS[reader]);
+      await using program = await DenoProgram.start(
+        floodAndPing(server.addr.port, linesOf(lineBytes), megabytes),
+      );
+      // Each flood takes 0.3 to 1 s of the server's time. Before there was a budget, one or
+      // two pings were answered meanwhile.
+      assertGreater(Number(await program.nextLine()), 20);
+    },
+  );
+}
