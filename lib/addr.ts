@@ -4,7 +4,10 @@
  * @module
  */
 
-import { parseIp } from "./ip.ts";
+import { outOfRange, show } from "./_check.ts";
+import { parseIp, withoutBrackets } from "./ip.ts";
+
+const ACTION = "parse the address";
 
 /** The address of an end of an in-memory connection. */
 export interface MemoryAddr {
@@ -28,7 +31,7 @@ export type ParsedAddress<Text extends string = string> = string extends Text ?
     | { hostname: string; port: number }
     | { hostname: string; port: number; tls: true }
     | { path: string }
-  : Text extends `unix:${string}` ? { path: string }
+  : Text extends `unix:${string}` | `unix-abstract:${string}` ? { path: string }
   : Text extends `tls://${string}`
     ? { hostname: string; port: number; tls: true }
   : { hostname: string; port: number };
@@ -36,7 +39,7 @@ export type ParsedAddress<Text extends string = string> = string extends Text ?
 /** What {@linkcode formatAddress} can say: an address, or options with one. */
 export type FormattableAddress =
   | Addr
-  | { hostname?: string; port: number; tls?: unknown }
+  | { hostname?: string; port: number; tls?: unknown; path?: undefined }
   | { path: string };
 
 /**
@@ -48,6 +51,7 @@ export type FormattableAddress =
  * | `[::1]:80`, `[fe80::1%eth0]:80` | `{ hostname, port }`, no brackets |
  * | `tls://example.com:443` | `{ hostname, port, tls: true }` |
  * | `unix:/run/x.sock`, `unix:///run/x.sock`, `unix:x.sock` | `{ path }` |
+ * | `unix-abstract:x` | `{ path: "\\0x" }`, a name without a file (Linux) |
  *
  * Nothing is guessed, neither a port nor a host, and nothing is looked up. What
  * systems disagree about is refused: `127.1`, `010.0.0.1`, `[::1`, spaces.
@@ -84,7 +88,12 @@ function parse(address: string): ParsedAddress {
   if (/[\0-\x1f\x7f]/.test(address)) {
     fail("it", "have no control characters", address);
   }
-  if (address.startsWith("unix:")) return parsePath(address);
+  if (address.startsWith("unix:")) {
+    return { path: parsePath(address, /^unix:(\/\/)?/) };
+  }
+  if (address.startsWith("unix-abstract:")) {
+    return { path: `\0${parsePath(address, /^unix-abstract:/)}` };
+  }
   const [, scheme = "tcp", rest] = /^(?:([^:/]*):\/\/)?(.*)$/.exec(address)!;
   if (scheme !== "tcp" && scheme !== "tls") {
     fail("its scheme", "be tcp://, tls:// or unix:", address);
@@ -93,10 +102,10 @@ function parse(address: string): ParsedAddress {
   return scheme === "tls" ? { hostname, port, tls: true } : { hostname, port };
 }
 
-function parsePath(address: string): { path: string } {
-  const path = address.replace(/^unix:(\/\/)?/, "");
+function parsePath(address: string, scheme: RegExp): string {
+  const path = address.replace(scheme, "");
   if (path === "") fail("its path", "not be empty", address);
-  return { path };
+  return path;
 }
 
 function parseHostAndPort(
@@ -126,10 +135,7 @@ function parsePort(text: string, address: string): number {
   }
   const port = Number(text.slice(1));
   if (port < 0 || port > 65_535) {
-    throw new RangeError(
-      `Cannot parse the address as its port must be from 0 to 65535: ` +
-        `current value is "${address}"`,
-    );
+    throw outOfRange(ACTION, "its port", "from 0 to 65535", address);
   }
   return port;
 }
@@ -149,19 +155,15 @@ function isHostname(text: string): boolean {
 }
 
 function fail(subject: string, need: string, address: unknown): never {
-  const current = typeof address === "string"
-    ? JSON.stringify(address)
-    : String(address);
   throw new TypeError(
-    `Cannot parse the address as ${subject} must ${need}: ` +
-      `current value is ${current}`,
+    `Cannot ${ACTION}: ${subject} must ${need}, got ${show(address)}`,
   );
 }
 
 /**
  * Says an address in one line, as {@linkcode parseAddress} reads it:
- * `127.0.0.1:80`, `[::1]:80`, `tls://example.com:443`, `unix:/run/x.sock`. For
- * in-memory connections it is `memory:` and their name.
+ * `127.0.0.1:80`, `[::1]:80`, `tls://example.com:443`, `unix:/run/x.sock`,
+ * `unix-abstract:x`. For in-memory connections it is `memory:` and their name.
  *
  * @param address An address of a socket, or options of `connect` or `listen`.
  * `hostname` is `127.0.0.1` by default, as it is there.
@@ -180,17 +182,19 @@ function fail(subject: string, need: string, address: unknown): never {
  * ```
  */
 export function formatAddress(address: FormattableAddress): string {
-  if ("path" in address) {
+  if ("path" in address && address.path !== undefined) {
     // Three slashes are one to the parser, so two must be written as four.
     const { path } = address;
     // A client that did not bind has none: Deno says null, whatever its types say.
     if (path === null) return "unix:";
+    if (path.startsWith("\0")) return `unix-abstract:${path.slice(1)}`;
     return path.startsWith("//") ? `unix://${path}` : `unix:${path}`;
   }
   if ("name" in address) return `memory:${address.name}`;
   if ("cid" in address) return `vsock:${address.cid}:${address.port}`;
   const { hostname = "127.0.0.1", port } = address;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  const bare = withoutBrackets(hostname);
+  const host = bare.includes(":") ? `[${bare}]` : bare;
   const isTls = "tls" in address && Boolean(address.tls);
   return `${isTls ? "tls://" : ""}${host}:${port}`;
 }

@@ -253,13 +253,25 @@ export class FrameTooLargeError extends SocketError {
   ) {
     super(
       `Cannot accept a frame as its size must be at most ${limit} bytes: ` +
-        `current value is ${claimed ?? `more than ${limit}`}`,
+        `current value is ${claimed ?? `more than ${limit}`}` +
+        (beginsTls(claimed) ? " (is it TLS that the peer speaks?)" : ""),
       options,
     );
     this.limit = limit;
     this.claimed = claimed;
     this.skipped = options.skipped ?? false;
   }
+}
+
+/**
+ * Whether the four bytes that were read as a size begin a record of TLS: its type, then
+ * 3 and 0 to 4 for the version.
+ */
+function beginsTls(claimed: number | bigint | undefined): boolean {
+  const size = Number(claimed);
+  const [type, version] = [size >>> 24, size >>> 8 & 0xffff];
+  return size <= 0xffff_ffff && type >= 20 && type <= 23 &&
+    version >= 0x300 && version <= 0x304;
 }
 
 /**

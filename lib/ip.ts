@@ -4,6 +4,8 @@
  * @module
  */
 
+import { show, wrongKind } from "./_check.ts";
+
 /**
  * The bytes of an IP address, 4 or 16 of them; `undefined` for anything else.
  *
@@ -89,11 +91,7 @@ export class IpRanges {
    */
   constructor(name: string, texts: readonly string[]) {
     if (!Array.isArray(texts)) {
-      throw new TypeError(
-        `Cannot read '${name}' as it must be an array: current value is ${
-          String(texts)
-        }`,
-      );
+      throw wrongKind("read the ranges", name, "an array", texts);
     }
     this.#ranges = texts.map((text) => parseRange(name, text));
   }
@@ -109,9 +107,7 @@ export class IpRanges {
 function parseRange(name: string, text: string): Range {
   const fail = (need: string) => {
     throw new TypeError(
-      `Cannot read '${name}' as each of it must ${need}: current value is ${
-        typeof text === "string" ? JSON.stringify(text) : String(text)
-      }`,
+      `Cannot read the ranges: each of ${name} must ${need}, got ${show(text)}`,
     );
   };
   const [, ip, bits] = typeof text === "string"

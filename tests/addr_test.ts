@@ -22,6 +22,8 @@ Deno.test("parseAddress() reads every form that people write", () => {
     ["unix:x.sock", { path: "x.sock" }],
     ["unix:./a b:c.sock", { path: "./a b:c.sock" }],
     ["unix:C:\\run\\x.sock", { path: "C:\\run\\x.sock" }],
+    ["unix:@x", { path: "@x" }],
+    ["unix-abstract:x/y", { path: "\0x/y" }],
   ];
   for (const [text, expected] of forms) {
     assertEquals(parseAddress(text) as unknown, expected, text);
@@ -79,6 +81,7 @@ Deno.test("parseAddress() refuses what is not an address, and says why", () => {
     ["://localhost:80", "its scheme must be tcp://, tls:// or unix:"],
     ["unix:", "its path must not be empty"],
     ["unix://", "its path must not be empty"],
+    ["unix-abstract:", "its path must not be empty"],
     ["local\nhost:80", "it must have no control characters"],
     ["localhost:80\0", "it must have no control characters"],
     ["unix:/run/\0x", "it must have no control characters"],
@@ -87,7 +90,7 @@ Deno.test("parseAddress() refuses what is not an address, and says why", () => {
     assertThrows(
       () => parseAddress(text),
       TypeError,
-      `Cannot parse the address as ${why}`,
+      `Cannot parse the address: ${why}`,
       text,
     );
   }
@@ -95,7 +98,7 @@ Deno.test("parseAddress() refuses what is not an address, and says why", () => {
     assertThrows(
       () => parseAddress(value as never),
       TypeError,
-      "Cannot parse the address as it must be a string",
+      "Cannot parse the address: it must be a string",
     );
   }
 });
@@ -106,7 +109,7 @@ Deno.test("parseAddress() refuses a port out of range, however long", () => {
       assertThrows(
         () => parseAddress(`${host}:${port}`),
         RangeError,
-        "Cannot parse the address as its port must be from 0 to 65535",
+        "Cannot parse the address: its port must be from 0 to 65535",
       );
     }
   }
@@ -139,6 +142,10 @@ Deno.test("formatAddress() says every kind of address", () => {
     [{ transport: "vsock", cid: 2, port: 80 }, "vsock:2:80"],
     [{ transport: "memory", name: "left" }, "memory:left"],
     [{ port: 80 }, "127.0.0.1:80"],
+    [{ path: undefined, port: 80 }, "127.0.0.1:80"],
+    // As `URL.hostname` gives it.
+    [{ hostname: "[::1]", port: 80 }, "[::1]:80"],
+    [{ path: "\0x" }, "unix-abstract:x"],
     [{ hostname: "host", port: 443, tls: true }, "tls://host:443"],
     [{ hostname: "host", port: 443, tls: { caCerts: [] } }, "tls://host:443"],
     [{ hostname: "host", port: 80, tls: false }, "host:80"],
@@ -173,6 +180,7 @@ Deno.test("formatAddress() and parseAddress() are inverse to each other", () => 
         { hostname, port, tls: true as const },
         { path },
         { path: `//${path}` },
+        { path: `\0${path}` },
       ]
     ) {
       const text = formatAddress(address);

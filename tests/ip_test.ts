@@ -1,5 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { IpRanges, parseIp } from "../lib/ip.ts";
+import {
+  addressKey,
+  IpRanges,
+  isLinkLocal,
+  parseIp,
+  withoutBrackets,
+} from "../lib/ip.ts";
 import { seededRandom } from "./time/_fake_time.ts";
 
 const bytesOf = (text: string) => {
@@ -191,7 +197,7 @@ Deno.test("IpRanges refuses what is not a range, and slips", () => {
     assertThrows(
       () => new IpRanges("allow", [text as string]),
       TypeError,
-      "Cannot read 'allow' as each of it must be an IP address or a CIDR range",
+      "Cannot read the ranges: each of allow must be an IP address or a CIDR range",
     );
   }
   const slips: [string, string][] = [
@@ -209,6 +215,44 @@ Deno.test("IpRanges refuses what is not a range, and slips", () => {
   assertThrows(
     () => new IpRanges("allow", "10.0.0.0/8" as never),
     TypeError,
-    "Cannot read 'allow' as it must be an array",
+    "Cannot read the ranges: allow must be an array",
   );
+});
+
+Deno.test("withoutBrackets() takes off those of an IPv6 address alone", () => {
+  for (
+    const [host, bare] of [
+      ["[::1]", "::1"],
+      ["[fe80::1%eth0]", "fe80::1%eth0"],
+      ["::1", "::1"],
+      ["[localhost]", "[localhost]"],
+      ["[[::1]]", "[[::1]]"],
+      ["127.0.0.1", "127.0.0.1"],
+      ["", ""],
+    ]
+  ) assertEquals(withoutBrackets(host), bare);
+});
+
+Deno.test("isLinkLocal() knows fe80::/10", () => {
+  for (const host of ["fe80::1", "FE80::1", "febf::", "fe80::1%eth0"]) {
+    assertEquals(isLinkLocal(host), true, host);
+  }
+  for (const host of ["fec0::1", "::1", "169.254.1.1", "localhost", "fe80"]) {
+    assertEquals(isLinkLocal(host), false, host);
+  }
+});
+
+Deno.test("addressKey() is one for all that one client may have", () => {
+  for (
+    const [address, key] of [
+      ["127.0.0.1", "127.0.0.1"],
+      ["::ffff:127.0.0.1", "127.0.0.1"],
+      ["::ffff:7f00:1", "127.0.0.1"],
+      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+      ["2001:DB8:1:2::", "2001:db8:1:2::/64"],
+      ["::1", "0:0:0:0::/64"],
+      ["fe80::1%eth0", "fe80:0:0:0::/64"],
+      ["localhost", "localhost"],
+    ]
+  ) assertEquals(addressKey(address), key);
 });

@@ -4,6 +4,15 @@
  * @module
  */
 
+import {
+  checkInteger,
+  checkNames,
+  checkObject,
+  checkOneOf,
+  checkText,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
 import { formatAddress, parseAddress } from "../addr.ts";
 
 /**
@@ -12,18 +21,28 @@ import { formatAddress, parseAddress } from "../addr.ts";
  */
 export type PlannableOptions =
   | {
-    /** Name or address of the host. `127.0.0.1` by default. */
+    /**
+     * Name or address of the host. An IPv6 address may be in brackets.
+     *
+     * @default {"127.0.0.1"}
+     */
     hostname?: string;
     /** Its port; 0 for a listener on one that is free. */
     port: number;
     /** TLS takes no permission of its own. */
     tls?: unknown;
-    /** Shares the port with other listeners; takes `--unstable-net`. */
-    reusePort?: boolean;
+    /** Absent: a path is no host. */
+    path?: undefined;
   }
   | {
     /** Path of a Unix socket. */
     path: string;
+    /** TLS takes no permission of its own. */
+    tls?: unknown;
+    /** Absent: a host has no path. */
+    hostname?: undefined;
+    /** Absent: a Unix socket has no port. */
+    port?: undefined;
   };
 
 /** What is going to be done with the options. */
@@ -64,7 +83,7 @@ export interface PermissionPlan {
   readonly flags: readonly string[];
   /** The same permissions, as `Deno.permissions.query` takes them. */
   readonly descriptors: readonly PlannedDescriptor[];
-  /** Flags of unstable features that it takes beside the permissions. */
+  /** Flags of unstable features that it takes beside the permissions: none so far. */
   readonly unstable: readonly string[];
 }
 
@@ -79,8 +98,8 @@ export interface PermissionPlan {
  * @param options What will be given to `connect`, `listen` or `serve`.
  * @param how What for, so that messages can say so.
  * @returns Flags to type and descriptors to query.
- * @throws {TypeError} The host or the port cannot be used, or the path has a comma,
- * which Deno's flags cannot express.
+ * @throws {TypeError} The host or the port cannot be used, there is a host beside a
+ * path, or the path has a comma, which Deno's flags cannot express.
  * @throws {RangeError} The port is out of range.
  *
  * @example
@@ -102,17 +121,26 @@ export function permissionsFor(
   options: PlannableOptions,
   how: PermissionsForOptions = {},
 ): PermissionPlan {
-  const isUnix = "path" in options;
-  const descriptors = isUnix
-    ? describePath(options.path)
-    : describeHost(options.hostname, options.port);
+  checkObject(ACTION, "options", options);
+  checkNames(ACTION, "how", how, HOW_NAMES);
+  const { action } = how;
+  if (action !== undefined) {
+    checkOneOf(ACTION, "action", action, ["connect", "listen"]);
+  }
+  const { path, hostname, port } = options;
+  const descriptors = path === undefined
+    ? describeHost(hostname, port)
+    : describePath(path, { hostname, port });
   return {
-    purpose: `${phrase(how.action)} ${valueOf(descriptors.at(-1)!)}`,
+    purpose: `${phrase(action)} ${valueOf(descriptors.at(-1)!)}`,
     flags: flagsOf(descriptors),
     descriptors,
-    unstable: !isUnix && options.reusePort ? ["--unstable-net"] : [],
+    unstable: [],
   };
 }
+
+const ACTION = "plan permissions";
+const HOW_NAMES: ReadonlySet<string> = new Set(["action"]);
 
 function phrase(action: PlannedAction | undefined): string {
   if (action === undefined) return "use";
@@ -123,20 +151,32 @@ function describeHost(
   hostname: string | undefined,
   port: number,
 ): PlannedDescriptor[] {
+  checkInteger(ACTION, "port", port, 0, 65_535);
+  if (hostname !== undefined) checkText(ACTION, "hostname", hostname);
   const host = formatAddress({ hostname, port });
   // What the parser refuses, Deno's flags do not understand either.
   parseAddress(host);
   return [{ name: "net", host }];
 }
 
-function describePath(path: string): PlannedDescriptor[] {
-  if (typeof path !== "string" || path === "" || path.includes(",")) {
-    throw new TypeError(
-      "Cannot plan permissions as 'path' must be a path without a comma: " +
-        `current value is ${
-          typeof path === "string" ? JSON.stringify(path) : String(path)
-        }`,
-    );
+function describePath(
+  path: string,
+  beside: Record<string, unknown>,
+): PlannedDescriptor[] {
+  for (const [name, value] of Object.entries(beside)) {
+    if (value !== undefined) {
+      throw wrongKind(ACTION, name, "absent beside path", value);
+    }
+  }
+  checkText(ACTION, "path", path);
+  if (path.includes(",")) {
+    throw outOfRange(ACTION, "path", "without a comma, for Deno's flags", path);
+  }
+  if (path.startsWith("\0")) {
+    // Deno's flags name files: see `net` in full.
+    const must =
+      "that of a file (an abstract name takes the whole --allow-net)";
+    throw outOfRange(ACTION, "path", must, path);
   }
   // A flag for a Unix socket must be absolute, even where the path is not.
   const isAbsolute = path.startsWith("/");

@@ -13,7 +13,7 @@ import {
 import { BrokenError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { retry, type RetryOptions } from "../time/retry.ts";
-import { dial } from "../transport/dial.ts";
+import { checkDialOptions, dial } from "../transport/dial.ts";
 import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { DialOptions, Transport } from "../transport/options.ts";
 import {
@@ -97,6 +97,7 @@ const TIMEOUT_MS = 10_000;
 export async function connect(options: ConnectOptions): Promise<Socket> {
   checkNames("connect", "options", options, NAMES);
   checkSocketOptions("connect", options);
+  checkDialOptions(options);
   const { signal, deadline, retry: again } = options;
   const { timeoutMs = again === undefined ? TIMEOUT_MS : Infinity } = options;
   const limits = { signal, timeoutMs, deadline };

@@ -35,8 +35,11 @@ export type Begin = (
  */
 export type Admit = (socket: NodeTlsSocket) => Promise<PeerCertificate | null>;
 
-/** Most bytes of one write: all of them wait, encrypted, in memory. */
-const MOST_WRITE_BYTES = 65_536;
+/**
+ * Most bytes of one write: all of them wait, encrypted, in memory. Three records, so that
+ * with what TLS adds they fit into the 64 KiB of a transport that is empty.
+ */
+const MOST_WRITE_BYTES = 49_152;
 
 const interrupted = (): Error => new Interrupted("operation canceled");
 const badResource = (): Error => new BadResource("Bad resource ID");
@@ -158,7 +161,6 @@ export class NodeTlsSession implements TlsTransport {
   close(): void {
     if (this.#closed) throw badResource();
     this.#closed = true;
-    this.#fed.resolve();
     this.#notify();
     const socket = this.#socket;
     if (socket === undefined || socket.writableLength > 0) {
@@ -218,19 +220,14 @@ export class NodeTlsSession implements TlsTransport {
 
   /** Asks whether the peer is let in; closing ends the wait for a slow answer. */
   async #admitted(socket: NodeTlsSocket): Promise<PeerCertificate | null> {
-    let answer: { peer: PeerCertificate | null } | { error: unknown };
-    let isThere = false;
-    Promise.try(this.#admit, socket).then((peer) => {
-      answer = { peer };
-    }, (error) => {
-      answer = { error };
-    }).then(() => {
-      isThere = true;
+    let isOver = false;
+    const asking = Promise.try(this.#admit, socket).finally(() => {
+      isOver = true;
       this.#notify();
     });
-    await this.#until(() => isThere);
-    if ("error" in answer!) throw answer.error;
-    return answer!.peer;
+    asking.catch(() => {});
+    await this.#until(() => isOver);
+    return asking;
   }
 
   /** Waits for something to be so, or throws when this side is closed. */
@@ -264,8 +261,11 @@ export class NodeTlsSession implements TlsTransport {
    * Deno's TLS takes in all it can get, and would fill the memory: it gets bytes while
    * a read waits for some.
    */
-  async #room(): Promise<void> {
-    if (this.#socket !== undefined && !this.#hungry) await this.#fed.promise;
+  #room(): Promise<void> {
+    // Of no use any more: the stream is about to be destroyed.
+    if (this.#closed) return new Promise(() => {});
+    const isFull = this.#socket !== undefined && !this.#hungry;
+    return isFull ? this.#fed.promise : Promise.resolve();
   }
 
   /** Wakes `#room`, and leaves the caller waiting for what comes of it. */

@@ -21,6 +21,8 @@ import type {
 } from "./options.ts";
 import { translateError } from "./translate_error.ts";
 
+export { checkDialOptions };
+
 /**
  * Connects. For TLS the handshake is done when it resolves, and the transport is a
  * `TlsTransport`; for TCP it is the `Deno.TcpConn` itself.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkInteger, checkLimit, checkNames } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { MemoryPipe } from "./_memory_pipe.ts";
 import { randomCut, seededRandom } from "./seeded_random.ts";
@@ -57,6 +58,12 @@ const badResource = (): Error => new Deno.errors.BadResource("Bad resource ID");
 const brokenPipe = (): Error => new Deno.errors.BrokenPipe("Broken pipe");
 const connectionReset = (): Error =>
   new Deno.errors.ConnectionReset("Connection reset by peer");
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["highWaterMarkBytes", "seed", "names"] satisfies (
+    keyof MemoryTransportOptions
+  )[],
+);
 
 class MemoryEnd implements MemoryTransport {
   readonly localAddr: MemoryAddr;
@@ -148,6 +155,7 @@ class MemoryEnd implements MemoryTransport {
  *
  * @param options Room, seed and names.
  * @returns The two ends; what one writes the other reads.
+ * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} `highWaterMarkBytes` is not a count of at least 1, or `seed` is
  * not an integer.
  *
@@ -166,18 +174,11 @@ export function memoryTransportPair(
 ): [MemoryTransport, MemoryTransport] {
   const { highWaterMarkBytes = 65_536, seed, names = ["left", "right"] } =
     options;
-  const whole = Number.isSafeInteger(highWaterMarkBytes) ||
-    highWaterMarkBytes === Infinity;
-  if (!whole || highWaterMarkBytes < 1) {
-    throw new RangeError(
-      "Cannot make a memory pair as highWaterMarkBytes must be an integer of at " +
-        `least 1 or Infinity: current value is ${highWaterMarkBytes}`,
-    );
-  }
-  if (seed !== undefined && !Number.isSafeInteger(seed)) {
-    throw new RangeError(
-      `Cannot make a memory pair as seed must be an integer: current value is ${seed}`,
-    );
+  const action = "make a memory pair";
+  checkNames(action, "options", options, OPTION_NAMES);
+  checkLimit(action, "highWaterMarkBytes", highWaterMarkBytes, 1);
+  if (seed !== undefined) {
+    checkInteger(action, "seed", seed, Number.MIN_SAFE_INTEGER);
   }
   const pipe = (lane: number): MemoryPipe => {
     if (seed === undefined) {

@@ -240,6 +240,8 @@ function missingFlags(message: string): string[] {
     ? what.slice(5)
     : what;
   if (kind === "net" && path === what) return [`--allow-net=${what}`];
+  // No flag can name it.
+  if (path.startsWith("\0")) return ["--allow-net"];
   // A socket call that asks for a path is about a Unix socket, which needs all three
   // and is told of one at a time: name all at once. A query for `unix:` is never
   // answered with "granted" (Deno 2.9), hence the question about all of net.
@@ -273,7 +275,7 @@ function translateTls(
     const [, , reason, what] = known;
     // `HandshakeFailure` is "handshake failure" to people.
     const [, alert] = /fatal alert: (\w+)/.exec(message) ?? [];
-    const words = alert?.replace(/\B[A-Z]/g, " $&").toLowerCase();
+    const words = alert?.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
     const detail = reason === "alert" && words ? ` (alert: ${words})` : "";
     return new TlsError(reason, `${start}: ${what}${detail}`, options);
   }

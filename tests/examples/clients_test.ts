@@ -129,7 +129,7 @@ Deno.test("clients refuse wrong flags in one line, with exit code 2", {
       "client_timeout",
       "--connect",
       "127.0.0.1",
-      '--connect: Cannot parse the address as its host must be followed by a colon and a port: current value is "127.0.0.1"\n',
+      '--connect: Cannot parse the address: its host must be followed by a colon and a port, got "127.0.0.1"\n',
     ],
   ];
   for (const [name, flag, value, line] of cases) {

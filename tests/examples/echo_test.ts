@@ -217,7 +217,7 @@ Deno.test("echo_server refuses wrong flags in one line, with exit code 2", {
   const cases: [args: string[], line: string][] = [
     [
       ["--listen", "127.0.0.1:80000"],
-      '--listen: Cannot parse the address as its port must be from 0 to 65535: current value is "127.0.0.1:80000"',
+      '--listen: Cannot parse the address: its port must be from 0 to 65535, got "127.0.0.1:80000"',
     ],
     [
       ["--listen", "tls://127.0.0.1:1"],

@@ -6,6 +6,9 @@ import {
 } from "@std/assert";
 import {
   connect,
+  framed,
+  FrameTooLargeError,
+  lengthPrefixed,
   serve,
   type Socket,
   TlsError,
@@ -319,3 +322,140 @@ s.close()
     assertEquals(outcome.reason, "truncated");
   },
 );
+
+Deno.test(
+  "allowTruncation answers a Python client that ends TCP alone",
+  PYTHON,
+  async () => {
+    await using files = await Files.make();
+    const certificate = await files.authority.issue();
+    // Deno's own TLS, and `node:tls`.
+    for (const dropSilent of [false, true]) {
+      for (const allowTruncation of [true, false]) {
+        await using server = serve({
+          port: 0,
+          tls: { ...certificate, dropSilent, allowTruncation },
+          onError: () => {},
+        }, async (socket) => {
+          let bytes = 0;
+          for await (const chunk of socket) bytes += chunk.length;
+          await socket.write(`${bytes} bytes\n`);
+        });
+        await using client = startPython(
+          files,
+          portOf(server),
+          // Below TLS: no close_notify.
+          `
+s.sendall(b"hello")
+socket.socket.shutdown(s, socket.SHUT_WR)
+try:
+    print(s.recv(99).decode(), end="")
+except OSError as error:
+    print("cut")
+`,
+        );
+        const { stdout } = await client.finish();
+        assertEquals(
+          allowTruncation ? stdout : stdout.includes("5 bytes"),
+          allowTruncation ? "5 bytes\n" : false,
+        );
+      }
+    }
+  },
+);
+
+Deno.test(
+  "a plain client of a TLS server is told that it may be TLS",
+  { timeout: 30_000 },
+  async () => {
+    const tls = await (await createAuthority()).issue();
+    await using server = serve({ port: 0, tls, onError: () => {} }, shout);
+    await using frames = framed(
+      await connect({ port: portOf(server) }),
+      lengthPrefixed(),
+    );
+    await frames.send(new Uint8Array(20));
+    const error = await assertRejects(
+      () => frames.receive(),
+      FrameTooLargeError,
+      "(is it TLS that the peer speaks?)",
+    );
+    assertEquals(error.claimed, 0x15030300);
+    // Not of any size that is too large.
+    for (const size of [0x15030500, 0x18030300, 1e9, 2n ** 40n, undefined]) {
+      const { message } = new FrameTooLargeError(9, size);
+      assert(!message.includes("TLS"), message);
+    }
+  },
+);
+
+const KEYS: Record<string, string[]> = {
+  "RSA": ["-newkey", "rsa:2048"],
+  "P-384": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"],
+  "Ed25519": ["-newkey", "ed25519"],
+};
+
+for (const [kind, newKey] of Object.entries(KEYS)) {
+  Deno.test(
+    `connect() looks through a chain of openssl's with ${kind} keys`,
+    OPENSSL,
+    async () => {
+      await using files = await Files.make();
+      const openssl = async (...args: string[]) => {
+        const { success, stderr } = await new Deno.Command("openssl", {
+          args,
+          cwd: files.dir,
+        }).output();
+        assert(success, new TextDecoder().decode(stderr));
+      };
+      const extensions = async (name: string, text: string) => {
+        await Deno.writeTextFile(files.path(name), text);
+        return ["-extfile", name];
+      };
+      const common = [...newKey, "-nodes", "-subj"];
+      await openssl(
+        ...["req", "-x509", ...common, "/CN=Root"],
+        ...["-keyout", "root.key", "-out", "root.pem", "-days", "2"],
+      );
+      const links = [
+        ["middle", "root", "basicConstraints=critical,CA:TRUE"],
+        ["leaf", "middle", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      ];
+      for (const [name, issuer, text] of links) {
+        await openssl(
+          ...["req", ...common, `/CN=${name}`],
+          ...["-keyout", `${name}.key`, "-out", `${name}.csr`],
+        );
+        await openssl(
+          ...["x509", "-req", "-in", `${name}.csr`, "-out", `${name}.pem`],
+          ...["-CA", `${issuer}.pem`, "-CAkey", `${issuer}.key`],
+          ...["-CAcreateserial", "-days", "2"],
+          ...await extensions(`${name}.ext`, text),
+        );
+      }
+      const read = (name: string) => Deno.readTextFile(files.path(name));
+      const [root, middle, leaf] = await Promise.all(
+        ["root.pem", "middle.pem", "leaf.pem"].map(read),
+      );
+      await Deno.writeTextFile(files.path("cert.pem"), leaf + middle);
+      await Deno.writeTextFile(files.path("key.pem"), await read("leaf.key"));
+      const { server, port } = await startServer(
+        files,
+        "-cert_chain",
+        files.path("middle.pem"),
+      );
+      await using _server = server;
+      const names: (string | undefined)[] = [];
+      await using socket = await connect({
+        port,
+        tls: {
+          caCerts: [root],
+          verify: ({ commonName }) => void names.push(commonName),
+        },
+      });
+      await socket.write("hello\n");
+      assertEquals(await socket.readLine(), "olleh");
+      assertEquals(names, ["leaf"]);
+    },
+  );
+}

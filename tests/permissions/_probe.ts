@@ -23,13 +23,17 @@ async function run(): Promise<string> {
     case "connect":
       (await dial(options)).close();
       return "ok";
-    case "reuse":
-      Deno.listen({ hostname: "127.0.0.1", ...options }).close();
-      return "ok";
     case "ensure": {
-      const plans = options as [PlannedAction, { port: number }][];
+      const plans = options as [
+        PlannedAction | null,
+        { port: number },
+        string[]?,
+      ][];
       await ensurePermissions(
-        ...plans.map(([action, each]) => permissionsFor(each, { action })),
+        ...plans.map(([action, each, unstable = []]) => ({
+          ...permissionsFor(each, { action: action ?? undefined }),
+          unstable,
+        })),
       );
       return "ok";
     }

@@ -81,10 +81,10 @@ Deno.test(
 );
 
 Deno.test(
-  "ensurePermissions() asks for the flag of reusePort",
+  "ensurePermissions() asks for the flags of unstable features",
   TIMEOUT,
   async () => {
-    const plans = [["listen", { port: 80, reusePort: true }]];
+    const plans = [["listen", { port: 80 }, ["--unstable-net"]]];
     const net = "--allow-net=127.0.0.1:80";
     const { stdout } = await runProbe([net], "ensure", plans);
     assertEquals(

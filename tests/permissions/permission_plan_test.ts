@@ -18,6 +18,8 @@ Deno.test("permissionsFor() plans one net permission for TCP and TLS", () => {
     [{ hostname: "localhost", port: 80 }, "localhost:80"],
     [{ hostname: "example.com.", port: 443, tls: true }, "example.com.:443"],
     [{ hostname: "::1", port: 80 }, "[::1]:80"],
+    [{ hostname: "[::1]", port: 80 }, "[::1]:80"],
+    [{ path: undefined, port: 80 }, "127.0.0.1:80"],
     [{ hostname: "::ffff:1.2.3.4", port: 80 }, "[::ffff:1.2.3.4]:80"],
     [{ hostname: "fe80::1%eth0", port: 80 }, "[fe80::1%eth0]:80"],
   ];
@@ -66,42 +68,48 @@ Deno.test("permissionsFor() takes what parseAddress() gives", () => {
   }
 });
 
-Deno.test("permissionsFor() names the unstable flag of reusePort", () => {
-  const plan = permissionsFor({ port: 80, reusePort: true });
-  assertEquals(plan.unstable, ["--unstable-net"]);
-  assertEquals(plan.flags, ["--allow-net=127.0.0.1:80"]);
-  assertEquals(permissionsFor({ port: 80, reusePort: false }).unstable, []);
-});
-
 Deno.test("permissionsFor() refuses what no flag can express", () => {
-  for (const path of ["", "/run/a,b.sock", undefined, 80]) {
-    assertThrows(
-      () => permissionsFor({ path: path as string }),
+  const hosts = ["a,b", "hôte", "a b", ":::"].map((hostname) => ({
+    hostname,
+    port: 80,
+  }));
+  const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [
+    ...hosts.map((options): [unknown, typeof TypeError, string] => [
+      options,
       TypeError,
-      "Cannot plan permissions as 'path' must be a path without a comma",
-    );
-  }
-  for (
-    const options of [
-      {},
-      { port: undefined },
-      { port: "x" },
-      { port: 1.5 },
-      { hostname: "", port: 80 },
-      { hostname: "a,b", port: 80 },
-      { hostname: "hôte", port: 80 },
-      { hostname: "a b", port: 80 },
-      { hostname: ":::", port: 80 },
-    ]
-  ) {
-    assertThrows(
-      () => permissionsFor(options as { port: number }),
+      "Cannot parse the address: ",
+    ]),
+    [undefined, TypeError, "options must be an object, got undefined"],
+    [{}, TypeError, "port must be a number, got undefined"],
+    [{ port: "x" }, TypeError, 'port must be a number, got "x"'],
+    [{ port: 1.5 }, RangeError, "port must be an integer from 0 to 65535"],
+    [{ port: 65_536 }, RangeError, "port must be an integer from 0 to 65535"],
+    [{ port: -1 }, RangeError, "port must be an integer from 0 to 65535"],
+    [{ hostname: "", port: 80 }, TypeError, "hostname must be a string"],
+    [{ path: "" }, TypeError, "path must be a string that is not empty"],
+    [{ path: 80 }, TypeError, "path must be a string that is not empty"],
+    [{ path: "/a,b" }, RangeError, "path must be without a comma"],
+    [{ path: "\0a" }, RangeError, "path must be that of a file"],
+    [{ path: "/a", port: 1 }, TypeError, "port must be absent beside path"],
+    [
+      { path: "/a", hostname: "b" },
       TypeError,
-      "Cannot parse the address",
-    );
+      'Cannot plan permissions: hostname must be absent beside path, got "b"',
+    ],
+  ];
+  for (const [options, kind, text] of wrong) {
+    assertThrows(() => permissionsFor(options as { port: number }), kind, text);
   }
-  assertThrows(() => permissionsFor({ port: 65_536 }), RangeError);
-  assertThrows(() => permissionsFor({ port: -1 }), RangeError);
+  assertThrows(
+    () => permissionsFor({ port: 80 }, { action: "bind" as "listen" }),
+    RangeError,
+    'action must be "connect" or "listen", got "bind"',
+  );
+  assertThrows(
+    () => permissionsFor({ port: 80 }, { actions: "listen" } as object),
+    TypeError,
+    'unknown option "actions" of how, did you mean action?',
+  );
 });
 
 /** Runs with exactly the plan, then again without each of its flags. */
@@ -231,18 +239,5 @@ Deno.test(
       Deno.chdir(before);
       await Deno.remove(folder, { recursive: true });
     }
-  },
-);
-
-Deno.test(
-  "a plan with reusePort takes its unstable flag",
-  TIMEOUT,
-  async () => {
-    const options = { port: 0, reusePort: true };
-    const { flags, unstable } = permissionsFor(options);
-    const exact = await runProbe([...unstable, ...flags], "reuse", options);
-    assertEquals(exact.stdout, "ok", exact.stderr);
-    const less = await runProbe(flags, "reuse", options);
-    assertEquals(less.code, 70, "Deno ends the process, nothing can catch it");
   },
 );

@@ -4,8 +4,13 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { BrokenError, TimeoutError } from "../../lib/errors.ts";
+import { BrokenError, TimeoutError, TlsError } from "../../lib/errors.ts";
+import { serve } from "../../lib/server/serve.ts";
 import { connect, type ConnectOptions } from "../../lib/socket/connect.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
+import type { Dialer, Transport } from "../../lib/transport/options.ts";
+import { createAuthority } from "../_support/certificates.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 import { outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
@@ -199,6 +204,8 @@ Deno.test(
 Deno.test("connect() names a bad option", async () => {
   // deno-lint-ignore no-explicit-any -- what a caller without types may do
   const bad: [any, typeof RangeError | typeof TypeError, string][] = [
+    [undefined, TypeError, "options"],
+    ["127.0.0.1:80", TypeError, "options"],
     [{}, TypeError, "port"],
     [{ port: 0 }, RangeError, "port"],
     [{ port: 65_536 }, RangeError, "port"],
@@ -209,12 +216,21 @@ Deno.test("connect() names a bad option", async () => {
     [{ port: 80, keepAlive: 1 }, TypeError, "keepAlive"],
     [{ port: 80, tls: "yes" }, TypeError, "tls"],
     [{ path: 5 }, TypeError, "path"],
+    [{ path: "/a", port: 80 }, TypeError, "port"],
+    [{ port: 80, signal: {} }, TypeError, "signal"],
     [{ port: 80, timeoutMs: 0 }, RangeError, "timeoutMs"],
-    [{ port: 80, timeoutMs: "1" }, TypeError, "timeoutMs"],
+    [{ port: 80, timeoutMs: "3" }, TypeError, "timeoutMs"],
     [{ port: 80, idleMs: -1 }, RangeError, "idleMs"],
     [{ port: 80, maxBufferBytes: "1" }, TypeError, "maxBufferBytes"],
+    [{ port: 80, retry: 3 }, TypeError, "retry"],
     [{ port: 80, retry: { attempts: 0 } }, RangeError, "attempts"],
     [{ port: 80, retry: { factor: 0.5 } }, RangeError, "factor"],
+    [{ port: 80, retry: { timeoutMs: 0 } }, RangeError, "timeoutMs"],
+    [
+      { port: 80, retry: { attemptTimeoutMs: 0 } },
+      RangeError,
+      "attemptTimeoutMs",
+    ],
   ];
   for (const [options, kind, name] of bad) {
     const error = await assertRejects(
@@ -222,8 +238,249 @@ Deno.test("connect() names a bad option", async () => {
       kind,
     );
     const text = new RegExp(
-      `^Cannot (connect|retry)(:| as) ${name} must be .*(, got|: current value is) .+`,
+      `^Cannot (connect|retry): ${name} must be .*, got .+`,
     );
     assert(text.test(error.message), error.message);
   }
+  const quoted = { port: 80, timeoutMs: "3" as unknown as number };
+  await assertRejects(() => connect(quoted), TypeError, 'got "3"');
+});
+
+Deno.test("connect() refuses names that it does not know", async () => {
+  const names: [string, string][] = [
+    ["host", 'unknown option "host", did you mean hostname?'],
+    ["timeoutMS", 'unknown option "timeoutMS", did you mean timeoutMs?'],
+    ["idleTimeoutMs", 'unknown option "idleTimeoutMs", did you mean'],
+    ["maxConnections", 'unknown option "maxConnections", '],
+    ["mode", 'unknown option "mode", '],
+    ["acceptor", 'unknown option "acceptor", '],
+    ["xyz", 'unknown option "xyz", known are '],
+  ];
+  for (const [name, text] of names) {
+    const options = { port: 80, [name]: 1 } as unknown as ConnectOptions;
+    await assertRejects(() => connect(options), TypeError, text);
+    // Once is as good as always.
+    await assertRejects(() => connect(options), TypeError, text);
+  }
+});
+
+/** Addresses of a dialer that is no place. */
+const addr = { transport: "memory" as const, name: "nowhere" };
+
+/** A dialer whose attempts are answered by hand. */
+function manualDialer() {
+  const attempts: PromiseWithResolvers<Transport>[] = [];
+  const signals: (AbortSignal | undefined)[] = [];
+  let begun = Promise.withResolvers<void>();
+  const dialer: Dialer = {
+    addr,
+    dial(_target, { signal }) {
+      const attempt = Promise.withResolvers<Transport>();
+      attempts.push(attempt);
+      signals.push(signal);
+      begun.resolve();
+      begun = Promise.withResolvers();
+      return attempt.promise;
+    },
+  };
+  return { dialer, attempts, signals, next: () => begun.promise };
+}
+
+Deno.test("connect() has a deadline", TIMEOUT, async () => {
+  const { dialer, signals } = manualDialer();
+  using deadline = Deadline.after(20);
+  const error = await assertRejects(
+    () => connect({ dialer, deadline, timeoutMs: 60_000 }),
+    TimeoutError,
+  );
+  assertEquals([error.operation, error.timeoutMs], ["connect", 20]);
+  assertEquals(signals[0]?.aborted, true);
+  assertStrictEquals(
+    await outcome(connect({ dialer, deadline })).then((late) =>
+      late instanceof TimeoutError
+    ),
+    true,
+  );
+  assertEquals(signals.length, 1);
+});
+
+Deno.test(
+  "the limits of connect() hold for all attempts together",
+  TIMEOUT,
+  async () => {
+    const refusing: Dialer = {
+      addr,
+      dial: () => Promise.reject(new Deno.errors.ConnectionRefused("No")),
+    };
+    const endless = { attempts: Infinity, minDelayMs: 1, maxDelayMs: 5 };
+    using deadline = Deadline.after(30);
+    const forms: [ConnectOptions, number][] = [
+      [{ dialer: refusing, timeoutMs: 30, retry: endless }, 30],
+      [{ dialer: refusing, deadline, retry: endless }, 30],
+      [{ dialer: refusing, retry: { ...endless, timeoutMs: 30 } }, 30],
+      [{
+        dialer: refusing,
+        timeoutMs: 60_000,
+        retry: { ...endless, timeoutMs: 20 },
+      }, 20],
+    ];
+    for (const [options, timeoutMs] of forms) {
+      const error = await assertRejects(() => connect(options), TimeoutError);
+      assertEquals([error.operation, error.timeoutMs], ["connect", timeoutMs]);
+    }
+  },
+);
+
+Deno.test(
+  "a limit that ends an attempt of connect() ends all of it",
+  TIMEOUT,
+  async () => {
+    let retries = 0;
+    const retry = { minDelayMs: 0, onRetry: () => void retries++ };
+    // The attempt itself waits when the outer limit comes.
+    for (
+      const limits of [{ timeoutMs: 20 }, {
+        retry: { ...retry, timeoutMs: 20 },
+      }]
+    ) {
+      const { dialer, attempts } = manualDialer();
+      await assertRejects(
+        () => connect({ dialer, retry, ...limits }),
+        TimeoutError,
+        "within 20 ms",
+      );
+      assertEquals([attempts.length, retries], [1, 0]);
+    }
+  },
+);
+
+Deno.test(
+  "attemptTimeoutMs makes room for another attempt",
+  TIMEOUT,
+  async () => {
+    const { dialer, attempts, next } = manualDialer();
+    const errors: unknown[] = [];
+    const connecting = connect({
+      dialer,
+      retry: {
+        attemptTimeoutMs: 10,
+        minDelayMs: 0,
+        onRetry: ({ error }) => errors.push(error),
+      },
+    });
+    await next();
+    const [near, far] = memoryTransportPair();
+    attempts[1].resolve(near);
+    const socket = await connecting;
+    assertEquals(errors.length, 1);
+    assert(errors[0] instanceof TimeoutError);
+    socket.abort();
+    far.close();
+    // The first one comes late, and is closed.
+    const [late, peer] = memoryTransportPair();
+    attempts[0].resolve(late);
+    assertEquals(await peer.read(new Uint8Array(1)), null);
+    peer.close();
+  },
+);
+
+Deno.test(
+  "the signal of connect()'s retry reaches the dial, and nothing is left open",
+  TIMEOUT,
+  async () => {
+    const reason = new Error("changed my mind");
+    for (const which of ["retry", "own"]) {
+      const { dialer, attempts, signals } = manualDialer();
+      const controller = new AbortController();
+      const { signal } = controller;
+      const connecting = outcome(connect(
+        which === "own"
+          ? { dialer, signal, retry: { signal: new AbortController().signal } }
+          : { dialer, signal: new AbortController().signal, retry: { signal } },
+      ));
+      while (signals.length === 0) await Promise.resolve();
+      controller.abort(reason);
+      assertStrictEquals(await connecting, reason);
+      assertEquals(signals[0]?.aborted, true);
+      const [late, peer] = memoryTransportPair();
+      attempts[0].resolve(late);
+      assertEquals(await peer.read(new Uint8Array(1)), null);
+      peer.close();
+    }
+  },
+);
+
+Deno.test(
+  "connect() gives a connection or closes it, however close the abort is",
+  TIMEOUT,
+  async () => {
+    const reason = new Error("changed my mind");
+    let [given, closed] = [0, 0];
+    // Any number of turns between the connection and the abort.
+    for (let turns = 0; turns < 40; turns++) {
+      for (const retry of [undefined, {}]) {
+        const { dialer, attempts } = manualDialer();
+        const controller = new AbortController();
+        const connecting = connect({
+          dialer,
+          signal: controller.signal,
+          retry,
+        }).then((socket) => {
+          given++;
+          socket.abort();
+        }, (error) => {
+          closed++;
+          assertStrictEquals(error, reason);
+        });
+        while (attempts.length === 0) await Promise.resolve();
+        const [near, far] = memoryTransportPair();
+        attempts[0].resolve(near);
+        for (let i = 0; i < turns; i++) await Promise.resolve();
+        controller.abort(reason);
+        await connecting;
+        assertEquals(await far.read(new Uint8Array(1)), null);
+        far.close();
+      }
+    }
+    assert(given > 0 && closed > 0, `${given} given, ${closed} closed`);
+  },
+);
+
+Deno.test("connect() takes the address of a server", TIMEOUT, async () => {
+  await using server = serve({ port: 0 }, (socket) => socket.write("hi\n"));
+  await using socket = await connect(server.addr);
+  assertEquals(await socket.readLine(), "hi");
+});
+
+Deno.test("connect() and serve() speak TLS over a Unix socket", {
+  ...TIMEOUT,
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  const path = `${folder}/a.sock`;
+  const authority = await createAuthority();
+  {
+    const tls = await authority.issue();
+    await using server = serve({ path, tls }, async (socket) => {
+      for await (const chunk of socket) await socket.write(chunk);
+    });
+    await using socket = await connect({
+      path: server.addr.path,
+      tls: { caCerts: [authority.cert] },
+    });
+    await socket.write("hello\n");
+    assertEquals(await socket.readLine(), "hello");
+
+    // Not a plain byte passes.
+    await using plain = await connect(server.addr);
+    await plain.write("hello there, in the clear\n");
+    const answer = await outcome(plain.readLine());
+    assert(answer !== "hello there, in the clear", String(answer));
+    const untrusted = await assertRejects(
+      () => connect({ path, tls: true }),
+      TlsError,
+    );
+    assertEquals(untrusted.reason, "unknown-issuer");
+  }
+  await Deno.remove(folder, { recursive: true });
 });

@@ -5,6 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import type { MemoryAddr } from "../../lib/addr.ts";
 import { BrokenError, TlsError } from "../../lib/errors.ts";
 import { bind } from "../../lib/transport/bind.ts";
 import type {
@@ -13,6 +14,8 @@ import type {
   BindOptions,
 } from "../../lib/transport/options.ts";
 import { dial } from "../../lib/transport/dial.ts";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
+import { startTls } from "../../lib/transport/start_tls.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 20_000 };
@@ -403,9 +406,15 @@ Deno.test("bind() uses an acceptor of one's own", () => {
   }
 });
 
-Deno.test("bind() refuses options that cannot be meant", () => {
+Deno.test("bind() refuses options that cannot be meant", async () => {
+  const { cert, key } = await (await createAuthority()).issue();
+  const acceptor: Acceptor = {
+    addr: { transport: "memory", name: "here" },
+    accept: () => Promise.reject(new Error("No client comes")),
+    close() {},
+  };
   const wrong: [unknown, typeof TypeError | typeof RangeError, string][] = [
-    [null, TypeError, "Cannot listen: options must be an object"],
+    [null, TypeError, "Cannot listen: options must be an object, got null"],
     [{}, TypeError, "port must be a number, got undefined"],
     [{ port: -1 }, RangeError, "port must be an integer from 0 to 65535"],
     [
@@ -413,25 +422,157 @@ Deno.test("bind() refuses options that cannot be meant", () => {
       TypeError,
       "hostname must be a name or an address",
     ],
+    [{ port: 0, hostname: "fe80::1" }, TypeError, "with its zone"],
     [{ port: 0, noDelay: null }, TypeError, "noDelay must be a boolean"],
-    [
-      { port: 0, tls: true },
-      TypeError,
-      "tls must be an object, got true",
-    ],
-    [{ port: 0, tls: {} }, TypeError, "cert must be a CERTIFICATE in PEM form"],
+    [{ port: 0, transport: "udp" }, RangeError, 'transport must be "tcp"'],
+    [{ port: 0, mode: 0o600 }, TypeError, "mode must be absent beside port"],
     [{ path: 5 }, TypeError, "path must be a string that is not empty, got 5"],
+    [{ path: `/${"a".repeat(150)}` }, RangeError, "bytes long, got 151"],
+    [{ path: "/tmp/a", port: 0 }, TypeError, "port must be absent beside path"],
+    [{ path: "/tmp/a", hostname: "b" }, TypeError, "hostname must be absent"],
+    [{ path: "/tmp/a", noDelay: true }, TypeError, "noDelay must be absent"],
+    [{ path: "/tmp/a", mode: "600" }, TypeError, "mode must be a number"],
     [
       { path: "/tmp/a", mode: 0o1000 },
       RangeError,
       "mode must be an integer from 0o0",
     ],
     [{ path: "/tmp/a", mode: 0.5 }, RangeError, "got 0.5"],
+    [{ acceptor, port: 0 }, TypeError, "port must be absent beside acceptor"],
+    [{ acceptor, path: "/a" }, TypeError, "path must be absent"],
+    [{ acceptor, keepAlive: true }, TypeError, "keepAlive must be absent"],
   ];
+  const tls: [unknown, typeof TypeError | typeof RangeError, string][] = [
+    [true, TypeError, "tls must be an object, got true"],
+    [{}, TypeError, "cert must be a CERTIFICATE in PEM form"],
+    [{ cert, key: cert }, TypeError, "key must be a PRIVATE KEY in PEM form"],
+    [
+      { cert: cert.slice(0, -40), key },
+      TypeError,
+      "cert must be a CERTIFICATE in PEM form, got one that is damaged",
+    ],
+    [
+      { cert, key, clientCaCert: [cert] },
+      TypeError,
+      'Cannot listen: unknown option "clientCaCert" of tls, did you mean clientCaCerts?',
+    ],
+    [
+      { cert, key, clientCaCerts: [cert.replace(/\n.{9}/, "\n")] },
+      TypeError,
+      "clientCaCerts must be a CERTIFICATE in PEM form, got one that is damaged",
+    ],
+    [
+      { cert, key, alpnProtocols: ["a".repeat(256)], dropSilent: true },
+      RangeError,
+      "alpnProtocols must be an array of names of 1 to 255 bytes",
+    ],
+    [
+      { cert, key, pinnedFingerprint256: "0".repeat(64) },
+      TypeError,
+      "pinnedFingerprint256 must be absent without clientCaCerts",
+    ],
+  ];
+  for (const [options, kind, text] of tls) {
+    for (const where of [{ port: 0 }, { path: "/tmp/a" }, { acceptor }]) {
+      wrong.push([{ ...where, tls: options }, kind, text]);
+    }
+  }
   for (const [options, kind, text] of wrong) {
     assertThrows(() => bind(options as BindOptions), kind, text);
   }
+  if (Deno.build.os !== "linux") return;
+  const abstract = { path: "\0a", mode: 0o600 };
+  assertThrows(() => bind(abstract), TypeError, "mode must be absent");
 });
+
+Deno.test(
+  "bind() speaks TLS over an acceptor of one's own",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const [left, right] = memoryTransportPair();
+    let closed = 0;
+    const below: Acceptor<MemoryAddr> = {
+      addr: { transport: "memory", name: "here" },
+      accept: () => Promise.resolve(right),
+      close: () => void closed++,
+    };
+    const acceptor = bind({ acceptor: below, tls: await authority.issue() });
+    assertEquals(acceptor.addr.name, "here");
+    const server = await acceptor.accept();
+    const [client] = await Promise.all([
+      startTls(left, { caCerts: [authority.cert] }),
+      server.handshake?.(),
+    ]);
+    await server.write(new Uint8Array(3));
+    assertEquals(await client.read(new Uint8Array(9)), 3);
+    client.close();
+    server.close();
+    acceptor.close();
+    assertEquals(closed, 1);
+  },
+);
+
+Deno.test(
+  "bind() opens nothing where certificate and key do not fit",
+  UNIX,
+  () =>
+    withPath(async (path) => {
+      const authority = await createAuthority();
+      const { cert } = await authority.issue();
+      const { key } = await authority.issue();
+      const error = assertThrows(
+        () => bind({ path, tls: { cert, key } }),
+        TlsError,
+        "certificate and key do not belong together",
+      );
+      assertEquals(error.reason, "bad-configuration");
+      assert(!exists(path));
+    }),
+);
+
+Deno.test(
+  "bind() closes what it has opened when the mode cannot be set",
+  UNIX,
+  () =>
+    withPath(async (path) => {
+      const { chmodSync } = Deno;
+      Deno.chmodSync = () => {
+        throw new Deno.errors.PermissionDenied("Operation not permitted");
+      };
+      try {
+        assertThrows(() => bind({ path, mode: 0o600 }));
+      } finally {
+        Deno.chmodSync = chmodSync;
+      }
+      // The sanitizers find a listener that is left.
+      assert(!exists(path));
+      await Promise.resolve();
+    }),
+);
+
+Deno.test(
+  "close() works when another folder or a file took the place of its own",
+  UNIX,
+  () =>
+    withPath(async (path) => {
+      const folder = `${path}.d`;
+      for (const kind of ["folder", "file"]) {
+        await Deno.mkdir(folder);
+        const acceptor = bind({ path: `${folder}/a.sock` });
+        const accepting = assertRejects(
+          () => acceptor.accept(),
+          Deno.errors.BadResource,
+        );
+        await Deno.rename(folder, `${folder}.${kind}`);
+        if (kind === "folder") await Deno.mkdir(folder);
+        else await Deno.writeTextFile(folder, "");
+        acceptor.close();
+        await accepting;
+        await Deno.remove(folder, { recursive: true });
+      }
+    }),
+);
 
 Deno.test(
   "accept() hands out TCP connections one at a time",

@@ -250,8 +250,8 @@ Deno.test("memoryTransportPair() refuses options that are out of range", () => {
     assertThrows(
       () => memoryTransportPair({ highWaterMarkBytes }),
       RangeError,
-      "Cannot make a memory pair as highWaterMarkBytes must be an integer of at least " +
-        `1 or Infinity: current value is ${highWaterMarkBytes}`,
+      "Cannot make a memory pair: highWaterMarkBytes must be an integer of at least 1, " +
+        `or Infinity, got ${highWaterMarkBytes}`,
     );
   }
   for (const seed of [0.5, NaN, Infinity]) {

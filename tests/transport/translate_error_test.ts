@@ -13,11 +13,17 @@ import {
   PermissionError,
   TlsError,
 } from "../../lib/errors.ts";
+import { acceptTls } from "../../lib/transport/accept_tls.ts";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
+import type { Transport } from "../../lib/transport/options.ts";
+import { startTls } from "../../lib/transport/start_tls.ts";
 import { translateError } from "../../lib/transport/translate_error.ts";
 import {
   createAuthority,
   type IssueOptions,
 } from "../_support/certificates.ts";
+import { lacksPrograms } from "../_support/programs.ts";
+import { start } from "../_support/run_program.ts";
 
 // Every case is provoked for real, so that a Deno which words one differently fails here.
 
@@ -310,6 +316,22 @@ Deno.test(
 
       await Deno.writeTextFile(path, "");
       await assertBroken("refused", "connect", connect);
+      if (lacksPrograms("python3")) return;
+      await Deno.remove(path);
+      await using datagrams = start("python3", [
+        "-c",
+        `import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(${JSON.stringify(path)})
+print("up", flush=True)
+sys.stdin.read()`,
+      ]);
+      await datagrams.line();
+      const error = await assertBroken("other", "connect", connect);
+      assertEquals(
+        error.message.toLowerCase(),
+        "cannot connect to there: protocol wrong type for socket",
+      );
     } finally {
       await Deno.remove(dir, { recursive: true });
     }
@@ -522,6 +544,71 @@ Deno.test(
 );
 
 Deno.test(
+  "translateError() names the alert that the peer sent",
+  TIMEOUT,
+  async () => {
+    const { server } = await failedHandshake({ trusted: false });
+    assertInstanceOf(server, TlsError);
+    assertEquals(
+      server.message,
+      "Cannot handshake with there: the peer refused the session (alert: unknown ca)",
+    );
+  },
+);
+
+Deno.test(
+  "translateError() says what to do about the certificate that openssl makes by default",
+  { ...TIMEOUT, ignore: lacksPrograms("openssl") },
+  async () => {
+    const dir = await Deno.makeTempDir();
+    const make = async (...extra: string[]) => {
+      const { success } = await new Deno.Command("openssl", {
+        cwd: dir,
+        stderr: "null",
+        args:
+          "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+            .split(" ").concat(extra),
+      }).output();
+      assert(success);
+      const cert = await Deno.readTextFile(`${dir}/cert.pem`);
+      using listener = Deno.listenTls({
+        ...LOCAL,
+        cert,
+        key: await Deno.readTextFile(`${dir}/key.pem`),
+      });
+      const accepted = listener.accept();
+      using client = await Deno.connectTls({
+        hostname: "localhost",
+        port: listener.addr.port,
+        caCerts: [cert],
+      });
+      using server = await accepted;
+      const serving = server.handshake().catch(() => {});
+      const failure = await client.handshake().then(
+        () => undefined,
+        (error) =>
+          translateError(error, { operation: "connect", target: "there" }),
+      );
+      await serving;
+      return failure;
+    };
+    const error = await make();
+    assertInstanceOf(error, TlsError);
+    assertEquals(error.reason, "ca-as-end-entity");
+    assertEquals(
+      error.message,
+      "Cannot connect to there: the certificate of the peer is that of an authority " +
+        "(CA:TRUE), which no server may use as its own (with openssl req -x509, add " +
+        "-addext basicConstraints=critical,CA:FALSE)",
+    );
+    // What the message says is enough.
+    const good = ["-addext", "basicConstraints=critical,CA:FALSE"];
+    assertEquals(await make(...good), undefined);
+    await Deno.remove(dir, { recursive: true });
+  },
+);
+
+Deno.test(
   "translateError() says no-protocol on both sides",
   TIMEOUT,
   async () => {
@@ -630,6 +717,51 @@ Deno.test(
 );
 
 Deno.test(
+  "translateError() says that a record of TLS was damaged",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const certificate = await authority.issue();
+    const [near, far] = memoryTransportPair();
+    let isSpoiling = false;
+    const spoilt: Transport = {
+      localAddr: near.localAddr,
+      remoteAddr: near.remoteAddr,
+      async read(p) {
+        const count = await near.read(p);
+        if (isSpoiling && count !== null) p[count - 1] ^= 1;
+        return count;
+      },
+      write: (p) => near.write(p),
+      closeWrite: () => near.closeWrite(),
+      close: () => near.close(),
+    };
+    const [client, server] = await Promise.all([
+      startTls(spoilt, { caCerts: [authority.cert] }),
+      acceptTls(far, certificate),
+    ]);
+    await server.write(new Uint8Array(1));
+    await client.read(new Uint8Array(9));
+    isSpoiling = true;
+    await server.write(new Uint8Array(1));
+    const error = await translated(
+      "read",
+      () => client.read(new Uint8Array(9)),
+    );
+    assertInstanceOf(error, TlsError);
+    assertEquals(
+      [error.reason, error.message],
+      [
+        "other",
+        "Cannot read from there: a record of TLS was damaged on its way",
+      ],
+    );
+    client.close();
+    server.close();
+  },
+);
+
+Deno.test(
   "translateError() says bad-configuration for unusable certificates and keys",
   TIMEOUT,
   async () => {
@@ -713,6 +845,32 @@ Deno.test("translateError() leaves alone what is not an error of the runtime", a
   );
   assertStrictEquals(translateError(raw, context), reasons[0]);
 });
+
+Deno.test("translateError() names the server name that TLS cannot use", async () => {
+  const error = await translated(
+    "connect",
+    () => Deno.connectTls({ hostname: "[::1]", port: 9 }),
+  );
+  assertInstanceOf(error, TypeError);
+  assertEquals(
+    error.message,
+    'Cannot connect: serverName must be a name or an address, got "[::1]"',
+  );
+});
+
+Deno.test(
+  "translateError() calls what the system finds invalid broken",
+  LINUX,
+  async () => {
+    const error = await assertBroken(
+      "other",
+      "connect",
+      // Which of the networks, nothing says.
+      () => Deno.connect({ hostname: "fe80::1", port: 9 }),
+    );
+    assertEquals(error.message, "Cannot connect to there: invalid argument");
+  },
+);
 
 Deno.test("translateError() calls an errno it does not know broken for another reason", () => {
   const raw = Object.assign(new Error("Disk quota exceeded"), {
