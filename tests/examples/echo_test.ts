@@ -53,7 +53,7 @@ Deno.test("echo_client says that nobody listens, in one line", {
     address,
     "hello",
   );
-  assertMatch(errors, new RegExp(`^Cannot connect to ${address} .*\n$`));
+  assertMatch(errors, new RegExp(`^Cannot connect to ${address}: .*\n$`));
   assertEquals(code, 1);
 });
 
