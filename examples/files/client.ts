@@ -4,20 +4,25 @@
  * @module
  */
 
-import { connect, SocketError, TlsError } from "@sluice/net";
+import { connect, Deadline, SocketError, TlsError } from "@sluice/net";
+import { isAtOrBelow } from "../_safe_path.ts";
+import { visibleText } from "../_safe_text.ts";
 import { type ClientOptions, reasonOf } from "./flags.ts";
-import type { Entry } from "./folder.ts";
-import { Refusal } from "./messages.ts";
-import { Peer, printable } from "./peer.ts";
+import { type Entry, MAX_ENTRIES, namesIn } from "./folder.ts";
+import { type MessageOf, Refusal } from "./messages.ts";
+import { Peer } from "./peer.ts";
 import { Progress } from "./progress.ts";
 import type { OnBytes } from "./transfer.ts";
 
 /** Cuts in a row without a byte of progress after which a file is given up. */
 const MOST_CUTS = 5;
+/** Bounds of a server's list: most characters of all paths, and the longest time. */
+const MAX_LIST_LENGTH = 16 * 1024 * 1024;
+const MAX_LIST_MS = 600_000;
 
-/** Moves one file over a connection, and says its SHA-256. */
+/** Moves one file over a connection, which is made when it is asked for. */
 export type Move<Job extends Entry> = (
-  peer: Peer,
+  connected: () => Promise<Peer>,
   job: Job,
   onBytes: OnBytes,
 ) => Promise<string>;
@@ -40,15 +45,15 @@ export async function moveAll<Job extends Entry>(
   let failed = 0;
 
   async function work(): Promise<void> {
-    await using line = new Line(options);
+    await using line = new Line(options, (why) => progress.complain(why));
     for (const job of queue) {
       try {
         const sha256 = await moveOne(line, job, { progress, move });
-        progress.print(`${sha256}  ${printable(job.path)}`);
+        progress.print(`${sha256}  ${visibleText(job.path, Infinity)}`);
       } catch (error) {
         failed++;
         line.drop();
-        progress.complain(`${printable(job.path)}: ${reasonOf(error)}`);
+        progress.complain(`${visibleText(job.path)}: ${reasonOf(error)}`);
         // Nothing else will get through either.
         if (!(error instanceof Refusal || isLocal(error))) throw error;
       }
@@ -57,9 +62,10 @@ export async function moveAll<Job extends Entry>(
 
   const workers = Array.from({ length: options.parallel }, work);
   const outcomes = await Promise.allSettled(workers);
-  const reason = outcomes.find(({ status }) => status === "rejected");
-  if (reason !== undefined) {
-    progress.complain("some files were not tried");
+  if (outcomes.some(({ status }) => status === "rejected")) {
+    progress.complain(
+      "some files were not tried; run again, and what was cut off goes on where it stopped",
+    );
     failed = Math.max(failed, 1);
   }
   return failed;
@@ -70,21 +76,32 @@ async function moveOne<Job extends Entry>(
   job: Job,
   { progress, move }: { progress: Progress; move: Move<Job> },
 ): Promise<string> {
+  let there = 0;
   for (let cuts = 0;;) {
-    let counted = 0;
     try {
-      return await move(await line.peer(), job, (count, before) => {
-        counted += count;
+      return await move(() => line.peer(), job, (count, before) => {
+        // What had come before the cut is counted already.
+        progress.add(before ? count - there : count, before);
+        there = before ? count : there + count;
         if (!before) cuts = 0;
-        progress.add(count, before);
       });
     } catch (error) {
-      progress.add(-counted, true);
-      if (!isCut(error) || ++cuts === MOST_CUTS) throw error;
+      if (!isCut(error) || ++cuts === MOST_CUTS) {
+        progress.add(-there, true);
+        throw error;
+      }
       line.drop();
+      progress.complain(
+        `${visibleText(job.path)}: ${
+          reasonOf(error)
+        }; going on where it stopped`,
+      );
     }
   }
 }
+
+/** The server cannot be reached, after several attempts. */
+class UnreachableError extends Error {}
 
 /** Whether another connection may do better. */
 function isCut(error: unknown): boolean {
@@ -102,15 +119,42 @@ function isLocal(error: unknown): boolean {
 /** A connection that is made when it is needed, and again when it was lost. */
 export class Line implements AsyncDisposable {
   readonly #options: ClientOptions;
+  readonly #onWait: (why: string) => void;
   #peer: Peer | undefined;
 
-  constructor(options: ClientOptions) {
+  /**
+   * Makes no connection yet.
+   *
+   * @param onWait Hears why there is none, once for each that is tried again.
+   */
+  constructor(options: ClientOptions, onWait: (why: string) => void) {
     this.#options = options;
+    this.#onWait = onWait;
   }
 
-  /** The connection; a new one if there is none. */
+  /**
+   * The connection; a new one if there is none.
+   *
+   * @throws {UnreachableError} Several attempts failed.
+   */
   async peer(): Promise<Peer> {
-    return this.#peer ??= new Peer(await connect(this.#options.connect));
+    if (this.#peer !== undefined) return this.#peer;
+    const { connect: where, rate } = this.#options;
+    try {
+      const socket = await connect({
+        ...where,
+        retry: {
+          ...where.retry,
+          onRetry: ({ attempt, error }) => {
+            if (attempt > 1) return;
+            this.#onWait(`${reasonOf(error)}; trying again`);
+          },
+        },
+      });
+      return this.#peer = new Peer(socket, rate);
+    } catch (error) {
+      throw new UnreachableError(reasonOf(error), { cause: error });
+    }
   }
 
   /** Gives the connection up. */
@@ -125,19 +169,59 @@ export class Line implements AsyncDisposable {
   }
 }
 
-/** The files of the server at or below a path, without what is odd about a list. */
+/**
+ * The files of the server at or below a path.
+ *
+ * A client believes nothing that it is told: each path must be what was asked for, of
+ * names that lead nowhere else, and come once; and the list must end.
+ *
+ * @throws {Refusal} The server refused, or its list is none.
+ */
 export async function* listed(peer: Peer, path: string): AsyncGenerator<Entry> {
   await peer.send({ type: "list", path });
+  using deadline = Deadline.after(MAX_LIST_MS);
+  const seen = new Set<string>();
+  let length = 0;
   while (true) {
-    const message = await peer.receive();
+    const message = await peer.receive({ deadline });
     if (message?.type !== "entry") {
       if (message?.type === "end") return;
       throw new Refusal(
         message?.type === "refused"
-          ? printable(message.reason)
+          ? visibleText(message.reason)
           : "the server ended its list too early",
       );
     }
-    yield { path: message.path, size: Number(message.size) };
+    const entry = checked(message, path);
+    if (seen.has(entry.path)) {
+      throw new Refusal(`the server lists ${entry.path} twice`);
+    }
+    seen.add(entry.path);
+    length += entry.path.length;
+    if (seen.size > MAX_ENTRIES || length > MAX_LIST_LENGTH) {
+      throw new Refusal(
+        "the server lists more than can be: ask for one of its folders",
+      );
+    }
+    yield entry;
   }
+}
+
+function checked(
+  { path, size }: MessageOf<"entry">,
+  asked: string,
+): Entry {
+  const shown = visibleText(path);
+  try {
+    namesIn(path);
+  } catch (error) {
+    throw new Refusal(`the server lists ${shown}: ${reasonOf(error)}`);
+  }
+  if (!isAtOrBelow(path, asked)) {
+    throw new Refusal(`the server lists ${shown}, which was not asked for`);
+  }
+  if (size > Number.MAX_SAFE_INTEGER) {
+    throw new Refusal(`the server lists ${shown} with an impossible size`);
+  }
+  return { path, size: Number(size) };
 }

@@ -11,7 +11,9 @@ import {
   permissionsFor,
 } from "@sluice/net/permissions";
 import { addressFlag, integerFlag, stop } from "../_command_line.ts";
+import { visibleText } from "../_safe_text.ts";
 import { Refusal } from "./messages.ts";
+import { SharedRate } from "./rate.ts";
 
 /** The flags of every client, with their defaults. */
 export const CLIENT_FLAGS = {
@@ -25,17 +27,19 @@ export const CLIENT_FLAGS = {
 export const CLIENT_HELP = `
   --connect ADDRESS  where the server is; 127.0.0.1:8890 by default. With TLS it is
                      tls://127.0.0.1:8890
-  --ca FILE          an authority to trust beside the usual ones, in PEM form
+  --ca FILE          an authority to trust beside the usual ones, in PEM form; ca.pem
+                     can be read, another file must be allowed to Deno
   --limit RATE       most bytes a second in all, such as 500K or 10M; no limit by
                      default
   --parallel N       files at once, 1 to 16; 4 by default
   --help             shows this text
 `.trimEnd();
 
-/** How a client connects, and how many times at once. */
+/** How a client connects, how many times at once, and what all of them may take. */
 export interface ClientOptions {
   connect: ConnectOptions;
   parallel: number;
+  rate: SharedRate;
 }
 
 /**
@@ -54,7 +58,7 @@ export async function clientOptions(
     most: 16,
   });
   if (flags.ca !== "none" && !("tls" in address)) {
-    stop("Cannot trust --ca as --connect must begin with tls://", 2);
+    stop("Cannot trust --ca: --connect must begin with tls://", 2);
   }
   await ensurePermissions(
     permissionsFor(address, { action: "connect" }),
@@ -63,18 +67,16 @@ export async function clientOptions(
   const tls = flags.ca === "none"
     ? {}
     : { tls: { caCerts: [await fileFlag("ca", flags.ca)] } };
-  const rate = Math.max(1, limit / parallel);
   return {
     parallel,
+    rate: new SharedRate(limit),
     connect: {
       ...address,
       ...tls,
       timeoutMs: 10_000,
       writeMs: 30_000,
       idleMs: 120_000,
-      maxReadBytesPerSecond: rate,
-      maxWriteBytesPerSecond: rate,
-      retry: { attempts: 5, minDelayMs: 200 },
+      retry: { attempts: 5, minDelayMs: 200, maxDelayMs: 2_000 },
     },
   };
 }
@@ -99,18 +101,23 @@ export async function fileFlag(name: string, path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch {
-    stop(`Cannot run as --${name} must be a file: current value is ${path}`, 2);
+    stop(`Cannot run: --${name} must be a file, got ${path}`, 2);
   }
 }
 
 /** The bytes a second in a flag; ends the program with exit code 2 if it is no rate. */
 export function rateFlag(name: string, value: string): number {
-  if (value === "none") return Infinity;
-  const [, number, unit] = /^(\d{1,9})([KMG]?)$/.exec(value) ?? [];
-  const rate = Number(number) * { "": 1, K: 1e3, M: 1e6, G: 1e9 }[unit ?? ""]!;
-  if (rate >= 1) return rate;
+  return value === "none" ? Infinity : sizeFlag(name, value);
+}
+
+/** The bytes in a flag; ends the program with exit code 2 if it is no number of them. */
+export function sizeFlag(name: string, value: string): number {
+  const [, number, unit] = /^(\d{1,9})([KMGT]?)$/.exec(value) ?? [];
+  const bytes = Number(number) *
+    { "": 1, K: 1e3, M: 1e6, G: 1e9, T: 1e12 }[unit ?? ""]!;
+  if (bytes >= 1) return bytes;
   stop(
-    `Cannot run as --${name} must be a number of bytes such as 500K, 10M or 1G: current value is ${value}`,
+    `Cannot run: --${name} must be a number of bytes such as 500K, 10M or 1G, got ${value}`,
     2,
   );
 }
@@ -120,5 +127,6 @@ export function reasonOf(error: unknown): string {
   if (error instanceof Refusal) return error.message;
   if (error instanceof Deno.errors.NotFound) return "there is no such file";
   if (error instanceof Deno.errors.PermissionDenied) return "it is not allowed";
-  return error instanceof Error ? error.message : String(error);
+  // What a system says may quote a name.
+  return visibleText(error instanceof Error ? error.message : String(error));
 }

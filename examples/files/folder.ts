@@ -5,16 +5,19 @@
  * @module
  */
 
+import {
+  isSafeName,
+  MAX_LEVELS,
+  safeNames,
+  UnsafePathError,
+} from "../_safe_path.ts";
+import { explained } from "./disk_error.ts";
 import { Refusal } from "./messages.ts";
 import { isPartName } from "./part_name.ts";
 
 const SEPARATOR = Deno.build.os === "windows" ? "\\" : "/";
-const MAX_PATH_BYTES = 4_000;
-const MAX_NAME_BYTES = 240;
-/** What some system does not take in a name, or takes for something else. */
-// deno-lint-ignore no-control-regex -- control characters are among it
-const ODD = /[\x00-\x1f\x7f\\/:*?"<>|]|[ .]$|^ /;
-const DEVICE = /^(con|prn|aux|nul|com\d|lpt\d)(\..*)?$/i;
+/** Most files and folders that one list looks at. */
+export const MAX_ENTRIES = 100_000;
 
 /** A file that can be sent. */
 export interface Entry {
@@ -24,20 +27,33 @@ export interface Entry {
   size: number;
 }
 
+/** Options of {@linkcode Folder.entries}. */
+export interface EntriesOptions {
+  /** Ends the list: its reader has left. */
+  signal?: AbortSignal;
+  /**
+   * Most files and folders to look at.
+   *
+   * @default {100_000}
+   */
+  maxEntries?: number;
+}
+
 /**
  * The names in a path from the network.
  *
  * @throws {Refusal} It is absolute, leads upwards, or a name in it is odd.
  */
 export function namesIn(path: string): string[] {
-  const names = path.split("/");
-  const odd = names.find((name) =>
-    name === "" || ODD.test(name) || DEVICE.test(name) || isPartName(name) ||
-    byteLength(name) > MAX_NAME_BYTES || !name.isWellFormed()
-  );
-  if (odd === undefined && byteLength(path) <= MAX_PATH_BYTES) return names;
+  try {
+    const names = safeNames(path);
+    if (!names.some(isPartName)) return names;
+  } catch (error) {
+    if (error instanceof UnsafePathError) throw new Refusal(error.message);
+    throw error;
+  }
   throw new Refusal(
-    "its path must be relative and of names that every system takes",
+    "its path must be relative and of names that every system takes: parts of files have such a name",
   );
 }
 
@@ -50,13 +66,21 @@ export class Folder {
     this.#root = root;
   }
 
-  /** @throws {Refusal} There is no such folder. */
-  static async open(path: string): Promise<Folder> {
+  /**
+   * Opens a folder.
+   *
+   * @param create Whether it is made where there is none.
+   * @throws {Refusal} There is no such folder.
+   */
+  static async open(path: string, create = false): Promise<Folder> {
     try {
+      if (create) await Deno.mkdir(path, { recursive: true });
       const { isDirectory } = await Deno.stat(path);
       if (isDirectory) return new Folder(await Deno.realPath(path));
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!isMissing(error) && !(error instanceof Deno.errors.AlreadyExists)) {
+        throw error;
+      }
     }
     throw new Refusal(`there is no folder ${path}`);
   }
@@ -67,13 +91,15 @@ export class Folder {
    * @throws {Refusal} There is none, or something else has the name.
    */
   async find(path: string): Promise<string> {
-    const names = namesIn(path);
-    const found = [this.#root, ...names].join(SEPARATOR);
+    const found = this.#join(namesIn(path));
     const info = await this.#look(found);
-    if (info === undefined || !info.isFile) {
-      throw new Refusal("there is no such file");
-    }
-    return found;
+    if (info?.isFile) return found;
+    throw new Refusal("there is no such file");
+  }
+
+  /** Whether something has the path already. */
+  async has(path: string): Promise<boolean> {
+    return await statOf(this.#join(namesIn(path))) !== undefined;
   }
 
   /**
@@ -84,45 +110,58 @@ export class Folder {
   async place(path: string): Promise<string> {
     const names = namesIn(path);
     let folder = this.#root;
+    // A link must be seen before anything is made behind it.
     for (const name of names.slice(0, -1)) {
       folder += SEPARATOR + name;
-      await Deno.mkdir(folder).catch((error) => {
-        if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
-      });
-      const info = await this.#look(folder);
+      let info = await statOf(folder);
+      if (info === undefined) {
+        await Deno.mkdir(folder).catch((error) => {
+          if (error instanceof Deno.errors.AlreadyExists) return;
+          throw explained(error);
+        });
+        info = await statOf(folder);
+      }
       if (!info?.isDirectory) throw new Refusal(`${name} is not a folder`);
     }
+    // On some systems two spellings are one folder: only one of them is taken.
+    if (await Deno.realPath(folder) !== folder) {
+      throw new Refusal("a folder on its way has another name");
+    }
     const target = folder + SEPARATOR + names.at(-1);
-    const info = await this.#look(target);
+    const info = await statOf(target);
     if (info !== undefined && !info.isFile) {
       throw new Refusal("something that is not a file has its name");
     }
     return target;
   }
 
-  /**
-   * What is at a path, links not followed; undefined where a link is on the way.
-   * Somebody on this machine could still put a link there afterwards: such people
-   * can write into the folder anyway.
-   */
-  async #look(path: string): Promise<Deno.FileInfo | undefined> {
-    try {
-      const info = await Deno.lstat(path);
-      // A link is neither a file nor a folder.
-      if (info.isSymlink || await Deno.realPath(path) === path) return info;
-      return undefined;
-    } catch (error) {
-      if (isMissing(error)) return undefined;
-      throw error;
-    }
+  #join(names: string[]): string {
+    return [this.#root, ...names].join(SEPARATOR);
   }
 
-  /** All files at or below a path, in order; everywhere if it is empty. */
-  async *entries(path: string): AsyncGenerator<Entry> {
-    const at = path === ""
-      ? this.#root
-      : [this.#root, ...namesIn(path)].join(SEPARATOR);
-    const info = await this.#look(at);
+  /**
+   * What is at a path, links not followed; undefined where a link is on the way.
+   * Another program of this machine could still put a link there afterwards: it can
+   * write into the folder anyway.
+   */
+  async #look(path: string): Promise<Deno.FileInfo | undefined> {
+    const info = await statOf(path);
+    if (info === undefined || info.isSymlink) return info;
+    return await Deno.realPath(path) === path ? info : undefined;
+  }
+
+  /**
+   * All files at or below a path, in order; everywhere if it is empty. What could not
+   * be asked for is not offered, links are not followed.
+   *
+   * @throws {Refusal} There is nothing, or so much that a list of it would not end.
+   */
+  async *entries(
+    path: string,
+    { signal, maxEntries = MAX_ENTRIES }: EntriesOptions = {},
+  ): AsyncGenerator<Entry> {
+    const names = path === "" ? [] : namesIn(path);
+    const info = await this.#look(this.#join(names));
     if (info?.isFile) {
       yield { path, size: info.size };
       return;
@@ -130,27 +169,63 @@ export class Folder {
     if (!info?.isDirectory) {
       throw new Refusal("there is no such file or folder");
     }
-    const names: string[] = [];
-    for await (const { name, isSymlink } of Deno.readDir(at)) {
-      if (!isSymlink && !isPartName(name)) names.push(name);
-    }
-    for (const name of names.sort()) {
-      const inner = path === "" ? name : `${path}/${name}`;
-      // What could not be asked for is not offered; what just vanished neither.
-      try {
-        yield* this.entries(inner);
-      } catch (error) {
-        if (!(error instanceof Refusal)) throw error;
+    let left = maxEntries;
+    /** The names of the folder on each level that are still to be looked at, last first. */
+    const levels = [await readNames(this.#join(names))];
+    while (levels.length > 0) {
+      const name = levels.at(-1)!.pop();
+      if (name === undefined) {
+        levels.pop();
+        names.pop();
+        continue;
+      }
+      signal?.throwIfAborted();
+      const inner = [...names, name];
+      const found = this.#join(inner);
+      const info = await statOf(found);
+      if (info?.isFile) yield { path: inner.join("/"), size: info.size };
+      else if (info?.isDirectory && inner.length < MAX_LEVELS) {
+        levels.push(await readNames(found));
+        names.push(name);
       }
     }
+
+    async function readNames(folder: string): Promise<string[]> {
+      const names: string[] = [];
+      try {
+        for await (const { name, isSymlink } of Deno.readDir(folder)) {
+          signal?.throwIfAborted();
+          if (left-- === 0) {
+            throw new Refusal(
+              `there are more than ${maxEntries} files and folders: ask for one of the folders`,
+            );
+          }
+          if (!isSymlink && isSafeName(name) && !isPartName(name)) {
+            names.push(name);
+          }
+        }
+      } catch (error) {
+        // It has just vanished, or is not for us.
+        if (
+          !isMissing(error) && !(error instanceof Deno.errors.PermissionDenied)
+        ) throw error;
+      }
+      return names.sort().reverse();
+    }
+  }
+}
+
+/** What has a path, links not followed; undefined if nothing does. */
+async function statOf(path: string): Promise<Deno.FileInfo | undefined> {
+  try {
+    return await Deno.lstat(path);
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw error;
   }
 }
 
 function isMissing(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
     error instanceof Deno.errors.NotADirectory;
-}
-
-function byteLength(text: string): number {
-  return new TextEncoder().encode(text).length;
 }

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --allow-net=127.0.0.1 --allow-read=. --allow-write=.
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1 --allow-read=received,ca.pem --allow-write=received
 /**
  * Gets files and folders from a server.
  *
@@ -7,65 +7,90 @@
 
 import { commandLine, run, stop } from "../_command_line.ts";
 import { Line, listed, moveAll } from "./client.ts";
+import { ExistingFile } from "./existing_file.ts";
 import {
   CLIENT_FLAGS,
   CLIENT_HELP,
   clientOptions,
   needs,
   reasonOf,
+  sizeFlag,
 } from "./flags.ts";
 import { type Entry, Folder } from "./folder.ts";
+import { Refusal } from "./messages.ts";
 import { PartFile } from "./part_file.ts";
+import { amount, filesOf } from "./progress.ts";
 import { receiveFile } from "./transfer.ts";
 
 const HELP = `
 Gets files and folders from files/serve. What was cut off goes on where it stopped when
-it is asked for again.
+it is asked for again. A file that is here already is compared, and not replaced.
 
 Usage: deno task examples files/get PATH... [--into DIR] [FLAG...]
 
   PATH...            files and folders of the server
-  --into DIR         the folder they are put into, in the current one or allowed to
-                     Deno; the current one by default
+  --into DIR         the folder they are put into, and made if it is missing; received
+                     by default. Another one must be allowed to Deno.
+  --overwrite        replaces files that are here and differ
+  --at-most SIZE     gets nothing if it is more in all; 10G by default
 ${CLIENT_HELP}
 `;
 
-const { flags, texts } = commandLine(HELP, { ...CLIENT_FLAGS, into: "." }, {
-  texts: true,
-});
+const { flags, switches, texts } = commandLine(
+  HELP,
+  { ...CLIENT_FLAGS, into: "received", "at-most": "10G" },
+  { texts: true, switches: ["overwrite"] },
+);
 if (texts.length === 0) {
-  stop(
-    "Cannot get as PATH must be at least one file: current value is none",
-    2,
-  );
+  stop("Cannot get: PATH must be at least one file, got none", 2);
 }
+const atMost = sizeFlag("at-most", flags["at-most"]);
 
 await run(async () => {
   const options = await clientOptions(
     flags,
     needs("write to", ["read", "write"], [flags.into]),
   );
-  const jobs: Entry[] = [];
+  const jobs = new Map<string, Entry>();
   let folder: Folder;
   try {
-    folder = await Folder.open(flags.into);
-    await using line = new Line(options);
-    for (const path of texts) {
+    await using line = new Line(options, (why) => console.error(why));
+    for (const text of texts) {
+      const path = text.replace(/\/+$/, "");
       for await (const entry of listed(await line.peer(), path)) {
-        jobs.push(entry);
+        jobs.set(entry.path, entry);
       }
     }
+    const bytes = jobs.values().reduce((sum, { size }) => sum + size, 0);
+    if (bytes > atMost) {
+      throw new Refusal(
+        `it is ${amount(bytes)} in ${
+          filesOf(jobs.size)
+        }: allow it with --at-most`,
+      );
+    }
+    folder = await Folder.open(flags.into, true);
   } catch (error) {
     stop(`Cannot get ${texts.join(", ")}: ${reasonOf(error)}`);
   }
+
   const failed = await moveAll(
-    jobs,
+    [...jobs.values()],
     options,
-    async (peer, { path }, onBytes) => {
-      await using part = await PartFile.open(folder, path);
+    async (connected, { path, size }, onBytes) => {
+      if (!switches.overwrite && await folder.has(path)) {
+        const file = await ExistingFile.read(await folder.find(path));
+        const peer = await connected();
+        await peer.send({ type: "get", path });
+        return await receiveFile(peer, file, { size, onBytes });
+      }
+      await using part = await PartFile.open(folder, path, {
+        replace: switches.overwrite,
+      });
+      const peer = await connected();
       await peer.send({ type: "get", path });
-      return await receiveFile(peer, part, onBytes);
+      return await receiveFile(peer, part, { size, onBytes });
     },
   );
-  if (failed > 0) stop(`${failed} of ${jobs.length} files were not got`);
+  if (failed > 0) stop(`${failed} of ${filesOf(jobs.size)} not got`);
 });

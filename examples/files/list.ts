@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --allow-net=127.0.0.1
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1 --allow-read=ca.pem
 /**
  * Lists the files of a server.
  *
@@ -6,10 +6,10 @@
  */
 
 import { commandLine, run, stop } from "../_command_line.ts";
+import { visibleText } from "../_safe_text.ts";
 import { Line, listed } from "./client.ts";
 import { CLIENT_FLAGS, CLIENT_HELP, clientOptions, reasonOf } from "./flags.ts";
-import { printable } from "./peer.ts";
-import { amount } from "./progress.ts";
+import { amount, filesOf } from "./progress.ts";
 
 const HELP = `
 Lists the files of files/serve, each with its size in bytes.
@@ -22,24 +22,27 @@ ${CLIENT_HELP}
 
 const { flags, texts } = commandLine(HELP, CLIENT_FLAGS, { texts: true });
 if (texts.length > 1) {
-  stop(`Cannot list as PATH must be one: current value is ${texts.length}`, 2);
+  stop(`Cannot list: PATH must be one file or folder, got ${texts.length}`, 2);
 }
 
 await run(async () => {
   const options = await clientOptions(flags);
+  const path = (texts[0] ?? "").replace(/\/+$/, "");
   let files = 0;
   let bytes = 0;
   try {
-    await using line = new Line(options);
-    for await (
-      const { path, size } of listed(await line.peer(), texts[0] ?? "")
-    ) {
-      console.log(`${String(size).padStart(15)}  ${printable(path)}`);
+    await using line = new Line(options, (why) => console.error(why));
+    for await (const entry of listed(await line.peer(), path)) {
+      console.log(
+        `${String(entry.size).padStart(15)}  ${
+          visibleText(entry.path, Infinity)
+        }`,
+      );
       files++;
-      bytes += size;
+      bytes += entry.size;
     }
   } catch (error) {
     stop(`Cannot list ${texts[0] ?? "the files"}: ${reasonOf(error)}`);
   }
-  console.error(`${files} files, ${amount(bytes)}`);
+  console.error(`${filesOf(files)}, ${amount(bytes)}`);
 });

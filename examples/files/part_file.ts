@@ -7,20 +7,38 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { sleep } from "@sluice/net";
+import { explained } from "./disk_error.ts";
 import type { Folder } from "./folder.ts";
 import { Refusal } from "./messages.ts";
 import { partName } from "./part_name.ts";
 import { CHUNK_BYTES } from "./peer.ts";
 
-/** What a file system says when it has no room left. */
-const FULL = ["ENOSPC", "EDQUOT", "EFBIG"];
-
 /** The parts that are being written: two writers would garble a file. */
 const underWay = new Map<string, PartFile | "opening">();
-/** A writer that is silent for so long has been cut off, and has come back. */
-const QUIET_MS = 1_000;
-/** How long somebody waits for a writer that is not silent. */
-const PATIENCE_MS = 3_000;
+/** A writer that is silent for so long has been cut off; its client has come back. */
+const QUIET_MS = 2_000;
+/** How much longer it may be silent before another client takes the file. */
+const QUIET_FOR_OTHERS_MS = 15_000;
+/** How long a client waits for a writer that is not silent. */
+const PATIENCE_MS = 4_000;
+
+/** Options of {@linkcode PartFile.open}. */
+export interface PartOptions {
+  /**
+   * Whose part it is: the address of its client.
+   *
+   * @default {""}
+   */
+  owner?: string;
+  /**
+   * Whether a file that has the name already is replaced.
+   *
+   * @default {true}
+   */
+  replace?: boolean;
+  /** Ends the reading of what is there already: its client has left. */
+  signal?: AbortSignal;
+}
 
 /**
  * The part of a file that has come so far. It keeps another name until all of it is
@@ -31,28 +49,42 @@ export class PartFile implements AsyncDisposable {
   readonly #target: string;
   readonly #path: string;
   readonly #file: Deno.FsFile;
+  readonly #owner: string;
+  readonly #replace: boolean;
   #hash = createHash("sha256");
   #size = 0;
   #lastMs = performance.now();
   #released = Promise.withResolvers<void>();
   #closed = false;
 
-  private constructor(target: string, path: string, file: Deno.FsFile) {
+  private constructor(
+    target: string,
+    path: string,
+    file: Deno.FsFile,
+    { owner = "", replace = true }: PartOptions,
+  ) {
     this.#target = target;
     this.#path = path;
     this.#file = file;
+    this.#owner = owner;
+    this.#replace = replace;
   }
 
   /**
    * Opens the part of a file, and reads what is there already.
    *
-   * @throws {Refusal} The path is refused, or somebody else is sending the file.
+   * @throws {Refusal} The path is refused, or another client is sending the file.
    */
-  static async open(folder: Folder, path: string): Promise<PartFile> {
+  static async open(
+    folder: Folder,
+    path: string,
+    options: PartOptions = {},
+  ): Promise<PartFile> {
+    const { owner = "", signal } = options;
     const target = await folder.place(path);
     const cut = target.length - path.split("/").at(-1)!.length;
     const partPath = target.slice(0, cut) + partName(target.slice(cut));
-    await takeOver(partPath);
+    await takeOver(partPath, owner);
     let file: Deno.FsFile;
     try {
       file = await openPart(partPath);
@@ -60,10 +92,10 @@ export class PartFile implements AsyncDisposable {
       underWay.delete(partPath);
       throw explained(error);
     }
-    const part = new PartFile(target, partPath, file);
+    const part = new PartFile(target, partPath, file, options);
     underWay.set(partPath, part);
     try {
-      await part.#readAll();
+      await part.#readAll(signal);
       return part;
     } catch (error) {
       part.#release();
@@ -71,9 +103,15 @@ export class PartFile implements AsyncDisposable {
     }
   }
 
-  /** Milliseconds since something was written. */
-  get quietMs(): number {
-    return performance.now() - this.#lastMs;
+  /** Something of it has come, however little. */
+  touch(): void {
+    this.#lastMs = performance.now();
+  }
+
+  /** Whether its writer has been silent for so long that a client may go on with it. */
+  isQuietFor(owner: string): boolean {
+    return performance.now() - this.#lastMs >
+      (owner === this.#owner ? QUIET_MS : QUIET_FOR_OTHERS_MS);
   }
 
   /** Resolves when this writer is done. */
@@ -94,9 +132,11 @@ export class PartFile implements AsyncDisposable {
     this.#released.resolve();
   }
 
-  async #readAll(): Promise<void> {
+  async #readAll(signal: AbortSignal | undefined): Promise<void> {
     const buffer = new Uint8Array(CHUNK_BYTES);
     for (let count; (count = await this.#file.read(buffer)) !== null;) {
+      signal?.throwIfAborted();
+      this.touch();
       this.#hash.update(buffer.subarray(0, count));
       this.#size += count;
     }
@@ -127,18 +167,20 @@ export class PartFile implements AsyncDisposable {
    */
   async append(bytes: Uint8Array): Promise<void> {
     if (this.#closed) throw new Refusal("another connection goes on with it");
-    this.#lastMs = performance.now();
+    this.touch();
     const written = writeAll(this.#file, bytes);
     // While the disk is busy, the processor is not.
     this.#hash.update(bytes);
     this.#size += bytes.length;
     await written;
+    this.touch();
   }
 
   /**
    * Gives the file its name, if it is what was sent.
    *
-   * @throws {Refusal} It is not; what was written is dropped.
+   * @throws {Refusal} It is not, and what was written is dropped; or another file has
+   * its name meanwhile.
    */
   async finish(sha256: Uint8Array): Promise<void> {
     if (!Buffer.from(this.sha256()).equals(sha256)) {
@@ -148,9 +190,12 @@ export class PartFile implements AsyncDisposable {
       );
     }
     if (this.#closed) throw new Refusal("another connection goes on with it");
-    await Deno.rename(this.#path, this.#target).catch((error) => {
+    try {
+      if (this.#replace) await Deno.rename(this.#path, this.#target);
+      else await renameNew(this.#path, this.#target);
+    } catch (error) {
       throw explained(error);
-    });
+    }
   }
 
   /** Closes the part; it stays where it is, unless nothing is in it. */
@@ -162,22 +207,22 @@ export class PartFile implements AsyncDisposable {
 }
 
 /**
- * Waits until nobody writes a part, and takes it.
+ * Waits until a part has no writer, and takes it.
  *
- * @throws {Refusal} Somebody does, and goes on.
+ * @throws {Refusal} It has one that goes on.
  */
-async function takeOver(path: string): Promise<void> {
+async function takeOver(path: string, owner: string): Promise<void> {
   const began = performance.now();
   while (true) {
     const writer = underWay.get(path);
     if (writer === undefined) break;
     const open = writer !== "opening";
-    if (open && writer.quietMs > QUIET_MS) {
+    if (open && writer.isQuietFor(owner)) {
       writer.revoke();
       break;
     }
     if (performance.now() - began > PATIENCE_MS) {
-      throw new Refusal("somebody else is sending it");
+      throw new Refusal("another client is sending it");
     }
     const pause = new AbortController();
     await Promise.race([
@@ -186,8 +231,27 @@ async function takeOver(path: string): Promise<void> {
     ]);
     pause.abort();
   }
-  // At once, before anybody else looks.
+  // At once, before another client looks.
   underWay.set(path, "opening");
+}
+
+/** Gives a file a name that no other has: in one step where the disk knows links. */
+async function renameNew(from: string, to: string): Promise<void> {
+  try {
+    await Deno.link(from, to);
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists) throw existing();
+    const info = await Deno.lstat(to).catch(() => undefined);
+    if (info !== undefined) throw existing();
+    return await Deno.rename(from, to);
+  }
+  await Deno.remove(from);
+}
+
+function existing(): Refusal {
+  return new Refusal(
+    "another file has its name here: --overwrite replaces it",
+  );
 }
 
 /** Opens a part for more; a link or a folder of its name is refused. */
@@ -211,19 +275,4 @@ async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   } catch (error) {
     throw explained(error);
   }
-}
-
-/** What a person can do something about, in words; other errors as they are. */
-function explained(error: unknown): unknown {
-  if (!(error instanceof Error)) return error;
-  const { code } = error as { code?: string };
-  if (code !== undefined && FULL.includes(code)) {
-    return new Refusal(
-      "the disk is full; what has come is kept: make room and send it again",
-    );
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return new Refusal("the folder cannot be written to");
-  }
-  return error;
 }

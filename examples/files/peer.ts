@@ -9,12 +9,14 @@
  */
 
 import {
+  type CallOptions,
   type Framed,
   framed,
   MalformedFrameError,
   type Socket,
   UnexpectedEofError,
 } from "@sluice/net";
+import { visibleText } from "../_safe_text.ts";
 import {
   type Message,
   type MessageOf,
@@ -22,6 +24,7 @@ import {
   type OutgoingMessage,
   Refusal,
 } from "./messages.ts";
+import { SharedRate } from "./rate.ts";
 
 /**
  * Most bytes in a chunk: so many that the calls cost little beside them, and so few
@@ -29,6 +32,8 @@ import {
  */
 export const CHUNK_BYTES = 256 * 1024;
 const HEADER_BYTES = 4;
+/** Longest from the first byte of a message to its last. */
+const MESSAGE_MS = 30_000;
 
 /** A buffer for a chunk: its contents are those of {@linkcode contentsOf}. */
 export function chunkBuffer(): Uint8Array {
@@ -44,16 +49,33 @@ export function contentsOf(buffer: Uint8Array): Uint8Array {
 export class Peer implements AsyncDisposable {
   readonly #socket: Socket;
   #framed: Framed<Message, OutgoingMessage> | undefined;
+  readonly #rate: SharedRate;
   readonly #header = new Uint8Array(HEADER_BYTES);
+  /** The next message, where it is waited for already. */
+  #ahead: Promise<Message | null> | undefined;
   /** Bytes of the chunk that have not been read yet. */
   #rest = 0;
 
-  constructor(socket: Socket) {
+  /**
+   * Takes a connection.
+   *
+   * @param rate What contents may take, together with those of other connections.
+   */
+  constructor(socket: Socket, rate = new SharedRate(Infinity)) {
     this.#socket = socket;
+    this.#rate = rate;
   }
 
   get #messages(): Framed<Message, OutgoingMessage> {
-    return this.#framed ??= framed(this.#socket, messages);
+    return this.#framed ??= framed(this.#socket, messages, {
+      frameTimeoutMs: MESSAGE_MS,
+      endOnDrain: false, // A transfer that is under way may finish.
+    });
+  }
+
+  /** Most contents to send at once. */
+  get portionBytes(): number {
+    return Math.min(CHUNK_BYTES, this.#rate.portionBytes);
   }
 
   /** Sends a message. */
@@ -62,8 +84,26 @@ export class Peer implements AsyncDisposable {
   }
 
   /** The next message, or `null` at the end. */
-  async receive(): Promise<Message | null> {
-    return await this.#messages.receive();
+  receive(options?: CallOptions): Promise<Message | null> {
+    const ahead = this.#ahead;
+    this.#ahead = undefined;
+    return ahead ?? this.#messages.receive(options);
+  }
+
+  /**
+   * Waits for the next message while something else is done: work for a client that
+   * has left can stop.
+   *
+   * @returns Aborts when the other side leaves before it has said anything.
+   */
+  watch(): AbortSignal {
+    const left = new AbortController();
+    this.#ahead ??= this.#messages.receive();
+    this.#ahead.then(
+      (message) => message === null && left.abort(cutOff()),
+      (error) => left.abort(error),
+    );
+    return left.signal;
   }
 
   /**
@@ -77,17 +117,17 @@ export class Peer implements AsyncDisposable {
     const message = await this.receive();
     if (message?.type === type) return message as MessageOf<Type>;
     if (message?.type === "refused") {
-      throw new Refusal(printable(message.reason));
+      throw new Refusal(visibleText(message.reason));
     }
     if (message === null) {
       throw new UnexpectedEofError(
         0,
         undefined,
-        `Cannot go on as the other side ended the connection before '${type}'`,
+        `Cannot go on: the other side ended the connection before "${type}"`,
       );
     }
     throw new MalformedFrameError(
-      `Cannot go on as the next message must be '${type}': current value is '${message.type}'`,
+      `Cannot go on: the next message must be "${type}", got "${message.type}"`,
     );
   }
 
@@ -98,17 +138,22 @@ export class Peer implements AsyncDisposable {
    * @param buffer Made by {@linkcode chunkBuffer}.
    * @param length How many bytes of it are contents.
    */
-  sendChunk(buffer: Uint8Array, length: number): Promise<void> {
+  async sendChunk(buffer: Uint8Array, length: number): Promise<void> {
+    await this.#rate.take(length);
     new DataView(buffer.buffer).setUint32(0, length);
-    return this.#socket.write(buffer.subarray(0, HEADER_BYTES + length));
+    await this.#socket.write(buffer.subarray(0, HEADER_BYTES + length));
   }
 
   /**
    * Reads contents until `target` is full or they end.
    *
+   * @param onBytes Called with the size of each piece, however small.
    * @returns How many bytes; less than `target` holds only at the end.
    */
-  async receiveContents(target: Uint8Array): Promise<number> {
+  async receiveContents(
+    target: Uint8Array,
+    onBytes: (count: number) => void = () => {},
+  ): Promise<number> {
     // The bytes of a chunk are no messages: they are read from the bare socket.
     this.#framed?.detach();
     this.#framed = undefined;
@@ -118,11 +163,14 @@ export class Peer implements AsyncDisposable {
         this.#rest = await this.#chunkLength();
         if (this.#rest === 0) break;
       }
-      const room = target.subarray(filled, filled + this.#rest);
+      const portion = Math.min(this.#rest, this.#rate.portionBytes);
+      const room = target.subarray(filled, filled + portion);
       const count = await this.#socket.readInto(room);
       if (count === null) throw cutOff();
       filled += count;
       this.#rest -= count;
+      onBytes(count);
+      await this.#rate.take(count);
     }
     return filled;
   }
@@ -137,7 +185,7 @@ export class Peer implements AsyncDisposable {
     const length = new DataView(header.buffer).getUint32(0);
     if (length <= CHUNK_BYTES) return length;
     throw new MalformedFrameError(
-      `Cannot accept a chunk as its size must be at most ${CHUNK_BYTES} bytes: current value is ${length}`,
+      `Cannot accept a chunk: its size must be at most ${CHUNK_BYTES} bytes, got ${length}`,
     );
   }
 
@@ -156,12 +204,6 @@ function cutOff(): UnexpectedEofError {
   return new UnexpectedEofError(
     0,
     undefined,
-    "Cannot go on as the other side ended the connection inside a file",
+    "Cannot go on: the other side ended the connection",
   );
-}
-
-/** What a stranger says must not move the cursor of a terminal. */
-export function printable(text: string): string {
-  // deno-lint-ignore no-control-regex -- exactly those
-  return text.replaceAll(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }

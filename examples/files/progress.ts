@@ -10,6 +10,7 @@ import cliProgress from "npm:cli-progress@3.12.0";
 import { RateMeter } from "@sluice/net";
 import type { Entry } from "./folder.ts";
 
+const REDRAW_MS = 500;
 const FORMAT = "{bar} {percentage}%  {done} of {size}  {rate}/s  {left} left";
 
 /** Progress of files, until it is disposed of: then a summary is printed. */
@@ -29,11 +30,15 @@ export class Progress implements Disposable {
   readonly #total: number;
   #done = 0;
   #files = 0;
+  /** Shows that the rate falls also while nothing comes. */
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param files What is going to be moved. */
   constructor(files: readonly Entry[]) {
     this.#total = files.reduce((sum, { size }) => sum + size, 0);
-    if (this.#terminal) this.#bar.start(this.#total, 0, this.#words());
+    if (!this.#terminal) return;
+    this.#bar.start(this.#total, 0, this.#words());
+    this.#timer = setInterval(() => this.add(0), REDRAW_MS);
   }
 
   /**
@@ -78,14 +83,22 @@ export class Progress implements Disposable {
 
   /** Takes the bar away, and sums up. */
   [Symbol.dispose](): void {
+    clearInterval(this.#timer);
     if (this.#terminal) this.#bar.stop();
     const seconds = (performance.now() - this.#started) / 1000;
     const { totalBytes } = this.#meter;
     console.error(
-      `${this.#files} files, ${amount(totalBytes)} in ${duration(seconds)}, ` +
+      `${filesOf(this.#files)}, ${amount(totalBytes)} in ${
+        duration(seconds)
+      }, ` +
         `${amount(totalBytes / seconds)}/s`,
     );
   }
+}
+
+/** A number of files in words. */
+export function filesOf(count: number): string {
+  return count === 1 ? "1 file" : `${count} files`;
 }
 
 /** A number of bytes in words. */

@@ -15,11 +15,14 @@ import {
   reasonOf,
 } from "./flags.ts";
 import { type Entry, Folder } from "./folder.ts";
+import { Refusal } from "./messages.ts";
+import { filesOf } from "./progress.ts";
 import { sendFile } from "./transfer.ts";
 
 const HELP = `
 Sends files and folders to files/serve. What was cut off goes on where it stopped when
-it is sent again. Links are not followed, empty folders not sent.
+it is sent again. Links are not followed, empty folders not sent. No two files may get
+one name there.
 
 Usage: deno task examples files/send PATH... [FLAG...]
 
@@ -36,7 +39,7 @@ interface Job extends Entry {
 const { flags, texts } = commandLine(HELP, CLIENT_FLAGS, { texts: true });
 if (texts.length === 0) {
   stop(
-    "Cannot send as PATH must be at least one file: current value is none",
+    "Cannot send: PATH must be at least one file, got none",
     2,
   );
 }
@@ -47,27 +50,67 @@ await run(async () => {
   for (const path of texts) {
     try {
       jobs.push(...await jobsOf(path));
+      checkNames(jobs);
     } catch (error) {
       stop(`Cannot send ${path}: ${reasonOf(error)}`);
     }
   }
-  const failed = await moveAll(jobs, options, async (peer, job, onBytes) => {
-    using file = await Deno.open(job.from);
-    await peer.send({ type: "put", path: job.path });
-    return await sendFile(peer, file, onBytes);
-  });
-  if (failed > 0) stop(`${failed} of ${jobs.length} files were not sent`);
+  const failed = await moveAll(
+    jobs,
+    options,
+    async (connected, job, onBytes) => {
+      using file = await Deno.open(job.from);
+      const peer = await connected();
+      await peer.send({ type: "put", path: job.path });
+      return await sendFile(peer, file, onBytes);
+    },
+  );
+  if (failed > 0) stop(`${failed} of ${filesOf(jobs.length)} not sent`);
 });
 
 async function jobsOf(path: string): Promise<Job[]> {
+  if ((await Deno.lstat(path)).isSymlink) {
+    throw new Refusal("it is a link: give the path that it leads to");
+  }
   const real = await Deno.realPath(path);
-  const name = real.split(/[\\/]/).at(-1)!;
-  const { isFile, size } = await Deno.stat(real);
+  const name = named(real.split(/[\\/]/).at(-1)!);
+  const { isFile, isDirectory, size } = await Deno.stat(real);
   if (isFile) return [{ from: real, path: name, size }];
+  if (!isDirectory) throw new Refusal("it is neither a file nor a folder");
   const folder = await Folder.open(real);
   const jobs: Job[] = [];
-  for await (const { path, size } of folder.entries("")) {
+  for await (
+    const { path, size } of folder.entries("", { maxEntries: Infinity })
+  ) {
     jobs.push({ from: `${real}/${path}`, path: `${name}/${path}`, size });
   }
   return jobs;
+}
+
+/** Some systems write é as two characters; all of them read it as one. */
+function named(name: string): string {
+  return name.normalize("NFC");
+}
+
+/**
+ * Makes sure that each file has a name of its own, also as a folder.
+ *
+ * @throws {Refusal} One would replace the other, or be in its way.
+ */
+function checkNames(jobs: Job[]): void {
+  const files = new Map<string, string>();
+  for (const { path, from } of jobs) {
+    const other = files.get(path);
+    if (other !== undefined) {
+      throw new Refusal(`${other} and ${from} would both be ${path} there`);
+    }
+    files.set(path, from);
+  }
+  for (const { path, from } of jobs) {
+    for (let end; (end = path.lastIndexOf("/", end)) > 0; end--) {
+      const other = files.get(path.slice(0, end));
+      if (other === undefined) continue;
+      throw new Refusal(`${other} would be the folder of ${from} there`);
+    }
+  }
 }

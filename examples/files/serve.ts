@@ -1,35 +1,54 @@
-#!/usr/bin/env -S deno run --allow-net=127.0.0.1 --allow-read=. --allow-write=.
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1 --allow-read=shared,cert.pem,key.pem --allow-write=shared
 /**
  * Serves a folder: clients put files into it and get files from it, and nothing else.
  *
  * @module
  */
 
-import { BrokenError, formatAddress, serve } from "@sluice/net";
+import {
+  BrokenError,
+  ClosedError,
+  formatAddress,
+  serve,
+  type Server,
+  type Socket,
+  UnexpectedEofError,
+} from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { PendingError } from "../_pending_connections.ts";
+import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Folder } from "./folder.ts";
 import { fileFlag, needs, rateFlag, reasonOf } from "./flags.ts";
-import { printable } from "./peer.ts";
 import { serveClient } from "./serve_client.ts";
+import { SlowTransferError, Transfers } from "./transfers.ts";
 
 const HELP = `
 Serves a folder: files are put into it with send.ts, got from it with get.ts and
 listed with list.ts. Ctrl-C lets transfers finish for ten seconds; a second one cuts
 them off. What was cut off goes on where it stopped when it is sent again.
 
-Usage: deno task examples files/serve DIR [--listen ADDRESS] [--limit RATE]
-                                          [--cert FILE --key FILE]
+Usage: deno task examples files/serve [DIR] [--listen ADDRESS] [--limit RATE]
+                                            [--cert FILE --key FILE]
 
-  DIR               the folder; it must be in the current one, or allowed to Deno
+  DIR               the folder; shared by default. Another one must be allowed to Deno.
   --listen ADDRESS  where to listen; 127.0.0.1:8890 by default. Port 0 takes one
                     that is free. There is no password: who can connect can read
                     and write everything in DIR, but nothing else.
   --limit RATE      most bytes a second each way of each connection, such as 500K
                     or 10M; no limit by default
-  --cert, --key     certificate and private key in PEM form, to speak TLS
+  --cert, --key     certificate and private key in PEM form, to speak TLS; cert.pem and
+                    key.pem can be read, other files must be allowed to Deno
   --help            shows this text
 `;
+
+/** What happens to clients every day: there may be thousands of lines of it. */
+const UNWORTHY = [
+  BrokenError,
+  UnexpectedEofError,
+  PendingError,
+  SlowTransferError,
+];
 
 const { flags, texts } = commandLine(HELP, {
   listen: "127.0.0.1:8890",
@@ -39,18 +58,15 @@ const { flags, texts } = commandLine(HELP, {
 }, { texts: true });
 const address = listenFlag("listen", flags.listen);
 const limit = rateFlag("limit", flags.limit);
-if (texts.length !== 1) {
-  stop(
-    `Cannot run as DIR must be one folder: current value is ${texts.length}`,
-    2,
-  );
+if (texts.length > 1) {
+  stop(`Cannot serve: DIR must be one folder, got ${texts.length}`, 2);
 }
 if ((flags.cert === "none") !== (flags.key === "none")) {
-  stop("Cannot speak TLS as --cert and --key must be given together", 2);
+  stop("Cannot speak TLS: --cert and --key must be given together", 2);
 }
 
 await run(async () => {
-  const [dir] = texts;
+  const [dir = "shared"] = texts;
   await ensurePermissions(
     permissionsFor(address, { action: "listen" }),
     needs("serve", ["read", "write"], [dir]),
@@ -62,31 +78,59 @@ await run(async () => {
   const folder = await Folder.open(dir).catch((error) => {
     stop(`Cannot serve: ${reasonOf(error)}`);
   });
-  const server = serve({
-    ...address,
-    ...("path" in address ? {} : { tls }),
-    maxConnections: 200, // Each holds half a megabyte while a file is under way.
-    idleMs: 120_000,
-    writeMs: 30_000,
-    maxReadBytesPerSecond: limit,
-    maxWriteBytesPerSecond: limit,
-    drainOnSignals: true,
-    shutdownTimeoutMs: 10_000,
-    onError(error, { remoteAddr }) {
-      const why = error instanceof Error ? error.message : String(error);
-      // A client that was cut off comes back.
-      if (!(error instanceof BrokenError)) {
-        console.error(`${formatAddress(remoteAddr)} was cut off: ${why}`);
-      }
-    },
-  }, (socket, { signal }) =>
-    serveClient(socket, folder, {
-      signal,
-      onDone: (what) =>
-        console.log(`${formatAddress(socket.remoteAddr)} ${printable(what)}`),
-    }));
+  const transfers = new Transfers({
+    max: 150, // Each holds half a megabyte.
+    maxPerAddress: 50,
+    slowBytesPerSecond: Math.min(16 * 1024, limit / 4),
+  });
+  const start = () =>
+    serve({
+      ...address,
+      ...("path" in address ? {} : { tls }),
+      // The transfers, and the clients that have nothing under way: see `serve_client.ts`.
+      maxConnections: 320,
+      idleMs: 60_000,
+      writeMs: 30_000,
+      maxReadBytesPerSecond: limit,
+      maxWriteBytesPerSecond: limit,
+      drainOnSignals: true,
+      shutdownTimeoutMs: 10_000,
+      onError: report,
+    }, (socket, { signal }) =>
+      serveClient(socket, {
+        folder,
+        transfers,
+        signal,
+        onDone: (what) =>
+          console.log(
+            `${visibleAddress(socket.remoteAddr)} ${
+              visibleText(what, Infinity)
+            }`,
+          ),
+      }));
+  const server = startWith(tls !== undefined, start);
   console.log(`serving ${dir} on ${formatAddress(server.addr)}`);
   await server.closed;
   const { completed, aborted } = await server.shutdown();
   console.log(`drained: ${completed} finished, ${aborted} cut off`);
 });
+
+/** Starts a server; a certificate that is none is one line. */
+function startWith(certificate: boolean, start: () => Server): Server {
+  try {
+    return start();
+  } catch (error) {
+    if (certificate) stop(reasonOf(error));
+    throw error;
+  }
+}
+
+/** Prints what went wrong, but not that a client left, or was cut to make room. */
+function report(error: unknown, { remoteAddr }: Socket): void {
+  const reason = error instanceof ClosedError ? error.cause : error;
+  if (UNWORTHY.some((kind) => reason instanceof kind)) return;
+  const why = reason instanceof Error ? reason.message : String(reason);
+  console.error(
+    `${visibleAddress(remoteAddr)} was cut off: ${visibleText(why)}`,
+  );
+}

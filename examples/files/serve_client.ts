@@ -4,15 +4,33 @@
  * @module
  */
 
-import type { Socket } from "@sluice/net";
+import { type Socket, SocketError } from "@sluice/net";
+import { addressOf, PendingConnections } from "../_pending_connections.ts";
 import type { Folder } from "./folder.ts";
 import { type Message, Refusal } from "./messages.ts";
 import { PartFile } from "./part_file.ts";
 import { Peer } from "./peer.ts";
 import { receiveFile, sendFile } from "./transfer.ts";
+import type { Transfers } from "./transfers.ts";
+
+/** Clients that have asked for nothing yet, and those that have been served before. */
+const newcomers = new PendingConnections({ timeoutMs: 10_000, max: 50 });
+const regulars = new PendingConnections({ timeoutMs: 60_000, max: 100 });
 
 /** Hears of what was done. */
 export type OnDone = (what: string) => void;
+
+/** What all clients of a server share. */
+export interface ServeClientOptions {
+  /** The folder that they may read and write. */
+  folder: Folder;
+  /** What is under way. */
+  transfers: Transfers;
+  /** Aborts when the server drains. */
+  signal: AbortSignal;
+  /** Hears of what was done. */
+  onDone: OnDone;
+}
 
 /**
  * Serves a client until it leaves. A client that asks for something impossible is told
@@ -20,10 +38,11 @@ export type OnDone = (what: string) => void;
  */
 export async function serveClient(
   socket: Socket,
-  folder: Folder,
-  { signal, onDone }: { signal: AbortSignal; onDone: OnDone },
+  options: ServeClientOptions,
 ): Promise<void> {
+  const { signal, transfers, onDone } = options;
   const peer = new Peer(socket);
+  let pending = newcomers.add(socket);
   let busy = false;
   const onDrain = () => {
     if (!busy) socket.closeWrite();
@@ -32,28 +51,41 @@ export async function serveClient(
   try {
     while (!signal.aborted) {
       const request = await peer.receive();
+      pending[Symbol.dispose]();
       if (request === null) return;
       busy = true;
-      await answer(peer, folder, { request, onDone });
+      {
+        using _ = await transfers.begin(socket);
+        await answer(peer, request, { ...options, owner: addressOf(socket) });
+      }
       busy = false;
+      pending = regulars.add(socket);
     }
   } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    await peer.send({ type: "refused", reason: error.message });
-    onDone(`refused: ${error.message}`);
+    if (error instanceof SocketError) throw error;
+    const known = error instanceof Refusal;
+    const reason = known ? error.message : "the server cannot do it";
+    await peer.send({ type: "refused", reason });
+    if (!known) throw error;
+    onDone(`refused: ${reason}`);
   } finally {
+    pending[Symbol.dispose]();
     signal.removeEventListener("abort", onDrain);
   }
 }
 
 async function answer(
   peer: Peer,
-  folder: Folder,
-  { request, onDone }: { request: Message; onDone: OnDone },
+  request: Message,
+  { folder, owner, onDone }: ServeClientOptions & { owner: string },
 ): Promise<void> {
   switch (request.type) {
     case "put": {
-      await using part = await PartFile.open(folder, request.path);
+      const signal = peer.watch();
+      await using part = await PartFile.open(folder, request.path, {
+        owner,
+        signal,
+      });
       const sha256 = await receiveFile(peer, part);
       return onDone(`got ${request.path} ${sha256}`);
     }
@@ -64,13 +96,15 @@ async function answer(
     }
     case "list": {
       let files = 0;
-      for await (const { path, size } of folder.entries(request.path)) {
+      const signal = peer.watch();
+      const entries = folder.entries(request.path, { signal });
+      for await (const { path, size } of entries) {
         await peer.send({ type: "entry", path, size: BigInt(size) });
         files++;
       }
       return await peer.send({ type: "end", files: BigInt(files) });
     }
     default:
-      throw new Refusal(`a request cannot be '${request.type}'`);
+      throw new Refusal(`a request cannot be "${request.type}"`);
   }
 }

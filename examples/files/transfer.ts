@@ -8,11 +8,34 @@ import { Buffer } from "node:buffer";
 import { createHash, type Hash } from "node:crypto";
 import { MalformedFrameError, withTimeout } from "@sluice/net";
 import { type MessageOf, Refusal } from "./messages.ts";
-import type { PartFile } from "./part_file.ts";
 import { CHUNK_BYTES, chunkBuffer, contentsOf, type Peer } from "./peer.ts";
 
 /** Hears of bytes that are there; `before` says that they need not be sent. */
 export type OnBytes = (count: number, before?: boolean) => void;
+
+/** Where a file goes, or what it is compared with. */
+export interface Target {
+  /** Bytes that are there. */
+  readonly size: number;
+  /** SHA-256 of them. */
+  sha256(): Uint8Array;
+  /** Something has come, however little. */
+  touch(): void;
+  /** Drops what is there. */
+  clear(): Promise<void>;
+  /** Appends bytes, which must not change until the promise resolves. */
+  append(bytes: Uint8Array): Promise<void>;
+  /** All has come; throws if it is not what was sent. */
+  finish(sha256: Uint8Array): Promise<void>;
+}
+
+/** Options of {@linkcode receiveFile}. */
+export interface ReceiveOptions {
+  /** How large the file must be; any size by default. */
+  size?: number;
+  /** Hears of bytes that are there. */
+  onBytes?: OnBytes;
+}
 
 /** How long a refusal may take that comes after the connection broke. */
 const LAST_WORDS_MS = 1_000;
@@ -29,11 +52,13 @@ export async function sendFile(
   onBytes: OnBytes = () => {},
 ): Promise<string> {
   const { size } = await file.stat();
-  const { hash, from } = await known(file, size, await peer.expect("resume"));
+  const resume = await peer.expect("resume");
+  // Meanwhile the other side may refuse, or leave: its disk may be full.
+  const left = peer.watch();
+  const { hash, from } = await known(file, size, resume, left);
   await peer.send({ type: "begin", from: BigInt(from), size: BigInt(size) });
   onBytes(from, true);
 
-  // Meanwhile the other side may refuse: its disk may be full.
   const answer = peer.expect("stored");
   let refusal: unknown;
   answer.catch((error) => refusal = error);
@@ -64,13 +89,15 @@ async function sendContents(
   onSent: OnBytes,
 ): Promise<void> {
   let [buffer, next] = [chunkBuffer(), chunkBuffer()];
-  let count = await readSome(file, contentsOf(buffer), left);
+  const most = peer.portionBytes;
+  let count = await readSome(file, contentsOf(buffer).subarray(0, most), left);
   while (count > 0) {
     const sent = peer.sendChunk(buffer, count);
+    sent.catch(() => {}); // It is awaited below.
     hash.update(contentsOf(buffer).subarray(0, count));
     const size = count;
     left -= size;
-    count = await readSome(file, contentsOf(next), left);
+    count = await readSome(file, contentsOf(next).subarray(0, most), left);
     await sent;
     onSent(size);
     [buffer, next] = [next, buffer];
@@ -97,11 +124,13 @@ async function known(
   file: Deno.FsFile,
   size: number,
   { from, sha256 }: MessageOf<"resume">,
+  signal: AbortSignal,
 ): Promise<{ hash: Hash; from: number }> {
   if (from <= size) {
     const hash = createHash("sha256");
     const buffer = new Uint8Array(CHUNK_BYTES);
     for (let left = Number(from); left > 0;) {
+      signal.throwIfAborted();
       const count = await readSome(file, buffer, left);
       hash.update(buffer.subarray(0, count));
       left -= count;
@@ -115,15 +144,15 @@ async function known(
 }
 
 /**
- * Receives a file into its part, and gives it its name.
+ * Receives a file to where it goes.
  *
  * @returns Its SHA-256, in hexadecimal.
  * @throws {Refusal} It cannot be stored, or is not what was sent.
  */
 export async function receiveFile(
   peer: Peer,
-  part: PartFile,
-  onBytes: OnBytes = () => {},
+  part: Target,
+  { size: expected, onBytes = () => {} }: ReceiveOptions = {},
 ): Promise<string> {
   await peer.send({
     type: "resume",
@@ -132,6 +161,12 @@ export async function receiveFile(
   });
   const begin = await peer.expect("begin");
   const size = Number(begin.size);
+  if (size > Number.MAX_SAFE_INTEGER) throw new Refusal("it is too large");
+  if (expected !== undefined && size !== expected) {
+    throw new Refusal(
+      `it is ${size} bytes and not ${expected} as listed: get it again`,
+    );
+  }
   if (begin.from === 0n) await part.clear();
   else if (begin.from !== BigInt(part.size)) throw outOfStep();
   onBytes(part.size, true);
@@ -145,7 +180,7 @@ export async function receiveFile(
 /** Receives and writes at the same time: one buffer fills while the other is written. */
 async function receiveContents(
   peer: Peer,
-  part: PartFile,
+  part: Target,
   size: number,
   onBytes: OnBytes,
 ): Promise<void> {
@@ -157,13 +192,15 @@ async function receiveContents(
   let full = true;
   try {
     while (full) {
-      const count = await peer.receiveContents(buffer);
+      const count = await peer.receiveContents(buffer, (count) => {
+        part.touch();
+        onBytes(count);
+      });
       full = count === buffer.length;
       await written;
       if (part.size + count > size) throw outOfStep();
       written = part.append(buffer.subarray(0, count));
       written.catch(() => {}); // It is awaited at the next turn.
-      onBytes(count);
       [buffer, next] = [next, buffer];
     }
   } finally {
@@ -174,6 +211,6 @@ async function receiveContents(
 
 function outOfStep(): MalformedFrameError {
   return new MalformedFrameError(
-    "Cannot go on as the contents must be as long as was said: they are not",
+    "Cannot go on: the contents must be as long as was announced, and are not",
   );
 }

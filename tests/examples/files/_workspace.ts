@@ -10,6 +10,9 @@ const ROOT = new URL("../../../", import.meta.url);
 
 /** A folder with `shared/` in it, which is removed at the end. */
 export class Workspace implements AsyncDisposable {
+  /** Flags of Deno beside those of the program's first line. */
+  flags: string[] = [];
+
   private constructor(readonly path: string) {}
 
   static async create(): Promise<Workspace> {
@@ -32,7 +35,7 @@ export class Workspace implements AsyncDisposable {
   async command(name: string, ...args: string[]): Promise<string[]> {
     const command = await exampleCommand(`files/${name}`);
     const path = decodeURIComponent(new URL(command.pop()!, ROOT).pathname);
-    return [Deno.execPath(), ...command, path, ...args];
+    return [Deno.execPath(), ...command, ...this.flags, path, ...args];
   }
 
   /** Runs a client from start to end. */

@@ -12,6 +12,7 @@ Deno.test("namesIn() takes names that every system takes", () => {
     ".hidden",
     "x.tar.gz",
   ]);
+  assertEquals(namesIn("写真/❤️👩‍💻.png"), ["写真", "❤️👩‍💻.png"]);
 });
 
 Deno.test("namesIn() refuses paths that lead out, and odd names", () => {
@@ -37,6 +38,16 @@ Deno.test("namesIn() refuses paths that lead out, and odd names", () => {
     "a:b",
     "a*",
     ".x.part",
+    "conin$",
+    "COM¹",
+    "a\x9bb",
+    "a\u202eb",
+    "a\u200bb",
+    "a\ufe0fb",
+    "a\u3164",
+    "a\u00a0b",
+    "e\u0301",
+    "x/".repeat(32) + "x",
     "x".repeat(300),
     "x/".repeat(2_500) + "x",
     "\ud800",
@@ -92,6 +103,35 @@ Deno.test("Folder.open() follows a link to the folder itself", {
     ]);
     await assertRejects(() => Folder.open(`${base}/none`), Refusal);
     await assertRejects(() => Folder.open(`${base}/real/x`), Refusal);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+});
+
+Deno.test("Folder bounds what it lists, and offers no odd name", {
+  ignore: windows, // It would not take such names.
+}, async () => {
+  const base = await Deno.makeTempDir();
+  try {
+    for (const name of ["a", "b\u202e", "c\u200b", "d\x9b", ".e.part", "f"]) {
+      await Deno.writeTextFile(`${base}/${name}`, "");
+    }
+    const deep = `${base}/g${"/g".repeat(40)}`;
+    await Deno.mkdir(deep, { recursive: true });
+    await Deno.writeTextFile(`${deep}/x`, "");
+    await Deno.writeTextFile(`${base}/g/g/x`, "");
+    const folder = await Folder.open(base);
+    const entries = await Array.fromAsync(folder.entries(""));
+    assertEquals(entries.map(({ path }) => path), ["a", "f", "g/g/x"]);
+    await assertRejects(
+      () => Array.fromAsync(folder.entries("", { maxEntries: 5 })),
+      Refusal,
+      "there are more than 5 files and folders",
+    );
+    const controller = new AbortController();
+    await assertRejects(async () => {
+      for await (const _ of folder.entries("", controller)) controller.abort();
+    });
   } finally {
     await Deno.remove(base, { recursive: true });
   }
