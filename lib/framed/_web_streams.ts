@@ -5,15 +5,13 @@
  */
 
 import type { Socket, SocketHalves } from "../socket/socket.ts";
-import type { Framed } from "./framed.ts";
 
 /** Received frames. Nothing is received ahead of demand. */
-export function readableOf<In, Out>(
-  framed: Framed<In, Out>,
+export function readableOf<In>(
+  frames: AsyncIterator<In>,
   readLoop: SocketHalves["readLoop"],
 ): ReadableStream<In> {
   let pulling = false;
-  const frames = framed[Symbol.asyncIterator]();
   return new ReadableStream({
     async pull(controller) {
       pulling = true;
@@ -30,12 +28,12 @@ export function readableOf<In, Out>(
 }
 
 /** Frames to send. */
-export function writableOf<In, Out>(
-  framed: Framed<In, Out>,
+export function writableOf<Out>(
+  send: (frame: Out) => Promise<void>,
   socket: Socket,
 ): WritableStream<Out> {
   return new WritableStream({
-    write: (frame) => framed.send(frame),
+    write: send,
     close: () => socket.closeWrite(),
     abort: (reason) => socket.abort(reason),
   });

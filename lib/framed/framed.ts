@@ -275,12 +275,18 @@ export class Framed<In, Out = In>
    * It fails as {@linkcode Framed.receive} throws.
    */
   get readable(): ReadableStream<In> {
-    return this.#readable ??= readableOf(this, this.#frames.readLoop);
+    return this.#readable ??= readableOf(
+      this[Symbol.asyncIterator](),
+      this.#frames.readLoop,
+    );
   }
 
   /** Frames to send, as a stream, with the errors of `send`. Closing it is the socket's `closeWrite`, aborting it is `abort`. */
   get writable(): WritableStream<Out> {
-    return this.#writable ??= writableOf(this, this.#socket);
+    return this.#writable ??= writableOf(
+      (frame: Out) => this.send(frame),
+      this.#socket,
+    );
   }
 
   /**

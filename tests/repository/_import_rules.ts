@@ -3,8 +3,6 @@ export interface Import {
   from: string;
   /** A path such as `lib/errors.ts`, or the whole specifier of what is outside. */
   to: string;
-  /** Erased by the compiler: it costs nothing and cannot make a cycle. */
-  typeOnly: boolean;
 }
 
 /**
@@ -85,15 +83,13 @@ function partOf(path: string): string {
 }
 
 /**
- * Finds a circle of imports that is there at run time.
+ * Finds a circle of imports. Those of types count: two files that need each other's
+ * types cannot be read one after the other.
  *
  * @returns Its files, the first one again at the end, or undefined.
  */
 export function findCycle(imports: readonly Import[]): string[] | undefined {
-  const next = Map.groupBy(
-    imports.filter(({ typeOnly }) => !typeOnly),
-    ({ from }) => from,
-  );
+  const next = Map.groupBy(imports, ({ from }) => from);
   const done = new Set<string>();
   const path: string[] = [];
 
