@@ -154,11 +154,12 @@ export type { ThrottleOptions } from "./lib/traffic/throttle_options.ts";
 export {
   type CallOptions,
   Deadline,
+  type DeadlineOptions,
   interval,
   retry,
+  type RetryContext,
   type RetryEvent,
   type RetryOptions,
-  type SignalOptions,
   sleep,
   withTimeout,
 } from "./lib/time/mod.ts";

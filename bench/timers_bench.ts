@@ -84,6 +84,7 @@ Deno.bench({
     setTimeout: (callback) => tick = callback,
     clearTimeout: () => {},
     unref: () => {},
+    ref: () => {},
   });
   for (let i = 0; i < 10_000; i++) {
     const alarm = new Alarm({ onAlarm() {} }, { clock });

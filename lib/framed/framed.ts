@@ -13,7 +13,7 @@ import { checkMethods } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { ClosedError } from "../errors.ts";
-import { beginCall, type CallOptions } from "../time/call_limits.ts";
+import { type CallOptions, startLimits } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
 import { FrameIterator } from "./_frame_iterator.ts";
@@ -232,7 +232,7 @@ export class Framed<In, Out = In>
   async #sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
     const writer = this.#writer;
     writer.check("sendAll", options);
-    const limits = options && beginCall(options);
+    const limits = startLimits("sendAll", options);
     let message: ByteWriter | undefined;
     let full = 0;
     try {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { seededRandom } from "../transport/seeded_random.ts";
+import { seededRandom } from "../_random.ts";
 import {
   type MemoryTransport,
   memoryTransportPair,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Random } from "../transport/seeded_random.ts";
+import type { Random } from "../_random.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
 import type { Transport } from "../transport/options.ts";
 

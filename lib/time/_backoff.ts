@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Random } from "../_random.ts";
+
 /** The numbers that a backoff is made of. */
 export interface Backoff {
   /** Delay after the first attempt, before jitter. */
@@ -26,7 +28,7 @@ export interface Backoff {
 export function backoffDelayMs(
   attempt: number,
   backoff: Backoff,
-  random: () => number = Math.random,
+  random: Random = Math.random,
 ): number {
   const { minDelayMs, maxDelayMs, factor, jitter } = backoff;
   if (minDelayMs === 0) return 0;

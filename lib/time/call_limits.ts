@@ -7,8 +7,12 @@
 import { checkAboveZero } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
-import { Alarm, type AlarmListener } from "./coarse_timer.ts";
-import { Deadline, parentSignal } from "./deadline.ts";
+import {
+  Alarm,
+  type AlarmListener,
+  type AlarmOptions,
+} from "./coarse_timer.ts";
+import { Deadline, limitOf, signalsOf } from "./deadline.ts";
 
 /**
  * Limits of one call, taken by every Socket and Framed call. Several may be
@@ -28,46 +32,14 @@ export interface CallOptions {
   /** Cancels the call, which rejects with `signal.reason`. None by default. */
   signal?: AbortSignal;
   /**
-   * Most milliseconds the call may take, above 0. `Infinity` by default. Never
-   * early, and at most an eighth and a few milliseconds late.
+   * Most milliseconds the call may take, above 0. Never early, and late by what the event
+   * loop is late; after it was blocked, what has arrived meanwhile is looked at first.
+   *
+   * @default {Infinity}
    */
   timeoutMs?: number;
   /** Bounds this call together with others. None by default. */
   deadline?: Deadline;
-}
-
-/** Limits whose `timeoutMs` counts already: see {@linkcode beginCall}. */
-class BegunCall implements CallOptions {
-  readonly signal: AbortSignal | undefined;
-  readonly timeoutMs: number;
-  readonly deadline: Deadline | undefined;
-  /** What is left of `timeoutMs`. */
-  readonly span: Deadline;
-
-  constructor({ signal, deadline }: CallOptions, timeoutMs: number) {
-    this.signal = signal;
-    this.timeoutMs = timeoutMs;
-    this.deadline = deadline;
-    this.span = Deadline.after(timeoutMs);
-  }
-}
-
-/**
- * The limits of a call that waits more than once, to be given to each of its waits:
- * `timeoutMs` counts once, from now on, over all of them.
- *
- * @param options What {@linkcode checkCall} has found good.
- */
-export function beginCall(options: CallOptions): CallOptions {
-  const { timeoutMs = Infinity } = options;
-  return timeoutMs === Infinity ? options : new BegunCall(options, timeoutMs);
-}
-
-/** Milliseconds that are left of `timeoutMs`. */
-function leftMs(options: CallOptions): number {
-  return options instanceof BegunCall
-    ? options.span.remainingMs
-    : options.timeoutMs ?? Infinity;
 }
 
 /**
@@ -76,7 +48,7 @@ function leftMs(options: CallOptions): number {
  * @throws {unknown} `signal.reason`, untouched, where the signal has aborted.
  * @throws {TypeError} `timeoutMs` is not a number.
  * @throws {RangeError} `timeoutMs` is not above 0.
- * @throws {TimeoutError} The deadline has passed, or the time of a call that has begun.
+ * @throws {TimeoutError} The deadline has passed.
  */
 export function checkCall(
   operation: string,
@@ -87,13 +59,31 @@ export function checkCall(
   signal?.throwIfAborted();
   if (timeoutMs !== undefined) {
     checkAboveZero(operation, "timeoutMs", timeoutMs);
-    if (leftMs(options) === 0) throw new TimeoutError(operation, timeoutMs);
   }
   if (deadline !== undefined) {
-    parentSignal(deadline)?.throwIfAborted();
-    if (deadline.expired) throw new TimeoutError(operation, deadline.timeoutMs);
+    for (const signal of signalsOf(deadline)) signal.throwIfAborted();
+    if (deadline.expired) throw new TimeoutError(operation, limitOf(deadline));
   }
 }
+
+/**
+ * Checks the limits of a call which waits several times, and starts them: what is
+ * returned goes to each of its waits, and `timeoutMs` counts from here over all of them.
+ *
+ * @throws {unknown} What {@linkcode checkCall} throws.
+ */
+export function startLimits(
+  operation: string,
+  options: CallOptions | undefined,
+): CallOptions | undefined {
+  checkCall(operation, options);
+  if (options?.timeoutMs === undefined) return options;
+  const { signal, timeoutMs, deadline } = options;
+  return { signal, deadline: Deadline.after(timeoutMs, { deadline }) };
+}
+
+/** The limits of a call that waits: exact, as the caller counts on them. */
+const EXACT: AlarmOptions = { exact: true };
 
 /**
  * Waits for `promise` within the limits of one call.
@@ -103,8 +93,7 @@ export function checkCall(
  * the wait ends.
  *
  * A promise keeps what waits for it alive: pass one of this call, not one that
- * outlives many calls. The limits are kept by coarse alarms: see
- * `coarse_timer.ts` for how late they may be.
+ * outlives many calls.
  *
  * @throws {unknown} `signal.reason`, untouched, where the signal aborts.
  * @throws {TimeoutError} `timeoutMs` or the deadline passed.
@@ -145,7 +134,8 @@ class Watch implements AlarmListener {
   readonly #operation: string;
   readonly #options: CallOptions;
   readonly #onLimit: (reason: unknown) => void;
-  readonly #parent: AbortSignal | undefined;
+  /** Those of the deadline. */
+  readonly #signals: readonly AbortSignal[] | undefined;
   #callAlarm: Alarm | undefined;
   #deadlineAlarm: Alarm | undefined;
 
@@ -157,21 +147,23 @@ class Watch implements AlarmListener {
     this.#operation = operation;
     this.#options = options;
     this.#onLimit = onLimit;
-    this.#parent = options.deadline && parentSignal(options.deadline);
+    if (options.deadline !== undefined) {
+      this.#signals = signalsOf(options.deadline);
+    }
   }
 
   start(): void {
-    const { signal, deadline } = this.#options;
-    const callMs = leftMs(this.#options);
-    if (signal?.aborted || this.#parent?.aborted) return this.#abort();
+    if (this.#aborted !== undefined) return this.#abort();
+    const { signal, timeoutMs = Infinity, deadline } = this.#options;
     if (signal !== undefined) addAbortListener(signal, this.#abort);
-    if (this.#parent !== undefined) addAbortListener(this.#parent, this.#abort);
-    if (callMs === 0) return this.#expire(this.#options.timeoutMs!);
+    for (const signal of this.#signals ?? []) {
+      addAbortListener(signal, this.#abort);
+    }
     // Both exist before one starts: see `#schedule` in coarse_timer.ts.
-    if (deadline !== undefined) this.#deadlineAlarm = new Alarm(this);
-    if (callMs < Infinity) {
-      this.#callAlarm = new Alarm(this);
-      this.#callAlarm.limitMs = callMs;
+    if (deadline !== undefined) this.#deadlineAlarm = new Alarm(this, EXACT);
+    if (timeoutMs < Infinity) {
+      this.#callAlarm = new Alarm(this, EXACT);
+      this.#callAlarm.limitMs = timeoutMs;
       this.#callAlarm.arm();
     }
     if (this.#deadlineAlarm !== undefined) this.onAlarm(this.#deadlineAlarm);
@@ -180,20 +172,18 @@ class Watch implements AlarmListener {
   readonly stop = (): void => {
     const { signal } = this.#options;
     if (signal !== undefined) removeAbortListener(signal, this.#abort);
-    if (this.#parent !== undefined) {
-      removeAbortListener(this.#parent, this.#abort);
+    for (const signal of this.#signals ?? []) {
+      removeAbortListener(signal, this.#abort);
     }
     this.#callAlarm?.dispose();
     this.#deadlineAlarm?.dispose();
   };
 
   onAlarm(alarm: Alarm): void {
-    if (alarm === this.#callAlarm) {
-      return this.#expire(this.#options.timeoutMs!);
-    }
+    if (alarm === this.#callAlarm) return this.#expire(alarm.limitMs);
     const deadline = this.#options.deadline!;
     const leftMs = deadline.remainingMs;
-    if (leftMs === 0) return this.#expire(deadline.timeoutMs);
+    if (leftMs === 0) return this.#expire(limitOf(deadline));
     // At first, and again where it was extended meanwhile.
     alarm.limitMs = leftMs;
     alarm.arm();
@@ -204,9 +194,14 @@ class Watch implements AlarmListener {
     this.#onLimit(new TimeoutError(this.#operation, limitMs));
   }
 
+  get #aborted(): AbortSignal | undefined {
+    const { signal } = this.#options;
+    if (signal?.aborted) return signal;
+    return this.#signals?.find((signal) => signal.aborted);
+  }
+
   readonly #abort = (): void => {
     this.stop();
-    const { signal } = this.#options;
-    this.#onLimit((signal?.aborted ? signal : this.#parent)!.reason);
+    this.#onLimit(this.#aborted!.reason);
   };
 }

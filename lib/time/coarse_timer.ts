@@ -6,9 +6,10 @@
  * while an alarm is in it. Arming stores a mark; the next tick turns
  * the mark into a time, and a later tick finds that the limit has passed.
  *
- * A lane ticks 16 to 32 times per limit, so an alarm goes off between `limit` and
- * `limit * 1.125`, never early. Lanes end at a tick of 1 ms (limits below 32 ms
- * are up to 2 ms late, and what the event loop adds) and of 512 ms.
+ * A lane ticks 16 to 32 times per limit, and once more when the first of its alarms is
+ * due. So an alarm goes off between `limit` and `limit * 1.0625`, never early: it is late
+ * by the tick that it waits for its time. One that is exact reads the clock instead, and
+ * goes off when it is due. Lanes end at a tick of 1 ms and of 512 ms.
  *
  * @module
  */
@@ -20,11 +21,17 @@ const TICKS_PER_LIMIT = 16;
 const MAX_TICK_MS = 512;
 
 /**
- * The most that a late tick may be late, in milliseconds. What is beyond does not
- * count: after blocking code, a debugger or a sleeping machine, the data of
- * every peer is there but unread, and none of them is to blame.
+ * A tick that is later than this, in milliseconds, comes after blocking code or a
+ * debugger: the data of every peer is there but unread, and none of them is to blame.
+ * What is beyond does not count; where it must, what has come is read first.
  */
 const MAX_STALL_MS = 50;
+
+/**
+ * Alarms that a lane may look at for each millisecond that it waits: with more, they go
+ * off less exactly rather than at a cost that others feel.
+ */
+const ALARMS_PER_MS = 1_000;
 
 // Small integers all: a field with a fraction, or Infinity, costs an object of its own.
 /** No limit. */
@@ -55,6 +62,14 @@ export interface AlarmOptions {
    * @default {true}
    */
   readonly holdsProcess?: boolean;
+  /**
+   * Whether it counts all time, and goes off to the millisecond. Otherwise it is up to a
+   * sixteenth late, leaves out time in which the event loop was blocked, and costs
+   * nothing to arm.
+   *
+   * @default {false}
+   */
+  readonly exact?: boolean;
   /** Whose time counts. The process's by default. */
   readonly clock?: CoarseClock;
 }
@@ -67,31 +82,47 @@ class Lane {
   settled = false;
   /** The time of this lane: real time without its stalls. */
   nowMs = 0;
+  /** Real time; after a stall as it was before, for one tick. */
+  exactMs = 0;
   readonly alarms: Alarm[] = [];
   readonly #tickMs: number;
   readonly #source: TimeSource;
-  readonly #holdsProcess: boolean;
   #retired = false;
+  #realMs = 0;
   #tickedAt = 0;
+  /** How long the tick that comes was to wait. */
+  #delayMs = 0;
   #ticking = false;
   #timer: unknown;
+  /** Alarms in here that hold the process. */
+  #holding = 0;
 
-  constructor(tickMs: number, source: TimeSource, holdsProcess: boolean) {
+  constructor(tickMs: number, source: TimeSource) {
     this.#tickMs = tickMs;
     this.#source = source;
-    this.#holdsProcess = holdsProcess;
   }
 
-  /** Ticks from now on, if it does not yet. */
-  start(): void {
-    if (this.#ticking) return;
-    this.#ticking = true;
-    this.settled = !this.#retired;
-    this.#tickedAt = this.#source.now();
-    this.#schedule();
+  /** Real time at this moment. */
+  readExactMs(): number {
+    return this.#realMs + this.#source.now() - this.#tickedAt;
   }
 
-  stop(): void {
+  /** An alarm has come: ticks from now on, if it does not yet. */
+  enter(holdsProcess: boolean): void {
+    if (holdsProcess) this.#holding++;
+    if (!this.#ticking) {
+      this.#tickedAt = this.#source.now();
+      this.#schedule(this.#tickMs);
+    } else if (holdsProcess && this.#holding === 1) {
+      this.#source.ref(this.#timer);
+    }
+  }
+
+  /** An alarm has gone. */
+  leave(holdsProcess: boolean): void {
+    if (holdsProcess && --this.#holding === 0) this.#source.unref(this.#timer);
+    // At once and not at the next tick: nothing may outlive the last socket.
+    if (this.alarms.length > 0) return;
     this.#ticking = this.settled = false;
     this.#source.clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -103,8 +134,11 @@ class Lane {
     this.settled = false;
   }
 
-  #schedule(): void {
-    const timer = this.#source.setTimeout(this.#tick, this.#tickMs);
+  #schedule(delayMs: number): void {
+    this.#ticking = true;
+    this.settled = !this.#retired;
+    this.#delayMs = delayMs;
+    const timer = this.#source.setTimeout(this.#tick, Math.ceil(delayMs));
     // The first setTimeout of a process loads a module, and may run microtasks
     // meanwhile: code in there may have stopped this lane, or started it again.
     if (!this.#ticking || this.#timer !== undefined) {
@@ -112,29 +146,33 @@ class Lane {
       return;
     }
     this.#timer = timer;
-    if (!this.#holdsProcess) this.#source.unref(timer);
+    if (this.#holding === 0) this.#source.unref(timer);
   }
 
   readonly #tick = () => {
     const now = this.#source.now();
     const elapsedMs = now - this.#tickedAt;
+    const longestMs = this.#delayMs + MAX_STALL_MS;
+    // One tick after the other, however late they are.
+    const stalled = elapsedMs > longestMs && this.exactMs === this.#realMs;
+    this.nowMs += Math.min(elapsedMs, longestMs);
+    this.#realMs += elapsedMs;
+    if (!stalled) this.exactMs = this.#realMs;
     this.#tickedAt = now;
     this.#timer = undefined;
-    this.nowMs += Math.min(elapsedMs, this.#tickMs + MAX_STALL_MS);
     // Not ticking meanwhile, so that an alarm armed in there starts the lane.
     this.#ticking = this.settled = false;
-    Alarm.scan(this);
+    const leftMs = Alarm.scan(this);
     if (this.alarms.length === 0 || this.#ticking) return;
-    this.#ticking = true;
-    this.settled = !this.#retired;
-    this.#schedule();
+    const leastMs = Math.max(1, this.alarms.length / ALARMS_PER_MS);
+    const delayMs = stalled ? 1 : Math.max(leftMs, leastMs);
+    this.#schedule(Math.min(delayMs, this.#tickMs));
   };
 }
 
 /** The lanes of one time source. Everyday code shares {@linkcode sharedClock}. */
 export class CoarseClock {
   readonly source: TimeSource;
-  /** By their tick; negative for those that do not hold the process. */
   readonly #lanes = new Map<number, Lane>();
 
   /** @param source Where the time comes from. */
@@ -143,14 +181,13 @@ export class CoarseClock {
   }
 
   /** The lane for a limit: its tick is the power of two at or below limit / 16. */
-  lane(limitMs: number, holdsProcess: boolean): Lane {
+  lane(limitMs: number): Lane {
     const idealMs = Math.min(limitMs / TICKS_PER_LIMIT, MAX_TICK_MS);
     const tickMs = 2 ** Math.max(0, Math.floor(Math.log2(idealMs)));
-    const key = holdsProcess ? tickMs : -tickMs;
-    let lane = this.#lanes.get(key);
+    let lane = this.#lanes.get(tickMs);
     if (lane === undefined) {
-      lane = new Lane(tickMs, this.source, holdsProcess);
-      this.#lanes.set(key, lane);
+      lane = new Lane(tickMs, this.source);
+      this.#lanes.set(tickMs, lane);
     }
     return lane;
   }
@@ -231,6 +268,8 @@ export class Alarm {
     const lane = this.#lane;
     if (lane === undefined ? this.#limitMs !== NONE : !lane.settled) {
       this.#join();
+    } else if (lane !== undefined && this.#options.exact === true) {
+      this.#armedAt = Math.ceil(lane.readExactMs());
     }
   }
 
@@ -253,11 +292,12 @@ export class Alarm {
 
   #join(): void {
     this.#leave();
-    const { clock = sharedClock(), holdsProcess = true } = this.#options;
-    const lane = clock.lane(this.#limitMs, holdsProcess);
+    const { clock = sharedClock(), exact, holdsProcess = true } = this.#options;
+    const lane = clock.lane(this.#limitMs);
     this.#lane = lane;
     this.#index = lane.alarms.push(this) - 1;
-    lane.start();
+    lane.enter(holdsProcess);
+    if (exact === true) this.#armedAt = Math.ceil(lane.readExactMs());
   }
 
   #leave(): void {
@@ -270,8 +310,7 @@ export class Alarm {
       last.#index = this.#index;
     }
     this.#index = NOWHERE;
-    // At once and not at the next tick: nothing may outlive the last socket.
-    if (lane.alarms.length === 0) lane.stop();
+    lane.leave(this.#options.holdsProcess ?? true);
   }
 
   /**
@@ -279,26 +318,37 @@ export class Alarm {
    *
    * From the last one down, as an alarm that leaves is replaced by the last one:
    * whatever `onAlarm` does, no alarm is left out.
+   *
+   * Returns how long the first of those that stay has left.
    */
-  static scan(lane: Lane): void {
-    const { alarms, nowMs } = lane;
+  static scan(lane: Lane): number {
+    const { alarms, nowMs, exactMs } = lane;
+    let leftMs = Infinity;
     for (let i = alarms.length - 1; i >= 0; i--) {
       if (i >= alarms.length) continue;
       const alarm = alarms[i];
-      if (alarm.#armedAt === FRESH) {
-        // Rounded up: late by a part of a millisecond, and never early.
+      const armedAt = alarm.#armedAt;
+      if (armedAt === FRESH) {
+        // Rounded up, as everywhere: late by a part of a millisecond, and never early.
         alarm.#armedAt = Math.ceil(nowMs);
-      } else if (alarm.#armedAt === DISARMED) {
+        continue;
+      } else if (armedAt === DISARMED) {
         alarm.#leave();
-      } else if (nowMs - alarm.#armedAt >= alarm.#limitMs) {
-        alarm.stop();
-        try {
-          alarm.#listener.onAlarm(alarm);
-        } catch (error) {
-          // One socket's trouble must not keep the others from their limits.
-          reportError(error);
-        }
+        continue;
+      }
+      const ageMs = (alarm.#options.exact === true ? exactMs : nowMs) - armedAt;
+      if (ageMs < alarm.#limitMs) {
+        leftMs = Math.min(leftMs, alarm.#limitMs - ageMs);
+        continue;
+      }
+      alarm.stop();
+      try {
+        alarm.#listener.onAlarm(alarm);
+      } catch (error) {
+        // One socket's trouble must not keep the others from their limits.
+        reportError(error);
       }
     }
+    return leftMs;
   }
 }

@@ -8,11 +8,35 @@ import { checkNumber } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
 import { Timer } from "./_timer.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
-import type { SignalOptions } from "./signal_options.ts";
 import { systemTime, type TimeSource } from "./system_time.ts";
 
-/** The signal given to {@linkcode Deadline.after}. Internal. */
-export let parentSignal: (deadline: Deadline) => AbortSignal | undefined;
+/** The signals that end a deadline early. Internal. */
+export let signalsOf: (deadline: Deadline) => readonly AbortSignal[];
+
+/** The length of the span that has ended, or will end first. Internal. */
+export let limitOf: (deadline: Deadline) => number;
+
+const NO_SIGNALS: readonly AbortSignal[] = [];
+
+/**
+ * What ends a {@linkcode Deadline} before its own time is over.
+ *
+ * @example One part of an exchange has less time than the whole
+ * ```ts
+ * import { Deadline, type DeadlineOptions } from "@sluice/net/timeout";
+ * import { assert } from "@std/assert";
+ *
+ * const whole: DeadlineOptions = { deadline: Deadline.after(1_000) };
+ * assert(Deadline.after(500, whole).remainingMs <= 500);
+ * assert(Deadline.after(5_000, whole).remainingMs <= 1_000);
+ * ```
+ */
+export interface DeadlineOptions {
+  /** Ends it early with its own reason, untouched. None by default. */
+  signal?: AbortSignal;
+  /** Another deadline, which ends this one with it. None by default. */
+  deadline?: Deadline;
+}
 
 /**
  * A point in time which bounds a whole exchange: every Socket and Framed call
@@ -41,25 +65,29 @@ export let parentSignal: (deadline: Deadline) => AbortSignal | undefined;
  */
 export class Deadline implements Disposable {
   readonly #time: TimeSource = systemTime();
-  readonly #parent: AbortSignal | undefined;
+  readonly #outer: Deadline | undefined;
+  /** Its own and those of the outer one. */
+  readonly #signals: readonly AbortSignal[];
   #timeoutMs: number;
   #endsAt: number;
   #disposed = false;
   #controller: AbortController | undefined;
   #timer: Timer | undefined;
-  readonly #follow = () => this.#end(this.#parent!.reason);
+  readonly #follow = () => this.#end(this.#aborted!.reason);
 
-  private constructor(ms: number, parent: AbortSignal | undefined) {
+  private constructor(ms: number, { signal, deadline }: DeadlineOptions) {
     this.#timeoutMs = ms;
     this.#endsAt = this.#time.now() + ms;
-    this.#parent = parent;
+    this.#outer = deadline;
+    const signals = deadline === undefined ? NO_SIGNALS : deadline.#signals;
+    this.#signals = signal === undefined ? signals : [signal, ...signals];
   }
 
   /**
    * Starts a deadline.
    *
    * @param ms Milliseconds from now, at least 0; `Infinity` never ends by itself.
-   * @param options A signal which ends the deadline early.
+   * @param options A signal and another deadline, which end this one early.
    * @returns The deadline.
    * @throws {TypeError} `ms` is not a number.
    * @throws {RangeError} `ms` is negative or `NaN`.
@@ -73,9 +101,9 @@ export class Deadline implements Disposable {
    * assertEquals(deadline.expired, false);
    * ```
    */
-  static after(ms: number, options?: SignalOptions): Deadline {
+  static after(ms: number, options: DeadlineOptions = {}): Deadline {
     checkNumber("start a deadline", "ms", ms, 0);
-    return new Deadline(ms, options?.signal);
+    return new Deadline(ms, options);
   }
 
   /** Length of the whole span, extensions included, in milliseconds. */
@@ -96,18 +124,21 @@ export class Deadline implements Disposable {
    * ```
    */
   get remainingMs(): number {
-    if (this.#parent?.aborted) return 0;
-    return Math.max(0, this.#endsAt - this.#time.now());
+    if (this.#aborted !== undefined) return 0;
+    const ownMs = Math.max(0, this.#endsAt - this.#time.now());
+    return this.#outer === undefined
+      ? ownMs
+      : Math.min(ownMs, this.#outer.remainingMs);
   }
 
-  /** Whether the time is over, or the signal given to `after` has aborted. */
+  /** Whether the time is over, or what was given to `after` has ended it. */
   get expired(): boolean {
     return this.remainingMs === 0;
   }
 
   /**
    * A signal which aborts when the deadline expires: with a
-   * {@linkcode TimeoutError}, or with the reason of the signal given to `after`.
+   * {@linkcode TimeoutError}, or with the reason of a signal given to `after`.
    * Made on first use.
    *
    * @example Let `fetch` end at the same time
@@ -123,14 +154,14 @@ export class Deadline implements Disposable {
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
-      if (this.#parent?.aborted) this.#follow();
+      if (this.#aborted !== undefined) this.#follow();
       else this.#watch();
     }
     return this.#controller.signal;
   }
 
   /**
-   * Moves the end further away.
+   * Moves the end further away; never beyond that of a deadline given to `after`.
    *
    * @param ms Milliseconds to add, at least 0.
    * @returns Whether there was still time: an expired deadline stays expired.
@@ -161,7 +192,7 @@ export class Deadline implements Disposable {
   }
 
   /**
-   * Stops the timer and lets go of the signal given to `after`. The signal of
+   * Stops the timer and lets go of the signals given to `after`. The signal of
    * this deadline does not abort any more. Safe to call twice.
    *
    * @example
@@ -179,8 +210,8 @@ export class Deadline implements Disposable {
     this.#disposed = true;
     this.#timer?.stop();
     this.#timer = undefined;
-    if (this.#parent !== undefined) {
-      removeAbortListener(this.#parent, this.#follow);
+    for (const signal of this.#signals) {
+      removeAbortListener(signal, this.#follow);
     }
   }
 
@@ -189,20 +220,30 @@ export class Deadline implements Disposable {
     this.dispose();
   }
 
+  get #aborted(): AbortSignal | undefined {
+    return this.#signals.find((signal) => signal.aborted);
+  }
+
+  /** Whichever is over: this one, or the one outside of it. */
+  get #limitMs(): number {
+    const outer = this.#outer;
+    if (outer === undefined) return this.#timeoutMs;
+    const ownMs = this.#endsAt - this.#time.now();
+    return ownMs <= outer.remainingMs ? this.#timeoutMs : outer.#limitMs;
+  }
+
   #watch(): void {
     const leftMs = this.remainingMs;
     if (leftMs === 0) return this.#expire();
     if (this.#disposed) return;
-    if (this.#parent !== undefined) {
-      addAbortListener(this.#parent, this.#follow);
-    }
+    for (const signal of this.#signals) addAbortListener(signal, this.#follow);
     // When it fires, the deadline may have been extended meanwhile.
     this.#timer = new Timer(() => this.#watch());
     this.#timer.start(leftMs);
   }
 
   #expire(): void {
-    this.#end(new TimeoutError("finish", this.#timeoutMs));
+    this.#end(new TimeoutError("finish", this.#limitMs));
   }
 
   #end(reason: unknown): void {
@@ -212,6 +253,7 @@ export class Deadline implements Disposable {
 
   // What `call_limits.ts` needs and the public has no use for.
   static {
-    parentSignal = (deadline) => deadline.#parent;
+    signalsOf = (deadline) => deadline.#signals;
+    limitOf = (deadline) => deadline.#limitMs;
   }
 }

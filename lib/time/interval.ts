@@ -1,12 +1,13 @@
 /**
- * A steady beat.
+ * Ticks at a steady rate.
  *
  * @module
  */
 
 import { checkAboveZero, outOfRange } from "../_check.ts";
-import type { SignalOptions } from "./signal_options.ts";
-import { sleep } from "./sleep.ts";
+import { type CallOptions, startLimits } from "./call_limits.ts";
+import { pause } from "./sleep.ts";
+import { systemTime } from "./system_time.ts";
 
 /**
  * Ticks every `ms` milliseconds; gives the number of the tick, from 1.
@@ -16,14 +17,15 @@ import { sleep } from "./sleep.ts";
  * up: ticks that pass while the body of the loop runs are left out, and the
  * number jumps by as many.
  *
- * Cancellation: an aborted signal ends the loop with its reason. `break` ends it
- * too; nothing is left running.
+ * Cancellation: an aborted signal ends the loop with its reason, a limit with a
+ * `TimeoutError`; `timeoutMs` counts from where the first tick is asked for, over all of
+ * them. `break` ends the loop too; nothing is left running.
  *
  * @param ms Milliseconds from tick to tick, above 0.
- * @param options A signal that ends the loop.
+ * @param options What ends the loop.
  * @returns An iterable for one `for await` loop.
- * @throws {TypeError} `ms` is not a number.
- * @throws {RangeError} `ms` is not above 0, or not finite.
+ * @throws {TypeError} `ms` or `timeoutMs` is not a number.
+ * @throws {RangeError} `ms` is not above 0, or not finite; `timeoutMs` is not above 0.
  *
  * @example
  * ```ts
@@ -40,26 +42,30 @@ import { sleep } from "./sleep.ts";
  */
 export function interval(
   ms: number,
-  options: SignalOptions = {},
+  options: CallOptions = {},
 ): AsyncIterableIterator<number> {
   checkAboveZero("tick", "ms", ms);
   if (ms === Infinity) {
     throw outOfRange("tick", "ms", "finite", ms);
   }
+  const { timeoutMs } = options;
+  if (timeoutMs !== undefined) checkAboveZero("tick", "timeoutMs", timeoutMs);
   return ticks(ms, options);
 }
 
 async function* ticks(
   ms: number,
-  options: SignalOptions,
+  options: CallOptions,
 ): AsyncGenerator<number> {
-  const start = performance.now();
+  const limits = startLimits("tick", options);
+  const time = systemTime();
+  const start = time.now();
   let tick = 0;
   while (true) {
-    const elapsedMs = performance.now() - start;
+    const elapsedMs = time.now() - start;
     tick = Math.max(tick + 1, Math.ceil(elapsedMs / ms));
     // Rounding may make the tick that is due now a hair older than now.
-    await sleep(Math.max(0, tick * ms - elapsedMs), options);
+    await pause("tick", Math.max(0, tick * ms - elapsedMs), limits);
     yield tick;
   }
 }

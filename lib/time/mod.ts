@@ -6,10 +6,14 @@
  */
 
 export type { CallOptions } from "./call_limits.ts";
-export { Deadline } from "./deadline.ts";
+export { Deadline, type DeadlineOptions } from "./deadline.ts";
 export { interval } from "./interval.ts";
-export { retry, type RetryEvent, type RetryOptions } from "./retry.ts";
-export type { SignalOptions } from "./signal_options.ts";
+export {
+  retry,
+  type RetryContext,
+  type RetryEvent,
+  type RetryOptions,
+} from "./retry.ts";
 export { sleep } from "./sleep.ts";
 export { withTimeout } from "./with_timeout.ts";
 

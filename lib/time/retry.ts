@@ -4,14 +4,30 @@
  * @module
  */
 
-import { backoffDelayMs } from "./_backoff.ts";
-import { checkNumber } from "../_check.ts";
+import {
+  checkAboveZero,
+  checkFunction,
+  checkNames,
+  checkNumber,
+} from "../_check.ts";
 import { guard } from "../_guard.ts";
-import { waitWithin } from "./call_limits.ts";
-import type { SignalOptions } from "./signal_options.ts";
-import { sleep } from "./sleep.ts";
+import { backoffDelayMs } from "./_backoff.ts";
+import {
+  type CallOptions,
+  checkCall,
+  startLimits,
+  waitWithin,
+} from "./call_limits.ts";
+import { Deadline } from "./deadline.ts";
+import { pause } from "./sleep.ts";
 
-/** What {@linkcode RetryOptions.onRetry} hears of before each pause. */
+/** What the task of {@linkcode retry} gets beside the number of the attempt. */
+export interface RetryContext {
+  /** Aborts when this attempt has to end: one of its limits or of the whole has passed. */
+  readonly signal: AbortSignal;
+}
+
+/** What {@linkcode RetryOptions.onRetry} is called with before each pause. */
 export interface RetryEvent {
   /** Number of the attempt that failed, from 1. */
   attempt: number;
@@ -22,7 +38,8 @@ export interface RetryEvent {
 }
 
 /**
- * How often, how soon and after what {@linkcode retry} tries again.
+ * How often, how soon and after what {@linkcode retry} tries again, and what ends it:
+ * `signal`, `timeoutMs` and `deadline` hold for all attempts and pauses together.
  *
  * @example
  * ```ts
@@ -37,37 +54,80 @@ export interface RetryEvent {
  * await assertRejects(() => retry(() => new URL(""), notAType), TypeError);
  * ```
  */
-export interface RetryOptions extends SignalOptions {
-  /** Attempts in all, at least 1; `Infinity` for no end. 5 by default. */
+export interface RetryOptions extends CallOptions {
+  /**
+   * Attempts in all, at least 1; `Infinity` for no end.
+   *
+   * @default {5}
+   */
   attempts?: number;
-  /** Delay after the first attempt, before jitter. 100 by default. */
+  /**
+   * Most milliseconds that one attempt may take, above 0. What it fails with then is a
+   * `TimeoutError`, which may be worth another attempt.
+   *
+   * @default {Infinity}
+   */
+  attemptTimeoutMs?: number;
+  /**
+   * Delay after the first attempt, before jitter, in milliseconds.
+   *
+   * @default {100}
+   */
   minDelayMs?: number;
-  /** Longest delay. 30,000 by default, or `minDelayMs` where that is more. */
+  /**
+   * Longest delay, in milliseconds; at least `minDelayMs`.
+   *
+   * @default {30_000}, or `minDelayMs` where that is more.
+   */
   maxDelayMs?: number;
-  /** By how much each delay is longer than the one before, at least 1. 2 by default. */
+  /**
+   * By how much each delay is longer than the one before, at least 1.
+   *
+   * @default {2}
+   */
   factor?: number;
   /**
-   * Which share of each delay is left to chance, from 0 to 1, so that clients do
-   * not come back all at once. 0.5 by default: half to all of the delay.
+   * Which share of each delay is left to chance, from 0 to 1, so that clients do not come
+   * back all at once. With one half a delay is half to all of its full length.
+   *
+   * @default {0.5}
    */
   jitter?: number;
   /** Whether this error is worth another attempt. All are by default. */
-  retryIf?: (error: unknown, attempt: number) => boolean;
-  /** Hears of each failure before the pause. What it throws is ignored. */
+  retryIf?: (error: unknown, attempt: number) => boolean | Promise<boolean>;
+  /** Called after each failure, before the pause. What it throws is printed and ignored. */
   onRetry?: (event: RetryEvent) => void;
 }
+
+/** The options that {@linkcode retry} knows. */
+export const RETRY_OPTION_NAMES: ReadonlySet<string> = new Set([
+  "signal",
+  "timeoutMs",
+  "deadline",
+  "attempts",
+  "attemptTimeoutMs",
+  "minDelayMs",
+  "maxDelayMs",
+  "factor",
+  "jitter",
+  "retryIf",
+  "onRetry",
+]);
 
 /**
  * Runs a task until it succeeds, with growing pauses between the attempts.
  *
- * Cancellation: an aborted signal ends the pause or stops the waiting for the
- * attempt at once. That attempt itself ends if it listens to the signal too.
+ * Cancellation: an aborted signal or a limit ends the pause or the wait for the attempt
+ * at once. The attempt is told by the signal that it gets; it should end then, and
+ * release what it would have given: whatever it gives later is ignored. Once a signal
+ * has aborted or the time is over nothing is tried again, whatever the attempt fails with.
  *
- * @param task What to try; it gets the number of the attempt, from 1.
+ * @param task What to try; it gets the number of the attempt, from 1, and a signal.
  * @param options How often, how soon, and after what to try again.
  * @returns What the first attempt that succeeds gives.
- * @throws {TypeError} An option is not a number.
+ * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of its range.
+ * @throws {TimeoutError} `timeoutMs` or the deadline passed.
  * @throws {unknown} The error of the last attempt, or the reason of the signal;
  * both untouched.
  *
@@ -82,35 +142,60 @@ export interface RetryOptions extends SignalOptions {
  * }, { minDelayMs: 1 });
  * assertEquals(answer, 3);
  * ```
+ *
+ * @example Limit each attempt, and the whole
+ * ```ts
+ * import { retry, sleep, TimeoutError } from "@sluice/net/timeout";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await assertRejects(
+ *   () =>
+ *     retry((_attempt, { signal }) => sleep(60_000, { signal }), {
+ *       attemptTimeoutMs: 5,
+ *       minDelayMs: 1,
+ *       timeoutMs: 50,
+ *       attempts: Infinity,
+ *     }),
+ *   TimeoutError,
+ * );
+ * ```
  */
 export async function retry<T>(
-  task: (attempt: number) => T | Promise<T>,
+  task: (attempt: number, context: RetryContext) => T | Promise<T>,
   options: RetryOptions = {},
 ): Promise<T> {
-  const { signal, attempts = 5, retryIf, onRetry } = options;
+  checkNames("retry", "options", options, RETRY_OPTION_NAMES);
+  checkFunction("retry", "task", task);
+  const { attempts = 5, attemptTimeoutMs = Infinity } = options;
   const { minDelayMs = 100, factor = 2, jitter = 0.5 } = options;
   const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
+  const { retryIf = () => true, onRetry = () => {} } = options;
   const backoff = { minDelayMs, maxDelayMs, factor, jitter };
-  checkNumber("retry", "attempts", attempts, 1, Infinity);
+  checkNumber("retry", "attempts", attempts, 1);
+  checkAboveZero("retry", "attemptTimeoutMs", attemptTimeoutMs);
   checkNumber("retry", "minDelayMs", minDelayMs, 0);
-  checkNumber("retry", "maxDelayMs", maxDelayMs, minDelayMs, Infinity);
-  checkNumber("retry", "factor", factor, 1, Infinity);
+  checkNumber("retry", "maxDelayMs", maxDelayMs, minDelayMs);
+  checkNumber("retry", "factor", factor, 1);
   checkNumber("retry", "jitter", jitter, 0, 1);
+  checkFunction("retry", "retryIf", retryIf);
+  checkFunction("retry", "onRetry", onRetry);
+  const limits = startLimits("retry", options) ?? {};
 
   for (let attempt = 1;; attempt++) {
-    signal?.throwIfAborted();
+    using deadline = Deadline.after(attemptTimeoutMs, limits);
+    const { signal } = deadline;
     try {
-      return await waitWithin("retry", Promise.try(task, attempt), { signal });
+      const result = Promise.try(task, attempt, { signal });
+      return await waitWithin("retry", result, { signal });
     } catch (error) {
-      signal?.throwIfAborted();
-      if (attempt >= attempts || retryIf?.(error, attempt) === false) {
-        throw error;
-      }
+      // The end of the whole is no failure of the attempt.
+      checkCall("retry", limits);
+      if (attempt >= attempts) throw error;
+      const again = Promise.try(retryIf, error, attempt);
+      if (await waitWithin("retry", again, limits) === false) throw error;
       const delayMs = backoffDelayMs(attempt, backoff);
-      if (onRetry !== undefined) {
-        guard(() => onRetry({ attempt, error, delayMs }));
-      }
-      await sleep(delayMs, { signal });
+      guard(() => onRetry({ attempt, error, delayMs }));
+      await pause("retry", delayMs, limits);
     }
   }
 }

@@ -6,18 +6,18 @@
 
 import { checkNumber } from "../_check.ts";
 import { Timer } from "./_timer.ts";
-import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
-import type { SignalOptions } from "./signal_options.ts";
+import { type CallOptions, checkCall, waitWithin } from "./call_limits.ts";
 
 /**
  * Waits, never less than `ms` milliseconds.
  *
- * Cancellation: an aborted signal ends the pause at once, and its timer.
+ * Cancellation: an aborted signal or a limit ends the pause at once, and its timer.
  *
- * @param ms Milliseconds, at least 0; `Infinity` waits for the signal alone.
- * @param options A signal that ends the pause early.
+ * @param ms Milliseconds, at least 0; `Infinity` waits for a limit alone.
+ * @param options What ends the pause early.
  * @throws {TypeError} `ms` is not a number.
  * @throws {RangeError} `ms` is negative or `NaN`.
+ * @throws {TimeoutError} `timeoutMs` or the deadline passed before the pause was over.
  * @throws {unknown} The reason of the signal, untouched.
  *
  * @example
@@ -30,23 +30,26 @@ import type { SignalOptions } from "./signal_options.ts";
  * assert(performance.now() - start >= 5);
  * ```
  */
-export async function sleep(
-  ms: number,
-  options: SignalOptions = {},
-): Promise<void> {
-  checkNumber("sleep", "ms", ms, 0);
-  const { signal } = options;
-  signal?.throwIfAborted();
+export function sleep(ms: number, options?: CallOptions): Promise<void> {
+  return pause("sleep", ms, options);
+}
 
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = () => reject(signal!.reason);
+/** The pause of a call that is named `operation` in its errors. */
+export async function pause(
+  operation: string,
+  ms: number,
+  options: CallOptions | undefined,
+): Promise<void> {
+  checkNumber(operation, "ms", ms, 0);
+  checkCall(operation, options);
+  const { promise, resolve } = Promise.withResolvers<void>();
   const timer = new Timer(resolve);
-  if (signal !== undefined) addAbortListener(signal, onAbort);
   timer.start(ms);
   try {
-    await promise;
+    await (options === undefined
+      ? promise
+      : waitWithin(operation, promise, options));
   } finally {
     timer.stop();
-    if (signal !== undefined) removeAbortListener(signal, onAbort);
   }
 }

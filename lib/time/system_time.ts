@@ -14,6 +14,14 @@ export interface TimeSource {
   clearTimeout(id: unknown): void;
   /** Lets the process end although the call has not been made. */
   unref(id: unknown): void;
+  /** Holds the process until the call is made, as at first. */
+  ref(id: unknown): void;
+}
+
+/** What `setTimeout` gives in Deno and Node. */
+interface ProcessTimer {
+  ref?(): void;
+  unref?(): void;
 }
 
 /** The functions of the global scope, as they were when this was made. */
@@ -42,7 +50,11 @@ class SystemTime implements TimeSource {
 
   unref(id: unknown): void {
     // A number in browsers, which have no process to hold.
-    (id as { unref?(): void } | undefined)?.unref?.();
+    (id as ProcessTimer | undefined)?.unref?.();
+  }
+
+  ref(id: unknown): void {
+    (id as ProcessTimer | undefined)?.ref?.();
   }
 }
 

@@ -4,15 +4,15 @@
  * @module
  */
 
-import { checkAboveZero } from "../_check.ts";
-import { Deadline } from "./deadline.ts";
-import type { SignalOptions } from "./signal_options.ts";
+import { checkAboveZero, checkFunction } from "../_check.ts";
+import { checkCall } from "./call_limits.ts";
+import { Deadline, type DeadlineOptions } from "./deadline.ts";
 
 /**
  * Runs a task which has `timeoutMs` milliseconds to finish.
  *
- * The task gets a signal that aborts when the time is over, or when
- * `options.signal` aborts. It should end then; but even where it does not,
+ * The task gets a signal that aborts when the time is over, or when the signal or the
+ * deadline of `options` ends it. It should end then; but even where it does not,
  * `withTimeout` rejects at that moment, and whatever the task gives later is
  * ignored. A task that finished never sees the signal abort.
  *
@@ -20,10 +20,10 @@ import type { SignalOptions } from "./signal_options.ts";
  *
  * @param timeoutMs Milliseconds, above 0; `Infinity` sets no limit.
  * @param task What to run. It may throw at once.
- * @param options A signal that ends the task early.
+ * @param options A signal and a deadline, which end the task early.
  * @returns What the task gives.
  * @throws {TimeoutError} The time is over.
- * @throws {TypeError} `timeoutMs` is not a number.
+ * @throws {TypeError} `timeoutMs` is not a number, or `task` not a function.
  * @throws {RangeError} `timeoutMs` is not above 0.
  * @throws {unknown} The reason of `options.signal`, or what the task throws; both
  * untouched.
@@ -43,10 +43,11 @@ import type { SignalOptions } from "./signal_options.ts";
 export async function withTimeout<T>(
   timeoutMs: number,
   task: (signal: AbortSignal) => T | Promise<T>,
-  options: SignalOptions = {},
+  options: DeadlineOptions = {},
 ): Promise<T> {
   checkAboveZero("run the task", "timeoutMs", timeoutMs);
-  options.signal?.throwIfAborted();
+  checkFunction("run the task", "task", task);
+  checkCall("run the task", options);
   using deadline = Deadline.after(timeoutMs, options);
   const { signal } = deadline;
   const { promise, resolve, reject } = Promise.withResolvers<T>();

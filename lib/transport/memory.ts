@@ -7,7 +7,7 @@
 import { checkInteger, checkLimit, checkNames } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { MemoryPipe } from "./_memory_pipe.ts";
-import { randomCut, seededRandom } from "./seeded_random.ts";
+import { randomCut, seededRandom } from "../_random.ts";
 import type { Transport } from "./options.ts";
 
 /** What {@linkcode memoryTransportPair} may be told. */

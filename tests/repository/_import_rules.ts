@@ -20,11 +20,12 @@ export interface Import {
  *        errors, addr
  * ```
  *
- * `_check.ts` and `_guard.ts` import nothing, and every part may import them.
+ * `_check.ts`, `_guard.ts` and `_random.ts` import nothing, and every part may import them.
  */
 const MAY_IMPORT: Record<string, readonly string[]> = {
   _check: [],
   _guard: [],
+  _random: [],
   ip: [],
   addr: ["errors", "ip"],
   error_codes: [],
@@ -49,6 +50,7 @@ const OUTSIDE: Record<string, string> = {
 const MAY_BE_IMPORTED_BY_ALL: ReadonlySet<string> = new Set([
   "lib/_check.ts",
   "lib/_guard.ts",
+  "lib/_random.ts",
 ]);
 
 /** Parts that stand above all others and may import any of them. */

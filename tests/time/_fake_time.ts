@@ -1,3 +1,4 @@
+export { seededRandom } from "../../lib/_random.ts";
 import type { TimeSource } from "../../lib/time/system_time.ts";
 
 interface Entry {
@@ -38,7 +39,8 @@ export class FakeTime implements TimeSource, Disposable {
     this.#entries = this.#entries.filter((entry) => entry.id !== id);
   };
 
-  unref = (): void => {};
+  unref = (_id: unknown): void => {};
+  ref = (_id: unknown): void => {};
 
   /** Timers that still run. */
   get pending(): number {
@@ -108,14 +110,4 @@ export class FakeTime implements TimeSource, Disposable {
   [Symbol.dispose](): void {
     this.#restore?.();
   }
-}
-
-/** Numbers from 0 to 1 which are the same in every run. */
-export function seededRandom(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

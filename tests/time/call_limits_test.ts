@@ -1,14 +1,8 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStrictEquals,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { TimeoutError } from "../../lib/errors.ts";
 import {
-  beginCall,
   checkCall,
+  startLimits,
   waitWithin,
 } from "../../lib/time/call_limits.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
@@ -179,36 +173,61 @@ Deno.test("waitWithin() ignores a rejection which comes after the limit", async 
   await new Promise((resolve) => setTimeout(resolve, 0));
 });
 
-Deno.test("beginCall() gives all waits of a call one time limit", async () => {
+Deno.test("startLimits() counts timeoutMs over all waits of a call", async () => {
   using time = FakeTime.install();
-  const options = beginCall({ timeoutMs: 1_000 });
-  checkCall("exchange", options);
+  const limits = startLimits("sendAll", { timeoutMs: 100 });
   for (let i = 0; i < 3; i++) {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const wait = waitWithin("exchange", promise, options);
-    await time.advanceAsync(310);
-    resolve();
+    time.setTimeout(resolve, 30);
+    const wait = waitWithin("sendAll", promise, limits!);
+    await time.advanceAsync(30);
     await wait;
   }
-  const last = waitWithin("exchange", never(), options);
-  const outcome = assertRejects(() => last, TimeoutError, "within 1000 ms");
-  await time.advanceAsync(100);
-  assertEquals((await outcome).timeoutMs, 1_000);
-  // It is over, for a check and for another wait.
-  assertThrows(() => checkCall("exchange", options), TimeoutError);
-  await assertRejects(
-    () => waitWithin("exchange", never(), options),
+  const wait = assertRejects(
+    () => waitWithin("sendAll", never(), limits!),
     TimeoutError,
   );
+  await time.advanceAsync(12);
+  const error = await wait;
+  assertEquals([error.operation, error.timeoutMs], ["sendAll", 100]);
+  assertThrows(() => checkCall("sendAll", limits), TimeoutError);
+  assertEquals(time.pending, 0);
 });
 
-Deno.test("beginCall() leaves a signal and a deadline what they are", () => {
-  const { signal } = new AbortController();
-  const deadline = Deadline.after(50);
-  const options = { signal, deadline };
-  assertStrictEquals(beginCall(options), options);
-  const begun = beginCall({ ...options, timeoutMs: 10 });
-  assertStrictEquals(begun.signal, signal);
-  assertStrictEquals(begun.deadline, deadline);
-  assertEquals(begun.timeoutMs, 10);
+Deno.test("startLimits() keeps the signal and the deadline, and checks first", async () => {
+  using time = FakeTime.install();
+  const controller = new AbortController();
+  const { signal } = controller;
+  using deadline = Deadline.after(50);
+  const limits = startLimits("sendAll", { signal, timeoutMs: 100, deadline });
+  const wait = assertRejects(
+    () => waitWithin("sendAll", never(), limits!),
+    TimeoutError,
+  );
+  await time.advanceAsync(52);
+  assertEquals((await wait).timeoutMs, 50);
+  controller.abort(new Error("stop"));
+  assertThrows(() => checkCall("sendAll", limits), Error, "stop");
+  assertThrows(() => startLimits("sendAll", { signal }), Error, "stop");
+  assertThrows(() => startLimits("sendAll", { deadline }), TimeoutError);
+  assertThrows(
+    () => startLimits("sendAll", { timeoutMs: 0 }),
+    RangeError,
+    "Cannot sendAll: timeoutMs must be above 0",
+  );
+  assertEquals(startLimits("sendAll", undefined), undefined);
+});
+
+Deno.test("a call ends within two milliseconds of its limit, however long that is", async () => {
+  using time = FakeTime.install();
+  for (const timeoutMs of [20, 1_000, 15_000, 600_000]) {
+    const begun = time.now();
+    let endedAt = 0;
+    const wait = waitWithin("read", never(), { timeoutMs }).catch(() =>
+      endedAt = time.now()
+    );
+    await time.advanceAsync(timeoutMs + 2);
+    await wait;
+    assert(endedAt >= begun + timeoutMs && endedAt <= begun + timeoutMs + 2);
+  }
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { TimeoutError } from "../../lib/errors.ts";
+import { checkCall } from "../../lib/time/call_limits.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
 import { FakeTime } from "./_fake_time.ts";
 
@@ -165,5 +166,53 @@ Deno.test("Deadline rejects bad durations at once", () => {
   for (const ms of ["1", undefined, null, 1n]) {
     assertThrows(() => Deadline.after(ms as never), TypeError, "be a number");
     assertThrows(() => deadline.extend(ms as never), TypeError, "be a number");
+  }
+});
+
+Deno.test("Deadline ends with the deadline around it", () => {
+  using time = FakeTime.install();
+  using outer = Deadline.after(100);
+  using longer = Deadline.after(1_000, { deadline: outer });
+  using shorter = Deadline.after(50, { deadline: outer });
+  using innermost = Deadline.after(Infinity, { deadline: longer });
+  const signals = [longer, shorter, innermost].map(({ signal }) => signal);
+  assertEquals([longer.remainingMs, shorter.remainingMs], [100, 50]);
+  time.advance(60);
+  assertEquals(signals.map(({ aborted }) => aborted), [false, true, false]);
+  outer.extend(100);
+  time.advance(60);
+  assertEquals(signals.map(({ aborted }) => aborted), [false, true, false]);
+  time.advance(80);
+  assertEquals(signals.map(({ aborted }) => aborted), [true, true, true]);
+  // Of what has ended, not of what was given.
+  assertEquals(signals.map(({ reason }) => reason.timeoutMs), [200, 50, 200]);
+  assertEquals(longer.extend(1_000), false);
+  assertEquals(time.pending, 0);
+});
+
+Deno.test("Deadline ends with a signal of the deadline around it", () => {
+  const first = new AbortController();
+  const second = new AbortController();
+  const outer = Deadline.after(60_000, { signal: first.signal });
+  using inner = Deadline.after(60_000, {
+    signal: second.signal,
+    deadline: outer,
+  });
+  using other = Deadline.after(60_000, { deadline: outer });
+  second.abort("second");
+  assertEquals([inner.expired, outer.expired, other.expired], [
+    true,
+    false,
+    false,
+  ]);
+  assertEquals(inner.signal.reason, "second");
+  const { signal } = other;
+  first.abort("first");
+  assertEquals([signal.reason, outer.signal.reason], ["first", "first"]);
+  try {
+    checkCall("read", { deadline: other });
+    assert(false, "it began");
+  } catch (reason) {
+    assertEquals(reason, "first");
   }
 });

@@ -1,4 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { TimeoutError } from "../../lib/errors.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import { interval } from "../../lib/time/interval.ts";
 import { FakeTime } from "./_fake_time.ts";
 
@@ -90,4 +92,29 @@ Deno.test("interval() survives a tick that rounding puts before now", async () =
   const next = ticks.next();
   await time.advanceAsync(0);
   assertEquals((await next).value, 9);
+});
+
+Deno.test("interval() ends with a TimeoutError where a limit comes first", async () => {
+  using time = FakeTime.install();
+  for (
+    const limit of [
+      () => ({ timeoutMs: 35 }),
+      () => ({ deadline: Deadline.after(35) }),
+    ]
+  ) {
+    const seen: number[] = [];
+    const loop = assertRejects(async () => {
+      for await (const tick of interval(10, limit())) seen.push(tick);
+    }, TimeoutError);
+    await time.advanceAsync(40);
+    const error = await loop;
+    assertEquals([error.operation, error.timeoutMs], ["tick", 35]);
+    assertEquals(seen, [1, 2, 3]);
+    assertEquals(time.pending, 0);
+  }
+  assertThrows(
+    () => interval(10, { timeoutMs: 0 }),
+    RangeError,
+    "Cannot tick: timeoutMs must be above 0, got 0",
+  );
 });

@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { TimeoutError } from "../../lib/errors.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import { sleep } from "../../lib/time/sleep.ts";
 import { FakeTime } from "./_fake_time.ts";
 
@@ -85,4 +87,17 @@ Deno.test("sleep() rejects a bad duration", async () => {
   );
   await assertRejects(() => sleep(NaN), RangeError, "got NaN");
   await assertRejects(() => sleep("1" as never), TypeError, "be a number");
+});
+
+Deno.test("sleep() ends with a TimeoutError where a limit comes first", async () => {
+  using time = FakeTime.install();
+  using deadline = Deadline.after(100);
+  for (const options of [{ timeoutMs: 100 }, { deadline }]) {
+    const limited = assertRejects(() => sleep(60_000, options), TimeoutError);
+    await time.advanceAsync(102);
+    const error = await limited;
+    assertEquals([error.operation, error.timeoutMs], ["sleep", 100]);
+    assertEquals(time.pending, 0);
+  }
+  await assertRejects(() => sleep(0, { deadline }), TimeoutError);
 });

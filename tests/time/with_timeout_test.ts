@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TimeoutError } from "../../lib/errors.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import { withTimeout } from "../../lib/time/with_timeout.ts";
 import { FakeTime, settle } from "./_fake_time.ts";
 
@@ -110,4 +111,31 @@ Deno.test("withTimeout() rejects a bad limit without starting the task", async (
     );
   }
   await assertRejects(() => withTimeout(null as never, task), TypeError);
+});
+
+Deno.test("withTimeout() ends with the deadline around it", async () => {
+  using time = FakeTime.install();
+  using deadline = Deadline.after(100);
+  let reason: unknown;
+  const limited = assertRejects(
+    () =>
+      withTimeout(60_000, async (signal) => {
+        await new Promise((resolve) =>
+          signal.addEventListener("abort", resolve)
+        );
+        reason = signal.reason;
+      }, { deadline }),
+    TimeoutError,
+  );
+  await time.advanceAsync(101);
+  const error = await limited;
+  assertEquals(error.timeoutMs, 100);
+  assertEquals(reason, error);
+  assertEquals(time.pending, 0);
+  let started = false;
+  await assertRejects(
+    () => withTimeout(60_000, () => started = true, { deadline }),
+    TimeoutError,
+  );
+  assertEquals(started, false);
 });

@@ -1,5 +1,7 @@
 /**
- * Random numbers that a seed repeats, for simulations.
+ * The one source of random numbers that a seed repeats, for simulations and tests.
+ *
+ * This file imports nothing. All of `lib/` may import it.
  *
  * @module
  */
