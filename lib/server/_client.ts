@@ -30,7 +30,7 @@ import type { Handler, ServeContext } from "./serve_options.ts";
  * | stage | what runs | the drain begins | the time of the drain is over | in the report |
  * | --- | --- | --- | --- | --- |
  * | handshake | TLS of the listener | cut | | `handshakes` |
- * | handling | the handler | `context.signal` aborts; frames end between two of them | cut | `completed`, or `aborted` if cut |
+ * | handling | the handler | `context.signal` aborts; frames end between two of them; a TLS handshake has a second | cut | `completed`, or `aborted` if cut |
  * | closing | what was written leaves, then the peer ends its side | once all has left, the peer has a second | cut | `completed`, or `aborted` if cut before all had left |
  * | over | nothing | | | |
  */
@@ -145,7 +145,8 @@ export class Client {
     const socket = this.#socket!;
     socket.abort(error);
     this.#owner.onFailure(error, socket);
-    this.#end("completed");
+    const { isHandshakeCut } = halvesOf(socket);
+    this.#end(isHandshakeCut ? "handshakes" : "completed");
   }
 
   #end(outcome: Outcome): void {

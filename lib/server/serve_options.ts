@@ -99,7 +99,7 @@ export interface ShutdownReport {
   readonly completed: number;
   /** Connections that were cut while there was something left to do. */
   readonly aborted: number;
-  /** Connections that were cut in their TLS handshake, before any handler. */
+  /** Connections that were cut in a TLS handshake: the listener's, or a handler's own. */
   readonly handshakes: number;
 }
 

@@ -96,18 +96,22 @@ interface ColdState {
   unreferenced?: boolean;
   /** Whether the server that owns the connection shuts down. */
   draining?: boolean;
-  /** Made when all is sent, and `close` only waits for the peer to end its side. */
-  linger?: Alarm;
+  /** Whether all is sent, and `close` only waits for the peer to end its side. */
+  lingering?: boolean;
+  /** Ends a wait for the peer while the server drains. */
+  drainAlarm?: Alarm;
+  /** Whether that has ended a TLS handshake. */
+  handshakeCut?: boolean;
 }
 
 /** A process whose work is done does not wait until its connections have been idle. */
 const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
 
 /**
- * What a peer has to end its side in, once all is sent and the server drains: a second,
- * less the eighth by which an alarm may be late.
+ * How long a server that drains waits for a peer from which nothing is wanted any more: a
+ * second, less the eighth by which an alarm may be late.
  */
-const LINGER_MS = Math.floor(1_000 / 1.125);
+const DRAIN_WAIT_MS = Math.floor(1_000 / 1.125);
 
 /** Shakes hands over a transport, which is closed where it fails. */
 type Handshake = (
@@ -303,14 +307,31 @@ export class Connection implements ConnectionContext, AlarmListener {
   }
 
   /**
-   * The server shuts down. Between two frames a framing now finds the end, and a peer that
-   * was sent everything has a second to end its side.
+   * The server shuts down. Between two frames a framing now finds the end. A peer that was
+   * sent everything has a second to end its side, and one that shakes hands to do that.
    */
   drain(): void {
     this.readLoop.drain();
     const cold = this.#cold ??= {};
     cold.draining = true;
-    cold.linger?.arm();
+    if (cold.lingering || cold.handshake !== undefined) this.#limitDrain(cold);
+  }
+
+  /** Whether a drain has cut the peer in its TLS handshake. */
+  get isHandshakeCut(): boolean {
+    return this.#cold?.handshakeCut === true;
+  }
+
+  #limitDrain(cold: ColdState): void {
+    const onAlarm = () => {
+      const closed = this.#closedError();
+      if (cold.handshake === undefined) return this.#end("closed", closed);
+      cold.handshakeCut = true;
+      cold.handshake.abort(closed);
+    };
+    cold.drainAlarm ??= new Alarm({ onAlarm });
+    cold.drainAlarm.limitMs = DRAIN_WAIT_MS;
+    cold.drainAlarm.arm();
   }
 
   // ---- ending -------------------------------------------------------------
@@ -390,7 +411,8 @@ export class Connection implements ConnectionContext, AlarmListener {
       await writer.end(this.#closeEndsBoth);
       // It may have been aborted in the moment in which the last byte left.
       if (this.#hasEnded) return;
-      this.#linger();
+      this.#cold!.lingering = true;
+      if (this.#cold!.draining) this.#limitDrain(this.#cold!);
       // A close with unread input resets the connection, and the peer could lose
       // what it has not yet read.
       await readLoop.discard();
@@ -400,19 +422,8 @@ export class Connection implements ConnectionContext, AlarmListener {
       }
     } finally {
       alarm.dispose();
-      this.#cold!.linger?.dispose();
       this.#end("closed", closed);
     }
-  }
-
-  /** All is sent: only the end of the peer's side is waited for. */
-  #linger(): void {
-    const cold = this.#cold!;
-    cold.linger = new Alarm({
-      onAlarm: () => this.#end("closed", this.#closedError()),
-    });
-    cold.linger.limitMs = LINGER_MS;
-    if (cold.draining) cold.linger.arm();
   }
 
   #cutClosing(reason: unknown): void {
@@ -464,6 +475,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#state = state;
     (this.#cold ??= {}).reason = reason;
     this.#idle?.dispose();
+    this.#cold!.drainAlarm?.dispose();
   }
 
   #tell(): void {
@@ -513,7 +525,9 @@ export class Connection implements ConnectionContext, AlarmListener {
     checkCall("start TLS", bounded);
     this.#checkUpgrade();
     const handshake = new AbortController();
-    (this.#cold ??= {}).handshake = handshake;
+    const cold = this.#cold ??= {};
+    cold.handshake = handshake;
+    if (cold.draining) this.#limitDrain(cold);
     this.#state = "upgrading";
     this.readLoop.hold("start TLS");
     this.writer.hold();
@@ -527,7 +541,8 @@ export class Connection implements ConnectionContext, AlarmListener {
       await this.#shake(shake, handshake.signal);
     } finally {
       unwatch();
-      this.#cold.handshake = undefined;
+      cold.handshake = undefined;
+      cold.drainAlarm?.disarm();
       if (this.#state === "upgrading") this.#state = "open";
       this.readLoop.release();
       this.writer.release();

@@ -32,7 +32,7 @@ export type { SocketStats, Take };
 /** What `Framed` and the server work with, past the public methods. */
 export type SocketHalves = Pick<
   Connection,
-  "readLoop" | "writer" | "isOpen" | "isClosing" | "drain"
+  "readLoop" | "writer" | "isOpen" | "isClosing" | "isHandshakeCut" | "drain"
 >;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */

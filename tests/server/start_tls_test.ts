@@ -151,6 +151,57 @@ Deno.test(
 );
 
 Deno.test(
+  "a shutdown gives a client a second for its STARTTLS handshake, and counts it apart",
+  TIMEOUT,
+  async () => {
+    const errors: unknown[] = [];
+    const begin = Promise.withResolvers<void>();
+    const server = serve({
+      port: 0,
+      onError: (error) => void errors.push(error),
+    }, async (socket) => {
+      const line = await socket.readLine();
+      // One is in its handshake when the drain begins, the other starts it then.
+      if (line === "later") await begin.promise;
+      await socket.acceptTls(certificate);
+    });
+    using during = await dial(server);
+    await during.write("now\n");
+    using after = await dial(server);
+    await after.write("later\n");
+    await until(() => server.stats.bytesRead === 10);
+    const started = performance.now();
+    const draining = server.shutdown();
+    begin.resolve();
+    assertEquals(await draining, { completed: 0, aborted: 0, handshakes: 2 });
+    const tookMs = performance.now() - started;
+    assert(tookMs > 500 && tookMs < 2_500, `${tookMs} ms`);
+    for (const error of errors) assertInstanceOf(error, ClosedError);
+    assertEquals(errors.length, 2);
+    assertEquals(server.stats.failedByPeer, 0);
+  },
+);
+
+Deno.test(
+  "a client that shakes hands in time is served, though the server drains",
+  TIMEOUT,
+  async () => {
+    const server = startTlsServer((socket) => socket.write("last words\n"));
+    using client = await dial(server);
+    await client.write("STARTTLS\n");
+    assertEquals(await client.readLine(), "go ahead");
+    const draining = server.shutdown();
+    await client.startTls({
+      caCerts: [authority.cert],
+      serverName: "localhost",
+    });
+    assertEquals(await client.readLine(), "last words");
+    await client.close();
+    assertEquals(await draining, { completed: 1, aborted: 0, handshakes: 0 });
+  },
+);
+
+Deno.test(
   "a shutdown ends what waits for a next frame over TLS, without the handler's help",
   TIMEOUT,
   async () => {
