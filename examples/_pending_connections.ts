@@ -7,6 +7,15 @@
 
 import type { Socket } from "@sluice/net";
 
+/**
+ * A connection is not cut for others before it was pending for so long: many may be
+ * accepted before the first of them can be read from.
+ */
+const GRACE_MS = 20;
+
+/** How many times `max` there may be until then. */
+const BURST = 4;
+
 /** How long and how many. */
 export interface PendingOptions {
   /**
@@ -16,8 +25,8 @@ export interface PendingOptions {
    */
   timeoutMs?: number;
   /**
-   * Most that may be pending at once. For one more, the oldest one is cut, of the
-   * address that has the most.
+   * Most that may be pending at once; for a moment there may be four times as many. For
+   * more, the oldest one is cut, of the address that has the most.
    */
   max: number;
 }
@@ -36,18 +45,21 @@ export class PendingError extends Error {
  * ```ts ignore
  * const pending = new PendingConnections({ timeoutMs: 10_000, max: 100 });
  * serve(options, async (socket) => {
- *   const first = pending.add(socket);
+ *   using first = pending.add(socket);
  *   const name = await socket.readLine();
  *   first[Symbol.dispose]();
  * ```
  *
  * A client that speaks at once is never in the way, however many others stay silent:
- * they are cut to make room, not it.
+ * they are cut to make room, not it. `maxConnectionsPerAddress` should leave room for
+ * more than four times `max`.
  */
 export class PendingConnections {
   readonly #options: PendingOptions;
-  readonly #byAddress = new Map<string, Set<Socket>>();
+  /** When each became pending, the oldest first. */
+  readonly #byAddress = new Map<string, Map<Socket, number>>();
   #size = 0;
+  #trimming: ReturnType<typeof setTimeout> | undefined;
 
   /** @param options How long and how many. */
   constructor(options: PendingOptions) {
@@ -62,15 +74,16 @@ export class PendingConnections {
   /** Counts a connection as pending until the result is disposed of. */
   add(socket: Socket): Disposable {
     const { max, timeoutMs = Infinity } = this.#options;
-    if (this.#size >= max) this.#cut(this.#oldest(), "others wait");
+    if (this.#size >= BURST * max) this.#cut(this.#oldest()[0], "others wait");
     const timer = timeoutMs === Infinity ? undefined : setTimeout(
       () => this.#cut(socket, `nothing came in ${timeoutMs} ms`),
       timeoutMs,
     );
     const key = addressOf(socket);
-    const sockets = this.#byAddress.get(key) ?? new Set();
-    this.#byAddress.set(key, sockets.add(socket));
+    const sockets = this.#byAddress.get(key) ?? new Map();
+    this.#byAddress.set(key, sockets.set(socket, performance.now()));
     this.#size++;
+    this.#trimSoon();
     return {
       [Symbol.dispose]: () => {
         clearTimeout(timer);
@@ -79,8 +92,24 @@ export class PendingConnections {
     };
   }
 
-  #oldest(): Socket {
-    let most = new Set<Socket>();
+  #trimSoon(): void {
+    if (this.#size <= this.#options.max) return;
+    this.#trimming ??= setTimeout(() => {
+      this.#trimming = undefined;
+      this.#trim();
+    }, GRACE_MS);
+  }
+
+  #trim(): void {
+    while (this.#size > this.#options.max) {
+      const [socket, since] = this.#oldest();
+      if (performance.now() - since < GRACE_MS) return this.#trimSoon();
+      this.#cut(socket, "others wait");
+    }
+  }
+
+  #oldest(): [Socket, since: number] {
+    let most = new Map<Socket, number>();
     for (const sockets of this.#byAddress.values()) {
       if (sockets.size > most.size) most = sockets;
     }
@@ -99,6 +128,9 @@ export class PendingConnections {
     if (!sockets?.delete(socket)) return;
     this.#size--;
     if (sockets.size === 0) this.#byAddress.delete(key);
+    if (this.#size > this.#options.max) return;
+    clearTimeout(this.#trimming);
+    this.#trimming = undefined;
   }
 }
 

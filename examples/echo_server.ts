@@ -30,7 +30,7 @@ const address = listenFlag("listen", flags.listen);
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
   // A client that says nothing gives its place to one that does.
-  const silent = new PendingConnections({ timeoutMs: 30_000, max: 50 });
+  const silent = new PendingConnections({ timeoutMs: 30_000, max: 40 });
   const server = serve({
     ...address,
     maxConnections: 1_000,

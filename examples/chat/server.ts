@@ -50,7 +50,7 @@ Usage: deno task examples chat/server [--listen ADDRESS] [--rate N] [--queue N]
 
 const MAX_CONNECTIONS = 1_000;
 /** Connections without a name; more than these, and the oldest one is cut. */
-const MAX_NAMELESS = 50;
+const MAX_NAMELESS = 20;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:7000",

@@ -34,7 +34,7 @@ import { Seat } from "./seat.ts";
 const MOST_SPECTATORS = 32;
 const MOST_SPECTATORS_PER_ADDRESS = 16;
 /** Connections without a hello; more than these, and the oldest one is cut. */
-const MOST_PENDING = 16;
+const MOST_PENDING = 12;
 /** Longest until a client says hello. */
 const HELLO_MS = 3_000;
 /** A client says at least ping in this time. */

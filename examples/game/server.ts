@@ -68,8 +68,8 @@ await run(async () => {
   const host = new Host(options);
   const server = serve({
     ...address,
-    maxConnections: 64,
-    maxConnectionsPerAddress: 40,
+    maxConnections: 128,
+    maxConnectionsPerAddress: 80,
     onLimit: "reject",
     writeMs: 5_000, // Takes no snapshot for so long: gone.
     highWaterMarkBytes: 1_024, // What is old is worth nothing: keep little.

@@ -17,7 +17,7 @@ import { PendingConnections } from "../_pending_connections.ts";
 
 const MAX_HEAD_BYTES = 16 * 1024;
 /** Connections that have not asked yet; more than these, and the oldest one is cut. */
-const MAX_PENDING = 32;
+const MAX_PENDING = 20;
 
 const REASONS: Record<number, string> = {
   200: "OK",

@@ -30,11 +30,11 @@ export function serveProbe(
   address: { hostname: string; port: number } | { path: string },
 ): Server {
   // It sends up to 64 MiB for a line of a few bytes: not to everybody at once.
-  const pending = new PendingConnections({ timeoutMs: 3_000, max: 4 });
+  const pending = new PendingConnections({ timeoutMs: 3_000, max: 2 });
   return serve({
     ...address,
     maxConnections: 16,
-    maxConnectionsPerAddress: 8,
+    maxConnectionsPerAddress: 10,
     onLimit: "reject",
     writeMs: 10_000, // Who asks and does not read gives its place away.
     shutdownTimeoutMs: 1_000,

@@ -1,5 +1,6 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import type { Addr, Socket } from "@sluice/net";
+import { fakeClock } from "@sluice/net/testing";
 import {
   addressOf,
   PendingConnections,
@@ -14,20 +15,49 @@ function fakeSocket(hostname: string) {
   return { socket: { remoteAddr, abort } as unknown as Socket, cut };
 }
 
-Deno.test("PendingConnections cuts the oldest of the address that has the most", () => {
+Deno.test("PendingConnections cuts the oldest of the address that has the most", async () => {
+  using clock = fakeClock();
   const pending = new PendingConnections({ timeoutMs: 1_000, max: 3 });
   const many = ["10.0.0.1", "10.0.0.1"].map(fakeSocket);
-  const one = fakeSocket("10.0.0.2");
-  const late = fakeSocket("10.0.0.3");
-  const places = [one, ...many, late].map(({ socket }) => pending.add(socket));
-  assertEquals(
-    [one, ...many, late].map(({ cut }) => cut.length),
-    [0, 1, 0, 0],
-  );
+  const [one, late] = ["10.0.0.2", "10.0.0.3"].map(fakeSocket);
+  const all = [one, ...many, late];
+  const places = all.map(({ socket }) => pending.add(socket));
+  // Not before it could have been read from.
+  assertEquals(all.map(({ cut }) => cut.length), [0, 0, 0, 0]);
+  await clock.advance(20);
+  assertEquals(all.map(({ cut }) => cut.length), [0, 1, 0, 0]);
   assertInstanceOf(many[0].cut[0], PendingError);
   assertEquals(pending.size, 3);
   for (const place of places) place[Symbol.dispose]();
   assertEquals(pending.size, 0);
+});
+
+Deno.test("PendingConnections has at most four times as many as it may, at any time", async () => {
+  using clock = fakeClock();
+  const pending = new PendingConnections({ max: 3 });
+  const all = Array.from({ length: 20 }, () => fakeSocket("10.0.0.1"));
+  for (const { socket } of all) {
+    pending.add(socket);
+    assert(pending.size <= 12);
+  }
+  const cut = () => all.map(({ cut }) => cut.length).join("");
+  assertEquals(cut(), `${"1".repeat(8)}${"0".repeat(12)}`);
+  await clock.advance(20);
+  assertEquals(cut(), `${"1".repeat(17)}000`);
+});
+
+Deno.test("PendingConnections cuts none that has spoken by then", async () => {
+  using clock = fakeClock();
+  const pending = new PendingConnections({ max: 1 });
+  const [first, second, third] = ["10.0.0.1", "10.0.0.1", "10.0.0.1"]
+    .map(fakeSocket);
+  const place = pending.add(first.socket);
+  pending.add(second.socket);
+  place[Symbol.dispose]();
+  await clock.advance(10);
+  pending.add(third.socket);
+  await clock.advance(20);
+  assertEquals([first, second, third].map(({ cut }) => cut.length), [0, 1, 0]);
 });
 
 Deno.test("PendingConnections lets a connection be that has said something", () => {
