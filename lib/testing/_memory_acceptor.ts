@@ -11,7 +11,7 @@ import type { MemoryTransport } from "../transport/memory.ts";
 /** Most connections that wait to be accepted, as in Deno. */
 const BACKLOG = 511;
 
-/** Connections wait here until somebody accepts them. */
+/** Connections wait here until they are accepted. */
 export class MemoryAcceptor implements Acceptor {
   readonly addr: MemoryAddr;
   readonly #onClose: () => void;

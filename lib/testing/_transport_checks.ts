@@ -27,15 +27,13 @@ export type Check = (
   conditions: Conditions,
 ) => Promise<void>;
 
-/** Most that a transport may take in while nobody reads. */
+/** Most that a transport may take in while the peer does not read. */
 const MOST_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
 function expect(what: string, actual: unknown, expected: unknown): void {
   if (isEqual(actual, expected)) return;
   throw new AssertionError(
-    `${what} must be ${Deno.inspect(expected)}: current value is ${
-      Deno.inspect(actual)
-    }`,
+    `${what} must be ${Deno.inspect(expected)}, got ${Deno.inspect(actual)}`,
   );
 }
 
@@ -56,8 +54,8 @@ async function writeAll(
     const count = await transport.write(bytes.subarray(sent));
     if (!(count >= 1 && count <= bytes.length - sent)) {
       throw new AssertionError(
-        `A write must take from 1 to ${bytes.length - sent} bytes: ` +
-          `current value is ${count}`,
+        `A write must take from 1 to ${bytes.length - sent} bytes, ` +
+          `got ${count}`,
       );
     }
     sent += count;
@@ -78,7 +76,7 @@ async function readBytes(
     if (count === null) break;
     if (!(count >= 1 && count <= target.length)) {
       throw new AssertionError(
-        `A read must give from 1 to ${target.length} bytes: current value is ${count}`,
+        `A read must give from 1 to ${target.length} bytes, got ${count}`,
       );
     }
     parts.push(target.slice(0, count));
@@ -118,12 +116,12 @@ async function failure(
     const translated = translateError(error, { operation: "check" });
     if (translated instanceof SocketError) return translated;
     throw new AssertionError(
-      `${what} must fail with an error that translateError knows: current value is ` +
+      `${what} must fail with an error that translateError knows, got ` +
         Deno.inspect(error),
     );
   }
   throw new AssertionError(
-    `${what} must fail: current value is ${Deno.inspect(value)}`,
+    `${what} must fail, got ${Deno.inspect(value)}`,
   );
 }
 
@@ -134,7 +132,7 @@ async function failsAsClosed(
   const error = await failure(what, call);
   if (error instanceof ClosedError) return;
   throw new AssertionError(
-    `${what} must fail as closed: current value is ${Deno.inspect(error)}`,
+    `${what} must fail as closed, got ${Deno.inspect(error)}`,
   );
 }
 
@@ -195,7 +193,11 @@ export const CHECKS: Record<string, Check> = {
     expect("What was read", await readBytes(right, 1), pattern(1, 7));
   },
 
-  "makes a write wait while nobody reads": async (left, right, { stallMs }) => {
+  "makes a write wait while the peer does not read": async (
+    left,
+    right,
+    { stallMs },
+  ) => {
     const chunk = pattern(262_144);
     let written = 0;
     for (;;) {
@@ -206,7 +208,7 @@ export const CHECKS: Record<string, Check> = {
       const count = await Promise.race([write, stalled.promise]);
       clearTimeout(timer);
       if (count === undefined) {
-        // It goes on once somebody reads.
+        // It goes on once the peer reads.
         await readBytes(right, written);
         await write;
         return;
@@ -215,7 +217,7 @@ export const CHECKS: Record<string, Check> = {
       if (written > MOST_IN_FLIGHT_BYTES) break;
     }
     throw new AssertionError(
-      `A write must wait while nobody reads: current value is ${written} bytes taken`,
+      `A write must wait while the peer does not read, got ${written} bytes taken`,
     );
   },
 

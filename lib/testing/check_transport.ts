@@ -4,7 +4,12 @@
  * @module
  */
 
-import { checkNumber } from "../_check.ts";
+import {
+  checkBoolean,
+  checkFunction,
+  checkNames,
+  checkNumber,
+} from "../_check.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";
@@ -38,6 +43,17 @@ export interface CheckTransportOptions {
   timeoutMs?: number;
 }
 
+const ACTION = "check a transport";
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  [
+    "halfClose",
+    "bulkBytes",
+    "stallMs",
+    "timeoutMs",
+  ] satisfies (keyof CheckTransportOptions)[],
+);
+
 /** Makes two fresh ends of one connection, ready to be used. */
 export type MakePair = () =>
   | [Transport, Transport]
@@ -56,7 +72,7 @@ export type MakePair = () =>
  * @param options Where transports differ, and limits.
  * @throws {AssertionError} A check failed; the message says which, and `cause` holds
  * the reason.
- * @throws {TypeError} An option is not a number.
+ * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is below 1.
  *
  * @example Check the in-memory transport
@@ -70,6 +86,8 @@ export async function checkTransport(
   makePair: MakePair,
   options: CheckTransportOptions = {},
 ): Promise<void> {
+  checkFunction(ACTION, "makePair", makePair);
+  checkNames(ACTION, "options", options, OPTION_NAMES);
   const {
     halfClose = true,
     bulkBytes = 4 * 1024 * 1024,
@@ -79,8 +97,9 @@ export async function checkTransport(
   for (
     const [name, value] of Object.entries({ bulkBytes, stallMs, timeoutMs })
   ) {
-    checkNumber("check a transport", name, value, 1);
+    checkNumber(ACTION, name, value, 1);
   }
+  checkBoolean(ACTION, "halfClose", halfClose);
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makePair();

@@ -13,7 +13,7 @@ const SETTLE_TURNS = 8;
 /** Those of the platform count up from 1: no number means a timer of each. */
 const FIRST_ID = 2 ** 30;
 
-// Taken before anybody replaces it.
+// Taken before a test replaces it.
 const nextTurn = globalThis.setImmediate;
 
 let present: FakeClock | undefined;

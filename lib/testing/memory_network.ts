@@ -5,11 +5,19 @@
  * @module
  */
 
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNames,
+  checkNumber,
+  checkText,
+} from "../_check.ts";
+import { guard } from "../_guard.ts";
 import { listen, type Listener } from "../server/listen.ts";
 import { serve, type Server } from "../server/serve.ts";
 import type { Handler, ServerOptions } from "../server/serve_options.ts";
 import { type ClientOptions, connect } from "../socket/connect.ts";
-import { checkNumber } from "../_check.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -69,7 +77,7 @@ export interface MemoryNetworkOptions {
    * @default {0}
    */
   resetRate?: number;
-  /** Hears what happens on the network, in order. */
+  /** Called with what happens on the network, in order. What it throws is printed. */
   onEvent?: (event: NetworkEvent) => void;
 }
 
@@ -134,7 +142,9 @@ export class MemoryNetwork implements Disposable {
 
   /** Use {@linkcode memoryNetwork}. */
   constructor(options: MemoryNetworkOptions) {
+    checkNames(ACTION, "options", options, OPTION_NAMES);
     const { onEvent = () => {} } = options;
+    checkFunction(ACTION, "onEvent", onEvent);
     this.#onEvent = onEvent;
     this.#options = {
       seed: options.seed ?? 1,
@@ -151,7 +161,7 @@ export class MemoryNetwork implements Disposable {
   /**
    * Listens on a name, as `listen` does on a port.
    *
-   * @throws {BrokenError} Somebody listens on that name.
+   * @throws {BrokenError} The name is in use.
    */
   listen(options: MemoryListenOptions = {}): Listener {
     const { name, ...rest } = options;
@@ -161,7 +171,7 @@ export class MemoryNetwork implements Disposable {
   /**
    * Serves on a name, as `serve` does on a port.
    *
-   * @throws {BrokenError} Somebody listens on that name.
+   * @throws {BrokenError} The name is in use.
    */
   serve(options: MemoryServeOptions, handler: Handler): Server {
     const { name, ...rest } = options;
@@ -171,11 +181,12 @@ export class MemoryNetwork implements Disposable {
   /**
    * Connects to a name, as `connect` does to a host. Takes two latencies.
    *
-   * @throws {BrokenError} Nobody listens on that name.
+   * @throws {BrokenError} Nothing listens on that name.
    * @throws {TimeoutError} `timeoutMs` passed: the network is partitioned, or slow.
    */
   connect(options: MemoryConnectOptions): Promise<Socket> {
     const { name, ...rest } = options;
+    checkText("connect", "name", name);
     const dialer: Dialer = {
       addr: { transport: "memory", name },
       dial: (_target, { signal }) => this.#dial(name, signal),
@@ -188,7 +199,7 @@ export class MemoryNetwork implements Disposable {
     return this.#links.size;
   }
 
-  /** Nothing arrives anywhere, and nobody is told: as when a cable is pulled. */
+  /** Nothing arrives anywhere, and neither end is told: as when a cable is pulled. */
   partition(): void {
     this.#gate.shut();
   }
@@ -267,42 +278,39 @@ export class MemoryNetwork implements Disposable {
   #emitter(client: string, server: string): (
     what: Pick<NetworkEvent, "type" | "at" | "bytes">,
   ) => void {
-    return (what) => {
-      try {
-        this.#onEvent({ atMs: performance.now(), client, server, ...what });
-      } catch {
-        // A hook never breaks the network.
-      }
-    };
+    return (what) =>
+      guard(() =>
+        this.#onEvent({ atMs: performance.now(), client, server, ...what })
+      );
   }
 }
+
+const ACTION = "make a memory network";
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  [
+    "seed",
+    "latencyMs",
+    "jitterMs",
+    "bytesPerSecond",
+    "highWaterMarkBytes",
+    "split",
+    "resetRate",
+    "onEvent",
+  ] satisfies (keyof MemoryNetworkOptions)[],
+);
 
 function checkOptions(
   options: Required<Omit<MemoryNetworkOptions, "onEvent">>,
 ): void {
-  const action = "make a memory network";
   const { seed, latencyMs, jitterMs, bytesPerSecond, resetRate } = options;
-  checkNumber(action, "latencyMs", latencyMs, 0);
-  checkNumber(action, "jitterMs", jitterMs, 0);
-  checkNumber(action, "bytesPerSecond", bytesPerSecond, 1);
-  checkNumber(action, "resetRate", resetRate, 0);
-  const { highWaterMarkBytes } = options;
-  if (!Number.isSafeInteger(highWaterMarkBytes) || highWaterMarkBytes < 1) {
-    throw new RangeError(
-      `Cannot ${action} as highWaterMarkBytes must be an integer of at least 1: ` +
-        `current value is ${highWaterMarkBytes}`,
-    );
-  }
-  if (resetRate > 1) {
-    throw new RangeError(
-      `Cannot ${action} as resetRate must be at most 1: current value is ${resetRate}`,
-    );
-  }
-  if (!Number.isSafeInteger(seed)) {
-    throw new RangeError(
-      `Cannot ${action} as seed must be an integer: current value is ${seed}`,
-    );
-  }
+  checkInteger(ACTION, "seed", seed, Number.MIN_SAFE_INTEGER);
+  checkNumber(ACTION, "latencyMs", latencyMs, 0);
+  checkNumber(ACTION, "jitterMs", jitterMs, 0);
+  checkNumber(ACTION, "bytesPerSecond", bytesPerSecond, 1);
+  checkInteger(ACTION, "highWaterMarkBytes", options.highWaterMarkBytes, 1);
+  checkBoolean(ACTION, "split", options.split);
+  checkNumber(ACTION, "resetRate", resetRate, 0, 1);
 }
 
 /**

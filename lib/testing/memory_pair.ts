@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkNames } from "../_check.ts";
 import { Socket } from "../socket/socket.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import {
@@ -17,6 +18,15 @@ export interface MemoryPairOptions extends MemoryTransportOptions {
   socket?: SocketOptions;
 }
 
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  [
+    "highWaterMarkBytes",
+    "seed",
+    "names",
+    "socket",
+  ] satisfies (keyof MemoryPairOptions)[],
+);
+
 /**
  * Makes two sockets that are connected in memory, with real backpressure, half-close
  * and resets.
@@ -26,6 +36,7 @@ export interface MemoryPairOptions extends MemoryTransportOptions {
  *
  * @param options Room, seed, names, and options of the sockets.
  * @returns The two sockets; what one writes the other reads.
+ * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of range.
  *
  * @example
@@ -39,6 +50,7 @@ export interface MemoryPairOptions extends MemoryTransportOptions {
  * ```
  */
 export function memoryPair(options: MemoryPairOptions = {}): [Socket, Socket] {
+  checkNames("make a memory pair", "options", options, OPTION_NAMES);
   const { socket, ...transport } = options;
   const [left, right] = memoryTransportPair(transport);
   return [new Socket(left, socket), new Socket(right, socket)];

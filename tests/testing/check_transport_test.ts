@@ -155,7 +155,7 @@ Deno.test("checkTransport() wants a write to wait, in bounded memory", () =>
         QUICK,
       ),
     Error,
-    'Cannot pass "makes a write wait while nobody reads"',
+    'Cannot pass "makes a write wait while the peer does not read"',
   ).then(() => {}));
 
 Deno.test("checkTransport() takes a transport without half-close where told", async () => {
@@ -180,4 +180,26 @@ Deno.test("checkTransport() refuses options that are out of range", async () => 
       `Cannot check a transport: ${name} must be at least 1, got 0`,
     );
   }
+});
+
+Deno.test("checkTransport() refuses what is of the wrong kind, or has another name", async () => {
+  const pair = () => memoryTransportPair();
+  for (
+    const [options, text] of [
+      [{ halfClosed: true }, "did you mean halfClose?"],
+      [{ halfClose: 1 }, "halfClose must be a boolean, got 1"],
+      [{ bulkBytes: "1" }, 'bulkBytes must be a number, got "1"'],
+    ] as const
+  ) {
+    await assertRejects(
+      () => checkTransport(pair, options as never),
+      TypeError,
+      text,
+    );
+  }
+  await assertRejects(
+    () => checkTransport(pair() as never),
+    TypeError,
+    "makePair must be a function, got an array of 2",
+  );
 });

@@ -3,6 +3,7 @@ import { BrokenError, TimeoutError } from "../../lib/errors.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { type FakeClock, fakeClock } from "../../lib/testing/fake_clock.ts";
+import { FailedHooks } from "../_support/failed_hooks.ts";
 import { Link } from "../../lib/testing/_link.ts";
 import { Gate } from "../../lib/testing/_wire.ts";
 import {
@@ -134,7 +135,7 @@ Deno.test("memoryNetwork() keeps the order of bytes that jitter delays", async (
   assertEquals(await reading, sent);
 });
 
-Deno.test("memoryNetwork() makes a writer wait while nobody reads", async () => {
+Deno.test("memoryNetwork() makes a writer wait while the peer does not read", async () => {
   using clock = fakeClock();
   using network = memoryNetwork({ highWaterMarkBytes: 1000, latencyMs: 1 });
   using listener = network.listen({ name: "echo" });
@@ -282,16 +283,25 @@ Deno.test("memoryNetwork() resets clients that nobody has accepted when the list
   assertEquals(error.reason, "reset");
 });
 
-Deno.test("memoryNetwork() goes on when onEvent throws", async () => {
-  using network = memoryNetwork({
-    onEvent: () => {
-      throw new Error("Not now");
+Deno.test("memoryNetwork() goes on when onEvent throws, or rejects", async () => {
+  using failed = new FailedHooks();
+  const broken = new Error("the hook broke");
+  const hooks = [
+    () => {
+      throw broken;
     },
-  });
-  await using _server = network.serve({ name: "echo" }, echo);
-  await using socket = await network.connect({ name: "echo" });
-  await socket.write("x\n");
-  assertEquals(await socket.readLine(), "x");
+    () => Promise.reject(broken),
+  ];
+  for (const hook of hooks) {
+    using network = memoryNetwork({ onEvent: hook as () => void });
+    await using _server = network.serve({ name: "echo" }, echo);
+    await using socket = await network.connect({ name: "echo" });
+    await socket.write("x\n");
+    assertEquals(await socket.readLine(), "x");
+    assert(failed.errors.length >= 3, `${failed.errors.length}`);
+    assertEquals(new Set(failed.errors), new Set([broken]));
+    failed.errors.length = 0;
+  }
 });
 
 Deno.test("memoryNetwork() ends with everything that is on it", async () => {
@@ -349,4 +359,26 @@ Deno.test("memoryNetwork() refuses options that are out of range", () => {
     const name = Object.keys(options)[0];
     assertThrows(() => memoryNetwork(options), RangeError, name);
   }
+});
+
+Deno.test("memoryNetwork() refuses what is of the wrong kind, or has another name", async () => {
+  const wrong = [
+    [{ latency: 5 }, 'unknown option "latency", did you mean latencyMs?'],
+    [{ onEvents: () => {} }, "did you mean onEvent?"],
+    [{ onEvent: 5 }, "onEvent must be a function, got 5"],
+    [{ split: "yes" }, 'split must be a boolean, got "yes"'],
+    [{ seed: "1" }, 'seed must be a number, got "1"'],
+  ] as const;
+  for (const [options, text] of wrong) {
+    assertThrows(() => memoryNetwork(options as never), TypeError, text);
+  }
+  using network = memoryNetwork();
+  for (const options of [{}, { name: 5 }, { name: "a", nmae: "b" }]) {
+    await assertRejects(
+      async () => await network.connect(options as never),
+      TypeError,
+      "Cannot connect: ",
+    );
+  }
+  assertThrows(() => network.listen({ nmae: "b" } as never), TypeError, "nmae");
 });

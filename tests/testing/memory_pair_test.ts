@@ -63,3 +63,11 @@ Deno.test("memoryPair() refuses options that are out of range", () => {
     RangeError,
   );
 });
+
+Deno.test("memoryPair() refuses a name that it does not know", () => {
+  assertThrows(
+    () => memoryPair({ sockets: { idleMs: 1 } } as never),
+    TypeError,
+    'Cannot make a memory pair: unknown option "sockets", did you mean socket?',
+  );
+});
