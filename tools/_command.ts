@@ -21,6 +21,12 @@ export interface DenoOptions {
    * @default {false}
    */
   capture?: boolean;
+  /**
+   * The folder it runs in.
+   *
+   * @default {ROOT}
+   */
+  cwd?: URL | string;
 }
 
 /**
@@ -32,7 +38,7 @@ export interface DenoOptions {
  */
 export async function runDeno(
   args: string[],
-  { std, capture = false }: DenoOptions,
+  { std, capture = false, cwd = ROOT }: DenoOptions,
 ): Promise<Outcome> {
   const env: Record<string, string> = { [STD_VARIABLE]: std };
   // A captured child writes to a pipe and would drop its colors.
@@ -41,15 +47,53 @@ export async function runDeno(
   }
   const child = new Deno.Command(Deno.execPath(), {
     args: withImportMap(args, std),
-    cwd: ROOT,
+    cwd,
     env,
     stdin: "inherit",
     stdout: capture ? "piped" : "inherit",
     stderr: "inherit",
   }).spawn();
-  const output = capture ? await tee(child.stdout) : "";
-  const { code } = await child.status;
-  return { code, output };
+  const stop = forwardSignals(child);
+  try {
+    const output = capture ? await tee(child.stdout) : "";
+    const { code } = await child.status;
+    return { code, output };
+  } finally {
+    stop();
+  }
+}
+
+/** Windows gives Ctrl-C and Ctrl-Break to the whole console, and has no other signal. */
+const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
+  ? ["SIGINT", "SIGBREAK"]
+  : ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/**
+ * Lets a child end as it sees fit: this process waits, and passes on what it is told.
+ *
+ * Ctrl-C in a terminal reaches the child without help, as it reaches all programs there. A
+ * second one from here would tell a server that drains to cut its clients off.
+ */
+function forwardSignals(child: Deno.ChildProcess): () => void {
+  const listeners = SIGNALS.map((signal) => {
+    const reachesAll = Deno.build.os === "windows" ||
+      signal === "SIGINT" && Deno.stdin.isTerminal();
+    const listener = () => {
+      if (reachesAll) return;
+      try {
+        child.kill(signal);
+      } catch {
+        // It has just ended by itself.
+      }
+    };
+    Deno.addSignalListener(signal, listener);
+    return { signal, listener };
+  });
+  return () => {
+    for (const { signal, listener } of listeners) {
+      Deno.removeSignalListener(signal, listener);
+    }
+  };
 }
 
 /** The same arguments of `deno`, with the import map where the command takes one. */

@@ -1,3 +1,4 @@
+import { fileURLToPath as fromFileUrl } from "node:url";
 import { ROOT, runDeno } from "./_command.ts";
 import type { StdSource } from "./_std.ts";
 
@@ -15,25 +16,46 @@ export function shebangFlags(source: string): string[] | undefined {
 }
 
 /**
- * The arguments of `deno` that run one example with exactly its own permissions.
+ * The arguments of `deno` that run one example with its own permissions.
  *
  * @param name Its file in `examples/`, without the ending.
+ * @param permissions Flags to add, such as `--allow-read=certs`.
  * @throws {Error} It has no shebang that runs it.
  */
-export async function exampleArguments(name: string): Promise<string[]> {
-  const file = `examples/${name}.ts`;
-  const flags = shebangFlags(await Deno.readTextFile(new URL(file, ROOT)));
+export async function exampleArguments(
+  name: string,
+  permissions: readonly string[] = [],
+): Promise<string[]> {
+  const file = new URL(`examples/${name}.ts`, ROOT);
+  const flags = shebangFlags(await Deno.readTextFile(file));
   if (flags === undefined) {
-    throw new Error(`Cannot run ${file} as its first line must be a shebang`);
+    throw new Error(`Cannot run ${file}: its first line must be a shebang`);
   }
-  return ["run", ...flags, file];
+  const config = new URL("deno.json", ROOT);
+  const all = [...flags, ...permissions, `--config=${fromFileUrl(config)}`];
+  return ["run", ...all, fromFileUrl(file)];
 }
 
-/** `deno task examples`: runs one with exactly its own permissions, or lists all. */
+/**
+ * `deno task examples [PERMISSION...] NAME [ARGUMENT...]`: runs one in the folder that
+ * the task was called from, with the permissions of its first line and those that are
+ * given, or lists all.
+ */
 export async function runExample(
-  [name, ...args]: string[],
+  given: string[],
   std: StdSource,
 ): Promise<number> {
+  const count = given.findIndex((arg) => !arg.startsWith("-"));
+  const permissions = given.slice(0, count < 0 ? given.length : count);
+  const [name, ...args] = given.slice(permissions.length);
+  const wrong = permissions.find((flag) => !/^--(allow|deny)-/.test(flag));
+  if (wrong !== undefined) {
+    console.error(
+      `Cannot run an example: what comes before its name must be a permission, got ${wrong}\n` +
+        "Usage: deno task examples [PERMISSION...] NAME [ARGUMENT...]",
+    );
+    return 2;
+  }
   const names = await exampleNames();
   if (name === undefined) {
     for (const each of names) console.log(`deno task examples ${each}`);
@@ -41,14 +63,16 @@ export async function runExample(
   }
   if (!names.includes(name)) {
     console.error(
-      `Cannot run an example as its name must be one of ${
+      `Cannot run an example: its name must be one of ${
         names.join(", ")
-      }: current value is ${name}`,
+      }, got ${name}`,
     );
     return 2;
   }
-  return (await runDeno([...await exampleArguments(name), ...args], { std }))
-    .code;
+  const run = await exampleArguments(name, permissions);
+  // Where `deno task` was called; it runs in the folder of deno.json itself.
+  const cwd = Deno.env.get("INIT_CWD") ?? ROOT;
+  return (await runDeno([...run, ...args], { std, cwd })).code;
 }
 
 /** Every program of `examples/` and its folders, its own modules left out, in order. */

@@ -50,9 +50,9 @@ if (import.meta.main) {
   const task = TASKS[name];
   if (task === undefined) {
     console.error(
-      `Cannot run a task as its name must be one of ${
+      `Cannot run a task: its name must be one of ${
         Object.keys(TASKS).join(", ")
-      }: current value is ${name}`,
+      }, got ${name}`,
     );
     Deno.exit(2);
   }
