@@ -127,26 +127,45 @@ export async function halfClose(): Promise<string> {
   return `the answer "${answer}" came after our end`;
 }
 
-/** The server ends while three clients talk and one says nothing. */
+/**
+ * The server ends while three clients are inside a message, one is silent between two,
+ * and one never sends the rest of its own.
+ */
 export async function drain(server: Server): Promise<string> {
   const port = portOf(server);
   await untilActive(server, 0);
-  const busy = await Promise.all(
-    Array.from({ length: 3 }, () => connect({ port })),
+  const readBefore = server.stats.bytesRead;
+  const [silent, stuck, ...busy] = await Promise.all(
+    Array.from({ length: 5 }, () => connect({ port })),
   );
-  const silent = await connect({ port });
-  await untilActive(server, 4);
-  for (const client of busy) await expectEcho(client);
+  await untilActive(server, 5);
+  const message = crypto.getRandomValues(new Uint8Array(64));
+  await expectEcho(silent);
+  const header = new Uint8Array([0, 0, 0, message.length]);
+  for (const client of [stuck, ...busy]) {
+    await expectEcho(client);
+    await client.write(header);
+    await client.write(message.subarray(0, 10));
+    await client.flush();
+  }
+  // The server has it, too: what it has not seen of a message is not begun.
+  do await sleep(5); while (
+    server.stats.bytesRead < readBefore + 5 * (4 + 64) + 4 * (4 + 10)
+  );
 
   const report = server.shutdown({ timeoutMs: 500 });
+  expect(await silent.read() === null, "the silent client was not let go");
   for (const client of busy) {
-    await expectEcho(client);
+    await client.write(message.subarray(10));
+    const answer = await framed(client, frames).receive();
+    expect(answer?.join() === message.join(), "the echo is not what was sent");
     await client.close();
   }
+  await silent.close();
   const { completed, aborted } = await report;
-  silent.abort();
+  stuck.abort();
   expect(
-    completed === 3 && aborted === 1,
+    completed === 4 && aborted === 1,
     `${completed} completed, ${aborted} aborted`,
   );
   await using again = serve({ port }, () => {});
