@@ -71,7 +71,10 @@ const DONE = Promise.resolve();
  */
 const SHARED_BYTES = 4 * 1024;
 
-/** What a promise that waits costs, roughly: it counts as so many bytes that wait. */
+/**
+ * What a promise that waits costs, roughly. Where there are more than are shared in the
+ * way above, each counts as so many bytes that wait.
+ */
 const WAITER_BYTES = 512;
 
 /**
@@ -211,7 +214,9 @@ export class Writer
     // What is on its way does not count: it may be one large array, which is awaited.
     let pending = this.#filling?.message.length ?? 0;
     if (this.#waiters !== undefined) {
-      pending += this.#waiters.length * WAITER_BYTES;
+      const free = this.pendingBytes / SHARED_BYTES;
+      const charged = Math.max(0, this.#waiters.length - free);
+      pending += charged * WAITER_BYTES;
     }
     if (pending <= limit) return;
     this.fail(

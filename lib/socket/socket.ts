@@ -513,10 +513,11 @@ export class Socket
    * Ends now: what was not sent is dropped, pending calls reject with
    * {@linkcode ClosedError}. Idempotent, and never throws.
    *
-   * How the peer learns of it is up to the system, as Deno offers no way to choose: where
-   * bytes of the peer lie unread it is a reset, over TLS a stream that was cut short, else
-   * an end that looks like any other. A protocol that has to tell them apart says so in
-   * its own words before the end.
+   * Over TCP and Unix sockets a peer that reads sees an end that looks like any other, as
+   * Deno always ends its stream before it closes a connection and offers no reset; what
+   * the peer writes then fails. Over TLS the peer sees a stream that was cut short
+   * (`truncated`). Where a protocol has to tell a failure from an end, send one of its own
+   * messages first.
    *
    * @param reason Becomes the reason of `signal` and the `cause` of the errors.
    *

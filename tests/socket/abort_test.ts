@@ -5,7 +5,9 @@ import {
   bytes,
   outcome,
   spiedPair,
+  tcpConns,
   testOverMemoryAndTcp,
+  TIMEOUT,
   turn,
 } from "../_support/sockets.ts";
 
@@ -91,3 +93,21 @@ Deno.test("abort() keeps a message out of use while the transport may read it", 
   finish(6);
   await turn();
 });
+
+Deno.test(
+  "abort() over TCP looks like any end to a peer that reads: Deno cannot reset",
+  TIMEOUT,
+  async () => {
+    for (const unread of [true, false]) {
+      const [near, far] = await tcpConns();
+      const socket = new Socket(near);
+      using peer = new Socket(far);
+      await peer.write(unread ? "xy" : "x");
+      await peer.flush();
+      assertEquals(await socket.readInto(new Uint8Array(1)), 1);
+      socket.abort(new Error("a handler threw"));
+      // The day this is a reset, the documentation of `abort` can say so.
+      assertEquals(await peer.read(), null);
+    }
+  },
+);

@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
@@ -352,4 +353,65 @@ Deno.test("write() goes on as soon as there is room, whoever waits for more", as
   assertEquals(await isSettled(flushing), false);
   await right.readExactly(25);
   await flushing;
+});
+
+Deno.test("small writes that are not awaited cost no promise each", async () => {
+  for (const shape of ["small", "behind a large one"]) {
+    using pair = spiedPair();
+    const { left, right, spy } = pair;
+    spy.hold();
+    const large = shape === "small" ? 0 : 100_000;
+    left.write(bytes(large));
+    const promises = new Set<Promise<void>>();
+    for (let i = 0; i < 100_000; i++) promises.add(left.write(bytes(17)));
+    // 1.7 MB: one for 4 KiB, and the one of those under the high-water mark.
+    assert(
+      promises.size < 500,
+      `${promises.size} promises for ${shape} writes`,
+    );
+    spy.release();
+    let received = 0;
+    const total = large + 1_700_000;
+    while (received < total) received += (await right.read())!.length;
+    await Promise.all(promises);
+    assertEquals(left.stats.bytesWritten, total);
+  }
+});
+
+Deno.test("writes and flushes with limits that are not awaited count as what they cost", async () => {
+  for (const call of ["write", "flush"] as const) {
+    using pair = spiedPair({ left: { highWaterMarkBytes: 10 } });
+    const { left, spy } = pair;
+    spy.hold();
+    left.write(bytes(100));
+    const failures: unknown[] = [];
+    let calls = 0;
+    for (; calls < 100_000 && failures.length === 0; calls++) {
+      const called = call === "write"
+        ? left.write("x", { timeoutMs: 60_000 })
+        : left.flush({ timeoutMs: 60_000 });
+      called.catch((error) => failures.push(error));
+      if (calls % 1_000 === 0) await Promise.resolve();
+    }
+    const [error] = failures;
+    assertInstanceOf(error, LimitError, `${calls} calls of ${call}`);
+    assertEquals(error.option, "maxPendingBytes");
+  }
+});
+
+Deno.test("a flush that is cut off again and again keeps nothing", async () => {
+  using pair = spiedPair();
+  const { left, right, spy } = pair;
+  spy.hold();
+  await left.write("late");
+  for (let i = 0; i < 50_000; i++) {
+    const controller = new AbortController();
+    const flushing = left.flush({ signal: controller.signal });
+    controller.abort("not now");
+    await outcome(flushing);
+  }
+  // None of them counts any more.
+  await left.write("r", { timeoutMs: 1_000 });
+  spy.release();
+  assertEquals(textOf(await right.readExactly(5)), "later");
 });
