@@ -46,7 +46,7 @@ export type Take<T, S = undefined> = (
 
 type Resolve = (value: unknown) => void;
 
-let lastResolve: Resolve;
+let lastResolve: Resolve | undefined;
 /**
  * For `new Promise`, which calls it before it returns: no closure for each call. Of the
  * two functions that the engine makes, an idle connection keeps one: see `interrupt`.
@@ -368,6 +368,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     }
     const call = new Promise<unknown>(keepResolve);
     this.#resolve = lastResolve;
+    lastResolve = undefined;
     this.#operation = operation;
     this.#take = take as Take<unknown, unknown>;
     this.#subject = subject;
