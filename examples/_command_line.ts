@@ -61,7 +61,7 @@ export function commandLine<
     unknown: (arg, key) => {
       if (key === undefined && mayHaveTexts) return;
       stop(
-        `Cannot run as each flag must be one of ${known}: current value is ${arg}`,
+        `Cannot run: each flag must be one of ${known}, got ${arg}`,
         BAD_USAGE,
       );
     },
@@ -75,7 +75,7 @@ export function commandLine<
     flags[name] = String((args as Record<string, unknown>)[name]);
     if (flags[name] === "") {
       stop(
-        `Cannot run as --${name} must have a value: current value is empty`,
+        `Cannot run: --${name} must have a value, got none`,
         BAD_USAGE,
       );
     }
@@ -101,7 +101,7 @@ export function listenFlag(name: string, value: string) {
   const address = addressFlag(name, value);
   if (!("tls" in address)) return address;
   stop(
-    `--${name}: Cannot listen as the address must be without tls://: current value is ${value}`,
+    `Cannot listen: --${name} must be without tls://, got ${value}`,
     BAD_USAGE,
   );
 }
@@ -115,8 +115,8 @@ export function integerFlag(
   const number = Number(value);
   if (/^\d+$/.test(value) && number >= least && number <= most) return number;
   stop(
-    `Cannot run as --${name} must be a whole number from ${least} to ${most}: ` +
-      `current value is ${value}`,
+    `Cannot run: --${name} must be a whole number from ${least} to ${most}, ` +
+      `got ${value}`,
     BAD_USAGE,
   );
 }

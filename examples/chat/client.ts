@@ -32,7 +32,7 @@ const { flags } = commandLine(HELP, {
 const address = addressFlag("connect", flags.connect);
 const greeting = [...nameFlag("name"), ...nameFlag("room").map(join)];
 if (flags.room !== NONE && flags.name === NONE) {
-  stop("Cannot run as --room must come with --name: current value is none", 2);
+  stop("Cannot run: --room must come with --name", 2);
 }
 
 function join(room: string): string {
@@ -45,7 +45,7 @@ function nameFlag(flag: "name" | "room"): string[] {
   if (isName(value)) return [value];
   const shown = cleanText(value);
   stop(
-    `Cannot run as --${flag} must be ${NAME_RULE}: current value is ${shown}`,
+    `Cannot run: --${flag} must be ${NAME_RULE}, got ${shown}`,
     2,
   );
 }

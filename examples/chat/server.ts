@@ -76,7 +76,7 @@ const perAddress = integerFlag("per-address", flags["per-address"], {
 function policyFlag(value: string): SlowPolicy {
   if (value === "drop" || value === "disconnect") return value;
   stop(
-    `Cannot run as --slow must be drop or disconnect: current value is ${value}`,
+    `Cannot run: --slow must be drop or disconnect, got ${value}`,
     2,
   );
 }

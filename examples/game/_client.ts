@@ -15,8 +15,8 @@ import { RefusedError, Session, type SessionOptions } from "./session.ts";
 export function playerNameFlag(value: string): string {
   if (isPlayerName(value)) return value;
   stop(
-    "Cannot run as --name must be 1 to 12 letters, digits, _ and -: " +
-      `current value is ${JSON.stringify(value)}`,
+    "Cannot run: --name must be 1 to 12 letters, digits, _ and -, " +
+      `got ${JSON.stringify(value)}`,
     2,
   );
 }

@@ -33,13 +33,13 @@ const address = addressFlag("connect", flags.connect);
 const name = playerNameFlag(flags.name);
 if (flags.watch !== "yes" && flags.watch !== "no") {
   stop(
-    `Cannot run as --watch must be yes or no: current value is ${flags.watch}`,
+    `Cannot run: --watch must be yes or no, got ${flags.watch}`,
     2,
   );
 }
 const watch = flags.watch === "yes";
 if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {
-  stop("Cannot play as this must be a terminal: game/bot plays without one");
+  stop("Cannot play: this is no terminal (game/bot plays without one)");
 }
 
 /** Plays until a key or a signal ends it; the terminal is given back in any case. */

@@ -28,10 +28,8 @@ export class Fields {
     this.#where = where;
     if (typeof value !== "object" || value === null || Array.isArray(value)) {
       throw new ConfigError(
-        `Cannot read the configuration as ${
-          where || "it"
-        } must be an object: ` +
-          `current value is ${show(value)}`,
+        `Cannot read the configuration: ${where || "it"} must be an object, ` +
+          `got ${show(value)}`,
       );
     }
     this.#values = value as Record<string, unknown>;
@@ -99,10 +97,8 @@ export class Fields {
     );
     if (unknown === undefined) return;
     throw new ConfigError(
-      `Cannot read the configuration as ${
-        this.#where || "it"
-      } must have only ` +
-        `${[...this.#read].join(", ")}: current value is ${show(unknown)}`,
+      `Cannot read the configuration: ${this.#where || "it"} must have only ` +
+        `${[...this.#read].join(", ")}, got ${show(unknown)}`,
     );
   }
 
@@ -110,8 +106,8 @@ export class Fields {
   refuse(name: string, must: string): never {
     const where = this.#where === "" ? name : `${this.#where}.${name}`;
     throw new ConfigError(
-      `Cannot read the configuration as ${where} must be ${must}: ` +
-        `current value is ${show(this.#values[name])}`,
+      `Cannot read the configuration: ${where} must be ${must}, ` +
+        `got ${show(this.#values[name])}`,
     );
   }
 

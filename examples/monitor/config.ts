@@ -101,7 +101,7 @@ export function parseConfig(text: string): Target[] {
   } catch (error) {
     const why = visibleText((error as Error).message.replaceAll(/\s+/g, " "));
     throw new ConfigError(
-      `Cannot read the configuration as it must be JSON: ${why}`,
+      `Cannot read the configuration: it must be JSON: ${why}`,
     );
   }
   const fields = new Fields("", value);
@@ -112,8 +112,8 @@ export function parseConfig(text: string): Target[] {
   for (const { name } of targets) {
     if (names.has(name)) {
       throw new ConfigError(
-        `Cannot read the configuration as each name must be used once: ` +
-          `current value is ${show(name)}`,
+        `Cannot read the configuration: each name must be used once, ` +
+          `got ${show(name)} twice`,
       );
     }
     names.add(name);

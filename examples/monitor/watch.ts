@@ -72,7 +72,7 @@ function webFlag(value: string): { hostname: string; port: number } {
   const address = listenFlag("web", value);
   if ("port" in address) return address;
   stop(
-    `--web: Cannot listen as the address must be HOST:PORT: current value is ${value}`,
+    `Cannot listen: --web must be HOST:PORT, got ${value}`,
     2,
   );
 }

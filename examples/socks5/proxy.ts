@@ -158,8 +158,8 @@ function portsFlag(value: string): Set<number> {
   );
   if (ports.every((port) => port >= 1 && port <= 65_535)) return new Set(ports);
   stop(
-    `Cannot run as --local must be ports from 1 to 65535 with commas between ` +
-      `them: current value is ${visibleText(value)}`,
+    `Cannot run: --local must be ports from 1 to 65535 with commas between ` +
+      `them, got ${visibleText(value)}`,
     2,
   );
 }

@@ -410,22 +410,22 @@ Deno.test("chat refuses wrong flags in one line, with exit code 2", {
     [
       "chat/server",
       ["--slow", "wait"],
-      "Cannot run as --slow must be drop or disconnect: current value is wait",
+      "Cannot run: --slow must be drop or disconnect, got wait",
     ],
     [
       "chat/server",
       ["--queue", "1"],
-      "Cannot run as --queue must be a whole number from 100 to 100000: current value is 1",
+      "Cannot run: --queue must be a whole number from 100 to 100000, got 1",
     ],
     [
       "chat/client",
       ["--name", "a b"],
-      "Cannot run as --name must be 1 to 20 letters, digits, _ and -: current value is a b",
+      "Cannot run: --name must be 1 to 20 letters, digits, _ and -, got a b",
     ],
     [
       "chat/client",
       ["--room", "tea"],
-      "Cannot run as --room must come with --name: current value is none",
+      "Cannot run: --room must come with --name",
     ],
   ];
   for (const [name, args, line] of cases) {

@@ -117,13 +117,13 @@ Deno.test("clients refuse wrong flags in one line, with exit code 2", {
       "five_clients",
       "--rounds",
       "0",
-      "Cannot run as --rounds must be a whole number from 1 to 1000000: current value is 0\n",
+      "Cannot run: --rounds must be a whole number from 1 to 1000000, got 0\n",
     ],
     [
       "client_timeout",
       "--timeout",
       "1s",
-      "Cannot run as --timeout must be a whole number from 1 to 60000: current value is 1s\n",
+      "Cannot run: --timeout must be a whole number from 1 to 60000, got 1s\n",
     ],
     [
       "client_timeout",

@@ -221,19 +221,19 @@ Deno.test("echo_server refuses wrong flags in one line, with exit code 2", {
     ],
     [
       ["--listen", "tls://127.0.0.1:1"],
-      "--listen: Cannot listen as the address must be without tls://: current value is tls://127.0.0.1:1",
+      "Cannot listen: --listen must be without tls://, got tls://127.0.0.1:1",
     ],
     [
       ["--listen"],
-      "Cannot run as --listen must have a value: current value is empty",
+      "Cannot run: --listen must have a value, got none",
     ],
     [
       ["--lisen", "127.0.0.1:80"],
-      "Cannot run as each flag must be one of --listen, --help: current value is --lisen",
+      "Cannot run: each flag must be one of --listen, --help, got --lisen",
     ],
     [
       ["127.0.0.1:80"],
-      "Cannot run as each flag must be one of --listen, --help: current value is 127.0.0.1:80",
+      "Cannot run: each flag must be one of --listen, --help, got 127.0.0.1:80",
     ],
   ];
   for (const [args, line] of cases) {

@@ -496,7 +496,7 @@ Deno.test("files/ programs refuse wrong flags and missing files in one line", {
       2,
       /^Cannot run: --limit must be/,
     ],
-    [["get", "a", "--parallel", "99"], 2, /^Cannot run as --parallel must be/],
+    [["get", "a", "--parallel", "99"], 2, /^Cannot run: --parallel must be/],
     [["list", "--ca", "x"], 2, /^Cannot trust --ca: --connect must begin/],
     [
       ["list", "--connect", "127.0.0.1:1"],

@@ -438,31 +438,31 @@ Deno.test("the game refuses wrong flags in one line, with exit code 2", {
       "game/server",
       ["--goal", "0"],
       2,
-      "Cannot run as --goal must be a whole number from 1 to 200: current value is 0",
+      "Cannot run: --goal must be a whole number from 1 to 200, got 0",
     ],
     [
       "game/bot",
       ["--name", "a b"],
       2,
-      'Cannot run as --name must be 1 to 12 letters, digits, _ and -: current value is "a b"',
+      'Cannot run: --name must be 1 to 12 letters, digits, _ and -, got "a b"',
     ],
     [
       "game/play",
       ["--watch", "maybe"],
       2,
-      "Cannot run as --watch must be yes or no: current value is maybe",
+      "Cannot run: --watch must be yes or no, got maybe",
     ],
     [
       "game/play",
       [],
       1,
-      "Cannot play as this must be a terminal: game/bot plays without one",
+      "Cannot play: this is no terminal (game/bot plays without one)",
     ],
     [
       "game/lag_demo",
       ["--seed", "x"],
       2,
-      "Cannot run as --seed must be a whole number from 0 to 1000000: current value is x",
+      "Cannot run: --seed must be a whole number from 0 to 1000000, got x",
     ],
   ];
   for (const [name, args, expected, line] of cases) {

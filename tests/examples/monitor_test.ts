@@ -350,17 +350,17 @@ Deno.test(
       [
         ["--web", "unix:x.sock"],
         2,
-        "--web: Cannot listen as the address must be HOST:PORT: current value is unix:x.sock",
+        "Cannot listen: --web must be HOST:PORT, got unix:x.sock",
       ],
       [
         ["--onec"],
         2,
-        "Cannot run as each flag must be one of --config, --history, --web, --probe, --once, --help: current value is --onec",
+        "Cannot run: each flag must be one of --config, --history, --web, --probe, --once, --help, got --onec",
       ],
       [
         ["--config", "stdin"], // Nothing is typed, so it is empty.
         2,
-        "stdin: Cannot read the configuration as it must be JSON: Unexpected end of JSON input",
+        "stdin: Cannot read the configuration: it must be JSON: Unexpected end of JSON input",
       ],
       [
         ["--config", "other.json"],

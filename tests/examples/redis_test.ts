@@ -323,7 +323,7 @@ Deno.test("redis/server refuses wrong flags in one line, with exit code 2", {
   const { code, errors } = await runExample("redis/server", "--memory", "0");
   assertEquals(
     errors,
-    "Cannot run as --memory must be a whole number from 1 to 2048: current value is 0\n",
+    "Cannot run: --memory must be a whole number from 1 to 2048, got 0\n",
   );
   assertEquals(code, 2);
   const help = await runExample("redis/server", "--help");

@@ -55,8 +55,8 @@ Deno.test("parseConfig() reads what the README shows", async () => {
 Deno.test("parseConfig() says in one line what is wrong and where", async (test) => {
   const address = "127.0.0.1:80";
   const cases: [text: unknown, why: string][] = [
-    [[], "it must be an object: current value is []"],
-    [{}, "targets must be a list of 1 to 100: current value is missing"],
+    [[], "it must be an object, got []"],
+    [{}, "targets must be a list of 1 to 100, got missing"],
     [{ targets: [] }, "targets must be a list of 1 to 100"],
     [
       { targets: Array(101).fill({ address }) },
@@ -64,12 +64,12 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     ],
     [
       { targets: [{ address }], interval: 1 },
-      'it must have only targets: current value is "interval"',
+      'it must have only targets, got "interval"',
     ],
-    [{ targets: [7] }, "targets[0] must be an object: current value is 7"],
+    [{ targets: [7] }, "targets[0] must be an object, got 7"],
     [
       { targets: [null] },
-      "targets[0] must be an object: current value is null",
+      "targets[0] must be an object, got null",
     ],
     [{ targets: [{}] }, "targets[0].address must be a printable text"],
     [
@@ -78,7 +78,7 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     ],
     [
       { targets: [{ address: "127.0.0.1:0" }] },
-      'with a port from 1 to 65535: current value is "127.0.0.1:0"',
+      'with a port from 1 to 65535, got "127.0.0.1:0"',
     ],
     [
       { targets: [{ address }, { address, name: "\x1b[2J" }] },
@@ -86,11 +86,11 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     ],
     [
       { targets: [{ address, intervalMs: 99 }] },
-      "targets[0].intervalMs must be a whole number from 100 to 86400000: current value is 99",
+      "targets[0].intervalMs must be a whole number from 100 to 86400000, got 99",
     ],
     [
       { targets: [{ address, timeoutMs: "3000" }] },
-      'targets[0].timeoutMs must be a whole number from 10 to 60000: current value is "3000"',
+      'targets[0].timeoutMs must be a whole number from 10 to 60000, got "3000"',
     ],
     [
       { targets: [{ address, failuresToDown: 1.5 }] },
@@ -98,11 +98,11 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     ],
     [
       { targets: [{ address, check: "ping" }] },
-      'targets[0].check must be one of connect, certificate, expect, throughput: current value is "ping"',
+      'targets[0].check must be one of connect, certificate, expect, throughput, got "ping"',
     ],
     [
       { targets: [{ address, check: "certificate" }] },
-      'targets[0].address must be of the form tls://…: current value is "127.0.0.1:80"',
+      'targets[0].address must be of the form tls://…, got "127.0.0.1:80"',
     ],
     [
       {
@@ -112,7 +112,7 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
           caCerts: ["ca.pem"],
         }],
       },
-      'targets[0].caCerts must be a list of certificates as PEM: current value is ["ca.pem"]',
+      'targets[0].caCerts must be a list of certificates as PEM, got ["ca.pem"]',
     ],
     [
       { targets: [{ address, check: "expect" }] },
@@ -129,11 +129,11 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     [
       { targets: [{ address, warnDays: 3 }] },
       "targets[0] must have only check, address, name, intervalMs, timeoutMs, " +
-      'failuresToDown, successesToUp: current value is "warnDays"',
+      'failuresToDown, successesToUp, got "warnDays"',
     ],
     [
       { targets: [{ address }, { address }] },
-      'each name must be used once: current value is "127.0.0.1:80"',
+      'each name must be used once, got "127.0.0.1:80" twice',
     ],
   ];
   for (const [value, why] of cases) {
@@ -143,7 +143,7 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
         ConfigError,
         why,
       );
-      assertMatch(message, /^Cannot read the configuration as [^\n]*$/);
+      assertMatch(message, /^Cannot read the configuration: [^\n]*$/);
     });
   }
 });
@@ -152,7 +152,7 @@ Deno.test("parseConfig() says that it is no JSON, in one line", () => {
   const { message } = assertThrows(
     () => parseConfig('{\n  "targets": [,]\n}'),
     ConfigError,
-    "Cannot read the configuration as it must be JSON: ",
+    "Cannot read the configuration: it must be JSON: ",
   );
   assertMatch(message, /^[^\n]*$/);
 });
