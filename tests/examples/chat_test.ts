@@ -311,6 +311,30 @@ Deno.test(
   },
 );
 
+Deno.test("chat tells the room nothing of what was meant for one person", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer("chat/server", "--rate", "1000");
+  await using _ = server;
+  await using ann = await Visitor.enter(port, "ann");
+  await using bob = await Visitor.enter(port, "bob");
+  await using eve = await Visitor.enter(port, "eve");
+  await ann.say(
+    ...[" /msg bob one", "\u3000/msg bob two", "／msg bob three"],
+    ...["\u200b /msg bob four", "⁄msg bob five", "/msg bоb six"],
+    "/msg bob seven",
+    "done",
+  );
+  assertEquals(await bob.hears(/->|done/), "ann -> bob: seven");
+  assertEquals(await eve.hears(/./), "ann: done");
+  await bob.say("/quit");
+  await ann.hears(/bob left/);
+  await ann.say("/msg bob eight", "done");
+  assertEquals(await ann.hears(/bob/), "* nobody is called bob");
+  await eve.hears(/bob left/);
+  assertEquals(await eve.hears(/./), "ann: done");
+});
+
 Deno.test("chat has a place for who speaks, whoever is silent", {
   timeout,
 }, async () => {
@@ -378,6 +402,24 @@ Deno.test(
     }
   },
 );
+
+Deno.test("chat lets nobody wait for many who have stalled", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer(
+    "chat/server",
+    ...["--rate", "100000"],
+  );
+  await using _ = server;
+  // They never read what they are told.
+  using _crowd = await Crowd.gather(port, 60, (index) => `crowd${index}\n`);
+  await using ann = await Visitor.enter(port, "ann");
+  await using bob = await Visitor.enter(port, "bob");
+  for (let i = 1; i <= 40; i++) {
+    await ann.say(...Array(50).fill("x".repeat(990)), `${i}`);
+    await bob.hears(new RegExp(`^ann: ${i}$`));
+  }
+});
 
 Deno.test("chat server says good-bye to all at Ctrl-C", {
   timeout,

@@ -38,6 +38,16 @@ function startEcho(): Server {
   });
 }
 
+/** Answers with everything it is sent, as it comes. */
+function startDripEcho(): Server {
+  return serve(
+    { port: 0, onError: () => {}, shutdownTimeoutMs: 0 },
+    async (socket) => {
+      for await (const chunk of socket) await socket.write(chunk);
+    },
+  );
+}
+
 /** Starts the proxy in a folder of its own, in which these users are. */
 async function startWithUsers(
   users: unknown,
@@ -602,6 +612,31 @@ Deno.test(
     assertEquals(await ask(client, LOOPBACK, portOf(echo)), 0);
   },
 );
+
+Deno.test("socks5/proxy carries one tunnel beside many that are slow", {
+  timeout,
+}, async () => {
+  await using echo = startDripEcho();
+  const { server, port } = await startProxy(portOf(echo));
+  await using _ = server;
+  const target = portOf(echo);
+  // They send what they can, and read nothing of what comes back.
+  const hello = [5, 1, 0, 5, 1, 0, ...LOOPBACK, target >> 8, target & 0xff];
+  const much = new Uint8Array(hello.length + 300_000).fill(120);
+  much.set(hello);
+  using _crowd = await Crowd.gather(port, 100, () => much);
+  await using client = await connect({ port });
+  assertEquals(await ask(client, LOOPBACK, target), 0);
+  const sent = 1_000_000;
+  const sending = client.write(new Uint8Array(sent), LIMITS);
+  let received = 0;
+  while (received < sent) {
+    received += (await client.read(LIMITS))?.length ?? Infinity;
+  }
+  assertEquals(received, sent);
+  await sending;
+  client.abort();
+});
 
 Deno.test("socks5/proxy writes names into its log that obey nothing", {
   timeout,
