@@ -78,7 +78,8 @@ export interface Decoder<T> {
 /** Turns the frames of one connection into bytes. */
 export interface Encoder<T> {
   /**
-   * Appends `frame` to `out`, whole. When it throws, what it appended is taken
+   * Appends `frame` to `out`, whole, before it returns: one that returns a promise is
+   * refused with a `CodecError`. When it throws, what it appended is taken
    * back, so a bad frame never leaves a part of itself on the wire.
    *
    * Arrays in `frame` are the caller's again when this returns: append them, but do

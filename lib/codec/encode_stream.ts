@@ -4,8 +4,10 @@
  * @module
  */
 
+import { checkMethods } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec } from "./codec.ts";
+import { encodeFrame } from "./encode_frame.ts";
 
 /**
  * A TransformStream that encodes frames into bytes, one chunk a frame.
@@ -18,6 +20,7 @@ import type { Codec } from "./codec.ts";
  * @typeParam Out What is sent.
  * @param codec What the bytes are to speak.
  * @returns The stream, good for one use.
+ * @throws {TypeError} `codec` is not one.
  *
  * @example
  * ```ts
@@ -31,11 +34,12 @@ import type { Codec } from "./codec.ts";
 export function encodeStream<Out>(
   codec: Codec<unknown, Out>,
 ): TransformStream<Out, Uint8Array<ArrayBuffer>> {
+  checkMethods("encode a stream", "codec", codec, "encoder");
   const encoder = codec.encoder();
   return new TransformStream<Out, Uint8Array<ArrayBuffer>>({
     transform(frame, controller) {
       const out = new ByteWriter();
-      encoder.encode(frame, out);
+      encodeFrame(encoder, frame, out);
       // A codec may hold a frame back, or leave it out.
       if (out.length > 0) controller.enqueue(out.toBytes());
     },

@@ -140,20 +140,20 @@ export class FrameDecoder<T> {
     let before = start;
     let kept = 0;
     let frame: T | undefined;
-    while (kept < MOST_KEPT_IN_BATCH) {
-      try {
+    try {
+      while (kept < MOST_KEPT_IN_BATCH) {
         frame = decoder.decode(queue);
-      } catch (error) {
-        throw this.#refuse(error, before);
+        if (frame === undefined) break;
+        const { length } = queue;
+        if (length >= before) {
+          kept++;
+          this.#countKept(frame, this.#mostKeptFrames);
+        }
+        batch.push(frame);
+        before = length;
       }
-      const { length } = queue;
-      if (frame === undefined) break;
-      if (length >= before) {
-        kept++;
-        this.#countKept(frame, this.#mostKeptFrames);
-      }
-      batch.push(frame);
-      before = length;
+    } catch (error) {
+      throw this.#refuse(error, before);
     }
     if (before < start) this.#tookBytes(start - before, false);
     if (queue.length < before) this.#tookBytes(before - queue.length, true);

@@ -9,10 +9,11 @@
  * @module
  */
 
-import { checkMethods } from "../_check.ts";
+import { checkMethods, wrongKind } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
-import { ClosedError } from "../errors.ts";
+import { encodeFrame } from "../codec/encode_frame.ts";
+import { BusyError, ClosedError } from "../errors.ts";
 import { type CallOptions, startLimits } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
@@ -33,6 +34,7 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
  * @param socket Where the bytes go.
  * @param codec How frames look in bytes; one value serves any number of sockets.
  * @param options Limits of the frames.
+ * @throws {TypeError} `codec` is not one, or an option is not one.
  * @throws {RangeError} `frameTimeoutMs` is not at least 1.
  *
  * @example An echo of lines
@@ -89,6 +91,7 @@ export class Framed<In, Out = In>
   readonly #writer: SocketHalves["writer"];
   readonly #frames: FrameReader<In>;
   readonly #encoder: Encoder<Out>;
+  #encoding = false;
   #detached = false;
   // Made on first use.
   #readable: ReadableStream<In> | undefined;
@@ -110,7 +113,8 @@ export class Framed<In, Out = In>
   }
 
   /**
-   * The next frame, or `null` when the peer has ended its side between two frames.
+   * The next frame, or `null` when the peer has ended its side between two frames, or
+   * a server that shuts down has (see `endOnDrain`).
    *
    * Cancellation: safe. A call that is cut off consumes nothing.
    *
@@ -118,6 +122,8 @@ export class Framed<In, Out = In>
    * @throws {FrameTooLargeError} The frame is larger than the codec allows.
    * @throws {MalformedFrameError} The bytes are not what the codec speaks.
    * @throws {UnexpectedEofError} The peer ended inside a frame.
+   * @throws {CodecError} The codec breaks its contract, or the frame is `null`, which
+   * would be taken for the end: that frame is gone, and the next one can be received.
    * @throws {TimeoutError} A time limit passed.
    * @throws {BrokenError} The connection broke.
    * @throws {ClosedError} This side was closed, or the framing was taken off.
@@ -143,14 +149,16 @@ export class Framed<In, Out = In>
     return this.#frames.next(false);
   }
 
-  /** Frames as they come, until the peer ends its side. `break` leaves the socket open: another loop, or `receive`, goes on. */
+  /** Frames as they come, until the peer ends its side, or a server that shuts down does. `break` leaves the socket open: another loop, or `receive`, goes on. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
     return new FrameIterator(pollNext, this.#frames);
   }
 
   /**
-   * Frames by the batch: all that one read brought, at least one. The fastest way
-   * to receive where frames are small and many. `break` leaves the socket open.
+   * Frames by the batch: all that one read brought, at least one. (Of those that a
+   * decoder makes of bytes that it kept, as one that decompresses does, 1,024 at most.)
+   * The fastest way to receive where frames are small and many. `break` leaves the
+   * socket open.
    *
    * An error behind some good frames is thrown after these were handed out.
    *
@@ -184,6 +192,8 @@ export class Framed<In, Out = In>
    * @throws {FrameTooLargeError} The frame is larger than the codec allows.
    * @throws {TypeError} The frame is not what the codec encodes.
    * @throws {RangeError} A value in the frame cannot be represented.
+   * @throws {CodecError} The codec's encoder is asynchronous.
+   * @throws {BusyError} It is called while another frame is encoded, by a getter of it.
    * @throws As `Socket.write`.
    */
   send(frame: Out, options?: CallOptions): Promise<void> {
@@ -208,12 +218,18 @@ export class Framed<In, Out = In>
   }
 
   #encode(frame: Out, message: ByteWriter): void {
-    const mark = message.length;
+    // A getter of a frame may send another one, which would land in the middle.
+    if (this.#encoding) {
+      throw new BusyError(
+        "Cannot send: another frame of this connection is being encoded",
+        { operation: "send" },
+      );
+    }
+    this.#encoding = true;
     try {
-      this.#encoder.encode(frame, message);
-    } catch (error) {
-      message.truncate(mark);
-      throw error;
+      encodeFrame(this.#encoder, frame, message);
+    } finally {
+      this.#encoding = false;
     }
   }
 
@@ -232,6 +248,9 @@ export class Framed<In, Out = In>
   async #sendAll(frames: Iterable<Out>, options?: CallOptions): Promise<void> {
     const writer = this.#writer;
     writer.check("sendAll", options);
+    if (typeof Object(frames)[Symbol.iterator] !== "function") {
+      throw wrongKind("sendAll", "frames", "an iterable", frames);
+    }
     const limits = startLimits("sendAll", options);
     let message: ByteWriter | undefined;
     let full = 0;
@@ -269,7 +288,7 @@ export class Framed<In, Out = In>
   }
 
   /**
-   * The frames as a stream. It receives only when somebody wants to read.
+   * The frames as a stream. It receives only when a frame is waited for.
    *
    * Cancellation: safe. It stops receiving, and the socket goes on.
    * It fails as {@linkcode Framed.receive} throws.
@@ -327,6 +346,6 @@ export class Framed<In, Out = In>
 
 function detachedError(): ClosedError {
   return new ClosedError(
-    "Cannot use frames as they must not be detached: they are",
+    "Cannot use frames: the framing was detached from its socket",
   );
 }

@@ -1,5 +1,5 @@
 /**
- * Bytes cut into pieces, and bytes nobody would send.
+ * Bytes cut into pieces, and bytes that no peer would send.
  *
  * @module
  */

@@ -407,6 +407,21 @@ Deno.test("encodeStream() fails on a frame that cannot be encoded, after those b
   assert(error instanceof RangeError);
 });
 
+Deno.test("encodeStream() refuses what is no codec, and an encoder that is asynchronous", async () => {
+  assertThrows(
+    () => encodeStream(undefined as never),
+    TypeError,
+    "Cannot encode a stream: codec must be an object with encoder()",
+  );
+  const stream = ReadableStream.from(["a"]).pipeThrough(encodeStream<string>({
+    decoder: () => lines().decoder(),
+    encoder: () => ({ encode: async () => {} }),
+  }));
+  const { frames, error } = await readAll(stream);
+  assertEquals(frames, []);
+  assert(error instanceof CodecError);
+});
+
 Deno.test("encodeStream() gives chunks that nobody writes to again", async () => {
   const frames = Array.from({ length: 50 }, (_, i) => bytes(i, i));
   const stream = ReadableStream.from(frames).pipeThrough(

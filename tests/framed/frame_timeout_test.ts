@@ -179,33 +179,11 @@ Deno.test("frameTimeoutMs begins anew behind a bad frame", async () => {
   socket.abort();
 });
 
-/** A byte says how long the frame behind it is; longer than four bytes is dropped. */
-const dropping: Codec<Uint8Array> = {
-  decoder() {
-    let left = 0;
-    return {
-      get midFrame() {
-        return left > 0;
-      },
-      decode(bytes) {
-        const count = Math.min(left, bytes.length);
-        bytes.skip(count);
-        left -= count;
-        if (left > 0 || bytes.length === 0) return undefined;
-        const size = bytes.at(0);
-        if (size > 4) {
-          bytes.skip(1);
-          left = size;
-          return this.decode(bytes);
-        }
-        if (bytes.length <= size) return undefined;
-        bytes.skip(1);
-        return bytes.take(size);
-      },
-    };
-  },
-  encoder: () => lengthPrefixed({ lengthBytes: 1 }).encoder(),
-};
+const dropping = lengthPrefixed({
+  lengthBytes: 1,
+  maxFrameBytes: 4,
+  oversize: "skip",
+});
 
 Deno.test("frameTimeoutMs begins anew behind a frame that was dropped", async () => {
   using clock = fakeClock();

@@ -4,11 +4,15 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import type { Codec } from "../../lib/codec/codec.ts";
+import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import {
   BrokenError,
+  BusyError,
   ClosedError,
+  CodecError,
   FrameTooLargeError,
   TimeoutError,
 } from "../../lib/errors.ts";
@@ -262,4 +266,73 @@ Deno.test("sendAll() counts the time in which its frames are made", async () => 
   assert(error instanceof TimeoutError);
   assertEquals(error.timeoutMs, 100);
   assertEquals(await right.readLine(), "longer than ten bytes");
+});
+
+Deno.test("an encoder that is asynchronous is refused, and nothing of its frame is sent", async () => {
+  const printed: unknown[][] = [];
+  const original = console.error;
+  console.error = (...values) => printed.push(values);
+  try {
+    using pair = spiedPair();
+    const { left, right } = pair;
+    const codec: Codec<string> = {
+      decoder: () => lines().decoder(),
+      encoder: () => ({
+        // TypeScript takes it for one that returns nothing.
+        async encode(frame, out) {
+          out.writeText("part");
+          await Promise.reject(new Error(frame));
+        },
+      }),
+    };
+    const sender = framed(left, codec);
+    const error = await assertRejects(
+      () => sender.send("later"),
+      CodecError,
+      "encode must append all of it before it returns, got a promise",
+    );
+    assertEquals(error.code, "codec");
+    await assertRejects(() => sender.sendAll(["all"]), CodecError);
+    await left.write("whole\n");
+    assertEquals(await right.readLine(), "whole");
+    assertEquals(printed.length, 2);
+  } finally {
+    console.error = original;
+  }
+});
+
+Deno.test("sendAll() refuses what cannot be iterated", async () => {
+  using pair = spiedPair();
+  const sender = framed(pair.left, lines());
+  for (
+    const [frames, got] of [[5, "5"], [undefined, "undefined"], [
+      {},
+      "an object",
+    ]]
+  ) {
+    await assertRejects(
+      () => sender.sendAll(frames as string[]),
+      TypeError,
+      `Cannot sendAll: frames must be an iterable, got ${got}`,
+    );
+  }
+});
+
+Deno.test("a getter of a frame that sends on the same connection is refused", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const sender = framed(left, json());
+  let inner: Promise<unknown> | undefined;
+  const frame = {
+    a: 1,
+    toJSON() {
+      inner = outcome(sender.send({ b: 2 }));
+      return [1];
+    },
+  };
+  await sender.send(frame);
+  assert(await inner instanceof BusyError);
+  await sender.send({ c: 3 });
+  assertEquals(await right.readLine(), "[1]");
+  assertEquals(await right.readLine(), '{"c":3}');
 });
