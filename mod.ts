@@ -25,7 +25,6 @@ export {
   type ClientOptions,
   connect,
   type ConnectOptions,
-  type ConnectRetryOptions,
 } from "./lib/socket/connect.ts";
 export {
   listen,

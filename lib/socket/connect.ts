@@ -39,20 +39,9 @@ export type ClientOptions = SocketOptions & {
   /**
    * Tries again, with growing pauses, while the error is worth it: refused, reset,
    * unreachable, timed out. Never after a bad certificate or a denied permission.
-   * One attempt by default.
+   * Its `attemptTimeoutMs` is 10,000 by default here. One attempt by default.
    */
-  retry?: ConnectRetryOptions;
-};
-
-/** How often and how soon `connect` tries again, and within which limits. */
-export type ConnectRetryOptions = RetryOptions & CallOptions & {
-  /**
-   * Longest that one attempt may take, in milliseconds. One that takes longer is worth
-   * another.
-   *
-   * @default {10_000}
-   */
-  attemptTimeoutMs?: number;
+  retry?: RetryOptions;
 };
 
 /** Whom to connect to, within which time, and how the socket is made. */
@@ -119,7 +108,7 @@ function checkLimits(limits: CallOptions): void {
 /** Connects with several attempts, all of which end with the first limit that does. */
 async function connectAgain(
   options: ConnectOptions,
-  again: ConnectRetryOptions,
+  again: RetryOptions,
   limits: CallOptions,
 ): Promise<Socket> {
   const { signal, timeoutMs, deadline, attemptTimeoutMs = TIMEOUT_MS, ...how } =

@@ -12,10 +12,12 @@ import {
   NodeTlsSession,
   type NodeTlsSocket,
 } from "./_node_tls_session.ts";
+import { readPem } from "./_pem.ts";
 import {
   askAbout,
   type Certificate,
   checkSignatures,
+  checkVersions,
   describePeer,
   presentedBy,
 } from "./_peer_certificate.ts";
@@ -138,7 +140,9 @@ export function clientSession(
         "the certificate of the peer is not authorized",
       );
     }
-    return admitPeer(socket, isSkipping ? [] : authorities, tls);
+    return isSkipping
+      ? admitPeer(socket, [], tls)
+      : admitPeer(socket, authorities, tls, checkSignatures);
   };
   return new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
 }
@@ -147,12 +151,14 @@ async function admitPeer(
   socket: NodeTlsSocket,
   authorities: readonly Certificate[],
   checks: PeerCheckOptions,
+  check: (
+    presented: readonly Certificate[],
+    authorities: readonly Certificate[],
+  ) => void = () => {},
 ): Promise<PeerCertificate> {
   const presented = presentedBy(socket);
-  if (presented.length === 0) {
-    throw new HandshakeRefusal("bad-certificate", "the peer shows none");
-  }
-  checkSignatures(presented, authorities);
+  checkVersions(presented, authorities);
+  check(presented, authorities);
   const peer = describePeer(socket);
   await askAbout(peer, checks);
   return peer;
@@ -165,12 +171,12 @@ function readAuthorities(
 ): Certificate[] {
   if (texts.length === 0) return [];
   const { X509Certificate } = nodeCrypto();
-  const blocks = texts.flatMap((text) =>
-    text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ??
-      []
-  );
+  // What is damaged was refused with the options.
+  const blocks = texts.flatMap((text) => readPem(text, "CERTIFICATE") ?? []);
   try {
-    return blocks.map((block) => new X509Certificate(block));
+    return blocks.map((block) =>
+      new X509Certificate(block as Uint8Array<ArrayBuffer>)
+    );
   } catch (cause) {
     throw unusable(
       action,

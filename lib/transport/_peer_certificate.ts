@@ -29,7 +29,14 @@ interface DetailedCertificate {
   issuerCertificate?: DetailedCertificate;
 }
 
-/** What the peer sent, its own certificate first; empty where it was asked for none. */
+/** Most certificates that a peer may send: more than any chain that is meant well. */
+const MOST_PRESENTED = 16;
+
+/**
+ * What the peer sent, its own certificate first.
+ *
+ * @throws {HandshakeRefusal} It sent none, or too many.
+ */
 export function presentedBy(source: CertificateSource): Certificate[] {
   const { X509Certificate } = nodeCrypto();
   const seen = new Set<unknown>();
@@ -37,8 +44,15 @@ export function presentedBy(source: CertificateSource): Certificate[] {
   let next: DetailedCertificate | undefined = source.getPeerCertificate(true);
   while (next?.raw !== undefined && !seen.has(next)) {
     seen.add(next);
+    if (all.length === MOST_PRESENTED) {
+      const most = `the peer sends more than ${MOST_PRESENTED} certificates`;
+      throw new HandshakeRefusal("bad-certificate", most);
+    }
     all.push(new X509Certificate(next.raw as Uint8Array<ArrayBuffer>));
     next = next.issuerCertificate;
+  }
+  if (all.length === 0) {
+    throw new HandshakeRefusal("bad-certificate", "the peer sends none");
   }
   return all;
 }
@@ -60,12 +74,31 @@ const isSame = (a: Certificate, b: Certificate): boolean =>
   a.fingerprint256 === b.fingerprint256;
 
 /**
- * Throws where the certificates were let pass without a signature.
+ * Throws where a certificate is of a version that Deno's TLS library cannot read: see
+ * {@linkcode checkSignatures}. Authorities that are trusted anyway may be.
+ */
+export function checkVersions(
+  [own, ...others]: readonly Certificate[],
+  authorities: readonly Certificate[],
+): void {
+  const isGiven = (one: Certificate): boolean =>
+    authorities.some((authority) => isSame(authority, one));
+  for (const one of [own, ...others.filter((other) => !isGiven(other))]) {
+    if (certificateVersion(one.raw) === 3) continue;
+    throw new HandshakeRefusal(
+      "bad-certificate",
+      "a certificate of the peer is not of X.509 version 3",
+    );
+  }
+}
+
+/**
+ * Throws where a server's certificate was let pass without a signature.
  *
- * Deno (2.9) takes certificates on `node:tls` that its TLS library cannot read: those of
- * X.509 version 1, and malformed ones. It then compares the *names* of issuers with the
- * authorities that were given and skips all signatures, that of the handshake too, so
- * that anyone can make one (`NodeServerCertVerifier` in ext/node/ops/tls_wrap.rs).
+ * Deno (2.9) takes certificates of servers on `node:tls` that its TLS library cannot read:
+ * those of X.509 version 1, and malformed ones. It then compares the *names* of issuers
+ * with the authorities that were given and skips all signatures, that of the handshake
+ * too, so that anyone can make one (`NodeServerCertVerifier` in its tls_wrap.rs).
  * Hence: version 3 only, and a chain that leads to one of `authorities` by name must do so
  * by signature. Where no authorities are given, Deno has none to compare names with.
  */
@@ -73,43 +106,39 @@ export function checkSignatures(
   presented: readonly Certificate[],
   authorities: readonly Certificate[],
 ): void {
-  const given = (one: Certificate): boolean =>
-    authorities.some((authority) => isSame(authority, one));
-  for (const [i, one] of presented.entries()) {
-    const isAuthority = i > 0 && given(one);
-    if (!isAuthority && certificateVersion(one.raw) !== 3) {
-      throw new HandshakeRefusal(
-        "bad-certificate",
-        "a certificate of the peer is not of X.509 version 3",
-      );
-    }
-  }
   const names = new Set(authorities.map(({ subject }) => subject));
-  const [own] = presented;
-  if (!presented.some(({ issuer }) => names.has(issuer)) && !given(own)) return;
-  if (!isSigned(own, presented.slice(1), authorities)) {
-    throw new HandshakeRefusal(
-      "unknown-issuer",
-      "the certificate of the peer does not bear the signature of its issuer",
-    );
-  }
+  const isNamed = presented.some(({ issuer, subject }) =>
+    names.has(issuer) || names.has(subject)
+  );
+  if (!isNamed || isSigned(presented, authorities)) return;
+  throw new HandshakeRefusal(
+    "unknown-issuer",
+    "the certificate of the peer does not bear the signature of its issuer",
+  );
 }
 
+/** Whether signatures lead from the first of them to an authority. */
 function isSigned(
-  one: Certificate,
-  others: readonly Certificate[],
+  presented: readonly Certificate[],
   authorities: readonly Certificate[],
 ): boolean {
   const now = new Date();
-  if (now < one.validFromDate || now > one.validToDate) return false;
-  const signed = (issuer: Certificate): boolean =>
-    issuer.subject === one.issuer && issuer.ca &&
-    one.verify(issuer.publicKey);
-  return authorities.some((each) => isSame(each, one) || signed(each)) ||
-    others.some((each) =>
-      signed(each) &&
-      isSigned(each, others.filter((other) => other !== each), authorities)
-    );
+  // Each is looked at once: it is the peer that chooses how many there are.
+  const reached = new Set([presented[0]]);
+  for (const one of reached) {
+    if (now < one.validFromDate || now > one.validToDate) continue;
+    const isIssuer = (other: Certificate): boolean =>
+      other.subject === one.issuer && one.verify(other.publicKey);
+    if (authorities.some((each) => isSame(each, one) || isIssuer(each))) {
+      return true;
+    }
+    for (const other of presented) {
+      if (!reached.has(other) && other.ca && isIssuer(other)) {
+        reached.add(other);
+      }
+    }
+  }
+  return false;
 }
 
 /**

@@ -8,8 +8,11 @@
  * @module
  */
 
-/** What stands in front of one block and behind it, and the base64 between. */
-const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----([^-]*)-----END \1-----/g;
+/**
+ * What stands in front of one block and behind it, and the base64 between. Deno passes over
+ * blocks that do not begin with their line, as where two texts were joined without one.
+ */
+const BLOCK = /^-----BEGIN ([A-Z0-9 ]+)-----([^-]*)^-----END \1-----/gm;
 
 /** What a block of PEM can be: there are several kinds of keys. */
 export type PemLabel = "CERTIFICATE" | "PRIVATE KEY";

@@ -8,7 +8,7 @@
  * Errors leave a transport as its runtime throws them; `translateError` is the one
  * place that turns them into the errors of this library.
  *
- * It may import `errors.ts` and `addr.ts`; `socket/`, `server/` and `testing/` may
+ * It may import `errors.ts`, `addr.ts` and `ip.ts`; `socket/`, `server/` and `testing/` may
  * import it.
  *
  * @module
@@ -135,8 +135,8 @@ export interface PeerCheckOptions {
   /**
    * Takes the end of the connection for the end of the stream where the peer left out
    * TLS's own (`close_notify`), as careless peers do, and lets this side still answer.
-   * Whoever can cut the connection can then pass off a part of a message as all of it:
-   * only for protocols whose messages say how long they are.
+   * An attacker who can cut the connection can then pass off a part of a message as all
+   * of it: only for protocols whose messages say how long they are.
    *
    * @default {false}
    */

@@ -477,7 +477,13 @@ Deno.test("dial() refuses options that cannot be meant", async () => {
       "got one that is damaged",
     ],
     [
-      { caCerts: [cert + cert.replace("MII", "M?I")] },
+      { caCerts: [`${cert}\n${cert.replace("MII", "M?I")}`] },
+      TypeError,
+      "got one that is damaged",
+    ],
+    // Deno would pass over the second one.
+    [
+      { caCerts: [cert.trimEnd() + cert] },
       TypeError,
       "got one that is damaged",
     ],

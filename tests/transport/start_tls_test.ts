@@ -373,6 +373,26 @@ Deno.test(
 );
 
 Deno.test(
+  "startTls() looks at no more certificates than a chain has",
+  TIMEOUT,
+  async () => {
+    const { cert, key } = certificate;
+    for (const count of [15, 16]) {
+      const chain = { cert: cert + `\n${authority.cert}`.repeat(count), key };
+      if (count === 15) {
+        const pair = await secured(memoryTransportPair(), {}, chain);
+        await assertCarries(pair);
+        close(pair);
+      } else {
+        const error = await refused({}, chain);
+        assertEquals(error.reason, "bad-certificate");
+        assert(error.message.endsWith("more than 16 certificates"));
+      }
+    }
+  },
+);
+
+Deno.test(
   "startTls() shows a certificate of its own beside a serverName",
   TIMEOUT,
   async () => {
