@@ -4,7 +4,7 @@ import { listFiles, readText } from "./_checkout.ts";
 
 // 400 is where to ask whether there are two concepts in a file. A class is not torn in
 // two for a number, so the wall stands further back, and documentation does not count.
-const MAX_LINES = 500;
+const MAX_LINES = 600;
 
 /** Files that are text and that people wrote. */
 const TEXT = /\.(ts|js|md|json|yml|c|h|py|sh|txt)$|^\.ci\/run$|^LICENSE$/;
@@ -51,7 +51,7 @@ function codeLines(text: string): number {
     .length;
 }
 
-Deno.test("no file of lib/ has more than 500 lines of code", async () => {
+Deno.test("no file of lib/ has more than 600 lines of code", async () => {
   const long = (await readAll(/^lib\/.*\.ts$/))
     .map(([path, text]) => ({ path, lines: codeLines(text) }))
     .filter(({ lines }) => lines > MAX_LINES);
