@@ -36,6 +36,7 @@ export function encodeStream<Out>(
 ): TransformStream<Out, Uint8Array<ArrayBuffer>> {
   checkMethods("encode a stream", "codec", codec, "encoder");
   const encoder = codec.encoder();
+  checkMethods("encode", "the encoder of a codec", encoder, "encode");
   return new TransformStream<Out, Uint8Array<ArrayBuffer>>({
     transform(frame, controller) {
       const out = new ByteWriter();

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkMethods } from "../_check.ts";
+import { guard } from "../_guard.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import {
   CodecError,
@@ -67,12 +69,14 @@ export class FrameDecoder<T> {
    * @param decoder Whom to ask.
    * @param queue What to give it.
    * @param mostKeptFrames Frames that may come in a row without a byte being taken.
+   * @throws {TypeError} `decoder` is not one.
    */
   constructor(
     decoder: Decoder<T>,
     queue: ByteQueue,
     mostKeptFrames: number = MOST_KEPT_FRAMES,
   ) {
+    checkMethods("decode", "the decoder of a codec", decoder, "decode");
     this.#decoder = decoder;
     this.queue = queue;
     this.#mostKeptFrames = mostKeptFrames;
@@ -216,8 +220,13 @@ export class FrameDecoder<T> {
   #countKept(result: unknown, most: number): void {
     this.#tookPart = false;
     const count = ++this.#keptFrames;
-    if (result === null) {
-      throw this.#broken("return undefined when it needs more bytes, got null");
+    if (result === null || result instanceof Promise) {
+      // It may reject: that must not end the process.
+      guard(() => result);
+      const got = result === null ? "null" : "a promise";
+      throw this.#broken(
+        `return undefined when it needs more bytes, got ${got}`,
+      );
     }
     const taken = this.#taken;
     const allowed = taken > 0

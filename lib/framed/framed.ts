@@ -110,6 +110,7 @@ export class Framed<In, Out = In>
     this.#writer = writer;
     this.#frames = new FrameReader(readLoop, codec.decoder(), options);
     this.#encoder = codec.encoder();
+    checkMethods("encode", "the encoder of a codec", this.#encoder, "encode");
   }
 
   /**

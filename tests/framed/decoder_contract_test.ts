@@ -221,6 +221,29 @@ Deno.test("null in place of undefined is refused, also where frames may be null"
   }
 });
 
+Deno.test("a decoder that is asynchronous is refused, and its promise ends no process", async () => {
+  const printed: unknown[][] = [];
+  const original = console.error;
+  console.error = (...values) => printed.push(values);
+  try {
+    using pair = spiedPair();
+    await pair.right.write("abc");
+    const reason = new Error("later");
+    const receiver = framed(
+      pair.left,
+      withDecoder<unknown>(() => ({ decode: () => Promise.reject(reason) })),
+    );
+    await assertRejects(
+      () => receiver.receive(),
+      CodecError,
+      "the decoder must return undefined when it needs more bytes, got a promise",
+    );
+    assertEquals(printed.map((values) => values.at(-1)), [reason]);
+  } finally {
+    console.error = original;
+  }
+});
+
 Deno.test("a frame that is null is no end: receive() refuses it, loops give it", async () => {
   const codec = withDecoder<string | null>(() => {
     const inner = lines().decoder();
@@ -339,6 +362,19 @@ Deno.test("framed() refuses what is no codec and what is no option, by name", ()
     [lines(), { endOnDrain: "no" }, 'endOnDrain must be a boolean, got "no"'],
     [lines(), null, "options must be an object, got null"],
   ];
+  const { decoder, encoder } = lines();
+  for (
+    const broken of [{ decoder: () => ({}), encoder }, {
+      decoder,
+      encoder: () => 5,
+    }]
+  ) {
+    assertThrows(
+      () => framed(left, broken as never),
+      TypeError,
+      "coder of a codec must be an object with",
+    );
+  }
   for (const [codec, options, text] of bad) {
     assertThrows(
       () => framed(left, codec as never, options as never),
