@@ -9,7 +9,12 @@
  */
 
 import { formatAddress } from "../addr.ts";
-import { ClosedError, SocketError, type SocketErrorCode } from "../errors.ts";
+import {
+  ClosedError,
+  SocketError,
+  type SocketErrorCode,
+  TlsError,
+} from "../errors.ts";
 import type { Socket } from "../socket/socket.ts";
 
 /** What a peer can bring about. `busy`, `closed` and `permission` are this side's. */
@@ -40,6 +45,10 @@ export function isPeerError(error: unknown, socket: Socket): boolean {
   if (error instanceof DOMException) return error.name === "TimeoutError";
   if (!(error instanceof SocketError) || !BY_PEER.has(error.code)) return false;
   if (OWN_OPERATIONS.has(error.operation)) return false;
+  // This side's certificate, not the peer's.
+  if (error instanceof TlsError && error.reason === "bad-configuration") {
+    return false;
+  }
   return isOf(error, socket);
 }
 

@@ -7,6 +7,17 @@
 
 const ROOT = new URL("../../", import.meta.url);
 
+/**
+ * Half a second after its start Deno 2.9.6 sets its signals up, and panics where there is
+ * no descriptor for that. A program that is to run out of them has it done at once.
+ */
+const SET_SIGNALS_UP = `{
+  const ignore = () => {};
+  Deno.addSignalListener("SIGINT", ignore);
+  Deno.removeSignalListener("SIGINT", ignore);
+}
+`;
+
 /** What {@linkcode DenoProgram.start} may be told. */
 export interface DenoProgramOptions {
   /** Hard limit of file descriptors; needs a Unix shell. None by default. */
@@ -54,7 +65,10 @@ export class DenoProgram implements AsyncDisposable {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    await new Response(source).body!.pipeTo(child.stdin);
+    const program = descriptors === undefined
+      ? source
+      : SET_SIGNALS_UP + source;
+    await new Response(program).body!.pipeTo(child.stdin);
     return new DenoProgram(child);
   }
 

@@ -205,6 +205,14 @@ const BUGS: Record<string, Handler> = {
     await socket.write("x");
     await upstream.read();
   },
+  "has a certificate and a key that do not match": async (socket) => {
+    const authority = await createAuthority();
+    const [{ cert }, { key }] = await Promise.all([
+      authority.issue(),
+      authority.issue(),
+    ]);
+    await socket.acceptTls({ cert, key });
+  },
   "wraps what a peer did": async (socket) => {
     try {
       await socket.readLine({ timeoutMs: 20 });
@@ -260,6 +268,7 @@ Deno.test("isPeerError() tells what a peer can do from what it cannot", () => {
     new TimeoutError("read", 5, { remoteAddr: elsewhere }),
     new FrameTooLargeError(1, 2, { operation: "encode" }),
     new PermissionError([], "x"),
+    new TlsError("bad-configuration", "x", { remoteAddr }),
     new DOMException("x", "AbortError"),
     new SuppressedError(new Error("x"), peers[0]),
     new SuppressedError(peers[0], new Error("x")),
