@@ -9,7 +9,8 @@ import {
   type MemoryTransport,
   memoryTransportPair,
 } from "../transport/memory.ts";
-import { type Gate, Wire } from "./_wire.ts";
+import type { Route } from "./_topology.ts";
+import { Wire } from "./_wire.ts";
 
 /** How a link carries bytes. */
 export interface LinkOptions {
@@ -22,7 +23,7 @@ export interface LinkOptions {
   split: boolean;
   seed: number;
   names: readonly [client: string, server: string];
-  gate: Gate;
+  route: Route;
   /** Hears what arrives at which end. */
   onArrival: (at: "client" | "server", what: number | "end") => void;
   /** Hears that the link broke, once. */
@@ -70,6 +71,15 @@ export class Link {
     this.#nearServer.reset();
     this.#options.onReset();
     this.#finish();
+  }
+
+  /**
+   * One end is gone, with the program that had it: its peer sees a reset as soon as word
+   * of it arrives.
+   */
+  crash(at: "client" | "server"): void {
+    if (this.#done) return;
+    (at === "client" ? this.#nearClient : this.#nearServer).reset();
   }
 
   #finish(): void {

@@ -6,6 +6,7 @@
 
 import type { Random } from "../_random.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
+import type { Route } from "./_topology.ts";
 import type { Transport } from "../transport/options.ts";
 
 /** How a wire carries bytes. */
@@ -16,29 +17,10 @@ export interface WireOptions {
   /** Most bytes that are on their way. */
   windowBytes: number;
   random: Random;
-  /** Holds everything back while it is set. */
-  gate: Gate;
+  /** Holds everything back while it is not free. */
+  route: Route;
   /** Hears what arrives: a count of bytes, or the end. */
   onArrival: (what: number | "end") => void;
-}
-
-/** Something that can be shut, and those who wait for it. */
-export class Gate {
-  #opened: PromiseWithResolvers<void> | undefined;
-
-  shut(): void {
-    this.#opened ??= Promise.withResolvers();
-  }
-
-  open(): void {
-    this.#opened?.resolve();
-    this.#opened = undefined;
-  }
-
-  /** Settles when the gate is open; `undefined` if it is. */
-  get waiting(): Promise<void> | undefined {
-    return this.#opened?.promise;
-  }
 }
 
 interface Parcel {
@@ -133,7 +115,7 @@ export class Wire {
         await this.#wait(leftMs);
         continue;
       }
-      const { waiting } = this.#options.gate;
+      const { waiting } = this.#options.route;
       if (waiting !== undefined) {
         await waiting;
         continue;

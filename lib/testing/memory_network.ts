@@ -5,157 +5,51 @@
  * @module
  */
 
-import {
-  checkBoolean,
-  checkFunction,
-  checkInteger,
-  checkNames,
-  checkNumber,
-  checkText,
-} from "../_check.ts";
+import { checkText, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { listen, type Listener } from "../server/listen.ts";
 import { serve, type Server } from "../server/serve.ts";
-import type { Handler, ServerOptions } from "../server/serve_options.ts";
-import { type ClientOptions, connect } from "../socket/connect.ts";
-import type { SocketOptions } from "../socket/options.ts";
+import type { Handler } from "../server/serve_options.ts";
+import { connect } from "../socket/connect.ts";
 import type { Socket } from "../socket/socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
-import type {
-  Dialer,
-  TlsBindOptions,
-  TlsDialOptions,
-} from "../transport/options.ts";
+import type { Dialer } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { Link } from "./_link.ts";
 import { MemoryAcceptor } from "./_memory_acceptor.ts";
-import { Gate } from "./_wire.ts";
+import {
+  type CheckedOptions,
+  checkMemoryNetworkOptions,
+  type ConnectionEvent,
+  type HostEvent,
+  type MemoryConnectOptions,
+  type MemoryListenOptions,
+  type MemoryNetworkOptions,
+  type MemoryServeOptions,
+  type NetworkEvent,
+} from "./memory_network_options.ts";
+import { type BarrierKind, Topology } from "./_topology.ts";
 
-/** What the network of {@linkcode memoryNetwork} is like. */
-export interface MemoryNetworkOptions {
-  /**
-   * Chooses every random size, delay and fault: the same seed, the same run.
-   *
-   * @default {1}
-   */
-  seed?: number;
-  /**
-   * Milliseconds that bytes travel, one way.
-   *
-   * @default {0}
-   */
-  latencyMs?: number;
-  /**
-   * Most milliseconds that bytes travel longer at random. Order is kept.
-   *
-   * @default {0}
-   */
-  jitterMs?: number;
-  /**
-   * Bytes that each direction of each connection carries in a second.
-   *
-   * @default {Infinity}
-   */
-  bytesPerSecond?: number;
-  /**
-   * Bytes that each direction of a connection holds at each end, and on its way.
-   *
-   * @default {65_536}
-   */
-  highWaterMarkBytes?: number;
-  /**
-   * Whether reads and writes are cut at random sizes.
-   *
-   * @default {true}
-   */
-  split?: boolean;
-  /**
-   * How likely each arrival of bytes is to be followed by a reset, from 0 to 1.
-   *
-   * @default {0}
-   */
-  resetRate?: number;
-  /** Called with what happens on the network, in order. What it throws is printed. */
-  onEvent?: (event: NetworkEvent) => void;
-}
-
-/** Something that happened to a connection; bytes are counted, never shown. */
-export interface NetworkEvent {
-  /** When, by `performance.now`. */
-  readonly atMs: number;
-  /** The client's name: `"client-1"` for the first one. */
-  readonly client: string;
-  /** The name that it connected to. */
-  readonly server: string;
-  /** What: bytes or the end of the stream reached one end, or all of the connection. */
-  readonly type: "connected" | "refused" | "arrived" | "ended" | "reset";
-  /** Which end `"arrived"` and `"ended"` are about. */
-  readonly at?: "client" | "server";
-  /** How many bytes have `"arrived"`. */
-  readonly bytes?: number;
-}
-
-/** A name to listen on, beside what every listener takes. */
-export interface MemoryListenOptions extends SocketOptions {
-  /**
-   * What clients connect to.
-   *
-   * @default {"server-1"} for the first one without a name, and so on.
-   */
-  name?: string;
-  /** Closes the listener when it aborts. */
-  signal?: AbortSignal;
-}
-
-/** A name to serve under, beside all that `serve` takes. */
-export interface MemoryServeOptions extends ServerOptions {
-  /** See {@linkcode MemoryListenOptions.name}. */
-  name?: string;
-  /** Speaks TLS, with this certificate. Not by default. */
-  tls?: TlsBindOptions;
-}
-
-/** A name to connect to, beside all that `connect` takes. */
-export interface MemoryConnectOptions extends ClientOptions {
-  /** The name that a server listens on. */
-  name: string;
-  /**
-   * Speaks TLS: `true`, or how. The certificate must be for `"localhost"` where there is
-   * no `serverName`.
-   *
-   * @default {false}
-   */
-  tls?: boolean | TlsDialOptions;
-}
-
-/** A simulated network. Made by {@linkcode memoryNetwork}. */
+/**
+ * A simulated network. Made by {@linkcode memoryNetwork}.
+ *
+ * Its hosts are the names that servers listen on, and those that clients connect from.
+ */
 export class MemoryNetwork implements Disposable {
-  readonly #options: Required<Omit<MemoryNetworkOptions, "onEvent">>;
-  readonly #onEvent: (event: NetworkEvent) => void;
+  readonly #options: CheckedOptions;
   readonly #acceptors = new Map<string, MemoryAcceptor>();
-  readonly #links = new Set<Link>();
-  readonly #gate = new Gate();
+  readonly #links = new Map<Link, { client: string; server: string }>();
+  readonly #topology = new Topology();
+  readonly #crashed = new Set<string>();
+  readonly #trace: NetworkEvent[] = [];
   #servers = 0;
   #clients = 0;
 
   /** Use {@linkcode memoryNetwork}. */
   constructor(options: MemoryNetworkOptions) {
-    checkNames(ACTION, "options", options, OPTION_NAMES);
-    const { onEvent = () => {} } = options;
-    checkFunction(ACTION, "onEvent", onEvent);
-    this.#onEvent = onEvent;
-    this.#options = {
-      seed: options.seed ?? 1,
-      latencyMs: options.latencyMs ?? 0,
-      jitterMs: options.jitterMs ?? 0,
-      bytesPerSecond: options.bytesPerSecond ?? Infinity,
-      highWaterMarkBytes: options.highWaterMarkBytes ?? 65_536,
-      split: options.split ?? true,
-      resetRate: options.resetRate ?? 0,
-    };
-    checkOptions(this.#options);
+    this.#options = checkMemoryNetworkOptions(options);
   }
 
   /**
@@ -185,11 +79,12 @@ export class MemoryNetwork implements Disposable {
    * @throws {TimeoutError} `timeoutMs` passed: the network is partitioned, or slow.
    */
   connect(options: MemoryConnectOptions): Promise<Socket> {
-    const { name, ...rest } = options;
+    const { name, from, ...rest } = options;
     checkText("connect", "name", name);
+    if (from !== undefined) checkText("connect", "from", from);
     const dialer: Dialer = {
       addr: { transport: "memory", name },
-      dial: (_target, { signal }) => this.#dial(name, signal),
+      dial: (_target, { signal }) => this.#dial(name, from, signal),
     };
     return connect({ ...rest, dialer });
   }
@@ -199,33 +94,142 @@ export class MemoryNetwork implements Disposable {
     return this.#links.size;
   }
 
-  /** Nothing arrives anywhere, and neither end is told: as when a cable is pulled. */
-  partition(): void {
-    this.#gate.shut();
+  /** The last of what has happened, in order; see `maxTraceEvents`. */
+  get trace(): readonly NetworkEvent[] {
+    const { maxTraceEvents } = this.#options;
+    return this.#trace.slice(Math.max(0, this.#trace.length - maxTraceEvents));
   }
 
-  /** Ends a partition: what was under way arrives. */
-  heal(): void {
-    this.#gate.open();
+  /**
+   * Cuts two hosts off each other, one off all others, or all: nothing arrives, and
+   * neither end is told, as when a cable is pulled. Connecting waits.
+   *
+   * Bytes that were sent are sent again after the end of the partition, as TCP does.
+   *
+   * @param hosts None, one or two names.
+   * @throws {TypeError} A name is not one, or there are three.
+   *
+   * @example A client that is cut off its database, while others go on
+   * ```ts
+   * import { fakeClock, memoryNetwork } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using clock = fakeClock();
+   * using network = memoryNetwork();
+   * network.serve({ name: "db" }, (socket) => socket.write("hello\n"));
+   * network.partition("app", "db");
+   *
+   * const connecting = network.connect({ name: "db", from: "app" });
+   * const other = await network.connect({ name: "db" });
+   * assertEquals(await other.readLine(), "hello");
+   *
+   * await clock.advance(5_000);
+   * network.heal("app", "db");
+   * assertEquals(await (await connecting).readLine(), "hello");
+   * assertEquals(network.trace[0].type, "partitioned");
+   * ```
+   */
+  partition(...hosts: string[]): void {
+    this.#block("partition", "partitioned", hosts);
+  }
+
+  /**
+   * Ends the partition that was made with the same names; without names, all partitions.
+   *
+   * @param hosts As of {@linkcode MemoryNetwork.partition}.
+   * @throws {TypeError} A name is not one, or there are three.
+   */
+  heal(...hosts: string[]): void {
+    this.#open("partition", "healed", hosts);
+  }
+
+  /**
+   * Delays what is sent between two hosts, by one host, or by all, until it is released:
+   * late, not lost. Apart from partitions, so that the end of the one is not the end of
+   * the other; connections see the same of both.
+   *
+   * @param hosts As of {@linkcode MemoryNetwork.partition}.
+   * @throws {TypeError} A name is not one, or there are three.
+   */
+  hold(...hosts: string[]): void {
+    this.#block("hold", "held", hosts);
+  }
+
+  /**
+   * Lets arrive what was held for the same names; without names, all that is held.
+   *
+   * @param hosts As of {@linkcode MemoryNetwork.partition}.
+   * @throws {TypeError} A name is not one, or there are three.
+   */
+  release(...hosts: string[]): void {
+    this.#open("hold", "released", hosts);
+  }
+
+  /**
+   * Ends a host as when its process is killed: its listener is closed, its connections
+   * break, and its peers see a reset as soon as word of it arrives. Connecting to it is
+   * refused; what its code still tries, to listen or to connect, fails until it restarts.
+   *
+   * @param host Its name.
+   * @throws {TypeError} It is not a name.
+   */
+  crash(host: string): void {
+    checkText("crash a host", "host", host);
+    this.#crashed.add(host);
+    this.#emit({ atMs: performance.now(), type: "crashed", hosts: [host] });
+    for (const [link, { client, server }] of [...this.#links]) {
+      if (client === host) link.crash("client");
+      if (server === host) link.crash("server");
+    }
+    this.#acceptors.get(host)?.close();
+  }
+
+  /**
+   * Lets a host that crashed listen and connect again; what it runs has to be started.
+   *
+   * @param host Its name.
+   * @throws {TypeError} It is not a name.
+   */
+  restart(host: string): void {
+    checkText("restart a host", "host", host);
+    this.#crashed.delete(host);
+    this.#emit({ atMs: performance.now(), type: "restarted", hosts: [host] });
+  }
+
+  #block(kind: BarrierKind, type: HostEvent["type"], hosts: string[]): void {
+    checkHosts(kind, hosts);
+    this.#topology.block(kind, hosts);
+    this.#emit({ atMs: performance.now(), type, hosts });
+  }
+
+  #open(kind: BarrierKind, type: HostEvent["type"], hosts: string[]): void {
+    checkHosts(type === "healed" ? "heal" : "release", hosts);
+    this.#emit({ atMs: performance.now(), type, hosts });
+    this.#topology.open(kind, hosts);
   }
 
   /** Breaks every connection: both ends see a reset. Listeners go on. */
   reset(): void {
-    for (const link of [...this.#links]) link.reset();
+    for (const link of [...this.#links.keys()]) link.reset();
   }
 
   /** Ends the network: listeners are closed, connections are reset. */
   [Symbol.dispose](): void {
     for (const acceptor of [...this.#acceptors.values()]) acceptor.close();
     this.reset();
-    this.heal();
+    this.#topology.open("partition", []);
+    this.#topology.open("hold", []);
   }
 
   #bind(name = `server-${++this.#servers}`): MemoryAcceptor {
-    if (this.#acceptors.has(name)) {
+    try {
+      this.#checkUp(name);
+      if (this.#acceptors.has(name)) {
+        throw new Deno.errors.AddrInUse("Address already in use");
+      }
+    } catch (error) {
       const localAddr = { transport: "memory" as const, name };
-      const inUse = new Deno.errors.AddrInUse("Address already in use");
-      throw translateError(inUse, { operation: "listen", localAddr });
+      throw translateError(error, { operation: "listen", localAddr });
     }
     const acceptor = new MemoryAcceptor(
       name,
@@ -237,16 +241,21 @@ export class MemoryNetwork implements Disposable {
 
   async #dial(
     server: string,
+    from: string | undefined,
     signal: AbortSignal | undefined,
   ): Promise<MemoryTransport> {
-    const client = `client-${++this.#clients}`;
-    const seed = this.#options.seed * 65_537 + this.#clients * 8;
+    const number = ++this.#clients;
+    const client = from ?? `client-${number}`;
+    const seed = this.#options.seed * 65_537 + number * 8;
     const emit = this.#emitter(client, server);
     const { latencyMs } = this.#options;
+    this.#checkUp(client);
+    const route = this.#topology.route(client, server);
     if (latencyMs > 0) await sleep(2 * latencyMs, { signal });
-    while (this.#gate.waiting !== undefined) {
-      await waitWithin("connect", this.#gate.waiting, { signal });
+    for (let { waiting } = route; waiting !== undefined; { waiting } = route) {
+      await waitWithin("connect", waiting, { signal });
     }
+    this.#checkUp(client);
     const acceptor = this.#acceptors.get(server);
     if (acceptor === undefined) {
       emit({ type: "refused" });
@@ -256,7 +265,7 @@ export class MemoryNetwork implements Disposable {
       ...this.#options,
       seed,
       names: [client, server],
-      gate: this.#gate,
+      route,
       onArrival: (at, what) =>
         emit(
           what === "end"
@@ -266,7 +275,7 @@ export class MemoryNetwork implements Disposable {
       onReset: () => emit({ type: "reset" }),
       onDone: () => this.#links.delete(link),
     });
-    this.#links.add(link);
+    this.#links.set(link, { client, server });
     emit({ type: "connected" });
     if (!acceptor.offer(link.server)) {
       link.reset();
@@ -276,41 +285,31 @@ export class MemoryNetwork implements Disposable {
   }
 
   #emitter(client: string, server: string): (
-    what: Pick<NetworkEvent, "type" | "at" | "bytes">,
+    what: Pick<ConnectionEvent, "type" | "at" | "bytes">,
   ) => void {
     return (what) =>
-      guard(() =>
-        this.#onEvent({ atMs: performance.now(), client, server, ...what })
-      );
+      this.#emit({ atMs: performance.now(), client, server, ...what });
+  }
+
+  #emit(event: NetworkEvent): void {
+    const { maxTraceEvents } = this.#options;
+    this.#trace.push(event);
+    // Not one by one, as each would move all that stay.
+    if (this.#trace.length > 2 * maxTraceEvents) {
+      this.#trace.splice(0, this.#trace.length - maxTraceEvents);
+    }
+    guard(() => this.#options.onEvent(event));
+  }
+
+  #checkUp(host: string): void {
+    if (!this.#crashed.has(host)) return;
+    throw new Deno.errors.NetworkUnreachable("Network is unreachable");
   }
 }
 
-const ACTION = "make a memory network";
-
-const OPTION_NAMES: ReadonlySet<string> = new Set(
-  [
-    "seed",
-    "latencyMs",
-    "jitterMs",
-    "bytesPerSecond",
-    "highWaterMarkBytes",
-    "split",
-    "resetRate",
-    "onEvent",
-  ] satisfies (keyof MemoryNetworkOptions)[],
-);
-
-function checkOptions(
-  options: Required<Omit<MemoryNetworkOptions, "onEvent">>,
-): void {
-  const { seed, latencyMs, jitterMs, bytesPerSecond, resetRate } = options;
-  checkInteger(ACTION, "seed", seed, Number.MIN_SAFE_INTEGER);
-  checkNumber(ACTION, "latencyMs", latencyMs, 0);
-  checkNumber(ACTION, "jitterMs", jitterMs, 0);
-  checkNumber(ACTION, "bytesPerSecond", bytesPerSecond, 1);
-  checkInteger(ACTION, "highWaterMarkBytes", options.highWaterMarkBytes, 1);
-  checkBoolean(ACTION, "split", options.split);
-  checkNumber(ACTION, "resetRate", resetRate, 0, 1);
+function checkHosts(action: string, hosts: readonly string[]): void {
+  if (hosts.length > 2) throw wrongKind(action, "hosts", "two at most", hosts);
+  for (const host of hosts) checkText(action, "host", host);
 }
 
 /**
@@ -319,7 +318,8 @@ function checkOptions(
  * Clients and servers are real ones, over memory: `network.serve` takes what `serve`
  * takes, `network.connect` what `connect` takes, with a `name` in place of a host and
  * port. The network can be slow (`latencyMs`, `jitterMs`, `bytesPerSecond`), cut bytes
- * at random places, reset connections at random or on demand, and be partitioned.
+ * at random places, reset connections at random or on demand, be partitioned between
+ * hosts, hold back what is sent, and have hosts that crash and restart.
  *
  * All time is the global clock's. On a `fakeClock()` nothing waits for real, and the
  * same seed gives the same run. `using` ends the network.

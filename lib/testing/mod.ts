@@ -19,12 +19,13 @@ export {
   type MakePair,
 } from "./check_transport.ts";
 export { FakeClock, fakeClock } from "./fake_clock.ts";
-export {
-  type MemoryConnectOptions,
-  type MemoryListenOptions,
-  MemoryNetwork,
-  memoryNetwork,
-  type MemoryNetworkOptions,
-  type MemoryServeOptions,
-  type NetworkEvent,
-} from "./memory_network.ts";
+export { MemoryNetwork, memoryNetwork } from "./memory_network.ts";
+export type {
+  ConnectionEvent,
+  HostEvent,
+  MemoryConnectOptions,
+  MemoryListenOptions,
+  MemoryNetworkOptions,
+  MemoryServeOptions,
+  NetworkEvent,
+} from "./memory_network_options.ts";

@@ -5,13 +5,14 @@ import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { type FakeClock, fakeClock } from "../../lib/testing/fake_clock.ts";
 import { FailedHooks } from "../_support/failed_hooks.ts";
 import { Link } from "../../lib/testing/_link.ts";
-import { Gate } from "../../lib/testing/_wire.ts";
 import {
   type MemoryNetwork,
   memoryNetwork,
-  type MemoryNetworkOptions,
-  type NetworkEvent,
 } from "../../lib/testing/memory_network.ts";
+import type {
+  MemoryNetworkOptions,
+  NetworkEvent,
+} from "../../lib/testing/memory_network_options.ts";
 
 async function echo(socket: Socket): Promise<void> {
   for await (const chunk of socket) await socket.write(chunk);
@@ -334,7 +335,7 @@ Deno.test("the ends of a simulated connection do all that a transport has to do"
       highWaterMarkBytes: 5_000,
       resetRate: 0,
       names: ["client", "server"],
-      gate: new Gate(),
+      route: { waiting: undefined },
       onArrival: () => {},
       onReset: () => {},
       onDone: () => {},
@@ -381,4 +382,195 @@ Deno.test("memoryNetwork() refuses what is of the wrong kind, or has another nam
     );
   }
   assertThrows(() => network.listen({ nmae: "b" } as never), TypeError, "nmae");
+});
+
+/** Two clients of an echo server on hosts of their own. */
+async function twoClients(clock: FakeClock, network: MemoryNetwork) {
+  network.serve({ name: "echo", onError: () => {} }, echo);
+  const connecting = ["left", "right"].map((from) =>
+    network.connect({ name: "echo", from })
+  );
+  await clock.advance(100);
+  return await Promise.all(connecting);
+}
+
+/** Whether an echo comes back within a second. */
+async function answers(clock: FakeClock, socket: Socket): Promise<boolean> {
+  await socket.write("?\n");
+  const line = socket.readLine({ timeoutMs: 1_000 }).catch(() => undefined);
+  await clock.advance(1_010);
+  return await line === "?";
+}
+
+Deno.test("partition() cuts two hosts off each other, and one off all others", async () => {
+  for (
+    const { hosts, cut } of [
+      { hosts: ["left", "echo"], cut: [true, false] },
+      { hosts: ["echo", "left"], cut: [true, false] },
+      { hosts: ["right"], cut: [false, true] },
+      { hosts: ["echo"], cut: [true, true] },
+      { hosts: [], cut: [true, true] },
+      { hosts: ["left", "right"], cut: [false, false] },
+    ]
+  ) {
+    using clock = fakeClock();
+    using network = memoryNetwork({ latencyMs: 5 });
+    const clients = await twoClients(clock, network);
+    network.partition(...hosts);
+    const seen = [];
+    for (const client of clients) seen.push(!await answers(clock, client));
+    assertEquals(seen, cut, hosts.join());
+    network.heal(...hosts);
+    // What was under way arrives: its echo first, so there may be two lines.
+    for (const client of clients) assert(await answers(clock, client));
+  }
+});
+
+Deno.test("heal() ends the partition of the same hosts, or all of them", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const clients = await twoClients(clock, network);
+  network.partition("left", "echo");
+  network.partition("right", "echo");
+  network.heal("echo", "left");
+  assertEquals(await answers(clock, clients[0]), true);
+  assertEquals(await answers(clock, clients[1]), false);
+  network.partition("left");
+  network.heal("left", "echo");
+  assertEquals(await answers(clock, clients[0]), false, "another partition");
+  network.heal();
+  assertEquals(await answers(clock, clients[0]), true);
+  assertEquals(await answers(clock, clients[1]), true);
+});
+
+Deno.test("hold() delays until release(), whatever a partition does", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const [left, right] = await twoClients(clock, network);
+  network.hold("left", "echo");
+  network.partition("left", "echo");
+  const connecting = network.connect({ name: "echo", from: "left" });
+  assertEquals(await answers(clock, right), true);
+  assertEquals(await answers(clock, left), false);
+  network.heal();
+  assertEquals(await answers(clock, left), false, "still held");
+  network.release("left", "echo");
+  assertEquals(await left.readLine(), "?", "late, not lost");
+  (await connecting).abort();
+});
+
+Deno.test("crash() breaks what a host has, and lets it have nothing until restart()", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 50 });
+  const [left] = await twoClients(clock, network);
+  let ended = false;
+  const reading = assertRejects(() => left.read(), BrokenError)
+    .finally(() => ended = true);
+  network.crash("echo");
+  await clock.advance(49);
+  assertEquals(ended, false, "word of it is on its way");
+  await clock.advance(2);
+  assertEquals((await reading).reason, "reset");
+
+  const tried = async (connecting: Promise<unknown>): Promise<string> => {
+    const failed = assertRejects(() => connecting, BrokenError);
+    await clock.advance(200);
+    return (await failed).reason;
+  };
+  assertEquals(await tried(network.connect({ name: "echo" })), "refused");
+  const itself = network.connect({ name: "other", from: "echo" });
+  assertEquals(await tried(itself), "unreachable");
+  const error = assertThrows(
+    () => network.listen({ name: "echo" }),
+    BrokenError,
+  );
+  assertEquals(error.reason, "unreachable");
+
+  network.restart("echo");
+  network.serve({ name: "echo" }, echo);
+  const connecting = network.connect({ name: "echo", from: "left" });
+  await clock.advance(200);
+  assertEquals(await answers(clock, await connecting), true);
+});
+
+Deno.test("crash() of a client is a reset to its server", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const reasons: unknown[] = [];
+  network.serve({ name: "sink", onError: () => {} }, async (socket) => {
+    await socket.read().catch((error) => reasons.push(error.reason));
+  });
+  const connecting = network.connect({ name: "sink", from: "client" });
+  await clock.advance(10);
+  const client = await connecting;
+  const reading = assertRejects(() => client.read(), BrokenError);
+  network.crash("client");
+  await clock.advance(10);
+  await reading;
+  assertEquals([reasons, network.connections], [["reset"], 0]);
+});
+
+Deno.test("crash() behind a partition is not known before it ends", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const [left] = await twoClients(clock, network);
+  network.partition("left", "echo");
+  network.crash("echo");
+  let ended = false;
+  const reading = assertRejects(() => left.read(), BrokenError)
+    .finally(() => ended = true);
+  await clock.advance(60_000);
+  assertEquals(ended, false);
+  network.heal();
+  await clock.advance(1);
+  await reading;
+});
+
+Deno.test("trace has the last of what happened, the same for the same seed", async () => {
+  const run = async (seed: number, maxTraceEvents?: number) => {
+    using clock = fakeClock();
+    using network = memoryNetwork({ seed, jitterMs: 20, maxTraceEvents });
+    const clients = await twoClients(clock, network);
+    network.hold("left");
+    for (const client of clients) await answers(clock, client);
+    network.release("left");
+    network.crash("echo");
+    await clock.advance(100);
+    network.restart("echo");
+    return network.trace;
+  };
+  const trace = await run(3);
+  assertEquals(await run(3), trace);
+  assert(JSON.stringify(await run(4)) !== JSON.stringify(trace));
+  assertEquals(
+    trace.flatMap((event) =>
+      "hosts" in event ? [[event.type, ...event.hosts]] : []
+    ),
+    [
+      ["held", "left"],
+      ["released", "left"],
+      ["crashed", "echo"],
+      ["restarted", "echo"],
+    ],
+  );
+  assertEquals(await run(3, 5), trace.slice(-5));
+  assertEquals(await run(3, 0), []);
+});
+
+Deno.test("partition() and its like refuse what is no host", () => {
+  using network = memoryNetwork();
+  for (const call of ["partition", "heal", "hold", "release"] as const) {
+    assertThrows(
+      () => network[call](5 as never),
+      TypeError,
+      `Cannot ${call}: host`,
+    );
+    assertThrows(() => network[call]("a", "b", "c"), TypeError, "two at most");
+  }
+  assertThrows(() => network.crash(""), TypeError, "Cannot crash a host: host");
+  assertThrows(
+    () => network.restart(""),
+    TypeError,
+    "Cannot restart a host: host",
+  );
 });

@@ -1,0 +1,193 @@
+/**
+ * What a simulated network is like, and what happens on it.
+ *
+ * @module
+ */
+
+import {
+  checkBoolean,
+  checkFunction,
+  checkInteger,
+  checkNames,
+  checkNumber,
+} from "../_check.ts";
+import type { ServerOptions } from "../server/serve_options.ts";
+import type { ClientOptions } from "../socket/connect.ts";
+import type { SocketOptions } from "../socket/options.ts";
+import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
+
+/** What the network of {@linkcode memoryNetwork} is like. */
+export interface MemoryNetworkOptions {
+  /**
+   * Chooses every random size, delay and fault: the same seed, the same run.
+   *
+   * @default {1}
+   */
+  seed?: number;
+  /**
+   * Milliseconds that bytes travel, one way.
+   *
+   * @default {0}
+   */
+  latencyMs?: number;
+  /**
+   * Most milliseconds that bytes travel longer at random. Order is kept.
+   *
+   * @default {0}
+   */
+  jitterMs?: number;
+  /**
+   * Bytes that each direction of each connection carries in a second.
+   *
+   * @default {Infinity}
+   */
+  bytesPerSecond?: number;
+  /**
+   * Bytes that each direction of a connection holds at each end, and on its way.
+   *
+   * @default {65_536}
+   */
+  highWaterMarkBytes?: number;
+  /**
+   * Whether reads and writes are cut at random sizes.
+   *
+   * @default {true}
+   */
+  split?: boolean;
+  /**
+   * How likely each arrival of bytes is to be followed by a reset, from 0 to 1.
+   *
+   * @default {0}
+   */
+  resetRate?: number;
+  /**
+   * Events that {@linkcode MemoryNetwork.trace} keeps: the last ones.
+   *
+   * @default {10_000}
+   */
+  maxTraceEvents?: number;
+  /** Called with what happens on the network, in order. What it throws is printed. */
+  onEvent?: (event: NetworkEvent) => void;
+}
+
+/** Something that happened on the network. */
+export type NetworkEvent = ConnectionEvent | HostEvent;
+
+/** Something that happened to a connection; bytes are counted, never shown. */
+export interface ConnectionEvent {
+  /** When, by `performance.now`. */
+  readonly atMs: number;
+  /** The client's host: `"client-1"` for the first one that has no name. */
+  readonly client: string;
+  /** The name that it connected to. */
+  readonly server: string;
+  /** What: bytes or the end of the stream reached one end, or all of the connection. */
+  readonly type: "connected" | "refused" | "arrived" | "ended" | "reset";
+  /** Which end `"arrived"` and `"ended"` are about. */
+  readonly at?: "client" | "server";
+  /** How many bytes have `"arrived"`. */
+  readonly bytes?: number;
+}
+
+/** Something that a test did to hosts. */
+export interface HostEvent {
+  /** When, by `performance.now`. */
+  readonly atMs: number;
+  /** What was done. */
+  readonly type:
+    | "partitioned"
+    | "healed"
+    | "held"
+    | "released"
+    | "crashed"
+    | "restarted";
+  /** To which hosts: one and all others where there is one, all where there is none. */
+  readonly hosts: readonly string[];
+}
+
+/** A name to listen on, beside what every listener takes. */
+export interface MemoryListenOptions extends SocketOptions {
+  /**
+   * What clients connect to.
+   *
+   * @default {"server-1"} for the first one without a name, and so on.
+   */
+  name?: string;
+  /** Closes the listener when it aborts. */
+  signal?: AbortSignal;
+}
+
+/** A name to serve under, beside all that `serve` takes. */
+export interface MemoryServeOptions extends ServerOptions {
+  /** See {@linkcode MemoryListenOptions.name}. */
+  name?: string;
+  /** Speaks TLS, with this certificate. Not by default. */
+  tls?: TlsBindOptions;
+}
+
+/** A name to connect to, beside all that `connect` takes. */
+export interface MemoryConnectOptions extends ClientOptions {
+  /** The name that a server listens on. */
+  name: string;
+  /**
+   * The host that connects, which several connections may have in common.
+   *
+   * @default {"client-1"} for the first one, and so on.
+   */
+  from?: string;
+  /**
+   * Speaks TLS: `true`, or how. The certificate must be for `"localhost"` where there is
+   * no `serverName`.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
+}
+
+const ACTION = "make a memory network";
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(
+  [
+    "seed",
+    "latencyMs",
+    "jitterMs",
+    "bytesPerSecond",
+    "highWaterMarkBytes",
+    "split",
+    "resetRate",
+    "maxTraceEvents",
+    "onEvent",
+  ] satisfies (keyof MemoryNetworkOptions)[],
+);
+
+/** All that there is to know of a network. */
+export type CheckedOptions = Required<MemoryNetworkOptions>;
+
+/** Throws if an option is wrong; gives all of them. */
+export function checkMemoryNetworkOptions(
+  given: MemoryNetworkOptions,
+): CheckedOptions {
+  checkNames(ACTION, "options", given, OPTION_NAMES);
+  const options = {
+    seed: given.seed ?? 1,
+    latencyMs: given.latencyMs ?? 0,
+    jitterMs: given.jitterMs ?? 0,
+    bytesPerSecond: given.bytesPerSecond ?? Infinity,
+    highWaterMarkBytes: given.highWaterMarkBytes ?? 65_536,
+    split: given.split ?? true,
+    resetRate: given.resetRate ?? 0,
+    maxTraceEvents: given.maxTraceEvents ?? 10_000,
+    onEvent: given.onEvent ?? (() => {}),
+  };
+  const { seed, latencyMs, jitterMs, bytesPerSecond, resetRate } = options;
+  checkInteger(ACTION, "seed", seed, Number.MIN_SAFE_INTEGER);
+  checkNumber(ACTION, "latencyMs", latencyMs, 0);
+  checkNumber(ACTION, "jitterMs", jitterMs, 0);
+  checkNumber(ACTION, "bytesPerSecond", bytesPerSecond, 1);
+  checkInteger(ACTION, "highWaterMarkBytes", options.highWaterMarkBytes, 1);
+  checkBoolean(ACTION, "split", options.split);
+  checkNumber(ACTION, "resetRate", resetRate, 0, 1);
+  checkInteger(ACTION, "maxTraceEvents", options.maxTraceEvents, 0);
+  checkFunction(ACTION, "onEvent", options.onEvent);
+  return options;
+}
