@@ -6,13 +6,16 @@
 
 import unhomoglyph from "npm:unhomoglyph@1.0.6";
 
+/** The Khitan filler is not among what may be ignored, but is not seen either. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\u{16fe4}]/gu;
+
 /**
  * What a text looks like: the same for texts that can be taken for each other, by
  * Unicode's table of confusables (UTS #39, "skeleton"). Not a text to show.
  */
 export function skeleton(text: string): string {
   const seen = text.normalize("NFD")
-    .replace(/\p{Default_Ignorable_Code_Point}/gu, "");
+    .replace(UNSEEN, "");
   return unhomoglyph(seen).normalize("NFD");
 }
 

@@ -134,11 +134,14 @@ export class PendingConnections {
   }
 }
 
-/** What counts as one address: of IPv6, the network that one customer has (/64). */
+/**
+ * What counts as one address, as it does for `maxConnectionsPerAddress`: of IPv6, the
+ * network that one customer has (/64), which all hosts of a link have in common.
+ */
 export function addressOf({ remoteAddr }: Pick<Socket, "remoteAddr">): string {
   if (!("hostname" in remoteAddr)) return remoteAddr.transport;
   const { hostname } = remoteAddr;
-  if (!hostname.includes(":")) return hostname;
+  if (!hostname.includes(":") || /^fe[89ab]/i.test(hostname)) return hostname;
   const mapped = /^::ffff:([\d.]+)$/i.exec(hostname);
   if (mapped !== null) return mapped[1];
   const [head, tail] = hostname.split("::");

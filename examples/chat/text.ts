@@ -6,10 +6,10 @@
 
 /**
  * A letter or digit, then more of them; up to 20 characters, of any script. Letters
- * that are not seen, such as the Hangul filler, are none.
+ * and marks that are not seen, such as the Hangul and Khitan fillers, are none.
  */
 const NAME =
-  /^[[\p{L}\p{N}]--\p{Default_Ignorable_Code_Point}][[\p{L}\p{M}\p{N}_\-]--\p{Default_Ignorable_Code_Point}]{0,19}$/v;
+  /^[[\p{L}\p{N}]--\p{Default_Ignorable_Code_Point}][[\p{L}\p{M}\p{N}_\-]--[\p{Default_Ignorable_Code_Point}\u{16fe4}]]{0,19}$/v;
 
 /** More marks than these on one letter would reach into the lines above. */
 const PILED_MARKS = /\p{M}{5}/u;

@@ -6,6 +6,7 @@
 
 import { HEIGHT, type Point, same, WIDTH } from "./arena.ts";
 import { cleanText } from "../_safe_text.ts";
+import { MOST_PLAYERS } from "./match.ts";
 import type { SeenPlayer } from "./protocol.ts";
 import type { Session } from "./session.ts";
 
@@ -31,7 +32,8 @@ const FAINT = 90;
 export function view(session: Session, paint: Paint): string[] {
   const { snapshot } = session;
   if (snapshot === undefined) return ["connecting ..."];
-  const players = snapshot.players.map((player) =>
+  // Another server than ours may send more of them, and longer names.
+  const players = snapshot.players.slice(0, MOST_PLAYERS).map((player) =>
     // One's own player is where the prediction has it.
     player.id === session.id ? { ...player, ...session.at } : player
   );
@@ -61,13 +63,18 @@ function title(session: Session): string {
   if (!session.online) return "connection lost; trying again ...";
   if (phase === "waiting") return "waiting for other players ...";
   if (phase === "over") {
-    const name = players.find(({ id }) => id === winner)?.name ?? "nobody";
-    return `${cleanText(name)} has won! The next match begins soon.`;
+    const best = players.find(({ id }) => id === winner);
+    const name = best === undefined ? "nobody" : shownName(best);
+    return `${name} has won! The next match begins soon.`;
   }
   const trip = roundTripMs === undefined
     ? ""
     : `, ${roundTripMs.toFixed(0)} ms`;
   return `first to ${goal} gems wins   (tick ${tick}${trip})`;
+}
+
+function shownName({ name }: SeenPlayer): string {
+  return cleanText(name.slice(0, 12));
 }
 
 /** Two columns for each cell: characters are twice as high as wide. */
@@ -93,6 +100,6 @@ function color(player: SeenPlayer, own: number): number {
 }
 
 function score(player: SeenPlayer, own: number, paint: Paint): string {
-  const text = `${glyph(player, own)} ${cleanText(player.name)} ${player.gems}`;
+  const text = `${glyph(player, own)} ${shownName(player)} ${player.gems}`;
   return paint(text, color(player, own));
 }

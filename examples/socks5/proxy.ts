@@ -52,7 +52,7 @@ const NEGOTIATION_MS = 10_000;
 const IDLE_MS = 300_000;
 const WRITE_MS = 30_000;
 /** Clients that have not said where to; more than these, and the oldest one is cut. */
-const MAX_PENDING = 100;
+const MAX_PENDING = 50;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:1080",
@@ -80,7 +80,7 @@ await run(async () => {
   const server = serve({
     ...address,
     maxConnections: 2_000,
-    maxConnectionsPerAddress: 500,
+    maxConnectionsPerAddress: 256,
     onLimit: "reject",
     idleMs: IDLE_MS,
     writeMs: WRITE_MS,

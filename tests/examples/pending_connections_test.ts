@@ -85,6 +85,7 @@ Deno.test("addressOf() takes a network of IPv6 for one address", () => {
       ["2001:db8::6", "2001:db8:0:0"],
       ["2001:db8:1:2::", "2001:db8:1:2"],
       ["::1", "0:0:0:0"],
+      ["fe80::1", "fe80::1"],
       ["::ffff:10.0.0.1", "10.0.0.1"],
     ]
   ) assertEquals(addressOf(fakeSocket(hostname).socket), address);

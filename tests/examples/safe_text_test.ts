@@ -90,7 +90,9 @@ Deno.test("Lookalikes has one place for names that look the same", () => {
   for (
     const [name, ...others] of [
       // What is not seen, in the middle and at either end.
-      ...[..."\ufe0f\u034f\u3164\u115f\uffa0\u180b\u200b\u2060\u{e0061}"]
+      ...[
+        ..."\ufe0f\u034f\u3164\u115f\uffa0\u180b\u200b\u2060\u{e0061}\u{16fe4}",
+      ]
         .flatMap((each) => [
           ["ann", `ann${each}`, `a${each}nn`, `${each}ann`],
         ]),
