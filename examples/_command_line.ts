@@ -132,7 +132,7 @@ export async function run(main: () => void | Promise<void>): Promise<void> {
 }
 
 /**
- * Ctrl-C drains the server: nobody new comes in, and who is there may finish for
+ * Ctrl-C drains the server: no new client comes in, and those that are there may finish for
  * three seconds. A second Ctrl-C cuts them off.
  *
  * @param server Which one; the call returns when it has ended.

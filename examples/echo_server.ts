@@ -43,7 +43,7 @@ await run(async () => {
   }, async (socket, { signal }) => {
     // When the server drains, our end tells the client to hang up.
     signal.addEventListener("abort", () => socket.closeWrite(), {
-      signal: socket.signal, // Whoever has left is not told.
+      signal: socket.signal, // One that has left is not told.
     });
     using pending = silent.add(socket);
     let isFirst = true;

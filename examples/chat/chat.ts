@@ -1,5 +1,5 @@
 /**
- * Who is in the chat, and where. Knows nothing of sockets.
+ * The members of the chat and their rooms. Knows nothing of sockets.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { Lookalikes } from "../_lookalikes.ts";
 import { type Member, Room } from "./room.ts";
 import { isName, NAME_RULE, nameKey } from "./text.ts";
 
-/** Where everybody starts; it is never taken down. */
+/** Where all members start; it is never taken down. */
 const LOBBY = "lobby";
 /** Rooms at once. Empty ones make room for new ones. */
 const MOST_ROOMS = 100;
@@ -25,7 +25,7 @@ export class Refusal extends Error {
 /** All members and all rooms. */
 export class Chat {
   readonly #mostRemarks: number;
-  /** Nobody may look like somebody else, and no room like another one. */
+  /** No member may look like another one, and no room like another room. */
   readonly #members = new Lookalikes<Member>();
   readonly #names = new Lookalikes<Room>();
   readonly #rooms = new Set<Room>();
@@ -38,7 +38,7 @@ export class Chat {
   }
 
   /**
-   * Somebody comes in.
+   * A member comes in.
    *
    * @param name What to be called.
    * @param hear Shows lines to this member; must not wait.
@@ -53,7 +53,7 @@ export class Chat {
     return member;
   }
 
-  /** Somebody leaves, for whatever reason. */
+  /** A member leaves, for any reason. */
   leave(member: Member): void {
     this.#members.delete(member.name);
     this.#goOut(member, "left");
@@ -83,19 +83,19 @@ export class Chat {
 
   /**
    * Tells one person alone. The name must be the person's own: what merely looks like
-   * it may have been meant for somebody who has left.
+   * it may have been meant for one who has left.
    *
-   * @throws {Refusal} Nobody is called so.
+   * @throws {Refusal} There is no member of this name.
    */
   tell(from: Member, name: string, text: string): void {
     const to = [...this.#members.get(name)]
       .find((each) => nameKey(each.name) === nameKey(name));
-    if (to === undefined) throw new Refusal(`nobody is called ${name}`);
+    if (to === undefined) throw new Refusal(`there is no ${name} here`);
     to.hear(`${from.name} -> ${to.name}: ${text}`);
     if (to !== from) from.hear(`* ${to.name} was told`);
   }
 
-  /** Who is in the same room. */
+  /** The members of the same room. */
   who({ room }: Member): string {
     const names = [...room.members].map(({ name }) => name);
     return `in ${room.name}: ${list(names)}`;
@@ -148,8 +148,8 @@ export class Chat {
       if (owner === except) continue;
       throw new Refusal(
         nameKey(owner.name) === nameKey(name)
-          ? `somebody is called ${owner.name} already`
-          : `${name} looks like ${owner.name}, who is here`,
+          ? `the name ${owner.name} is taken`
+          : `${name} looks like ${owner.name}, a name that is taken`,
       );
     }
   }

@@ -38,7 +38,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   },
   "/who": {
     operands: "",
-    help: "lists who is here",
+    help: "lists the members of the room",
     run: (chat, member) => member.hear(`* ${chat.who(member)}`),
   },
   "/rooms": {
@@ -54,7 +54,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
         member.hear(`* ${`${name} ${operands}`.padEnd(16)}  ${help}`);
       }
       member.hear(`* ${QUIT.padEnd(16)}  leaves`);
-      member.hear("* anything else goes to everybody in the room");
+      member.hear("* anything else goes to all in the room");
     },
   },
 };

@@ -42,7 +42,7 @@ export interface ConversationOptions {
 
 /**
  * Talks with one client until it leaves, floods, or the server drains. Everything
- * that the client is told goes through its outbox, so nobody ever waits for it.
+ * that the client is told goes through its outbox, so no other client waits for it.
  */
 export async function converse(
   socket: Socket,
@@ -105,7 +105,7 @@ export async function converse(
   await outbox.empty();
 }
 
-/** Lets somebody in under a name, or asks for a better one. */
+/** Lets a client in under a name, or asks for a better one. */
 function enter(
   chat: Chat,
   name: string,

@@ -1,6 +1,6 @@
 /**
  * What a member has yet to hear: the place where one slow reader is kept from slowing
- * everybody.
+ * the others.
  *
  * @module
  */
@@ -69,7 +69,7 @@ export class Outbox {
     try {
       while (this.#lines.length > 0) await this.#send(this.#next());
     } catch {
-      // The connection is over: whoever receives from it hears why.
+      // The connection is over: its receiving end reports why.
       this.#end();
     }
     this.#sending = undefined;

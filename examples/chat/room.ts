@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Somebody who is in the chat. */
+/** A person in the chat. */
 export interface Member {
   /** What the others call this member. */
   name: string;

@@ -41,7 +41,7 @@ Usage: deno task examples chat/server [--listen ADDRESS] [--rate N] [--queue N]
                     default. Twice as many pass at once after a pause.
   --queue N         lines that wait for a slow reader, 100 to 100000; 500 by
                     default
-  --slow POLICY     what happens to who is slower still: "drop" (the default)
+  --slow POLICY     what happens to a reader that is slower: "drop" (the default)
                     leaves out the oldest lines, "disconnect" ends the connection
   --history N       lines that a room remembers, 0 to 50; 20 by default
   --per-address N   connections of one address, 1 to 1000; 100 by default

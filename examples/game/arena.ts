@@ -86,7 +86,7 @@ export class Arena {
     return reached.size === this.#walls.filter((wall) => wall === 0).length;
   }
 
-  /** Whether nobody can be there. */
+  /** Whether no player can be there. */
   isWall({ x, y }: Point): boolean {
     return this.#walls[x + y * WIDTH] !== 0;
   }
@@ -102,7 +102,7 @@ export class Arena {
   }
 }
 
-/** Where a move ends: nobody walks through walls or through others. */
+/** Where a move ends: no player walks through walls or others. */
 export function walk(
   arena: Arena,
   from: Point,

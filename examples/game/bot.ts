@@ -47,7 +47,7 @@ await run(async () => {
     const isOver = phase === "over";
     if (isOver && !wasOver) {
       const best = players.find(({ id }) => id === winner);
-      console.log(`${cleanText(best?.name ?? "somebody who left")} won`);
+      console.log(`${cleanText(best?.name ?? "a player who left")} won`);
       if (++seen >= matches) end.abort();
     }
     wasOver = isOver;

@@ -44,7 +44,7 @@ export function headingToGem(
   return robbery(from, others);
 }
 
-/** Without a way, there is somebody in it. */
+/** Without a way, there is another player in it. */
 function robbery(from: Point, others: readonly Point[]): Heading {
   return MOVES.find((heading) =>
     others.some((other) => same(other, next(from, heading)))

@@ -56,7 +56,7 @@ export interface HostOptions extends MatchOptions {
   onNews?: (news: string) => void;
 }
 
-/** Somebody who is connected: a player, or a spectator without a seat. */
+/** A client that is connected: a player, or a spectator without a seat. */
 interface Guest {
   readonly connection: Framed<ClientPacket, ServerPacket>;
   readonly seat: Seat | undefined;
@@ -69,7 +69,7 @@ interface Guest {
 /** Why a client cannot take part; it is told. */
 class Refusal extends Error {}
 
-/** A game for everybody who connects. */
+/** A game for all who connect. */
 export class Host {
   readonly match: Match;
   readonly #options: HostOptions;

@@ -1,5 +1,5 @@
 /**
- * The rules: whoever has collected enough gems first wins. Pure, without a clock, a
+ * The rules: the first to collect enough gems wins. Pure, without a clock, a
  * network or a screen: the same seed and the same moves make the same match.
  *
  * @module
@@ -17,10 +17,10 @@ const SAFE_TICKS = 20;
 /** Ticks between the end of a match and the next one. */
 export const PAUSE_TICKS = 30;
 
-/** Whether there are enough players, and nobody has won. */
+/** Whether there are enough players, and none has won. */
 export type Phase = "waiting" | "running" | "over";
 
-/** Somebody on the field. */
+/** A player on the field. */
 export interface Player extends Point {
   /** 1 to {@linkcode MOST_PLAYERS}. */
   readonly id: number;
@@ -48,7 +48,7 @@ export class Match {
   readonly players = new Map<number, Player>();
   tick = 0;
   phase: Phase = "waiting";
-  /** Who has won; 0 for nobody. */
+  /** The player that has won; 0 for none. */
   winner = 0;
   arena: Arena;
   gems: Point[] = [];
@@ -63,7 +63,7 @@ export class Match {
     this.#placeGems();
   }
 
-  /** Somebody comes in; `undefined` if the field is full. */
+  /** A player comes in; `undefined` if the field is full. */
   add(name: string): Player | undefined {
     let id = 1;
     while (this.players.has(id)) id++;
@@ -73,7 +73,7 @@ export class Match {
     return player;
   }
 
-  /** Somebody goes; its gems are lost. */
+  /** A player goes; its gems are lost. */
   remove(id: number): void {
     this.players.delete(id);
   }
@@ -120,7 +120,7 @@ export class Match {
     this.#placeGems();
   }
 
-  /** A new field; everybody is somewhere else and has nothing. */
+  /** A new field; all players are somewhere else and have nothing. */
   #restart(): void {
     const seed = (this.arena.seed + 1) >>> 0;
     this.arena = new Arena(seed);

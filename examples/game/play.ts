@@ -65,4 +65,4 @@ await run(async () => {
   const session = await openSession(address, { name, watch });
   await orRefused(playHere(session));
 });
-Deno.exit(); // Nobody waits for another key.
+Deno.exit(); // A read of the next key would keep it alive.

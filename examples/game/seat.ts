@@ -21,7 +21,7 @@ export class Seat {
   readonly name: string;
   /** The IP address that its owner came from; undefined where there is none. */
   readonly address: string | undefined;
-  /** What its owner shows to get it back; nobody can guess it. */
+  /** What its owner shows to get it back; it cannot be guessed. */
   readonly token: Uint8Array = crypto.getRandomValues(new Uint8Array(16));
   /** Sequence of the last input that was used. */
   acked = 0;

@@ -22,7 +22,7 @@ import { Host } from "./host.ts";
 import { MOST_PLAYERS } from "./match.ts";
 
 const HELP = `
-The server of Gems: whoever collects enough gems first wins. Ctrl-C ends it.
+The server of Gems: the first to collect enough gems wins. Ctrl-C ends it.
 
 Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N]
                                       [--seed N] [--tick MS] [--per-address N]

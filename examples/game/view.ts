@@ -64,7 +64,7 @@ function title(session: Session): string {
   if (phase === "waiting") return "waiting for other players ...";
   if (phase === "over") {
     const best = players.find(({ id }) => id === winner);
-    const name = best === undefined ? "nobody" : shownName(best);
+    const name = best === undefined ? "a player" : shownName(best);
     return `${name} has won! The next match begins soon.`;
   }
   const trip = roundTripMs === undefined

@@ -90,7 +90,7 @@ export class Fields {
     return fits ? value : this.refuse(name, `a list of ${least} to ${most}`);
   }
 
-  /** Refuses what nobody has asked for: a mistyped name must not go unnoticed. */
+  /** Refuses what is not known: a mistyped name must not go unnoticed. */
   end(): void {
     const unknown = Object.keys(this.#values).find((name) =>
       !this.#read.has(name)

@@ -1,5 +1,5 @@
 /**
- * When somebody must be told: not at the first failure, and not at every change.
+ * When to raise an alert: not at the first failure, and not at every change.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface Thresholds {
 }
 
 /**
- * Turns results into alerts, with hysteresis: a single lost packet wakes nobody up,
+ * Turns results into alerts, with hysteresis: a single lost packet raises none,
  * and a target that comes and goes is reported once, not a hundred times.
  *
  * | health | result | then |
@@ -56,7 +56,7 @@ export class Hysteresis {
   /**
    * Takes the next result.
    *
-   * @returns The new health if somebody must be told.
+   * @returns The new health if it is an alert.
    */
   step(ok: boolean): "up" | "down" | undefined {
     if (ok !== (this.#health === "down")) {

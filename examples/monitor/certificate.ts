@@ -52,7 +52,7 @@ export async function inspectCertificate(
       // An address is no name: RFC 6066 forbids to send it as SNI.
       servername: /^[\d.]+$|:/.test(hostname) ? "" : hostname,
       ca: caCerts.length > 0 ? [...caCerts] : undefined,
-      // A certificate that nobody should trust is still looked at.
+      // A certificate that must not be trusted is still looked at.
       rejectUnauthorized: false,
     });
     const onAbort = () => socket.destroy(limit.reason);
@@ -97,7 +97,7 @@ function judge(
 
 const DISTRUST: Record<string, string> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "certificate for another name",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "signed by nobody who is trusted",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "signed by an authority that is not trusted",
 };
 
 const FAILURES: Record<string, string> = {

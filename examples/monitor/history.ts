@@ -11,7 +11,7 @@ import type { Sample } from "./statistics.ts";
 export interface Retention {
   /** Most results of one target; the oldest go first. 20,000 by default. */
   maxSamples?: number;
-  /** Longest time in days, also for targets that nobody watches any more. 30 by default. */
+  /** Longest time in days, also for targets that are not watched any more. 30 by default. */
   maxDays?: number;
 }
 

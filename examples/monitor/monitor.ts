@@ -12,7 +12,7 @@ import { type Target, UNITS } from "./config.ts";
 import type { History } from "./history.ts";
 import { type Sample, summarize, type Summary } from "./statistics.ts";
 
-/** Somebody must be told. */
+/** What people must be told. */
 export interface Alert {
   /** When, in milliseconds since 1970. */
   at: number;

@@ -29,7 +29,7 @@ const BLOCK = new Uint8Array(64 * 1024);
 export function serveProbe(
   address: { hostname: string; port: number } | { path: string },
 ): Server {
-  // It sends up to 64 MiB for a line of a few bytes: not to everybody at once.
+  // It sends up to 64 MiB for a line of a few bytes: not to all who ask at once.
   const pending = new PendingConnections({ timeoutMs: 3_000, max: 2 });
   return serve({
     ...address,
@@ -70,7 +70,7 @@ export interface ProbeOptions {
  * Asks another monitor for bytes.
  *
  * @returns Bytes a second, from the question to the last byte.
- * @throws {CheckFailed} Whoever answers is not a monitor.
+ * @throws {CheckFailed} What answers is not a monitor.
  * @throws {SocketError} The connection failed, or was too slow.
  */
 export async function probe(

@@ -109,7 +109,7 @@ export function servePage(
   ): Promise<HttpResponse> {
     const { path, host } = request;
     if (isLoopback(hostname) && !isLoopback(host)) {
-      // A page of somebody else's, whose name was made to point here.
+      // Another site's page, whose name was made to point here.
       return refuse(403, "this page is for this machine only");
     }
     if (isFromElsewhere(request)) {

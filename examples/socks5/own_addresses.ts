@@ -1,6 +1,6 @@
 /**
  * The addresses of the machine that the proxy runs on. What listens there often
- * trusts everybody who can reach it, and is not what a proxy is for.
+ * trusts all that can reach it, and is not what a proxy is for.
  *
  * @module
  */

@@ -41,7 +41,7 @@ Usage: deno task examples socks5/proxy [--listen ADDRESS] [--users FILE]
                     { "name": "…", "password": "…",
                       "maxConnections": 10, "bytesPerSecond": 1000000 }
                     where the limits may be left out. Must be users.json in the
-                    current folder, or allowed to Deno. By default nobody is asked.
+                    current folder, or allowed to Deno. By default no login is needed.
   --local PORTS     ports of this machine that may be reached, such as 8000,8443; none
                     by default
   --help            shows this text
@@ -63,7 +63,7 @@ const address = listenFlag("listen", flags.listen);
 const localPorts = portsFlag(flags.local);
 if (flags.users === "none" && !isLocal(address)) {
   stop(
-    `Cannot listen on ${flags.listen} without --users: everybody could use the proxy`,
+    `Cannot listen on ${flags.listen} without --users: anyone could use the proxy`,
     2,
   );
 }

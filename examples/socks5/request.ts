@@ -20,9 +20,9 @@ export type Refusal =
   | "timeout"
   | "failed";
 
-/** A tunnel that somebody asks for. */
+/** A tunnel that a client asks for. */
 export interface TunnelRequest {
-  /** Who; undefined where nobody has to say so. */
+  /** Its user; undefined where no client has to log in. */
   readonly user: User | undefined;
   readonly hostname: string;
   readonly port: number;

@@ -69,7 +69,7 @@ export const negotiateSocks: Negotiate = async (socket, users, limits) => {
   return request;
 };
 
-/** Who it is: undefined where nobody has to say so, `false` if it is nobody we know. */
+/** The user: undefined where no client has to log in, `false` if the login fails. */
 async function authenticate(
   socket: Socket,
   users: Users | undefined,
@@ -125,7 +125,7 @@ function isHost(hostname: string): boolean {
   }
 }
 
-/** The address in it is the proxy's own, which is nobody's business: zeros. */
+/** The address in it is the proxy's own, which no client needs to know: zeros. */
 function reply(socket: Socket, code: number): Promise<void> {
   return socket.write(
     new Uint8Array([SOCKS_VERSION, code, 0, IPV4, 0, 0, 0, 0, 0, 0]),

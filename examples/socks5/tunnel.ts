@@ -17,7 +17,7 @@ import type { Refusal, TunnelRequest } from "./request.ts";
 import { User } from "./users.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Where nobody has to say who they are, everybody is this one. */
+/** Where no client has to log in, all are this one. */
 const ANYBODY = new User({ name: "anybody" });
 
 /** What a tunnel came to. */

@@ -12,7 +12,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 /** What may pass at once before a user has to wait, in milliseconds of its rate. */
 const BURST_MS = 50;
 
-/** Somebody, with limits; those that are left out are `Infinity`. */
+/** A user, with limits; those that are left out are `Infinity`. */
 export interface UserOptions {
   name: string;
   password: string;
@@ -55,7 +55,7 @@ export class User {
   }
 }
 
-/** What somebody who says a name and a password turns out to be. */
+/** What a client with a name and a password turns out to be. */
 export type Login =
   /** Name and password are right. */
   | User
@@ -65,9 +65,9 @@ export type Login =
   | "too-many";
 
 /** What the password of a name that does not exist is compared with. */
-const NOBODY = digestOf(crypto.randomUUID());
+const NO_USER = digestOf(crypto.randomUUID());
 
-/** Everybody who may use the proxy. */
+/** All users of the proxy. */
 export class Users {
   readonly #users = new Map<string, { user: User; digest: Buffer }>();
   readonly #guesses: Guesses;
@@ -104,7 +104,7 @@ export class Users {
    */
   find(name: string, password: string): User | undefined {
     const found = this.#users.get(name);
-    const right = timingSafeEqual(digestOf(password), found?.digest ?? NOBODY);
+    const right = timingSafeEqual(digestOf(password), found?.digest ?? NO_USER);
     return right ? found?.user : undefined;
   }
 }

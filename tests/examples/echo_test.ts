@@ -135,17 +135,21 @@ for _ in range(20):
   assertEquals(new TextDecoder().decode(answer), "still there?");
 });
 
-Deno.test("echo_server has a place for who speaks, whoever is silent", {
-  timeout,
-}, async () => {
-  const { server, port } = await startServer("echo_server");
-  await using _ = server;
-  using _crowd = await Crowd.gather(port, 1_050);
-  await using client = await connect({ port });
-  await client.write("still there?");
-  const answer = await client.readExactly(12, { timeoutMs: 5_000 });
-  assertEquals(new TextDecoder().decode(answer), "still there?");
-});
+Deno.test(
+  "echo_server has a place for a client that speaks, however many are silent",
+  {
+    timeout,
+  },
+  async () => {
+    const { server, port } = await startServer("echo_server");
+    await using _ = server;
+    using _crowd = await Crowd.gather(port, 1_050);
+    await using client = await connect({ port });
+    await client.write("still there?");
+    const answer = await client.readExactly(12, { timeoutMs: 5_000 });
+    assertEquals(new TextDecoder().decode(answer), "still there?");
+  },
+);
 
 Deno.test("echo_server gives one address only some of its places", {
   timeout,

@@ -205,16 +205,20 @@ Deno.test("the game has no two players who look the same", {
   for (const { socket } of [bob, again]) socket.abort();
 });
 
-Deno.test("the game has a place for who says hello, whoever is silent", {
-  timeout,
-}, async () => {
-  const { server, port } = await startServer("game/server");
-  await using _ = server;
-  using _crowd = await Crowd.gather(port, 100);
-  const ann = await sayHello(port, "ann");
-  assertEquals(ann.answer?.type, "welcome");
-  ann.socket.abort();
-});
+Deno.test(
+  "the game has a place for a client that says hello, however many are silent",
+  {
+    timeout,
+  },
+  async () => {
+    const { server, port } = await startServer("game/server");
+    await using _ = server;
+    using _crowd = await Crowd.gather(port, 100);
+    const ann = await sayHello(port, "ann");
+    assertEquals(ann.answer?.type, "welcome");
+    ann.socket.abort();
+  },
+);
 
 Deno.test("the game gives one address only some of its seats", {
   timeout,

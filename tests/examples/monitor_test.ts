@@ -65,7 +65,7 @@ function serveAnswers(port = 0) {
   return { server, address, target };
 }
 
-/** A port where nobody listens. */
+/** A port where nothing listens. */
 function closedPort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
@@ -251,7 +251,7 @@ Deno.test("other sites' pages take no place at the monitor's page", {
 });
 
 Deno.test(
-  "the monitor's page and probe have a place for who asks, whoever is silent",
+  "the monitor's page and probe have a place for a client that asks, however many are silent",
   {
     timeout,
   },

@@ -587,7 +587,7 @@ Deno.test(
 );
 
 Deno.test(
-  "socks5/proxy has a place for who speaks, whoever is silent or slow",
+  "socks5/proxy has a place for a client that speaks, however many are silent or slow",
   {
     timeout,
   },
@@ -691,7 +691,7 @@ Deno.test("socks5/proxy is not open to everybody", { timeout }, async () => {
   );
   assertEquals(
     errors,
-    "Cannot listen on 0.0.0.0:1080 without --users: everybody could use the proxy\n",
+    "Cannot listen on 0.0.0.0:1080 without --users: anyone could use the proxy\n",
   );
   assertEquals(code, 2);
 });

@@ -61,7 +61,7 @@ Deno.test("Chat keeps names apart, and gives them back", () => {
   assertThrows(
     () => visit(chat, "ann"),
     Refusal,
-    "somebody is called Ann already",
+    "the name Ann is taken",
   );
   assertThrows(() => visit(chat, "a b"), Refusal, "a name must be");
   ann.say("/name ANN");
@@ -113,7 +113,7 @@ Deno.test("obey() explains what cannot be done", () => {
     ["/constructor", "* there is no /constructor; /help lists what there is"],
     ["/msg", "* type /msg NAME TEXT"],
     ["/msg bob", "* type /msg NAME TEXT"],
-    ["/msg bob hi", "* nobody is called bob"],
+    ["/msg bob hi", "* there is no bob here"],
     ["/name", "* a name must be 1 to 20 letters, digits, _ and -"],
     ["/join lobby", "* you are in lobby already"],
     ["/join a b", "* a name must be 1 to 20 letters, digits, _ and -"],
@@ -126,7 +126,7 @@ Deno.test("obey() explains what cannot be done", () => {
   assertEquals(ann.heard(), []);
 });
 
-Deno.test("Chat lets nobody in who looks like somebody else", () => {
+Deno.test("Chat lets no member look like another one", () => {
   const chat = new Chat(0);
   const ann = visit(chat, "ann");
   for (const name of ["аnn", "Ann", "аNN", "ａｎｎ"]) {
@@ -134,7 +134,7 @@ Deno.test("Chat lets nobody in who looks like somebody else", () => {
   }
   const bob = visit(chat, "bob");
   bob.say("/name аnn");
-  assertEquals(bob.heard(), ["* аnn looks like ann, who is here"]);
+  assertEquals(bob.heard(), ["* аnn looks like ann, a name that is taken"]);
   ann.say("/name Ann");
   assertEquals(ann.heard().at(-1), "* you are now Ann");
   chat.leave(ann.member);
@@ -149,7 +149,7 @@ Deno.test("Chat has one room for names that look the same", () => {
   assertEquals(ann.heard(), ["* you are in lobby already"]);
 });
 
-Deno.test("Chat tells nobody what was meant for one person alone", () => {
+Deno.test("Chat keeps what was meant for one person from all others", () => {
   const chat = new Chat(20);
   const [ann, bob, eve] = ["ann", "bob", "eve"].map((name) =>
     visit(chat, name)
@@ -180,7 +180,7 @@ Deno.test("Chat tells nobody what was meant for one person alone", () => {
   eve.heard();
   ann.say("/msg bob psst");
   assertEquals([ann.heard(), eve.heard()], [
-    ["* bob left", "* nobody is called bob"],
+    ["* bob left", "* there is no bob here"],
     [],
   ]);
   ann.say("ノート is a word");

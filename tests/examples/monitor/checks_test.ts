@@ -30,7 +30,7 @@ function misbehave(handler: (socket: Socket) => void | Promise<void>) {
   return { server, port: (server.addr as Deno.NetAddr).port };
 }
 
-/** A port where nobody listens. */
+/** A port where nothing listens. */
 function closedPort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   listener.close();
@@ -277,7 +277,10 @@ Deno.test(
     const { ok, detail } = await runCheck(
       target(port, { check: "certificate" }),
     );
-    assertEquals([ok, detail], [false, "signed by nobody who is trusted"]);
+    assertEquals([ok, detail], [
+      false,
+      "signed by an authority that is not trusted",
+    ]);
   },
 );
 

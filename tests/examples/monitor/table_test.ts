@@ -100,7 +100,7 @@ Deno.test("formatTable() cuts lines that are too long, colors left out of the co
   }
 });
 
-Deno.test("formatTable() lets nobody move the cursor", () => {
+Deno.test("formatTable() keeps the cursor where it is", () => {
   const detail = "\x1b[2Jgone\r\n\x9b1m";
   const text = formatTable([
     status({ last: { at: 0, ok: false, value: null, detail } }),
