@@ -8,6 +8,7 @@ import { denoCommand, measure } from "../harness/measure.ts";
 import type { InMemory } from "../harness/in_memory.ts";
 import { measureImport, measureInMemory } from "../harness/own_results.ts";
 import type { LoadSpec } from "../load/spec.ts";
+import { measureFlood } from "./flood.ts";
 import type { CompareOptions } from "./options.ts";
 
 /** Something to measure of a checkout. */
@@ -51,6 +52,7 @@ export const SUBJECTS: readonly Subject[] = [
     kind: "hold",
     connections: 2_000,
   }),
+  ...[5, 16, 64, 16 * 1024].flatMap((bytes) => flooded(bytes)),
   inMemory("decode", "lengthPrefixed"),
   inMemory("lines", "lines"),
   {
@@ -62,6 +64,27 @@ export const SUBJECTS: readonly Subject[] = [
     },
   },
 ];
+
+/** A ping beside a flood, and the flood itself. */
+function flooded(lineBytes: number): Subject[] {
+  const measured = (root: URL, { measureMs }: CompareOptions) =>
+    measureFlood(root, "iterate", lineBytes, measureMs);
+  return [
+    {
+      id: `ping-${lineBytes}`,
+      unit: "ms, p99",
+      measure: async (root, options) => (await measured(root, options)).p99Ms,
+    },
+    {
+      id: `flood-${lineBytes}`,
+      unit: "CPU µs per line",
+      async measure(root, options) {
+        const { cpuMicros, lines } = await measured(root, options);
+        return cpuMicros ?? options.measureMs * 1000 / lines;
+      },
+    },
+  ];
+}
 
 function loaded(
   id: string,

@@ -48,4 +48,4 @@ const server = serve(
     }
   },
 );
-console.log(`listening on ${(server.addr as Deno.NetAddr).port}`);
+console.log(`listening on ${server.addr.port}`);

@@ -51,4 +51,4 @@ if (!Number.isInteger(port) || take === undefined) {
 }
 
 const server = serve({ port }, take);
-console.log(`listening on ${(server.addr as Deno.NetAddr).port}`);
+console.log(`listening on ${server.addr.port}`);

@@ -37,4 +37,4 @@ if (
 
 const { cert, key } = JSON.parse(Deno.args[1]);
 const server = serve({ port, tls: { cert, key } }, echo);
-console.log(`listening on ${(server.addr as Deno.NetAddr).port}`);
+console.log(`listening on ${server.addr.port}`);
