@@ -12,8 +12,8 @@ import { closeTransport } from "./_accept_loop.ts";
 /** How long clients may take for TLS. */
 export interface HandshakeOptions {
   /**
-   * Longest that a TLS handshake may take, in milliseconds, at least 1, noticed an
-   * eighth later at most. It ends clients that connect and stay silent.
+   * Longest that a TLS handshake may take, in milliseconds, at least 1. It ends clients
+   * that connect and stay silent.
    *
    * @default {10_000}
    */

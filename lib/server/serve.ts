@@ -6,7 +6,6 @@
 
 import type { Addr } from "../addr.ts";
 import { watchCall } from "../time/call_limits.ts";
-import { sleep } from "../time/sleep.ts";
 import { bind } from "../transport/bind.ts";
 import type {
   AcceptedTransport,
@@ -212,8 +211,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    *
    * Cancellation: a limit, `signal` included, cuts the connections that are left. The
    * call then resolves, and the report says how many those were. Handlers that hang on
-   * something else than their socket are not waited for. `timeoutMs` is exact; a
-   * `deadline` may be an eighth late, as with all calls.
+   * something else than their socket are not waited for.
    *
    * @param options When to cut; by default `shutdownTimeoutMs` after the first call.
    * @throws {TypeError} A limit is of the wrong type.
@@ -250,16 +248,11 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
 
   #cutAfter({ timeoutMs, deadline, signal }: ShutdownOptions): () => void {
     const cut = () => this.#clients.cut();
-    const unwatch = watchCall("shut down", { deadline, signal }, cut);
-    if (timeoutMs === 0) cut();
-    if (timeoutMs === undefined || timeoutMs === 0) return unwatch;
-    // Exact, where the limits of a call may be an eighth late.
-    const done = new AbortController();
-    sleep(timeoutMs, { signal: done.signal }).then(cut, () => {});
-    return () => {
-      unwatch();
-      done.abort();
-    };
+    if (timeoutMs === 0) {
+      cut();
+      timeoutMs = undefined;
+    }
+    return watchCall("shut down", { deadline, signal, timeoutMs }, cut);
   }
 
   async #drain(): Promise<ShutdownReport> {

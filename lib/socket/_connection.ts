@@ -107,11 +107,11 @@ interface ColdState {
 /** A process whose work is done does not wait until its connections have been idle. */
 const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
 
-/**
- * How long a server that drains waits for a peer from which nothing is wanted any more: a
- * second, less the eighth by which an alarm may be late.
- */
-const DRAIN_WAIT_MS = Math.floor(1_000 / 1.125);
+/** A close takes no longer than it was given. */
+const CLOSE_ALARM: AlarmOptions = { exact: true };
+
+/** How long a server that drains waits for a peer from which nothing is wanted any more. */
+const DRAIN_WAIT_MS = 1_000;
 
 /** Shakes hands over a transport, which is closed where it fails. */
 type Handshake = (
@@ -329,7 +329,7 @@ export class Connection implements ConnectionContext, AlarmListener {
       cold.handshakeCut = true;
       cold.handshake.abort(closed);
     };
-    cold.drainAlarm ??= new Alarm({ onAlarm });
+    cold.drainAlarm ??= new Alarm({ onAlarm }, CLOSE_ALARM);
     cold.drainAlarm.limitMs = DRAIN_WAIT_MS;
     cold.drainAlarm.arm();
   }
@@ -404,7 +404,7 @@ export class Connection implements ConnectionContext, AlarmListener {
         this.#cutClosing(
           new TimeoutError("close", closeTimeoutMs, this.addresses()),
         ),
-    });
+    }, CLOSE_ALARM);
     alarm.limitMs = closeTimeoutMs;
     alarm.arm();
     try {

@@ -334,8 +334,8 @@ Deno.test(
     await server.shutdown({ timeoutMs: 1_000 });
     const tookMs = performance.now() - started;
     assert(tookMs >= 1_000, `${tookMs} ms`);
-    // Coarse limits of a second go off between 1,000 and 1,125 ms.
-    assertLess(tookMs, 1_060);
+    // A limit that is not exact would go off between 1,000 and 1,063 ms.
+    assertLess(tookMs, 1_040);
   },
 );
 
