@@ -39,7 +39,7 @@ export function acquireBlock(size: number): Block {
   return allocate(size);
 }
 
-/** Gives a block back. Nobody may use it, or a view of it, any more. */
+/** Gives a block back. Neither it nor a view of it may be used any more. */
 export function releaseBlock(block: Block): void {
   const size = block.bytes.length;
   const pool = size === SMALL_BLOCK_BYTES

@@ -1,95 +1,106 @@
 /**
- * The search of a ByteQueue, and its memory.
+ * The searches of a ByteQueue, and their memory.
  *
  * @module
  */
 
+import { outOfRange } from "../_check.ts";
 import type { SlabList } from "./_slab.ts";
+import { checkSize } from "./_uint.ts";
 import { indexOfByte, Pattern } from "./pattern.ts";
 
+/** Needles of one queue that are remembered: those that were searched for last. */
+const MOST_SEARCHES = 16;
+
 /**
- * Finds a byte or a pattern in a queue. The next search for the same needle goes on
- * where the last one ended, found or not.
+ * Finds one byte, or one pattern, in a queue. The next search goes on where the last
+ * one ended, found or not.
  *
  * It remembers places in the stream, not in the queue: nothing has to be told to it
  * when bytes leave the front, or when others are put there.
  */
 export class DelimiterSearch {
+  /** The next one of a list, the latest first: see {@linkcode searchFor}. */
+  next: DelimiterSearch | undefined;
+  /** What is searched for. */
+  readonly #key: number | Pattern;
   /** The place up to which the stream has been searched. */
   #searched = 0;
   /** How many bytes of the needle were matched at the end of that. */
   #matched = 0;
-  /** What was searched for. */
-  #key: number | Pattern | undefined;
-  /** The last array that was, and what it is searched for by. */
-  #array: Uint8Array | undefined;
-  #arrayKey: number | Pattern = 0;
+
+  constructor(needle: number | Uint8Array) {
+    this.#key = typeof needle === "number"
+      ? needle
+      : needle.length === 1
+      ? needle[0]
+      : new Pattern(needle);
+  }
+
+  /** Whether it is for these bytes, in whatever array they are. */
+  isFor(needle: number | Uint8Array): boolean {
+    const key = this.#key;
+    if (typeof needle === "number") return key === needle;
+    if (typeof key === "number") {
+      return needle.length === 1 && needle[0] === key;
+    }
+    const { bytes } = key;
+    if (bytes.length !== needle.length) return false;
+    for (let i = 0; i < bytes.length; i++) {
+      if (bytes[i] !== needle[i]) return false;
+    }
+    return true;
+  }
 
   /**
-   * The index of the first `needle` in `bytes[start, end)` and `rest`, or -1.
+   * The index of the first needle in `bytes[start, end)` and `rest`, or -1.
    *
    * @param place Where in the stream these bytes begin.
    */
   find(
-    needle: number | Uint8Array,
     place: number,
     bytes: Uint8Array,
     start: number,
     end: number,
     rest: SlabList,
   ): number {
-    const key = typeof needle === "number" ? needle : this.#keyOf(needle);
     let begin = this.#searched - place;
     // What was matched may have left the front, or a part of it.
-    if (this.#key !== key || begin < this.#matched) {
-      this.#key = key;
-      this.#matched = begin = 0;
-    }
+    if (begin < this.#matched) this.#matched = begin = 0;
     const front = end - start;
     let found = begin < front
-      ? this.#scan(key, bytes, start + begin, end, -start)
+      ? this.#scan(bytes, start + begin, end, -start)
       : -1;
-    if (found < 0 && rest.length > 0) {
-      found = this.#findBehind(key, begin, front, rest);
+    if (found < 0 && begin < front + rest.length && rest.length > 0) {
+      found = this.#findBehind(begin, front, rest);
     }
     if (found >= 0) this.#matched = 0;
-    // What was found is found again at once, as long as nobody takes it.
+    // What was found is found again at once, as long as it is not taken.
     this.#searched = place + (found < 0 ? front + rest.length : found);
     return found;
   }
 
   /** Searches `rest`, which is behind `front` bytes, from the index `begin` on. */
-  #findBehind(
-    key: number | Pattern,
-    begin: number,
-    front: number,
-    { slabs, length }: SlabList,
-  ): number {
-    // What is new is at the back, and the list is long only while nothing is found.
-    let i = slabs.length;
-    let base = front + length;
-    while (i > 0 && base > begin) {
-      const { start, end } = slabs[--i];
-      base -= end - start;
-    }
-    for (; i < slabs.length; i++) {
-      const { bytes, start, end } = slabs[i];
+  #findBehind(begin: number, front: number, rest: SlabList): number {
+    const { slabs } = rest;
+    const offset = Math.max(0, begin - front);
+    // An index is a position in a slab and what is before the slab.
+    const shift = front - slabs[rest.first].place;
+    for (let i = rest.indexOf(offset); i < slabs.length; i++) {
+      const { bytes, start, end, place } = slabs[i];
+      const base = place + shift;
       const from = start + Math.max(0, begin - base);
-      const found = this.#scan(key, bytes, from, end, base - start);
+      const found = this.#scan(bytes, from, end, base - start);
       if (found >= 0) return found;
-      base += end - start;
     }
     return -1;
   }
 
-  /** Searches `bytes[begin, end)`; `shift` makes an index of a position there. */
-  #scan(
-    key: number | Pattern,
-    bytes: Uint8Array,
-    begin: number,
-    end: number,
-    shift: number,
-  ): number {
+  /**
+   * Searches `bytes[begin, end)`; `shift` makes an index of a position there.
+   */
+  #scan(bytes: Uint8Array, begin: number, end: number, shift: number): number {
+    const key = this.#key;
     if (typeof key === "number") {
       const found = indexOfByte(bytes, key, begin, end);
       return found < 0 ? -1 : found + shift;
@@ -98,12 +109,38 @@ export class DelimiterSearch {
     this.#matched = key.scan(bytes, begin, end, this.#matched);
     return this.#matched < length ? -1 : key.end - length + shift;
   }
+}
 
-  #keyOf(needle: Uint8Array): number | Pattern {
-    if (this.#array !== needle) {
-      this.#arrayKey = needle.length === 1 ? needle[0] : new Pattern(needle);
-      this.#array = needle;
-    }
-    return this.#arrayKey;
+/**
+ * The search for `needle`, which is now the first of the list that began with `first`.
+ * A list has 16 at most: the search that was not used for longest is forgotten.
+ *
+ * @throws {RangeError} `needle` is empty, or no byte.
+ */
+export function searchFor(
+  needle: number | Uint8Array,
+  first: DelimiterSearch | undefined,
+): DelimiterSearch {
+  const action = "search for bytes";
+  if (typeof needle === "number") {
+    checkSize(action, "needle", needle, 0, 255);
+  } else if (needle.length === 0) {
+    throw outOfRange(action, "needle", "at least 1 byte", needle);
   }
+  let previous: DelimiterSearch | undefined;
+  let search = first;
+  for (let count = 1; search !== undefined; count++) {
+    if (search.isFor(needle)) break;
+    if (count === MOST_SEARCHES) {
+      previous!.next = search = undefined;
+      break;
+    }
+    previous = search;
+    search = search.next;
+  }
+  if (search === undefined) search = new DelimiterSearch(needle);
+  else if (previous === undefined) return search;
+  else previous.next = search.next;
+  search.next = first;
+  return search;
 }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { outOfRange, wrongKind } from "../_check.ts";
+
 /** The unsigned integer of `width` bytes at `index`, wherever each of them is. */
 export function readUintFrom(
   source: { at(index: number): number },
@@ -40,16 +42,34 @@ export function readUint(
   return value;
 }
 
-/** Refuses to use more bytes than there are. */
-export function checkLength(verb: string, length: number, most: number): void {
-  if (!(Number.isInteger(length) && length >= 0 && length <= most)) {
-    refuseNumber(verb, length, most);
+/** Refuses what is no integer from `least` to `most`. */
+export function checkSize(
+  action: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): void {
+  if (
+    !(Number.isInteger(value) && Number(value) >= least &&
+      Number(value) <= most)
+  ) {
+    refuseInteger(action, name, value, least, most);
   }
 }
 
-/** Refuses a number of bytes, or a position. */
-export function refuseNumber(verb: string, value: number, most: number): never {
-  throw new RangeError(
-    `Cannot ${verb} as it must be an integer from 0 to ${most}: current value is ${value}`,
-  );
+/** Throws: `value` is no integer from `least` to `most`. */
+export function refuseInteger(
+  action: string,
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+): never {
+  // A queue without bytes has no index.
+  const must = most < least
+    ? "of a byte that is there"
+    : `an integer from ${least} to ${most}`;
+  const refuse = typeof value === "number" ? outOfRange : wrongKind;
+  throw refuse(action, name, must, value);
 }

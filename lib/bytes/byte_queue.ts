@@ -4,25 +4,31 @@
  * @module
  */
 
-import { DelimiterSearch } from "./_delimiter_search.ts";
+import { checkBytes } from "../_check.ts";
+import { type DelimiterSearch, searchFor } from "./_delimiter_search.ts";
 import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
 import { NO_TRAFFIC } from "./_slab_size.ts";
-import { checkLength, readUint, readUintFrom, refuseNumber } from "./_uint.ts";
+import { checkSize, readUint, readUintFrom, refuseInteger } from "./_uint.ts";
 
 const EMPTY = new Uint8Array(0);
-/** What putting back adds to the revision: nobody has looked as far ahead. */
-const PUT_BACK = 2 ** 24;
 /** Arrays up to this size are cheaper to copy than to keep track of. */
 const GATHER_BYTES = 4 * 1024;
+/** Arrays up to this size that are put back are gathered, too, in slabs of this size. */
+const FRONT_GATHER_BYTES = 64;
+const FRONT_SLAB_BYTES = 512;
 
 /**
  * A queue of bytes: a reader fills its back, a decoder takes from its front.
  *
  * Bytes that {@linkcode take} hands out are views, and they are yours: the queue
  * never writes a second time where it has handed out. Memory grows with the bytes
- * that arrived and never with a length that somebody claims: whoever waits with at
- * most `n` bytes unread holds at most `n` bytes and one slab, of 128 bytes for quiet
+ * that arrived and never with a length that a peer claims: a queue with at most `n`
+ * bytes unread holds at most `n` bytes and one slab, of 128 bytes for quiet
  * connections to 128 KiB for busy ones. Only what crosses two slabs is copied.
+ *
+ * Costs are linear in the bytes, however they arrive and however many slabs they are
+ * in: taking and putting back at the front, and a search that goes on with what came
+ * since. Looking far ahead costs a logarithm of the number of slabs.
  *
  * @example
  * ```ts
@@ -52,13 +58,19 @@ export class ByteQueue {
   /** Bytes of free memory that the last `reserve` gave out. */
   #offered = 0;
   #slabSize = NO_TRAFFIC;
+  /** The first of a list, the latest one. */
   #search: DelimiterSearch | undefined;
+  /**
+   * Where free memory in front of the unread bytes ends, as long as they begin there;
+   * 0 for none. No view of it was handed out.
+   */
+  #frontRoom = 0;
   /** The revision at the front slab's first byte: `take` has one number less to keep. */
   #base = 0;
 
   /**
-   * Grows by one with each byte taken or skipped, and far when bytes are put back:
-   * tells which part of what was seen is still next.
+   * Grows by one with each byte taken or skipped, and beyond all that was there when
+   * bytes are put back: tells which part of what was seen is still next.
    */
   get revision(): number {
     return this.#base + this.#start;
@@ -85,23 +97,27 @@ export class ByteQueue {
     if (position < this.#end && index >>> 0 === index) {
       return this.#bytes[position];
     }
-    return this.#rest.at(index - (this.#end - this.#start)) ??
-      refuseNumber("read byte", index, this.length - 1);
+    checkSize("read a byte", "index", index, 0, this.length - 1);
+    return this.#rest.at(position - this.#end);
   }
 
   /**
    * The unsigned integer of `width` bytes at `index`, without taking it.
    *
    * @param index Position of its first byte, from the front.
-   * @param width Its size in bytes, from 1 to 6.
+   * @param width Its size in bytes, from 1 to 6: more are not exact as a number.
    * @param littleEndian Whether the lowest byte comes first.
-   * @throws {RangeError} There are no such bytes.
+   * @throws {RangeError} There are no such bytes, or `width` is out of range.
    */
   uintAt(index: number, width: number, littleEndian = false): number {
+    if (!(width > 0 && width <= 6 && width >>> 0 === width)) {
+      refuseInteger("read an integer", "width", width, 1, 6);
+    }
     const position = this.#start + index;
     if (position + width <= this.#end && index >>> 0 === index) {
       return readUint(this.#bytes, position, width, littleEndian);
     }
+    checkSize("read an integer", "index", index, 0, this.length - width);
     return readUintFrom(this, index, width, littleEndian);
   }
 
@@ -124,7 +140,7 @@ export class ByteQueue {
       if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
       return view;
     }
-    checkLength("take", length, this.length);
+    checkSize("take bytes", "length", length, 0, this.length);
     const copy = new Uint8Array(length);
     this.takeInto(copy);
     return copy;
@@ -142,9 +158,13 @@ export class ByteQueue {
 
   /**
    * Takes bytes off the front, as many as there are and fit.
+   *
    * @param target Where the bytes go.
+   * @returns How many.
+   * @throws {TypeError} `target` is no `Uint8Array`.
    */
   takeInto(target: Uint8Array): number {
+    checkBytes("take bytes", "target", target);
     let filled = 0;
     while (filled < target.length && this.length > 0) {
       const piece = this.peekChunk(target.length - filled);
@@ -168,7 +188,7 @@ export class ByteQueue {
       if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
       return;
     }
-    checkLength("skip", length, this.length);
+    checkSize("skip bytes", "length", length, 0, this.length);
     while (length > 0) {
       const count = Math.min(length, this.#end - this.#start);
       this.skip(count);
@@ -185,7 +205,7 @@ export class ByteQueue {
    */
   peek(length: number): Uint8Array {
     if (this.#start + length > this.#end || length >>> 0 !== length) {
-      checkLength("peek", length, this.length);
+      checkSize("peek at bytes", "length", length, 0, this.length);
       this.#join(length);
     }
     return this.#bytes.subarray(this.#start, this.#start + length);
@@ -193,10 +213,16 @@ export class ByteQueue {
 
   /**
    * What is next in one piece, without a copy and without taking it: at least one
-   * byte, unless the queue is empty or `most`, the most to look at, is 0. As good
-   * and as long as a view from {@linkcode peek}.
+   * byte, unless the queue is empty or `most` is 0. As good and as long as a view from
+   * {@linkcode peek}.
+   *
+   * @param most The most bytes to look at.
+   * @throws {RangeError} `most` is no size.
    */
   peekChunk(most = Infinity): Uint8Array {
+    if (most !== Infinity && most >>> 0 !== most) {
+      checkSize("peek at bytes", "most", most, 0, Number.MAX_SAFE_INTEGER);
+    }
     const stop = Math.min(this.#end, this.#start + most);
     return this.#bytes.subarray(this.#start, stop);
   }
@@ -206,22 +232,41 @@ export class ByteQueue {
     const { revision } = this;
     // Whole slabs: one with a part gone would hold memory for nothing.
     const size = this.#rest.grow(this.#end - this.#start, 2 * length);
-    const joined = new Uint8Array(size);
+    if (size < this.length || this.#offered > 0) {
+      const joined = new Uint8Array(size);
+      this.takeInto(joined);
+      this.#putFirst(slabOf(joined), revision);
+      return;
+    }
+    // All there is: with the free memory that it had, so that what drips in behind it
+    // is seldom joined.
+    const room = Math.min(size, this.capacity - size);
+    const joined = new Uint8Array(size + room);
     this.takeInto(joined);
-    this.#putFirst(joined, revision);
+    this.#setFront(slabOf(joined, size), revision);
+    this.#owned = true;
+    this.#lent = false;
   }
 
   /**
-   * The position of the first `needle`, or -1. A miss is remembered: the next
-   * search for the same needle looks only at bytes that arrived since, so waiting
-   * for a delimiter costs linear time however the bytes arrive.
+   * The position of the first `needle`, or -1. Searches for up to 16 different needles
+   * are remembered: the next one for the same bytes, in whatever array, looks only at
+   * bytes that arrived since, so waiting for a delimiter costs linear time however the
+   * bytes arrive.
    *
-   * @param needle One byte, or an array of at least one that is not changed later.
-   * @throws {RangeError} `needle` is empty.
+   * @param needle One byte, or an array of at least one.
+   * @throws {RangeError} `needle` is empty, or no byte.
+   * @throws {TypeError} `needle` is neither a number nor a `Uint8Array`.
    */
   indexOf(needle: number | Uint8Array): number {
-    return (this.#search ??= new DelimiterSearch()).find(
-      needle,
+    if (typeof needle !== "number") {
+      checkBytes("search for bytes", "needle, unless it is a number,", needle);
+    }
+    let search = this.#search;
+    if (search === undefined || !search.isFor(needle)) {
+      this.#search = search = searchFor(needle, search);
+    }
+    return search.find(
       this.revision,
       this.#bytes,
       this.#start,
@@ -232,12 +277,14 @@ export class ByteQueue {
 
   /**
    * Appends `bytes`. Large arrays go in by reference: from now on they belong to
-   * the queue and must not change. Small ones are gathered into a slab, so that
-   * a stream of crumbs costs no more than a stream of loaves.
+   * the queue and must not change. Small ones are copied into a slab, so that many of
+   * them cost no more memory than a few large ones.
    *
    * @param bytes What to append.
+   * @throws {TypeError} `bytes` is no `Uint8Array`.
    */
   append(bytes: Uint8Array): void {
+    checkBytes("append bytes", "bytes", bytes);
     if (bytes.length <= GATHER_BYTES) {
       for (let done = 0; done < bytes.length;) {
         const space = this.reserve();
@@ -260,25 +307,43 @@ export class ByteQueue {
   }
 
   /**
-   * Puts `bytes` back at the front, by reference.
+   * Puts `bytes` back at the front: by reference, or a copy of up to 64 bytes.
    *
    * @param bytes What to put back; must not change.
+   * @throws {TypeError} `bytes` is no `Uint8Array`.
    */
   prepend(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#putFirst(bytes, this.revision + bytes.length + PUT_BACK);
+    checkBytes("put bytes back", "bytes", bytes);
+    const { length } = bytes;
+    if (length === 0) return;
+    // Further than what has been looked at before.
+    const revision = this.revision + this.length + 1;
+    if (length > FRONT_GATHER_BYTES) {
+      this.#putFirst(slabOf(bytes), revision);
+    } else if (this.#start === this.#frontRoom && length <= this.#start) {
+      this.#start -= length;
+      this.#bytes.set(bytes, this.#start);
+      this.#base = revision - this.#start;
+      this.#frontRoom = this.#start;
+    } else {
+      const slab = new Uint8Array(FRONT_SLAB_BYTES);
+      const start = slab.length - length;
+      slab.set(bytes, start);
+      this.#putFirst(slabOf(slab, slab.length, start), revision);
+      this.#frontRoom = start;
+    }
   }
 
-  #putFirst(bytes: Uint8Array, revision: number): void {
-    const front = { bytes: this.#bytes, start: this.#start, end: this.#end };
-    const last = this.#rest.slabs.length === 0;
+  #putFirst(slab: Slab, revision: number): void {
+    const last = this.#rest.isEmpty;
     // Of a slab that is used up, a read in flight may still fill the free end.
-    if (front.end > front.start || last && this.#offered > 0) {
+    if (this.#end > this.#start || last && this.#offered > 0) {
+      const front = slabOf(this.#bytes, this.#end, this.#start);
       this.#rest = this.#rest.unshift(front);
     } else if (last) {
       this.#owned = false;
     }
-    this.#setFront(slabOf(bytes), revision);
+    this.#setFront(slab, revision);
     this.#lent = true;
   }
 
@@ -288,6 +353,7 @@ export class ByteQueue {
     this.#start = start;
     this.#end = end;
     this.#base = revision - start;
+    this.#frontRoom = 0;
   }
 
   /**
@@ -308,7 +374,7 @@ export class ByteQueue {
       this.#owned && !this.#lent && back === undefined && !much &&
       this.#slabSize.suits(bytes.length)
     ) {
-      // Nobody holds what was consumed: the slab starts afresh.
+      // No view of what was consumed was handed out: the slab starts afresh.
       if (unread > 0) bytes.copyWithin(0, this.#start, end);
       this.#setFront(slabOf(bytes, unread));
       return this.#offer(bytes, unread);
@@ -334,7 +400,7 @@ export class ByteQueue {
    */
   commit(length: number): void {
     if (!(length >>> 0 === length && length <= this.#offered)) {
-      refuseNumber("commit", length, this.#offered);
+      refuseInteger("commit bytes", "length", length, 0, this.#offered);
     }
     this.#slabSize = this.#slabSize.observe(length, this.#offered);
     this.#offered = 0;
@@ -365,7 +431,7 @@ export class ByteQueue {
 
   /** Takes back all that was handed out: views of it will change from now on. */
   reclaim(): void {
-    this.#lent = !this.#owned || this.#rest.slabs.length > 0;
+    this.#lent = !this.#owned || !this.#rest.isEmpty;
   }
 
   /** Goes on in a new slab: behind the others, which are full, or instead of them. */

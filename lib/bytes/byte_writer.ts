@@ -4,12 +4,14 @@
  * @module
  */
 
+import { checkBytes, wrongKind } from "../_check.ts";
 import {
   acquireBlock,
   type Block,
   LARGE_BLOCK_BYTES,
   releaseBlock,
 } from "./_block_pool.ts";
+import { checkSize, refuseInteger } from "./_uint.ts";
 
 const NO_BLOCK: Block = {
   bytes: new Uint8Array(0),
@@ -24,6 +26,8 @@ const SHORT_TEXT = 24;
 
 /** Arrays from this size on go out by reference: copying would cost more. */
 const REFERENCE_BYTES = LARGE_BLOCK_BYTES;
+/** What one array can be made for. */
+const MOST_ALLOCATED = 2 ** 32 - 1;
 
 /**
  * Appends numbers, bytes and text to one growing message.
@@ -55,7 +59,8 @@ export class ByteWriter {
   #segmentBytes = 0;
   /** Full blocks that `#segments` point into. */
   #retired: Block[] = [];
-  #references = 0;
+  /** Those of `#segments` whose memory is the caller's. */
+  #references: Set<Uint8Array> | undefined;
 
   /** Bytes appended so far; also the position of the next one. */
   get length(): number {
@@ -64,7 +69,7 @@ export class ByteWriter {
 
   /** Whether an array is held by reference, so that it must not change yet. */
   get hasReferences(): boolean {
-    return this.#references > 0;
+    return this.#references !== undefined;
   }
 
   /**
@@ -72,8 +77,16 @@ export class ByteWriter {
    * returns where it begins in {@linkcode view}. Both are good until the next call.
    *
    * @param length Bytes to make room for.
+   * @throws {RangeError} `length` is no size.
    */
   allocate(length: number): number {
+    if (length >>> 0 !== length) {
+      checkSize("allocate", "length", length, 0, MOST_ALLOCATED);
+    }
+    return this.#allocate(length);
+  }
+
+  #allocate(length: number): number {
     const start = this.#end;
     const end = start + length;
     if (end <= this.#block.bytes.length) {
@@ -97,7 +110,7 @@ export class ByteWriter {
     const old = this.#block;
     const used = this.#end;
     if (this.#sealed === 0 && used + length <= LARGE_BLOCK_BYTES) {
-      // Still a small block, and nobody points into it: move to a larger one.
+      // Still a small block, and no segment is in it: move to a larger one.
       const next = acquireBlock(used + length);
       next.bytes.set(old.bytes.subarray(0, used));
       if (old !== NO_BLOCK) releaseBlock(old);
@@ -132,17 +145,32 @@ export class ByteWriter {
    * Appends bytes: a copy, or a reference from 64 KiB on.
    *
    * @param bytes What to append.
+   * @throws {TypeError} `bytes` is no `Uint8Array`, or its memory was transferred.
    */
   write(bytes: Uint8Array): void {
-    const { length } = bytes;
-    if (length < REFERENCE_BYTES) {
-      const start = this.allocate(length);
-      this.#block.bytes.set(bytes, start);
-    } else {
-      this.#seal();
-      this.#append(bytes);
-      this.#references++;
+    if (bytes instanceof Uint8Array) {
+      const { length } = bytes;
+      if (length > 0 && length < REFERENCE_BYTES) {
+        const start = this.#allocate(length);
+        this.#block.bytes.set(bytes, start);
+        return;
+      }
     }
+    // Apart, so that the engine puts the rest where it is called.
+    this.#writeUnusual(bytes);
+  }
+
+  #writeUnusual(bytes: Uint8Array): void {
+    checkBytes("write bytes", "bytes", bytes);
+    if (bytes.length === 0) return;
+    this.#seal();
+    // A view of its own, so that the same array can be written twice.
+    this.#appendReference(bytes.subarray());
+  }
+
+  #appendReference(segment: Uint8Array): void {
+    this.#append(segment);
+    (this.#references ??= new Set()).add(segment);
   }
 
   /**
@@ -150,10 +178,12 @@ export class ByteWriter {
    *
    * @param text What to append; lone surrogates become U+FFFD.
    * @returns How many bytes it took.
+   * @throws {TypeError} `text` is no string.
    */
   writeText(text: string): number {
+    if (typeof text !== "string") refuseText(text);
     if (text.length <= SHORT_TEXT) {
-      const start = this.allocate(text.length);
+      const start = this.#allocate(text.length);
       const bytes = this.#block.bytes;
       let i = 0;
       for (; i < text.length; i++) {
@@ -170,7 +200,7 @@ export class ByteWriter {
       this.write(bytes);
       return bytes.length;
     }
-    const start = this.allocate(most);
+    const start = this.#allocate(most);
     const room = this.#block.bytes.subarray(start, start + most);
     const { written } = utf8.encodeInto(text, room);
     this.#end = start + written;
@@ -183,7 +213,7 @@ export class ByteWriter {
    * @param value From 0 to 255; higher bits are cut off.
    */
   writeByte(value: number): void {
-    const start = this.allocate(1);
+    const start = this.#allocate(1);
     this.#block.bytes[start] = value;
   }
 
@@ -198,12 +228,12 @@ export class ByteWriter {
   writeUint(value: number, width: number, littleEndian = false): void {
     if (width === 4 && value >>> 0 === value) {
       // The usual length field, and as usual it fits.
-      const at = this.allocate(4);
+      const at = this.#allocate(4);
       this.#block.view.setUint32(at, value, littleEndian);
       return;
     }
     checkUint(value, width);
-    const start = this.allocate(width);
+    const start = this.#allocate(width);
     putUint(this.#block.bytes, start, value, width, littleEndian);
   }
 
@@ -224,48 +254,89 @@ export class ByteWriter {
     littleEndian = false,
   ): void {
     checkUint(value, width);
-    if (!(position >= 0 && position + width <= this.length)) {
-      throw new RangeError(
-        `Cannot set an integer as its position must be from 0 to ${
-          this.length - width
-        }: current value is ${position}`,
-      );
+    const start = position - this.#segmentBytes;
+    const isThere = position + width <= this.length;
+    if (start >= 0 && isThere && position >>> 0 === position) {
+      const bytes = this.#block.bytes;
+      putUint(bytes, this.#sealed + start, value, width, littleEndian);
+    } else {
+      this.#setUintBefore(position, value, width, littleEndian);
     }
+  }
+
+  /** Sets an integer that is not in the open part of the block alone. */
+  #setUintBefore(
+    position: number,
+    value: number,
+    width: number,
+    littleEndian: boolean,
+  ): void {
+    const last = this.length - width;
+    checkSize("set an integer", "position", position, 0, last);
+    const bytes = new Uint8Array(width);
+    putUint(bytes, 0, value, width, littleEndian);
+    this.#overwrite(position, bytes);
+  }
+
+  /** Overwrites bytes that are in one finished piece or more. */
+  #overwrite(position: number, bytes: Uint8Array): void {
+    this.#seal();
     let base = this.#segmentBytes;
-    if (position >= base) {
-      const start = this.#sealed + position - base;
-      putUint(this.#block.bytes, start, value, width, littleEndian);
-      return;
-    }
     let i = this.#segments.length;
     while (position < base) base -= this.#segments[--i].length;
-    putUint(this.#segments[i], position - base, value, width, littleEndian);
+    for (let done = 0; done < bytes.length; i++) {
+      const segment = this.#ownSegment(i);
+      const start = position + done - base;
+      const part = bytes.subarray(done, done + segment.length - start);
+      segment.set(part, start);
+      done += part.length;
+      base += segment.length;
+    }
+  }
+
+  /** A segment to write to: a copy where its memory is the caller's. */
+  #ownSegment(i: number): Uint8Array {
+    const segment = this.#segments[i];
+    if (!this.#forgetReference(segment)) return segment;
+    return this.#segments[i] = segment.slice();
+  }
+
+  /** Whether its memory was the caller's: it is no segment any more. */
+  #forgetReference(segment: Uint8Array): boolean {
+    const references = this.#references;
+    if (references === undefined || !references.delete(segment)) return false;
+    if (references.size === 0) this.#references = undefined;
+    return true;
   }
 
   /**
    * Takes back everything from `length` on.
    *
    * @param length An earlier `length` of this writer.
+   * @throws {RangeError} `length` is more than there is, or no size.
    */
   truncate(length: number): void {
-    if (length >= this.#segmentBytes) {
-      this.#end = Math.min(
-        this.#end,
-        this.#sealed + length - this.#segmentBytes,
-      );
-      return;
+    const open = length - this.#segmentBytes;
+    if (open >= 0 && length <= this.length && length >>> 0 === length) {
+      this.#end = this.#sealed + open;
+    } else {
+      this.#truncateSegments(length);
     }
+  }
+
+  #truncateSegments(length: number): void {
+    checkSize("take back bytes", "length", length, 0, this.length);
     this.#end = this.#sealed;
     while (this.#segmentBytes > length) {
       const segment = this.#segments.pop()!;
       this.#segmentBytes -= segment.length;
+      const isReference = this.#forgetReference(segment);
       const kept = length - this.#segmentBytes;
-      if (kept > 0) {
-        this.#segments.push(segment.subarray(0, kept));
-        this.#segmentBytes = length;
-      }
+      if (kept <= 0) continue;
+      const part = segment.subarray(0, kept);
+      if (isReference) this.#appendReference(part);
+      else this.#append(part);
     }
-    if (this.#segments.length === 0) this.#references = 0;
   }
 
   /**
@@ -304,16 +375,13 @@ export class ByteWriter {
     // Its block stays, unless it is one of those that are made for one large piece.
     if (this.#block.bytes.length > LARGE_BLOCK_BYTES) this.#block = NO_BLOCK;
     for (const block of this.#retired) releaseBlock(block);
-    this.#end =
-      this.#sealed =
-      this.#segmentBytes =
-      this.#references =
-        0;
+    this.#end = this.#sealed = this.#segmentBytes = 0;
     this.#segments = NO_SEGMENTS;
+    this.#references = undefined;
     if (this.#retired.length > 0) this.#retired = [];
   }
 
-  /** Forgets the message and keeps its memory away from others: somebody may still read it. */
+  /** Forgets the message and leaves its memory alone, as it may still be read. */
   abandon(): void {
     this.#block = NO_BLOCK;
     this.#retired = [];
@@ -340,16 +408,22 @@ const MOST = Array.from(
 
 function checkUint(value: number, width: number): void {
   const most = MOST[width];
-  if (width === 0 || most === undefined) {
-    throw new RangeError(
-      `Cannot write an integer as its width must be from 1 to 8 bytes: current value is ${width}`,
-    );
+  if (most === undefined || width === 0 || width >>> 0 !== width) {
+    refuseInteger("write an integer", "width", width, 1, 8);
   }
   if (!(value >= 0 && value <= most && Number.isInteger(value))) {
-    throw new RangeError(
-      `Cannot write an integer in ${width} bytes as it must be from 0 to ${most}: current value is ${value}`,
+    refuseInteger(
+      `write an integer of ${width} bytes`,
+      "value",
+      value,
+      0,
+      most,
     );
   }
+}
+
+function refuseText(text: unknown): never {
+  throw wrongKind("write text", "text", "a string", text);
 }
 
 function putUint(

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { outOfRange } from "../_check.ts";
+
 /** Below this many bytes a loop beats the call into the engine. */
 const SHORT_BYTES = 32;
 
@@ -43,9 +45,7 @@ export class Pattern {
 
   constructor(bytes: Uint8Array) {
     if (bytes.length === 0) {
-      throw new RangeError(
-        "Cannot search for a pattern as its length must be at least 1: current value is 0",
-      );
+      throw outOfRange("search for bytes", "needle", "at least 1 byte", bytes);
     }
     this.bytes = bytes.slice();
     const fallback = new Uint32Array(bytes.length + 1);

@@ -38,11 +38,64 @@ Deno.test("ByteQueue refuses to hand out more than it has", () => {
     assertThrows(() => queue.skip(length), RangeError, "from 0 to 3");
     assertThrows(() => queue.peek(length), RangeError, "from 0 to 3");
   }
-  for (const index of [3, -1, 0.5, NaN]) {
-    assertThrows(() => queue.at(index), RangeError, "from 0 to 2");
-  }
-  assertThrows(() => queue.uintAt(1, 3), RangeError);
+  assertThrows(
+    () => queue.take(4),
+    RangeError,
+    "Cannot take bytes: length must be an integer from 0 to 3, got 4",
+  );
+  assertThrows(() => queue.uintAt(1, 3), RangeError, "from 0 to 0");
   assertThrows(() => queue.indexOf(bytes()), RangeError, "at least 1");
+  assertEquals(queue.takeAll(), bytes(1, 2, 3));
+});
+
+Deno.test("ByteQueue refuses an index that is none, in whatever slab it would be", () => {
+  const parts = [[bytes(1, 2, 3)], [bytes(1), counting(5000)], []];
+  for (const part of parts) {
+    const queue = new ByteQueue();
+    for (const each of part) queue.append(each);
+    const { length } = queue;
+    const bad = [-1, -5, length, 0.5, 1.5, NaN, Infinity, -Infinity, 2 ** 32];
+    for (const index of bad) {
+      assertThrows(() => queue.at(index), RangeError, "index");
+      assertThrows(() => queue.uintAt(index, 1), RangeError, "index");
+    }
+    for (const index of ["0", "1", null, undefined, {}, 1n]) {
+      assertThrows(() => queue.at(index as number), TypeError);
+      assertThrows(() => queue.uintAt(index as number, 1), TypeError);
+      assertThrows(() => queue.take((index ?? "0") as number), TypeError);
+      assertThrows(() => queue.skip((index ?? "0") as number), TypeError);
+      assertThrows(() => queue.peek((index ?? "0") as number), TypeError);
+    }
+    // A number holds 2^53 exactly, which is less than 7 bytes may say.
+    for (const width of [0, 7, 8, -1, 1.5, NaN, Infinity]) {
+      assertThrows(() => queue.uintAt(0, width), RangeError, "from 1 to 6");
+    }
+    for (const most of [-5, -1, 0.5, NaN, -Infinity]) {
+      assertThrows(() => queue.peekChunk(most), RangeError, "most");
+    }
+    assertEquals(queue.peekChunk(0), bytes());
+    assertEquals(queue.length, length);
+  }
+});
+
+Deno.test("ByteQueue refuses what is no array of bytes", () => {
+  const queue = new ByteQueue();
+  queue.append(bytes(1, 2, 3));
+  const detached = bytes(1, 2);
+  detached.buffer.transfer();
+  const wrong = ["ab", new Uint16Array(2), [1, 2], null, undefined, detached];
+  for (const value of wrong as Uint8Array[]) {
+    assertThrows(() => queue.append(value), TypeError, "must be a Uint8Array");
+    assertThrows(() => queue.prepend(value), TypeError, "must be a Uint8Array");
+    assertThrows(() => queue.takeInto(value), TypeError, "a Uint8Array");
+    for (let known = 0; known < 2; known++) {
+      assertThrows(() => queue.indexOf(value), TypeError, "a Uint8Array");
+      queue.indexOf(bytes(1, 2));
+    }
+  }
+  for (const byte of [-1, 256, 1.5, NaN, Infinity]) {
+    assertThrows(() => queue.indexOf(byte), RangeError, "from 0 to 255");
+  }
   assertEquals(queue.takeAll(), bytes(1, 2, 3));
 });
 
@@ -143,6 +196,94 @@ Deno.test("ByteQueue goes on with a search that missed, and looks at each byte o
   }
 });
 
+/** The least time of a few runs for one of `count` steps, in nanoseconds. */
+function costPerStep(run: (count: number) => void, count: number): number {
+  let least = Infinity;
+  for (let i = 0; i < 3; i++) {
+    const started = performance.now();
+    run(count);
+    least = Math.min(least, performance.now() - started);
+  }
+  return 1e6 * least / count;
+}
+
+/** A step of many may cost little more than one of a few: not 16 times as much. */
+function checkLinear(run: (count: number) => void, few: number): void {
+  run(few);
+  let least = Infinity;
+  // Other work on the machine spoils some measurements, but not all.
+  for (let attempt = 0; attempt < 8 && least > 5; attempt++) {
+    const base = costPerStep(run, few);
+    least = Math.min(least, costPerStep(run, 16 * few) / base);
+  }
+  assert(least <= 5, `a step got ${least} times dearer`);
+}
+
+Deno.test("ByteQueue goes on with a search for the same bytes in fresh arrays, and with several in turn", () => {
+  const fresh = () => [bytes(13, 10, 13, 10)];
+  const inTurn = () => [bytes(13, 10), bytes(0, 1), 9, bytes(5), bytes(13, 1)];
+  for (const needles of [fresh, inTurn]) {
+    checkLinear((count) => {
+      const queue = new ByteQueue();
+      for (let i = 0; i < count; i++) {
+        queue.reserve()[0] = 13;
+        queue.commit(1);
+        for (const needle of needles()) queue.indexOf(needle);
+      }
+    }, 2000);
+  }
+});
+
+Deno.test("ByteQueue puts single bytes back, and takes and looks at what is in many slabs, in linear time", () => {
+  checkLinear((count) => {
+    const queue = new ByteQueue();
+    for (let i = 0; i < count; i++) queue.prepend(bytes(i));
+    assert(queue.capacity < 2 * count + 1024, `${queue.capacity} bytes`);
+    for (let i = count - 1; i >= 0; i--) {
+      assertEquals(queue.at(0), i & 255);
+      queue.skip(1);
+    }
+  }, 4000);
+  const crowd = (count: number, part: Uint8Array) => {
+    const queue = new ByteQueue();
+    for (let i = 0; i < count; i++) queue.prepend(part);
+    return queue;
+  };
+  const part = counting(65);
+  checkLinear((count) => {
+    const queue = crowd(count, part);
+    for (let i = 0; i < count; i++) queue.uintAt(65 * i + 60, 5);
+    for (let i = count - 1; i >= 0; i--) queue.at(65 * i);
+    for (let i = 0; i < count; i++) queue.take(65);
+    assertEquals(queue.length, 0);
+  }, 500);
+  checkLinear((count) => {
+    const queue = crowd(count, part);
+    assertEquals(queue.take(65 * count).length, 65 * count);
+  }, 500);
+  // Some are put back each time that some are taken.
+  checkLinear((count) => {
+    const queue = crowd(count, part);
+    for (let i = 0; i < count; i++) {
+      if (queue.length < 300) continue;
+      queue.skip(100);
+      queue.prepend(queue.take(66));
+      queue.peek(70);
+    }
+  }, 500);
+});
+
+Deno.test("ByteQueue looks at all that has dripped in, again and again, in linear time", () => {
+  checkLinear((count) => {
+    const queue = new ByteQueue();
+    for (let i = 0; i < count; i++) {
+      queue.reserve()[0] = i;
+      queue.commit(1);
+      assertEquals(queue.peek(queue.length)[i], i & 255);
+    }
+  }, 4000);
+});
+
 Deno.test("ByteQueue searches anew for what was partly matched and then taken", () => {
   const queue = new ByteQueue();
   const needle = bytes(1, 2, 3);
@@ -174,6 +315,41 @@ Deno.test("ByteQueue searches anew after bytes were put back", () => {
   assertEquals(queue.indexOf(7), -1);
   queue.prepend(bytes(7));
   assertEquals(queue.indexOf(7), 0);
+});
+
+Deno.test("ByteQueue searches anew after bytes were put back, however far it had looked", () => {
+  const queue = new ByteQueue();
+  const mib = 1024 * 1024;
+  for (let i = 0; i < 40; i++) queue.append(new Uint8Array(mib));
+  assertEquals(queue.indexOf(7), -1);
+  assertEquals(queue.indexOf(bytes(7, 8)), -1);
+  const revision = queue.revision;
+  queue.prepend(counting(100));
+  assertEquals(queue.indexOf(7), 7);
+  assertEquals(queue.indexOf(bytes(7, 8)), 7);
+  assert(queue.revision > revision + 40 * mib);
+  queue.prepend(bytes(7, 8));
+  assertEquals(queue.indexOf(7), 0);
+  assertEquals(queue.indexOf(bytes(7, 8)), 0);
+});
+
+Deno.test("ByteQueue puts small arrays back where it has room, and never where it has handed out", () => {
+  const queue = new ByteQueue();
+  const source = bytes(1, 2, 3);
+  queue.prepend(source);
+  // A copy: the array is the caller's again.
+  source.fill(9);
+  queue.prepend(bytes(0));
+  const view = queue.take(2);
+  queue.prepend(bytes(7, 8));
+  queue.prepend(bytes(6));
+  assertEquals(view, bytes(0, 1));
+  assertEquals(queue.take(5), bytes(6, 7, 8, 2, 3));
+  for (let i = 0; i < 1000; i++) queue.prepend(bytes(i, i + 1, i + 2));
+  for (let i = 999; i >= 0; i--) {
+    assertEquals(queue.take(3), bytes(i, i + 1, i + 2));
+  }
+  assertEquals(queue.length, 0);
 });
 
 Deno.test("ByteQueue keeps a read in flight apart from all else that happens", () => {
@@ -222,6 +398,7 @@ Deno.test("ByteQueue's revision changes with every change at the front", () => {
   queue.peek(queue.length);
   assertEquals(queue.revision, seen.at(-1));
   // What moves to another slab is still next.
+  queue.append(counting(5000));
   queue.skip(queue.length - 2);
   changed();
   const { buffer } = queue.peek(2);
@@ -246,10 +423,11 @@ Deno.test("ByteQueue behaves as an array of bytes does, whatever one does to it"
       "peek",
       "find",
       "findPattern",
+      "uint",
     ),
     fc.oneof(fc.nat(20), fc.nat(12_000)),
   );
-  const pattern = bytes(3, 4, 3);
+  const patterns = [[3, 4, 3], [6, 0], [5], [0, 1, 2, 3, 4, 5, 6, 0]];
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const queue = new ByteQueue();
@@ -271,14 +449,21 @@ Deno.test("ByteQueue behaves as an array of bytes does, whatever one does to it"
         } else if (kind === "peek") {
           assertEquals([...queue.peek(count)], model.slice(0, count));
         } else if (kind === "find") {
-          assertEquals(queue.indexOf(size), model.indexOf(size));
+          assertEquals(queue.indexOf(size % 9), model.indexOf(size % 9));
         } else if (kind === "findPattern") {
+          const pattern = patterns[size % patterns.length];
           assertEquals(
-            queue.indexOf(pattern),
+            queue.indexOf(Uint8Array.from(pattern)),
             model.findIndex((_, i) =>
-              model[i] === 3 && model[i + 1] === 4 && model[i + 2] === 3
+              pattern.every((byte, k) => model[i + k] === byte)
             ),
           );
+        } else if (kind === "uint") {
+          const width = 1 + size % 6;
+          if (count < width) continue;
+          const wanted = model.slice(count - width, count)
+            .reduce((sum, byte) => sum * 256 + byte, 0);
+          assertEquals(queue.uintAt(count - width, width), wanted);
         } else {
           let taken: Uint8Array | undefined;
           if (kind === "take") taken = queue.take(count);

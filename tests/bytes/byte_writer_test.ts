@@ -62,6 +62,89 @@ Deno.test("ByteWriter overwrites a number wherever it has gone", () => {
   assertThrows(() => out.setUint(0, 256, 1), RangeError, "255");
 });
 
+Deno.test("ByteWriter overwrites a number across pieces, and never the caller's array", () => {
+  const large = new Uint8Array(70_000).fill(1);
+  const small = new Uint8Array(3).fill(2);
+  const pieces = [small, large, large, small, large];
+  const whole = Uint8Array.from(pieces.flatMap((piece) => [...piece]));
+  const edges = [0, 3, 70_003, 140_003, 140_006, whole.length];
+  for (const edge of edges) {
+    for (let back = 0; back <= 9; back++) {
+      const position = edge - back;
+      if (position < 0 || position + 8 > whole.length) continue;
+      const out = new ByteWriter();
+      for (const piece of pieces) out.write(piece);
+      out.setUint(position, 0x01020304050607, 8);
+      out.setUint(position, 0x0A0B0C0D, 4, true);
+      const expected = whole.slice();
+      expected.set([0x0D, 0x0C, 0x0B, 0x0A, 4, 5, 6, 7], position);
+      assertEquals(out.length, whole.length);
+      assert(out.toBytes().every((byte, i) => byte === expected[i]));
+      assert(large.every((byte) => byte === 1), "the caller's array changed");
+    }
+  }
+});
+
+Deno.test("ByteWriter takes back a part of an array that it refers to", () => {
+  const out = new ByteWriter();
+  const large = new Uint8Array(70_000).fill(1);
+  out.write(large);
+  out.writeByte(2);
+  out.truncate(69_000);
+  assert(out.hasReferences);
+  out.setUint(68_998, 7, 2);
+  // What was written to is a copy.
+  assert(!out.hasReferences);
+  assertEquals(large.at(68_999), 1);
+  out.writeByte(3);
+  assertEquals(sent(out).slice(-4), [1, 0, 7, 3]);
+});
+
+Deno.test("ByteWriter refuses sizes and positions that are none, and keeps its message", () => {
+  for (const prepare of [0, 70_000]) {
+    const out = new ByteWriter();
+    out.write(new Uint8Array(prepare));
+    out.write(bytes(1, 2, 3));
+    const { length } = out;
+    for (const size of [-1, length + 1, 0.5, NaN, Infinity, -Infinity]) {
+      assertThrows(() => out.truncate(size), RangeError, "length must be");
+      assertThrows(() => out.setUint(size, 1, 1), RangeError, "position must");
+    }
+    for (const size of [-1, 0.5, NaN, Infinity, 2 ** 32]) {
+      assertThrows(() => out.allocate(size), RangeError, "length must be");
+    }
+    assertThrows(() => out.setUint(length - 1, 1, 2), RangeError, "position");
+    assertThrows(() => out.setUint(0, 1, 1.5), RangeError, "width");
+    for (const size of ["1", null, undefined, 1n, {}]) {
+      assertThrows(() => out.truncate(size as number), TypeError);
+      assertThrows(() => out.setUint(size as number, 1, 1), TypeError);
+      assertThrows(() => out.allocate(size as number), TypeError);
+      assertThrows(() => out.writeUint(size as number, 2), TypeError);
+      assertThrows(() => out.writeUint(1, size as number), TypeError);
+    }
+    assertEquals(out.length, length);
+    assertEquals(out.toBytes().subarray(-3), bytes(1, 2, 3));
+  }
+});
+
+Deno.test("ByteWriter refuses what is no array of bytes, and no text", () => {
+  const out = new ByteWriter();
+  const detached = new Uint8Array(70_000);
+  detached.buffer.transfer();
+  const wrong = ["ab", new Uint16Array(2), [1], null, undefined, detached];
+  for (const value of wrong as Uint8Array[]) {
+    assertThrows(() => out.write(value), TypeError, "must be a Uint8Array");
+  }
+  for (const value of [bytes(1), ["a"], 1, null, undefined]) {
+    assertThrows(
+      () => out.writeText(value as unknown as string),
+      TypeError,
+      "text must be a string",
+    );
+  }
+  assertEquals(out.length, 0);
+});
+
 Deno.test("ByteWriter copies small arrays and refers to large ones", () => {
   const out = new ByteWriter();
   const small = bytes(1, 2);

@@ -1,14 +1,17 @@
-import { assert, assertEquals } from "@std/assert";
-import { DelimiterSearch } from "../../lib/bytes/_delimiter_search.ts";
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import {
+  DelimiterSearch,
+  searchFor,
+} from "../../lib/bytes/_delimiter_search.ts";
 import { NO_SLABS, type Slab, slabOf } from "../../lib/bytes/_slab.ts";
 
 const SLABS = 1000;
 
-/** A slab that counts how often somebody looks at it. */
+/** A slab that counts how often its bytes are looked at. */
 function watched(slab: Slab, seen: () => void): Slab {
   return new Proxy(slab, {
     get(target, key: keyof Slab) {
-      if (key === "start") seen();
+      if (key === "bytes") seen();
       return target[key];
     },
   });
@@ -23,10 +26,10 @@ Deno.test("a search goes on at the back, however many slabs it has been through"
       list = list.push(watched(slab, () => looks++));
     };
     const front = new Uint8Array(10);
-    const search = new DelimiterSearch();
+    const search = new DelimiterSearch(needle);
     const find = () => {
       looks = 0;
-      return search.find(needle, 0, front, 0, 10, list);
+      return search.find(0, front, 0, 10, list);
     };
     for (let i = 0; i < SLABS; i++) add(0);
     assertEquals(find(), -1);
@@ -45,16 +48,50 @@ Deno.test("a search goes on at the back, however many slabs it has been through"
   }
 });
 
-Deno.test("a search begins anew for another needle, and where its place has gone", () => {
-  const search = new DelimiterSearch();
+Deno.test("a search begins anew where its place has gone", () => {
   const bytes = new Uint8Array([1, 2, 1, 2, 3]);
-  const find = (needle: number | Uint8Array, start: number) =>
-    search.find(needle, start, bytes, start, bytes.length, NO_SLABS);
-  assertEquals(find(9, 0), -1);
-  assertEquals(find(1, 0), 0);
-  assertEquals(find(1, 1), 1);
-  assertEquals(find(1, 3), -1);
-  const pattern = new Uint8Array([2, 3]);
+  const one = new DelimiterSearch(1);
+  const pattern = new DelimiterSearch(new Uint8Array([2, 3]));
+  const find = (search: DelimiterSearch, start: number) =>
+    search.find(start, bytes, start, bytes.length, NO_SLABS);
+  assertEquals(find(one, 0), 0);
+  assertEquals(find(one, 1), 1);
+  assertEquals(find(one, 3), -1);
   assertEquals(find(pattern, 0), 3);
   assertEquals(find(pattern, 4), -1);
+});
+
+Deno.test("a search is found again by its bytes, in whatever array they are", () => {
+  let first: DelimiterSearch | undefined;
+  const search = (...bytes: number[]) =>
+    first = searchFor(Uint8Array.from(bytes), first);
+  const pair = search(13, 10);
+  const [one, other] = [search(10), search(13, 11)];
+  assert(pair !== one && pair !== other && one !== other);
+  for (let round = 0; round < 3; round++) {
+    assertStrictEquals(search(13, 10), pair);
+    assertStrictEquals(search(10), one);
+    assertStrictEquals(first = searchFor(10, first), one);
+    assertStrictEquals(search(13, 11), other);
+  }
+  // An array that changes is another needle.
+  const changing = Uint8Array.of(13, 10);
+  assertStrictEquals(first = searchFor(changing, first), pair);
+  changing[1] = 11;
+  assertStrictEquals(first = searchFor(changing, first), other);
+});
+
+Deno.test("sixteen searches are remembered, and the one unused for longest is forgotten", () => {
+  let first: DelimiterSearch | undefined;
+  const search = (byte: number) => first = searchFor(byte, first);
+  const searches = Array.from({ length: 16 }, (_, i) => search(i));
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 16; i++) assertStrictEquals(search(i), searches[i]);
+  }
+  search(99);
+  for (let i = 1; i < 16; i++) assertStrictEquals(search(i), searches[i]);
+  assert(search(0) !== searches[0]);
+  let count = 0;
+  for (let each = first; each !== undefined; each = each.next) count++;
+  assertEquals(count, 16);
 });

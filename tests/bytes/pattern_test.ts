@@ -20,7 +20,11 @@ Deno.test("indexOfByte() looks only at its range, short or long", () => {
 });
 
 Deno.test("Pattern refuses to be empty", () => {
-  assertThrows(() => new Pattern(new Uint8Array()), RangeError, "at least 1");
+  assertThrows(
+    () => new Pattern(new Uint8Array()),
+    RangeError,
+    "needle must be at least 1 byte, got a Uint8Array of 0 bytes",
+  );
 });
 
 Deno.test("Pattern keeps what it looks for, whatever becomes of the array", () => {
