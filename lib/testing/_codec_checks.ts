@@ -80,11 +80,18 @@ export class CodecChecks<In, Out> {
       () => this.#checkArrival(),
       () => this.#checkOversized(),
       () => this.#checkIndependence(),
+      () => this.#cost.check(),
+      () => this.#checkManyTimes(),
+    ]);
+  }
+
+  /** What is tried for as long as there is time. */
+  #checkManyTimes(): void {
+    this.#budget.share([
       () => this.#checkTruncation(),
       () => this.#checkSameBytes(),
       () => this.#checkGarbage(),
       () => this.#checkSplits(),
-      () => this.#cost.check(),
     ]);
   }
 

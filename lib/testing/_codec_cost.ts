@@ -13,11 +13,11 @@ import type { TimeBudget } from "./_time_budget.ts";
 /** No delimiter, no end of a header, the largest length. */
 export const SAME_BYTES = [0, 32, 49, 255];
 const SMALL_BYTES = 512;
-const LARGE_BYTES = 6 * 1024;
+const LARGE_BYTES = 3 * 1024;
 /** Samples whose cost is looked at. */
 const MOST_FRAMES = 4096;
-/** A quadratic cost is 12 times as high a byte at the larger size, a linear one 1. */
-const LINEAR_FACTOR = 5;
+/** A quadratic cost is 6 times as high a byte at the larger size, a linear one 1. */
+const LINEAR_FACTOR = 2.5;
 
 /**
  * Checks that what a byte costs does not grow with the number of bytes, counted as

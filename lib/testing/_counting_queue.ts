@@ -25,24 +25,32 @@ export class CountingQueue extends ByteQueue {
   /** Up to which revision was searched, for what; the latest last. */
   readonly #searched = new Map<string, number>();
 
-  #count(work: number): void {
-    this.work += work;
+  /**
+   * Counts an operation that is over, and not those that it is made of: where a frame
+   * lies in memory must not matter.
+   *
+   * @param before What was counted before it.
+   */
+  #count(before: number, work: number): void {
+    this.work = before + work;
     if (this.work > this.limit) this.onLimit();
   }
 
   override get revision(): number {
-    this.#count(1);
+    this.#count(this.work, 1);
     return super.revision;
   }
 
   override get length(): number {
-    this.#count(1);
+    this.#count(this.work, 1);
     return super.length;
   }
 
   override at(index: number): number {
-    this.#count(1);
-    return super.at(index);
+    const { work } = this;
+    const byte = super.at(index);
+    this.#count(work, 1);
+    return byte;
   }
 
   override uintAt(
@@ -50,40 +58,48 @@ export class CountingQueue extends ByteQueue {
     width: number,
     littleEndian?: boolean,
   ): number {
-    this.#count(1);
-    return super.uintAt(index, width, littleEndian);
+    const { work } = this;
+    const value = super.uintAt(index, width, littleEndian);
+    this.#count(work, 1);
+    return value;
   }
 
   override take(length: number): Uint8Array {
+    const { work } = this;
     const bytes = super.take(length);
-    this.#count(1 + length);
+    this.#count(work, 1 + length);
     return bytes;
   }
 
   override takeInto(target: Uint8Array): number {
+    const { work } = this;
     const length = super.takeInto(target);
-    this.#count(1 + length);
+    this.#count(work, 1 + length);
     return length;
   }
 
   override skip(length: number): void {
-    this.#count(1);
+    const { work } = this;
     super.skip(length);
+    this.#count(work, 1);
   }
 
   override peek(length: number): Uint8Array {
+    const { work } = this;
     const bytes = super.peek(length);
-    this.#count(1 + length);
+    this.#count(work, 1 + length);
     return bytes;
   }
 
   override peekChunk(most?: number): Uint8Array {
+    const { work } = this;
     const bytes = super.peekChunk(most);
-    this.#count(1 + bytes.length);
+    this.#count(work, 1 + bytes.length);
     return bytes;
   }
 
   override indexOf(needle: number | Uint8Array): number {
+    const { work } = this;
     const found = super.indexOf(needle);
     const { revision } = this;
     const until = revision + (found < 0 ? this.length : found);
@@ -95,17 +111,19 @@ export class CountingQueue extends ByteQueue {
       const [oldest] = this.#searched.keys();
       this.#searched.delete(oldest);
     }
-    this.#count(Math.max(1, until - Math.max(revision, before)));
+    this.#count(work, 1 + Math.max(0, until - Math.max(revision, before)));
     return found;
   }
 
   override append(bytes: Uint8Array): void {
-    this.#count(1 + bytes.length);
+    const { work } = this;
     super.append(bytes);
+    this.#count(work, 1 + bytes.length);
   }
 
   override prepend(bytes: Uint8Array): void {
-    this.#count(1 + bytes.length);
+    const { work } = this;
     super.prepend(bytes);
+    this.#count(work, 1 + bytes.length);
   }
 }

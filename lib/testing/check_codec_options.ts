@@ -43,7 +43,7 @@ export interface CheckCodecOptions<In, Out> {
   maxBufferedBytes?: number;
   /**
    * Makes a frame of about `size` bytes. With it, cost is checked on a frame that
-   * arrives a byte at a time, at 512 bytes and at 6 KiB; without it on many samples.
+   * arrives a byte at a time, at 512 bytes and at 3 KiB; without it on many samples.
    */
   makeFrame?: (size: number) => Out;
   /**

@@ -594,7 +594,7 @@ Deno.test("checkCodec() finds what looks at the same bytes again and again", () 
         () =>
           checkCodec(codec, SAMPLES, { maxBufferedBytes: 50_002, ...options }),
         Error,
-        "a byte must cost at most 5 times what it costs among 512",
+        "a byte must cost at most 2.5 times what it costs among 512",
         how,
       );
       assertEquals(error.name, "AssertionError");
