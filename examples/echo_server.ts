@@ -3,6 +3,11 @@
  * The first server of every tutorial: it sends back whatever it gets. Talk to it with
  * `echo_client.ts`, or with `nc 127.0.0.1 8888`.
  *
+ * It holds against silent clients (a client that speaks gets in, however many do not),
+ * against one address that wants all places, against clients that never read, and
+ * against web pages that want their own bytes back. It does not hold against many
+ * addresses, and there is no encryption.
+ *
  * @module
  */
 

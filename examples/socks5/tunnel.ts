@@ -10,6 +10,7 @@ import {
   PermissionError,
   type Socket,
   TimeoutError,
+  withTimeout,
 } from "@sluice/net";
 import { permissionsFor } from "@sluice/net/permissions";
 import { isOwnConnection, isOwnHost } from "./own_addresses.ts";
@@ -57,12 +58,15 @@ export async function openTunnel(
   if (place === undefined) return await refuse("too-many");
   if (!isAllowed(hostname, port)) return await refuse("not-allowed");
   const mayBeLocal = options.localPorts.has(port);
-  if (!mayBeLocal && await isOwnHost(hostname)) {
-    return await refuse("own-address");
-  }
-  let target: Socket;
+  let target: Socket | undefined;
   try {
-    target = await connect({
+    // A name server may take its time, too.
+    const isOwn = !mayBeLocal && await withTimeout(
+      CONNECT_TIMEOUT_MS,
+      () => isOwnHost(hostname),
+      { signal: options.signal },
+    );
+    target = isOwn ? undefined : await connect({
       hostname,
       port,
       timeoutMs: CONNECT_TIMEOUT_MS,
@@ -75,7 +79,7 @@ export async function openTunnel(
   }
   using _ = target; // Whatever happens, it is closed.
   // A name may stand for another address than a moment ago.
-  if (!mayBeLocal && isOwnConnection(target)) {
+  if (target === undefined || !mayBeLocal && isOwnConnection(target)) {
     return await refuse("own-address");
   }
   await request.accept(target.localAddr);
