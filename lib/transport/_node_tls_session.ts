@@ -36,10 +36,10 @@ export type Begin = (
 export type Admit = (socket: NodeTlsSocket) => Promise<PeerCertificate | null>;
 
 /**
- * Most bytes of one write: all of them wait, encrypted, in memory. Three records, so that
- * with what TLS adds they fit into the 64 KiB of a transport that is empty.
+ * Most bytes of one write: all of them wait, encrypted, in memory. With what TLS adds to
+ * four records they fit into a transport that has 64 KiB of room.
  */
-const MOST_WRITE_BYTES = 49_152;
+const MOST_WRITE_BYTES = 65_536 - 128;
 
 const interrupted = (): Error => new Interrupted("operation canceled");
 const badResource = (): Error => new BadResource("Bad resource ID");

@@ -7,6 +7,7 @@
 import { bind } from "../../lib/transport/bind.ts";
 import type {
   BindOptions,
+  BoundAddr,
   DialOptions,
   Transport,
 } from "../../lib/transport/options.ts";
@@ -14,9 +15,9 @@ import { dial } from "../../lib/transport/dial.ts";
 import { createAuthority } from "./certificates.ts";
 
 /** Connects two transports through a listener that is closed again. */
-async function connected(
-  listenOptions: BindOptions,
-  dialOptions: (addr: Deno.NetAddr) => DialOptions,
+async function connected<Options extends BindOptions>(
+  listenOptions: Options,
+  dialOptions: (addr: BoundAddr<Options>) => DialOptions,
 ): Promise<[Transport, Transport]> {
   const acceptor = bind(listenOptions);
   try {
@@ -25,7 +26,7 @@ async function connected(
         await transport.handshake?.();
         return transport;
       }),
-      dial(dialOptions(acceptor.addr as Deno.NetAddr)),
+      dial(dialOptions(acceptor.addr)),
     ]);
     return [client, server];
   } finally {

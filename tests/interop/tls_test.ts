@@ -25,8 +25,7 @@ import { type Running, start } from "../_support/run_program.ts";
 const OPENSSL = { ignore: lacksPrograms("openssl"), timeout: 30_000 };
 const PYTHON = { ignore: lacksPrograms("python3"), timeout: 30_000 };
 
-const portOf = ({ addr }: { addr: unknown }): number =>
-  (addr as Deno.NetAddr).port;
+const portOf = ({ addr }: { addr: Deno.NetAddr }): number => addr.port;
 
 /** A directory with the certificates of one authority, for programs that want files. */
 class Files implements AsyncDisposable {

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { connect, serve, type Socket } from "@sluice/net";
+import { createAuthority } from "../_support/certificates.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 
@@ -79,5 +80,65 @@ Deno.test(
       assertEquals(await server.line(), "from here");
       await server.write("from there\n");
       assertEquals(await socket.readLine(), "from there");
+    }),
+);
+
+const OPENSSL = {
+  ignore: lacksPrograms("openssl") || Deno.build.os === "windows",
+  timeout: 30_000,
+};
+
+Deno.test(
+  "openssl s_client talks TLS to serve() on a Unix path",
+  OPENSSL,
+  () =>
+    withPath(async (path) => {
+      const authority = await createAuthority();
+      await Deno.writeTextFile(`${path}.ca`, authority.cert);
+      await using _server = serve({
+        path,
+        tls: { ...await authority.issue(), alpnProtocols: ["shout"] },
+      }, shout);
+      await using client = start("openssl", [
+        ...["s_client", "-unix", path, "-servername", "localhost"],
+        ...["-CAfile", `${path}.ca`, "-verify_return_error"],
+        ...["-verify_hostname", "localhost", "-alpn", "shout"],
+      ]);
+      let about = "";
+      while (!about.includes("ALPN protocol: shout")) {
+        about += await client.line();
+      }
+      await client.write("hello\n");
+      for (;;) if (await client.line() === "HELLO") break;
+      assertEquals((await client.finish()).code, 0);
+    }),
+);
+
+Deno.test(
+  "connect() talks TLS to openssl s_server on a Unix path",
+  OPENSSL,
+  () =>
+    withPath(async (path) => {
+      const authority = await createAuthority();
+      const { cert, key } = await authority.issue();
+      await Deno.writeTextFile(`${path}.cert`, cert);
+      await Deno.writeTextFile(`${path}.key`, key);
+      await using server = start("openssl", [
+        ...["s_server", "-unix", path, "-rev"],
+        ...["-cert", `${path}.cert`, "-key", `${path}.key`],
+      ]);
+      while (!(await server.line()).startsWith("ACCEPT"));
+      const names: (string | undefined)[] = [];
+      await using socket = await connect({
+        path,
+        tls: {
+          caCerts: [authority.cert],
+          verify: ({ subjectAltName }) => void names.push(subjectAltName),
+        },
+      });
+      await socket.write("hello\nwater\n");
+      assertEquals(await socket.readLine(), "olleh");
+      assertEquals(await socket.readLine(), "retaw");
+      assertEquals(names, ["DNS:localhost, IP Address:127.0.0.1"]);
     }),
 );

@@ -138,7 +138,7 @@ async function withServer(
     for await (const conn of listener) conn.close();
   })();
   try {
-    await use((listener.addr as Deno.NetAddr).port);
+    await use(listener.addr.port);
   } finally {
     listener.close();
     await accepting;

@@ -22,15 +22,14 @@ const TIMEOUT = { timeout: 20_000 };
 const UNIX = { ...TIMEOUT, ignore: Deno.build.os === "windows" };
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
-const portOf = (acceptor: Acceptor): number =>
-  (acceptor.addr as Deno.NetAddr).port;
+const portOf = ({ addr }: Acceptor<Deno.NetAddr>): number => addr.port;
 
 Deno.test(
   "bind() listens on 127.0.0.1 unless told otherwise",
   TIMEOUT,
   async () => {
     const acceptor = bind({ port: 0 });
-    const { hostname, port } = acceptor.addr as Deno.NetAddr;
+    const { hostname, port } = acceptor.addr;
     assertEquals(hostname, "127.0.0.1");
     const accepting = assertRejects(
       () => acceptor.accept(),

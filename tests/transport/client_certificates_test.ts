@@ -21,7 +21,7 @@ const authority = await createAuthority();
 const certificate = await authority.issue();
 const clientAuthority = await createAuthority();
 
-function bindChecking(alpnProtocols?: string[]): Acceptor {
+function bindChecking(alpnProtocols?: string[]): Acceptor<Deno.NetAddr> {
   return bind({
     port: 0,
     tls: {
@@ -32,11 +32,11 @@ function bindChecking(alpnProtocols?: string[]): Acceptor {
   });
 }
 
-const portOf = ({ addr }: Acceptor): number => (addr as Deno.NetAddr).port;
+const portOf = ({ addr }: Acceptor<Deno.NetAddr>): number => addr.port;
 
 /** Connects with this certificate; what the server made of it. */
 async function attempt(
-  acceptor: Acceptor,
+  acceptor: Acceptor<Deno.NetAddr>,
   own?: Certificate,
 ): Promise<{ server: AcceptedTransport; failure: unknown; close: () => void }> {
   const accepted = acceptor.accept();

@@ -25,8 +25,7 @@ const LINUX = { ...TIMEOUT, ignore: Deno.build.os !== "linux" };
 const UNIX = { ...TIMEOUT, ignore: Deno.build.os === "windows" };
 const LOCAL = { hostname: "127.0.0.1", port: 0 };
 
-const portOf = (acceptor: Acceptor): number =>
-  (acceptor.addr as Deno.NetAddr).port;
+const portOf = ({ addr }: Acceptor<Deno.NetAddr>): number => addr.port;
 
 /** Counts what the abort listeners of a call leave behind. */
 function countingSignal(): {
