@@ -36,10 +36,10 @@ export type Begin = (
 export type Admit = (socket: NodeTlsSocket) => Promise<PeerCertificate | null>;
 
 /**
- * Most bytes of one write: all of them wait, encrypted, in memory. With what TLS adds to
- * four records they fit into a transport that has 64 KiB of room.
+ * Most bytes of one write: all of them wait, encrypted, in memory. Three records, so that
+ * a transport with 64 KiB of room takes them with what it may hold already.
  */
-const MOST_WRITE_BYTES = 65_536 - 128;
+const MOST_WRITE_BYTES = 49_152;
 
 const interrupted = (): Error => new Interrupted("operation canceled");
 const badResource = (): Error => new BadResource("Bad resource ID");
