@@ -36,6 +36,9 @@ const COMMAND_MS = 60_000;
 const MAX_BACKLOG_BYTES = 1024 * 1024;
 /** Bytes of replies that are made before what was made must be on its way. */
 const PIECE_BYTES = 64 * 1024;
+/** What a long reply costs: a piece that was made, one on its way, and its list. */
+const LONG_REPLY_BYTES = 2 * PIECE_BYTES;
+const ARGUMENT_BYTES = 48;
 /** Work, in small commands, after which it is the other clients' turn. */
 const MAX_WORK = 1_000;
 
@@ -79,11 +82,6 @@ export async function converse(
   }
 }
 
-/** The others' turn: reads and writes that are ready would go on for ever. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /** One client: its replies under backpressure, its messages between them. */
 class Client implements Subscriber, Recipient, LongReply {
   readonly channels = new Set<string>();
@@ -99,8 +97,8 @@ class Client implements Subscriber, Recipient, LongReply {
   #backlog = 0;
   /** Held beside messages and subscriptions. */
   readonly #held = { part: 0, reply: 0 };
-  /** The large reply that is being sent. */
-  #reply: { size: number; since: number } | undefined;
+  /** The long reply that is being sent: its bytes, and those it takes at least. */
+  #reply: { size: number; cost: number; since: number } | undefined;
   #work = 0;
   #gone = false;
 
@@ -134,7 +132,7 @@ class Client implements Subscriber, Recipient, LongReply {
         await this.connection.sendAll(replies);
         replies = [];
         bytes = 0;
-        await this.#sendLarge(reply, size);
+        await this.#sendLong(reply, size, command.length);
       } else {
         replies.push(reply);
         bytes += size;
@@ -159,13 +157,15 @@ class Client implements Subscriber, Recipient, LongReply {
 
   async #yield(): Promise<void> {
     this.#work = 0;
-    await nextTurn();
+    await this.#db.turns.next();
   }
 
-  async #sendLarge(reply: Reply, size: number): Promise<void> {
+  async #sendLong(reply: Reply, size: number, count: number): Promise<void> {
     const { keyspace, longReplies } = this.#db;
-    this.#reply = { size, since: keyspace.droppedBytes };
+    const cost = LONG_REPLY_BYTES + count * ARGUMENT_BYTES;
+    this.#reply = { size, cost, since: keyspace.droppedBytes };
     longReplies.add(this);
+    this.recount();
     for (const piece of piecesOf(reply, PIECE_BYTES)) {
       await this.connection.sendAll(piece);
       await this.#yield();
@@ -178,9 +178,9 @@ class Client implements Subscriber, Recipient, LongReply {
   /** The strings of a reply are those of the data, until others take their place. */
   recount(): void {
     if (this.#reply === undefined) return;
-    const { size, since } = this.#reply;
+    const { size, cost, since } = this.#reply;
     const dropped = this.#db.keyspace.droppedBytes - since;
-    this.#hold("reply", Math.min(size, dropped));
+    this.#hold("reply", cost + Math.min(size, dropped));
   }
 
   #hold(what: "part" | "reply", bytes: number): void {
@@ -239,7 +239,7 @@ class Client implements Subscriber, Recipient, LongReply {
   evict(): void {
     this.#db.evictedClients++;
     this.#cut(
-      "--memory",
+      "--clients",
       this.#db.memory.maxBytes,
       "all clients together hold too much, and it holds the most",
     );

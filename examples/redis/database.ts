@@ -8,6 +8,7 @@ import { Channels } from "./channels.ts";
 import { ClientMemory } from "./client_memory.ts";
 import { Keyspace } from "./keyspace.ts";
 import { Outbox } from "./outbox.ts";
+import { Turns } from "./turns.ts";
 
 /** A reply that is being sent, a piece at a time. */
 export interface LongReply {
@@ -21,15 +22,21 @@ export class Database {
   readonly memory: ClientMemory;
   readonly channels: Channels;
   readonly outbox: Outbox = new Outbox();
+  readonly turns: Turns = new Turns();
   readonly longReplies: Set<LongReply> = new Set();
   /** Clients that were cut off for what they hold. */
   evictedClients = 0;
   #work = 0;
 
-  /** @param maxBytes Most memory for the data, and as much again for all clients. */
-  constructor(maxBytes: number) {
+  /**
+   * Makes an empty database.
+   *
+   * @param maxBytes Most memory for the data.
+   * @param maxClientBytes Most memory that all clients may hold beside it.
+   */
+  constructor(maxBytes: number, maxClientBytes: number) {
     this.keyspace = new Keyspace(maxBytes);
-    this.memory = new ClientMemory(maxBytes);
+    this.memory = new ClientMemory(maxClientBytes);
     this.channels = new Channels(this.memory);
   }
 

@@ -14,27 +14,32 @@ import { Database } from "./database.ts";
 const HELP = `
 A small Redis in memory. Ctrl-C drains it.
 
-Usage: deno task examples redis/server [--listen ADDRESS] [--memory MB]
+Usage: deno task examples redis/server [--listen ADDRESS] [--memory MB] [--clients MB]
 
   --listen ADDRESS  where to listen; 127.0.0.1:6379 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
                     Deno as well; there is no password.
-  --memory MB       most memory for keys and values, 1 to 2048; 64 by default. The
-                    clients may hold as much again.
+  --memory MB       most memory for keys and values, 1 to 2048; 64 by default
+  --clients MB      most memory that all clients may hold beside it, 1 to 2048; 256 by
+                    default. Above that the one that holds the most is cut off.
   --help            shows this text
 `;
 
+const MEGABYTE = 1024 * 1024;
 /** How often expired keys are dropped, and what clients hold is counted. */
 const SWEEP_MS = 100;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:6379",
   memory: "64",
+  clients: "256",
 });
 const address = listenFlag("listen", flags.listen);
-const megabytes = integerFlag("memory", flags.memory, { least: 1, most: 2048 });
+const SIZES = { least: 1, most: 2048 };
+const memory = integerFlag("memory", flags.memory, SIZES);
+const clients = integerFlag("clients", flags.clients, SIZES);
 
-const db = new Database(megabytes * 1024 * 1024);
+const db = new Database(memory * MEGABYTE, clients * MEGABYTE);
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));

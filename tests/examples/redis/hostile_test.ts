@@ -166,7 +166,7 @@ Deno.test("redis/server limits and counts subscriptions", {
 Deno.test("redis/server cuts off the client that holds the most", {
   timeout,
 }, async () => {
-  const { server, port } = await start("--memory", "2");
+  const { server, port } = await start("--clients", "2");
   await using _ = server;
   await using modest = await connect({ port });
   assertEquals(await ask(modest, "SUBSCRIBE", "c"), "*3");
@@ -194,7 +194,7 @@ Deno.test(
     timeout,
   },
   async () => {
-    const { server, port } = await start("--memory", "16");
+    const { server, port } = await start("--clients", "16");
     await using _ = server;
     await using writer = await connect({ port });
     const keys = Array.from({ length: 12 }, (_, i) => `key${i}`);
