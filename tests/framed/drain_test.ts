@@ -1,10 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import { connect, serve } from "@sluice/net";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import { TimeoutError } from "../../lib/errors.ts";
 import { framed } from "../../lib/framed/framed.ts";
 import { halvesOf, type Socket } from "../../lib/socket/socket.ts";
-import { spiedPair, turn } from "../_support/sockets.ts";
+import { spiedPair, TIMEOUT, turn } from "../_support/sockets.ts";
 import { keeping } from "./_codecs.ts";
 
 /** What a server that begins to shut down does to each of its sockets. */
@@ -105,3 +106,25 @@ Deno.test("a drain ends the call that waits for a frame, and no other", async ()
     assertEquals(await receiver.receive(), null);
   }
 });
+
+Deno.test(
+  "a server that shuts down ends idle clients between two frames, without their handler's help",
+  TIMEOUT,
+  async () => {
+    const server = serve({ port: 0 }, async (socket) => {
+      const connection = framed(socket, lines());
+      for await (const line of connection) await connection.send(line);
+      await connection.send("bye");
+    });
+    const { port } = server.addr;
+    const client = framed(await connect({ port }), lines());
+    await client.send("hello");
+    assertEquals(await client.receive(), "hello");
+    const ended = server.shutdown({ timeoutMs: 10_000 });
+    assertEquals(await client.receive(), "bye");
+    assertEquals(await client.receive(), null);
+    await client[Symbol.asyncDispose]();
+    const { completed, aborted } = await ended;
+    assertEquals([completed, aborted], [1, 0]);
+  },
+);
