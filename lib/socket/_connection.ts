@@ -135,7 +135,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   constructor(transport: Transport, options: SocketOptions) {
     this.#transport = transport;
     this.#flow = throttleFlow(transport, options) ?? transport;
-    this.inMemory = transport.remoteAddr.transport === "memory";
+    this.inMemory = transport.remoteAddr?.transport === "memory";
     this.options = options;
     this.writer = new Writer(this);
     this.reader = new Reader(this);
@@ -211,8 +211,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   // A read that timed out would hold the process for as long as the peer is silent.
   onReadOrphaned(orphaned: boolean): void {
     if (this.#hasEnded || this.#cold?.unreferenced) return;
-    if (orphaned) this.#transport.unref?.();
-    else this.#transport.ref?.();
+    holdProcess(this.#transport, !orphaned);
   }
 
   onReadFailure(cause: unknown): void {
@@ -298,12 +297,12 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   ref(): void {
     if (this.#cold?.unreferenced) this.#cold.unreferenced = false;
-    this.#transport.ref?.();
+    holdProcess(this.#transport, true);
   }
 
   unref(): void {
     (this.#cold ??= {}).unreferenced = true;
-    this.#transport.unref?.();
+    holdProcess(this.#transport, false);
   }
 
   /**
@@ -597,7 +596,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (this.#flow === this.#transport) this.#flow = transport;
     else (this.#flow as ThrottledFlow).inner = transport;
     this.#transport = transport;
-    if (this.#cold?.unreferenced) transport.unref?.();
+    if (this.#cold?.unreferenced) holdProcess(transport, false);
   }
 
   // ---- detaching ----------------------------------------------------------
@@ -622,6 +621,15 @@ export class Connection implements ConnectionContext, AlarmListener {
     writer.fail(error);
     this.#tell();
     return { transport, unread };
+  }
+}
+
+function holdProcess(transport: Transport, hold: boolean): void {
+  try {
+    if (hold) transport.ref?.();
+    else transport.unref?.();
+  } catch {
+    // It holds the process or not as it likes: no call fails by that.
   }
 }
 

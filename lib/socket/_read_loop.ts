@@ -260,7 +260,9 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     (this.#end ??= {}).draining = true;
     if (this.#take === undefined) return;
     this.#answer(this.#take);
-    if (this.#take === undefined) this.#context.onReadOrphaned(true);
+    if (this.#take === undefined && this.inFlight) {
+      this.#context.onReadOrphaned(true);
+    }
   }
 
   /** No call may read until {@linkcode ReadLoop.release}. */

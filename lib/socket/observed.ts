@@ -5,7 +5,7 @@
  */
 
 /**
- * A write that nobody awaits must not end the process when it fails: the failure
+ * A write that is not awaited must not end the process when it fails: the failure
  * is sticky, so `flush`, `close` and the next write report it.
  */
 export function observed<T>(promise: Promise<T>): Promise<T> {

@@ -45,7 +45,7 @@ export class TokenBucket {
     this.#tokens = this.#burstBytes;
   }
 
-  /** Nobody waits here any more: everything is allowed, for others to refuse. */
+  /** Whether `stop` was called: from then on everything is allowed, for others to refuse. */
   get stopped(): boolean {
     return this.#stopped;
   }

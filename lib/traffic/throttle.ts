@@ -19,9 +19,9 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * It is a token bucket (see {@linkcode ThrottleOptions}): over any time it passes no
  * more than the rate and one burst, plus what a late timer owes, which is at most a
- * tenth of a second's worth; while there is enough to pass, and somebody who reads,
+ * tenth of a second's worth; while there is enough to pass, and it is read,
  * hardly less. Chunks are cut, never copied or joined, so it holds one chunk at a
- * time: whoever writes waits until the whole of it has been read. While nothing
+ * time: a writer waits until the whole of it has been read. While nothing
  * waits no timer runs.
  *
  * Cancellation: aborting the writable or cancelling the readable ends a wait at

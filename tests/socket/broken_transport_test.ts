@@ -14,7 +14,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
-import { BrokenError, ClosedError } from "../../lib/errors.ts";
+import { BrokenError, ClosedError, TimeoutError } from "../../lib/errors.ts";
 import { framed } from "../../lib/framed/framed.ts";
 import type { SocketOptions } from "../../lib/socket/options.ts";
 import { Socket } from "../../lib/socket/socket.ts";
@@ -177,6 +177,29 @@ Deno.test("a transport that throws, or gives no promise, is broken", async () =>
   const closing = oddSocket({ close: throws });
   closing.abort();
   await closing.closed;
+});
+
+Deno.test("a transport that has no addresses, or throws where it is not asked, does no harm", async () => {
+  const throws = () => {
+    throw new Error("not today");
+  };
+  const reading = Promise.withResolvers<number>();
+  const socket = oddSocket({
+    localAddr: undefined,
+    remoteAddr: undefined,
+    read: () => reading.promise,
+    ref: throws,
+    unref: throws,
+    close: throws,
+  });
+  await assertRejects(() => socket.read({ timeoutMs: 5 }), TimeoutError);
+  socket.unref();
+  socket.ref();
+  reading.resolve(3);
+  assertEquals((await socket.read())?.length, 3);
+  assertEquals(socket.remoteAddr, undefined);
+  socket.abort();
+  await assertRejects(() => socket.read(), ClosedError);
 });
 
 Deno.test("a socket needs a transport", () => {

@@ -12,6 +12,7 @@ import {
 } from "@std/assert";
 import { BusyError } from "../../lib/errors.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
+import { createAuthority } from "../_support/certificates.ts";
 import { FakeTime } from "../time/_fake_time.ts";
 import {
   isSettled,
@@ -33,6 +34,8 @@ interface Prepared {
 }
 
 type Prepare = (pair: SpiedPair) => Promise<Prepared>;
+
+const certificate = await (await createAuthority()).issue();
 
 const open: Prepare = ({ right }) =>
   Promise.resolve({
@@ -72,6 +75,23 @@ const STATES = {
     await pair.left.write("lost");
     const error = await outcome(pair.left.flush());
     return { ...await open(pair), error };
+  },
+
+  "write broke": async ({ left, right, spy }) => {
+    spy.writeError = new Deno.errors.ConnectionReset(
+      "Connection reset by peer",
+    );
+    await left.write("lost");
+    const error = await outcome(left.flush());
+    await right.write("left\n");
+    await right.closeWrite();
+    return { error };
+  },
+
+  upgrading: async ({ left }) => {
+    outcome(left.acceptTls(certificate));
+    await turn();
+    return {};
   },
 
   broken,
@@ -172,6 +192,7 @@ type Result =
   | "null"
   | "done"
   | "same"
+  | "BusyError"
   | "ClosedError"
   | "UnexpectedEofError";
 
@@ -250,6 +271,26 @@ const TABLE: Record<State, Record<Method, Results>> = {
     // It was reported: `flush` rejected with it.
     asyncDispose: "done",
     detach: "same",
+  },
+  // Never a clean end, though the transport says so.
+  "write broke": {
+    ...BROKEN,
+    close: "same",
+    // It was reported: `flush` rejected with it.
+    asyncDispose: "done",
+  },
+  "upgrading": {
+    ...reads("BusyError") as Record<Method, Results>,
+    unread: "BusyError",
+    write: "BusyError",
+    flush: "done",
+    closeWrite: "BusyError",
+    close: "done",
+    asyncDispose: "done",
+    abort: "done",
+    dispose: "done",
+    setTimeouts: "done",
+    detach: "BusyError",
   },
   "broken": BROKEN,
   // A read has reported the loss, so `await using` does not repeat it.
