@@ -211,7 +211,10 @@ function checkOptionNames(
   options: ReadUntilOptions | undefined,
 ): void {
   for (const name in options) {
-    if (READ_UNTIL_OPTION_NAMES.has(name)) continue;
+    if (
+      name === "maxBytes" || name === "timeoutMs" || name === "signal" ||
+      name === "deadline"
+    ) continue;
     checkNames(operation, "options", options, READ_UNTIL_OPTION_NAMES);
     return;
   }
