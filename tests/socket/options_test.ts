@@ -14,8 +14,8 @@ Deno.test("a wrong name of an option is refused, and the nearest one named", asy
   const [near] = memoryTransportPair();
   const made: [() => unknown, string][] = [
     [
-      () => new Socket(near, { idleTimeoutMs: 5 } as SocketOptions),
-      'Cannot make a socket: unknown option "idleTimeoutMs", did you mean idleMs?',
+      () => new Socket(near, { idelMs: 5 } as SocketOptions),
+      'Cannot make a socket: unknown option "idelMs", did you mean idleMs?',
     ],
     [
       () => left.setTimeouts({ readTimeoutMs: 5 } as SocketOptions),
