@@ -24,11 +24,11 @@ export interface LinkOptions {
   seed: number;
   names: readonly [client: string, server: string];
   route: Route;
-  /** Hears what arrives at which end. */
+  /** Called with what arrives at which end. */
   onArrival: (at: "client" | "server", what: number | "end") => void;
-  /** Hears that the link broke, once. */
+  /** Called once, when the link breaks. */
   onReset: () => void;
-  /** Hears that the link is no more. */
+  /** Called when the link has ended. */
   onDone: () => void;
 }
 
@@ -74,8 +74,8 @@ export class Link {
   }
 
   /**
-   * One end is gone, with the program that had it: its peer sees a reset as soon as word
-   * of it arrives.
+   * Ends one end, as when its process is killed: the peer sees a reset when that has
+   * travelled to it.
    */
   crash(at: "client" | "server"): void {
     if (this.#done) return;

@@ -1,5 +1,5 @@
 /**
- * Who can reach whom on a simulated network.
+ * Which hosts of a simulated network can reach each other.
  *
  * @module
  */

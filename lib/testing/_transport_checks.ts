@@ -37,7 +37,7 @@ function expect(what: string, actual: unknown, expected: unknown): void {
   );
 }
 
-/** Bytes that tell their place: a lost, doubled or swapped byte shows. */
+/** Bytes that depend on their place: a lost, doubled or swapped byte shows. */
 function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
   for (let index = 0; index < length; index++) {

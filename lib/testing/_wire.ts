@@ -19,7 +19,7 @@ export interface WireOptions {
   random: Random;
   /** Holds everything back while it is not free. */
   route: Route;
-  /** Hears what arrives: a count of bytes, or the end. */
+  /** Called with what arrives: a count of bytes, or the end. */
   onArrival: (what: number | "end") => void;
 }
 

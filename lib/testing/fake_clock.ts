@@ -1,5 +1,5 @@
 /**
- * Time that moves only when told.
+ * A clock that stands still until a test advances it.
  *
  * @module
  */
@@ -209,7 +209,7 @@ async function settle(): Promise<void> {
 }
 
 /**
- * Puts a clock in place that stands still until it is told to advance.
+ * Replaces the clock by one that stands still until a test advances it.
  *
  * It replaces the global functions, so one at a time; `using` gives them back.
  *

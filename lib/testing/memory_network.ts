@@ -102,7 +102,7 @@ export class MemoryNetwork implements Disposable {
 
   /**
    * Cuts two hosts off each other, one off all others, or all: nothing arrives, and
-   * neither end is told, as when a cable is pulled. Connecting waits.
+   * neither end is notified, as when a cable is pulled. Connecting waits.
    *
    * Bytes that were sent are sent again after the end of the partition, as TCP does.
    *
@@ -167,7 +167,7 @@ export class MemoryNetwork implements Disposable {
 
   /**
    * Ends a host as when its process is killed: its listener is closed, its connections
-   * break, and its peers see a reset as soon as word of it arrives. Connecting to it is
+   * break, and its peers see a reset when that has travelled to them. Connecting to it is
    * refused; what its code still tries, to listen or to connect, fails until it restarts.
    *
    * @param host Its name.

@@ -43,7 +43,7 @@ export interface MemoryNetworkOptions {
    */
   bytesPerSecond?: number;
   /**
-   * Bytes that each direction of a connection holds at each end, and on its way.
+   * Bytes that each direction of a connection holds at each end, and in flight.
    *
    * @default {65_536}
    */

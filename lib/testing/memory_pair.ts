@@ -12,7 +12,7 @@ import {
   memoryTransportPair,
 } from "../transport/memory.ts";
 
-/** What {@linkcode memoryPair} may be told: about the connection and both sockets. */
+/** Options of {@linkcode memoryPair}: of the connection, and of both sockets. */
 export interface MemoryPairOptions extends MemoryTransportOptions {
   /** Options of both sockets. */
   socket?: SocketOptions;

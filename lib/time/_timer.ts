@@ -1,5 +1,5 @@
 /**
- * A `setTimeout` which keeps its word.
+ * A `setTimeout` that is never early, however long it is.
  *
  * @module
  */

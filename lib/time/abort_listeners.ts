@@ -1,5 +1,5 @@
 /**
- * One listener for each signal, whatever the number of calls that listen to it.
+ * One listener for each signal, however many calls listen to it.
  *
  * Ten thousand connections may wait under the one signal of their server. An
  * `EventTarget` looks through all of its listeners for each that comes or goes, which
@@ -20,7 +20,7 @@ function callAll(event: Event): void {
     try {
       callback();
     } catch (error) {
-      // One call's trouble must not keep the others from their end.
+      // A callback that throws must not keep the other calls from ending.
       reportError(error);
     }
   }

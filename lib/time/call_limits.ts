@@ -116,7 +116,7 @@ export function waitWithin<T>(
 }
 
 /**
- * Watches the limits of one call: `onLimit` hears once, of the first that ends it,
+ * Watches the limits of one call: `onLimit` is called once, for the first that ends it,
  * with the reason to reject with. Call what is returned when the call is over.
  */
 export function watchCall(

@@ -2,14 +2,14 @@
  * Time limits which cost nothing to arm.
  *
  * A `setTimeout` for every operation costs more than the operation. So alarms of
- * similar length share a lane, and each lane has one timer, which ticks only
+ * similar length share a bucket, and each bucket has one timer, which ticks only
  * while an alarm is in it. Arming stores a mark; the next tick turns
  * the mark into a time, and a later tick finds that the limit has passed.
  *
- * A lane ticks 16 to 32 times per limit, and once more when the first of its alarms is
+ * A bucket ticks 16 to 32 times per limit, and once more when the first of its alarms is
  * due. So an alarm goes off between `limit` and `limit * 1.0625`, never early: it is late
  * by the tick that it waits for its time. One that is exact reads the clock instead, and
- * goes off when it is due. Lanes end at a tick of 1 ms and of 512 ms.
+ * goes off when it is due. Buckets end at a tick of 1 ms and of 512 ms.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const MAX_TICK_MS = 512;
 const MAX_STALL_MS = 50;
 
 /**
- * Alarms that a lane may look at for each millisecond that it waits: with more, they go
+ * Alarms that a bucket may look at for each millisecond that it waits: with more, they go
  * off less exactly rather than at a cost that others feel.
  */
 const ALARMS_PER_MS = 1_000;
@@ -40,11 +40,11 @@ const NONE = 0;
 const DISARMED = -2;
 /** Armed since the last tick. */
 const FRESH = -1;
-/** Instead of a place in a lane: it is in none, or never will be again. */
+/** Instead of a place in a bucket: it is in none, or never will be again. */
 const NOWHERE = -1;
 const DISPOSED = -2;
 
-/** Who sets alarms, and hears of those that go off. */
+/** What is called when an alarm goes off. */
 export interface AlarmListener {
   /**
    * The limit has passed. The alarm is disarmed already, so it may be armed anew in
@@ -53,7 +53,7 @@ export interface AlarmListener {
   onAlarm(alarm: Alarm): void;
 }
 
-/** What {@linkcode Alarm} may be told. Give several alarms the same object: it is kept. */
+/** Options of {@linkcode Alarm}. Give several alarms the same object: it is kept. */
 export interface AlarmOptions {
   /**
    * Whether the process waits for it, as it waits for the call that it limits. A limit
@@ -77,10 +77,10 @@ export interface AlarmOptions {
 const DEFAULTS: AlarmOptions = {};
 
 /** The alarms that are armed and share one tick; one that was disarmed stays until then. */
-class Lane {
-  /** Whether an alarm in here may stay when it is armed: it ticks, on the clock of today. */
+class Bucket {
+  /** Whether an alarm in here may stay when it is armed: it ticks, on the current clock. */
   settled = false;
-  /** The time of this lane: real time without its stalls. */
+  /** The time of this bucket: real time without its stalls. */
   nowMs = 0;
   /** Real time; after a stall as it was before, for one tick. */
   exactMs = 0;
@@ -118,7 +118,7 @@ class Lane {
     }
   }
 
-  /** An alarm has gone. */
+  /** An alarm has left. */
   leave(holdsProcess: boolean): void {
     if (holdsProcess && --this.#holding === 0) this.#source.unref(this.#timer);
     // At once and not at the next tick: nothing may outlive the last socket.
@@ -140,7 +140,7 @@ class Lane {
     this.#delayMs = delayMs;
     const timer = this.#source.setTimeout(this.#tick, Math.ceil(delayMs));
     // The first setTimeout of a process loads a module, and may run microtasks
-    // meanwhile: code in there may have stopped this lane, or started it again.
+    // meanwhile: code in there may have stopped this bucket, or started it again.
     if (!this.#ticking || this.#timer !== undefined) {
       this.#source.clearTimeout(timer);
       return;
@@ -160,7 +160,7 @@ class Lane {
     if (!stalled) this.exactMs = this.#realMs;
     this.#tickedAt = now;
     this.#timer = undefined;
-    // Not ticking meanwhile, so that an alarm armed in there starts the lane.
+    // Not ticking meanwhile, so that an alarm armed in there starts the bucket.
     this.#ticking = this.settled = false;
     const leftMs = Alarm.scan(this);
     if (this.alarms.length === 0 || this.#ticking) return;
@@ -170,36 +170,36 @@ class Lane {
   };
 }
 
-/** The lanes of one time source. Everyday code shares {@linkcode sharedClock}. */
+/** The buckets of one time source. Everyday code shares {@linkcode sharedClock}. */
 export class CoarseClock {
   readonly source: TimeSource;
-  readonly #lanes = new Map<number, Lane>();
+  readonly #buckets = new Map<number, Bucket>();
 
   /** @param source Where the time comes from. */
   constructor(source: TimeSource) {
     this.source = source;
   }
 
-  /** The lane for a limit: its tick is the power of two at or below limit / 16. */
-  lane(limitMs: number): Lane {
+  /** The bucket for a limit: its tick is the power of two at or below limit / 16. */
+  bucket(limitMs: number): Bucket {
     const idealMs = Math.min(limitMs / TICKS_PER_LIMIT, MAX_TICK_MS);
     const tickMs = 2 ** Math.max(0, Math.floor(Math.log2(idealMs)));
-    let lane = this.#lanes.get(tickMs);
-    if (lane === undefined) {
-      lane = new Lane(tickMs, this.source);
-      this.#lanes.set(tickMs, lane);
+    let bucket = this.#buckets.get(tickMs);
+    if (bucket === undefined) {
+      bucket = new Bucket(tickMs, this.source);
+      this.#buckets.set(tickMs, bucket);
     }
-    return lane;
+    return bucket;
   }
 
   /** Another clock has taken its place: no alarm is armed on this one any more. */
   retire(): void {
-    for (const lane of this.#lanes.values()) lane.retire();
+    for (const bucket of this.#buckets.values()) bucket.retire();
   }
 
   /** Its time has ended: disarms every alarm. */
   end(): void {
-    for (const { alarms } of this.#lanes.values()) {
+    for (const { alarms } of this.#buckets.values()) {
       for (const alarm of [...alarms]) alarm.stop();
     }
   }
@@ -220,16 +220,16 @@ export function sharedClock(): CoarseClock {
 /**
  * A limit which is armed again and again: one for each limit of each socket.
  *
- * Nothing but a lane in which it is armed knows it: one that goes off or is disarmed is
+ * Nothing but a bucket in which it is armed knows it: one that goes off or is disarmed is
  * forgotten with the next tick, one that is disposed of at once and for good. Where its
- * limit is for ever, it is never in a lane.
+ * limit is for ever, it is never in a bucket.
  */
 export class Alarm {
   readonly #listener: AlarmListener;
   readonly #options: AlarmOptions;
   #limitMs = NONE;
   #armedAt = DISARMED;
-  #lane: Lane | undefined;
+  #bucket: Bucket | undefined;
   #index = NOWHERE;
 
   /**
@@ -265,11 +265,11 @@ export class Alarm {
   arm(): void {
     if (this.#index === DISPOSED) return;
     this.#armedAt = FRESH;
-    const lane = this.#lane;
-    if (lane === undefined ? this.#limitMs !== NONE : !lane.settled) {
+    const bucket = this.#bucket;
+    if (bucket === undefined ? this.#limitMs !== NONE : !bucket.settled) {
       this.#join();
-    } else if (lane !== undefined && this.#options.exact === true) {
-      this.#armedAt = Math.ceil(lane.readExactMs());
+    } else if (bucket !== undefined && this.#options.exact === true) {
+      this.#armedAt = Math.ceil(bucket.readExactMs());
     }
   }
 
@@ -278,7 +278,7 @@ export class Alarm {
     this.#armedAt = DISARMED;
   }
 
-  /** Stops counting, and its lane at once forgets it. */
+  /** Stops counting, and its bucket at once forgets it. */
   stop(): void {
     this.#armedAt = DISARMED;
     this.#leave();
@@ -293,36 +293,36 @@ export class Alarm {
   #join(): void {
     this.#leave();
     const { clock = sharedClock(), exact, holdsProcess = true } = this.#options;
-    const lane = clock.lane(this.#limitMs);
-    this.#lane = lane;
-    this.#index = lane.alarms.push(this) - 1;
-    lane.enter(holdsProcess);
-    if (exact === true) this.#armedAt = Math.ceil(lane.readExactMs());
+    const bucket = clock.bucket(this.#limitMs);
+    this.#bucket = bucket;
+    this.#index = bucket.alarms.push(this) - 1;
+    bucket.enter(holdsProcess);
+    if (exact === true) this.#armedAt = Math.ceil(bucket.readExactMs());
   }
 
   #leave(): void {
-    const lane = this.#lane;
-    if (lane === undefined) return;
-    this.#lane = undefined;
-    const last = lane.alarms.pop()!;
+    const bucket = this.#bucket;
+    if (bucket === undefined) return;
+    this.#bucket = undefined;
+    const last = bucket.alarms.pop()!;
     if (last !== this) {
-      lane.alarms[this.#index] = last;
+      bucket.alarms[this.#index] = last;
       last.#index = this.#index;
     }
     this.#index = NOWHERE;
-    lane.leave(this.#options.holdsProcess ?? true);
+    bucket.leave(this.#options.holdsProcess ?? true);
   }
 
   /**
-   * Looks at every alarm of a lane, and lets those go that are not armed any more.
+   * Looks at every alarm of a bucket, and lets those go that are not armed any more.
    *
    * From the last one down, as an alarm that leaves is replaced by the last one:
    * whatever `onAlarm` does, no alarm is left out.
    *
    * Returns how long the first of those that stay has left.
    */
-  static scan(lane: Lane): number {
-    const { alarms, nowMs, exactMs } = lane;
+  static scan(bucket: Bucket): number {
+    const { alarms, nowMs, exactMs } = bucket;
     let leftMs = Infinity;
     for (let i = alarms.length - 1; i >= 0; i--) {
       if (i >= alarms.length) continue;
@@ -345,7 +345,7 @@ export class Alarm {
       try {
         alarm.#listener.onAlarm(alarm);
       } catch (error) {
-        // One socket's trouble must not keep the others from their limits.
+        // A listener that throws must not keep the other alarms from going off.
         reportError(error);
       }
     }

@@ -224,7 +224,7 @@ export class Deadline implements Disposable {
     return this.#signals.find((signal) => signal.aborted);
   }
 
-  /** Whichever is over: this one, or the one outside of it. */
+  /** The length of the one that ends first: this one, or the one outside of it. */
   get #limitMs(): number {
     const outer = this.#outer;
     if (outer === undefined) return this.#timeoutMs;

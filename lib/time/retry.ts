@@ -118,8 +118,8 @@ export const RETRY_OPTION_NAMES: ReadonlySet<string> = new Set([
  * Runs a task until it succeeds, with growing pauses between the attempts.
  *
  * Cancellation: an aborted signal or a limit ends the pause or the wait for the attempt
- * at once. The attempt is told by the signal that it gets; it should end then, and
- * release what it would have given: whatever it gives later is ignored. Once a signal
+ * at once. The signal that the attempt got aborts; the attempt should end then, and
+ * release what it would have given: what it gives later is ignored. Once a signal
  * has aborted or the time is over nothing is tried again, whatever the attempt fails with.
  *
  * @param task What to try; it gets the number of the attempt, from 1, and a signal.

@@ -95,7 +95,8 @@ export class TokenBucket {
 
   #fill(): void {
     const now = performance.now();
-    const elapsedMs = now - this.#filledAt;
+    // A test may have replaced the clock meanwhile.
+    const elapsedMs = Math.max(0, now - this.#filledAt);
     // No time at an infinite rate would be no number.
     const more = elapsedMs === 0 ? 0 : elapsedMs * this.#bytesPerMs;
     const most = this.#waited

@@ -122,7 +122,7 @@ Deno.test(
       const limited = assertRejects(() => socket!.read(), TimeoutError);
       await clock.advance(400);
       await limited;
-      // So that its lane ticks when the clock goes.
+      // So that its timer runs when the clock goes.
       const reading = socket.read();
       await clock.advance(1);
       await peer.write("x");
@@ -222,4 +222,19 @@ Deno.test("fakeClock() gives back a clock that somebody else has replaced", () =
   } finally {
     delete (performance as { now?: unknown }).now;
   }
+});
+
+Deno.test("a throttled socket made before a fake clock keeps its rate on it", async () => {
+  const [left, right] = memoryPair({
+    socket: { maxWriteBytesPerSecond: 1_000, burstBytes: 100 },
+  });
+  {
+    using clock = fakeClock();
+    const written = left.write(new Uint8Array(600)).then(() => left.flush());
+    // 500 bytes more than the burst; what the real clock shows is far more than 20 ms.
+    await clock.advance(520);
+    await written;
+    assertEquals((await right.readExactly(600)).length, 600);
+  }
+  for (const end of [left, right]) end.abort();
 });

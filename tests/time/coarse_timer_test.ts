@@ -21,7 +21,7 @@ Deno.test("Alarm goes off once, never early and at most a sixteenth late", () =>
   for (const limitMs of [1, 5, 10, 31, 32, 33, 100, 999, 1_000, 30_000, 1e7]) {
     for (let phase = 0; phase < 1; phase += 0.17) {
       const { time, clock } = setup();
-      // Another alarm keeps the lane going, so that arming hits any phase of it.
+      // Another alarm keeps the bucket going, so that arming hits any phase of it.
       const other = noted(time, clock, limitMs);
       other.alarm.arm();
       time.advance(limitMs * phase);
@@ -92,7 +92,7 @@ Deno.test("Alarm that is exact counts a stall, once what has come was read", () 
   assertEquals([busy.armed, fired], [false, ["exact", "busy"]]);
 });
 
-Deno.test("a lane with many alarms goes off less often than each millisecond", () => {
+Deno.test("a bucket with many alarms goes off less often than each millisecond", () => {
   const time = new FakeTime();
   let ticks = 0;
   const clock = new CoarseClock({
@@ -192,7 +192,7 @@ Deno.test("Alarm rejects a bad limit at once", () => {
   assertEquals(alarm.limitMs, 10);
 });
 
-Deno.test("a lane ticks only while one of its alarms is armed", () => {
+Deno.test("a bucket ticks only while one of its alarms is armed", () => {
   const { time, clock } = setup();
   const { alarm } = noted(time, clock, 1_000);
   assertEquals(time.pending, 0);
@@ -209,13 +209,13 @@ Deno.test("a lane ticks only while one of its alarms is armed", () => {
   assertEquals(time.pending, 0);
 });
 
-Deno.test("a lane stops at once when its last alarm is disposed", () => {
+Deno.test("a bucket stops at once when its last alarm is disposed", () => {
   const { time, clock } = setup();
   const first = noted(time, clock, 1_000);
   const second = noted(time, clock, 1_001);
   first.alarm.arm();
   second.alarm.arm();
-  assertEquals(time.pending, 1, "both share a lane");
+  assertEquals(time.pending, 1, "both share a bucket");
   first.alarm.dispose();
   first.alarm.dispose();
   assertEquals(time.pending, 1);
@@ -294,7 +294,7 @@ Deno.test("an alarm may dispose of every alarm when it goes off", () => {
   assertEquals(time.pending, 0);
 });
 
-Deno.test("an alarm armed by the last one to go off keeps the lane ticking", () => {
+Deno.test("an alarm armed by the last one to go off keeps the bucket ticking", () => {
   const { time, clock } = setup();
   const second = noted(time, clock, 100);
   const first = new Alarm({ onAlarm: () => second.alarm.arm() }, { clock });
@@ -380,7 +380,7 @@ Deno.test("a thousand alarms in random use go off exactly when they should", () 
   assertEquals(time.pending, 0);
 });
 
-Deno.test("a lane survives a setTimeout that runs other code before it returns", () => {
+Deno.test("a bucket survives a setTimeout that runs other code before it returns", () => {
   const time = new FakeTime();
   let during: (() => void) | undefined;
   const clock = new CoarseClock({
@@ -412,7 +412,7 @@ Deno.test("a lane survives a setTimeout that runs other code before it returns",
   assertEquals(time.pending, 1);
 });
 
-Deno.test("Alarm that was disposed of never gets into a lane again", () => {
+Deno.test("Alarm that was disposed of never gets into a bucket again", () => {
   const { time, clock } = setup();
   const { alarm, firedAt } = noted(time, clock, 100);
   alarm.arm();
@@ -425,20 +425,20 @@ Deno.test("Alarm that was disposed of never gets into a lane again", () => {
   assertEquals(firedAt, []);
 });
 
-Deno.test("Alarm is in a lane only while it is armed", () => {
+Deno.test("Alarm is in a bucket only while it is armed", () => {
   const { time, clock } = setup();
   const { alarm, firedAt } = noted(time, clock, 1_000);
-  const lane = clock.lane(1_000);
-  assertEquals(lane.alarms.length, 0, "a limit alone keeps nothing");
+  const bucket = clock.bucket(1_000);
+  assertEquals(bucket.alarms.length, 0, "a limit alone keeps nothing");
   alarm.arm();
-  assertEquals(lane.alarms.length, 1);
+  assertEquals(bucket.alarms.length, 1);
   time.advance(2_000);
-  assertEquals([firedAt.length, lane.alarms.length], [1, 0], "it went off");
+  assertEquals([firedAt.length, bucket.alarms.length], [1, 0], "it went off");
   alarm.arm();
   time.advance(100);
   alarm.disarm();
   time.advance(100);
-  assertEquals([lane.alarms.length, time.pending], [0, 0], "it was disarmed");
+  assertEquals([bucket.alarms.length, time.pending], [0, 0], "it was disarmed");
 });
 
 Deno.test("Alarm that is forgotten unarmed can be collected", {
@@ -461,7 +461,7 @@ Deno.test("Alarm that is forgotten unarmed can be collected", {
   }
 });
 
-Deno.test("a lane holds the process while it has an alarm that does", () => {
+Deno.test("a bucket holds the process while it has an alarm that does", () => {
   const time = new FakeTime();
   let holds = true;
   const clock = new CoarseClock({
