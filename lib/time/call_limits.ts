@@ -129,13 +129,15 @@ export function watchCall(
   return watch.stop;
 }
 
+const NO_SIGNALS: readonly AbortSignal[] = [];
+
 /** The limits of one call that waits. */
 class Watch implements AlarmListener {
   readonly #operation: string;
   readonly #options: CallOptions;
   readonly #onLimit: (reason: unknown) => void;
   /** Those of the deadline. */
-  readonly #signals: readonly AbortSignal[] | undefined;
+  readonly #signals: readonly AbortSignal[];
   #callAlarm: Alarm | undefined;
   #deadlineAlarm: Alarm | undefined;
 
@@ -147,16 +149,15 @@ class Watch implements AlarmListener {
     this.#operation = operation;
     this.#options = options;
     this.#onLimit = onLimit;
-    if (options.deadline !== undefined) {
-      this.#signals = signalsOf(options.deadline);
-    }
+    const { deadline } = options;
+    this.#signals = deadline === undefined ? NO_SIGNALS : signalsOf(deadline);
   }
 
   start(): void {
     if (this.#aborted !== undefined) return this.#abort();
     const { signal, timeoutMs = Infinity, deadline } = this.#options;
     if (signal !== undefined) addAbortListener(signal, this.#abort);
-    for (const signal of this.#signals ?? []) {
+    for (const signal of this.#signals) {
       addAbortListener(signal, this.#abort);
     }
     // Both exist before one starts: see `#schedule` in coarse_timer.ts.
@@ -172,7 +173,7 @@ class Watch implements AlarmListener {
   readonly stop = (): void => {
     const { signal } = this.#options;
     if (signal !== undefined) removeAbortListener(signal, this.#abort);
-    for (const signal of this.#signals ?? []) {
+    for (const signal of this.#signals) {
       removeAbortListener(signal, this.#abort);
     }
     this.#callAlarm?.dispose();
@@ -197,7 +198,7 @@ class Watch implements AlarmListener {
   get #aborted(): AbortSignal | undefined {
     const { signal } = this.#options;
     if (signal?.aborted) return signal;
-    return this.#signals?.find((signal) => signal.aborted);
+    return this.#signals.find((signal) => signal.aborted);
   }
 
   readonly #abort = (): void => {
