@@ -252,8 +252,8 @@ export class FrameTooLargeError extends SocketError {
     } = {},
   ) {
     super(
-      `Cannot accept a frame as its size must be at most ${limit} bytes: ` +
-        `current value is ${claimed ?? `more than ${limit}`}` +
+      `Cannot accept a frame: its size must be at most ${limit} bytes, got ` +
+        `${claimed ?? "more"}` +
         (beginsTls(claimed) ? " (is it TLS that the peer speaks?)" : ""),
       options,
     );

@@ -240,11 +240,15 @@ export class LineDecoder implements Decoder<string> {
     if (oversize === "fail") {
       throw new FrameTooLargeError(most, undefined, { operation: "decode" });
     }
-    reportOversize(onOversize, most, undefined);
+    // Before the hook is called, which may ask for more.
     this.#dropping = true;
-    if (oversize === "skip") return undefined;
+    if (oversize === "skip") {
+      reportOversize(onOversize, most, undefined);
+      return undefined;
+    }
     this.#dropped = most;
     const head = bytes.take(most);
+    reportOversize(onOversize, most, undefined);
     if (this.#strict && head.includes(CR)) refuseStray("\r", head);
     // A frame takes at least a byte, also where it may have none.
     if (most === 0) this.#dropContent(bytes, 1);

@@ -124,8 +124,9 @@ export class SizedDecoder implements Decoder<Uint8Array> {
     if (oversize === "fail") {
       throw new FrameTooLargeError(most, claimed, { operation: "decode" });
     }
-    reportOversize(onOversize, most, claimed);
     this.#size = this.#dropping = headBytes + frameBytes + tailBytes;
+    // Last, as the hook may ask for more.
+    reportOversize(onOversize, most, claimed);
   }
 
   /** Drops what is there of a message that is too large: `true` at its end. */

@@ -209,14 +209,17 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     if (oversize === "fail") {
       throw new FrameTooLargeError(limit, undefined, { operation: "decode" });
     }
-    reportOversize(onOversize, limit, undefined);
     this.#dropping = true;
-    if (oversize === "skip") return undefined;
-    // Not up to the limit if that includes a delimiter: one could begin there.
-    const head = bytes.take(this.#most);
-    // A frame takes at least a byte, also where it may have none.
-    if (this.#most === 0) bytes.skip(1);
-    this.#dropped = Math.max(1, this.#most);
+    let head: Uint8Array | undefined;
+    if (oversize === "truncate") {
+      // Not up to the limit if that includes a delimiter: one could begin there.
+      head = bytes.take(this.#most);
+      // A frame takes at least a byte, also where it may have none.
+      if (this.#most === 0) bytes.skip(1);
+      this.#dropped = Math.max(1, this.#most);
+    }
+    // Last, as the hook may ask for more.
+    reportOversize(onOversize, limit, undefined);
     return head;
   }
 

@@ -146,7 +146,7 @@ Deno.test("lengthPrefixed() takes a frame of exactly its limit, in both directio
     assertThrows(
       () => encodeAll(codec, new Uint8Array(5)),
       FrameTooLargeError,
-      "at most 4 bytes: current value is 5",
+      "its size must be at most 4 bytes, got 5",
     );
     wire[1]++;
     assertEquals(decodeAll(codec, wire).errors.length, 1);

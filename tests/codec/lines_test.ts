@@ -331,8 +331,8 @@ Deno.test("lines() refuses to encode what would arrive as another line", () => {
 Deno.test("lines() refuses to encode a line above its limit, and leaves nothing of it", () => {
   const codec = lines({ maxLineBytes: 3 });
   assertEquals(encodeAll(codec, "abc"), utf8("abc\n"));
-  assertThrows(() => encodeAll(codec, "abcd"), FrameTooLargeError, "is 4");
-  assertThrows(() => encodeAll(codec, "ää"), FrameTooLargeError, "is 4");
+  assertThrows(() => encodeAll(codec, "abcd"), FrameTooLargeError, "got 4");
+  assertThrows(() => encodeAll(codec, "ää"), FrameTooLargeError, "got 4");
   const out = new ByteWriter();
   const encoder = codec.encoder();
   encoder.encode("ok", out);

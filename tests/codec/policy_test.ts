@@ -101,6 +101,27 @@ Deno.test("a hook that throws or rejects never breaks a stream, nor ends the pro
   assertEquals(new Set(printed), new Set([failure]));
 });
 
+Deno.test("a hook may ask the decoder for more, and is called once for each frame", () => {
+  for (const [make, large, small] of STREAMS) {
+    const queue = new ByteQueue();
+    queue.append(utf8(large + small + large + small));
+    let reports = 0;
+    let frames = 0;
+    const ask = () => {
+      while (decoder.decode(queue) !== undefined) frames++;
+    };
+    const decoder = make({
+      oversize: "skip",
+      onOversize: () => {
+        reports++;
+        ask();
+      },
+    }).decoder();
+    ask();
+    assertEquals([reports, frames, queue.length], [2, 2, 0], large);
+  }
+});
+
 Deno.test("a decoder says when it is inside a frame of which it has taken a part", () => {
   for (const [make, large, small] of STREAMS) {
     const decoder = make({ oversize: "skip" }).decoder();

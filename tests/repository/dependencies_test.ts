@@ -73,7 +73,7 @@ Deno.test("brokenImports() lets a layer use what lies below it", () => {
     edge("lib/server/serve.ts", "lib/socket/socket.ts"),
     edge("lib/framed/framed.ts", "lib/codec/codec.ts"),
     edge("lib/socket/socket.ts", "lib/time/deadline.ts"),
-    edge("lib/codec/lines.ts", "lib/codec/_options.ts"),
+    edge("lib/codec/lines.ts", "lib/codec/_line_decoder.ts"),
     edge("lib/errors.ts", "lib/addr.ts"),
     edge("lib/testing/memory_network.ts", "lib/server/serve.ts"),
   ];
