@@ -7,6 +7,7 @@
 
 import { checkText, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
+import type { MemoryAddr } from "../addr.ts";
 import { listen, type Listener } from "../server/listen.ts";
 import { serve, type Server } from "../server/serve.ts";
 import type { Handler } from "../server/serve_options.ts";
@@ -57,7 +58,7 @@ export class MemoryNetwork implements Disposable {
    *
    * @throws {BrokenError} The name is in use.
    */
-  listen(options: MemoryListenOptions = {}): Listener {
+  listen(options: MemoryListenOptions = {}): Listener<MemoryAddr> {
     const { name, ...rest } = options;
     return listen({ ...rest, acceptor: this.#bind(name) });
   }
@@ -67,7 +68,7 @@ export class MemoryNetwork implements Disposable {
    *
    * @throws {BrokenError} The name is in use.
    */
-  serve(options: MemoryServeOptions, handler: Handler): Server {
+  serve(options: MemoryServeOptions, handler: Handler): Server<MemoryAddr> {
     const { name, ...rest } = options;
     return serve({ ...rest, acceptor: this.#bind(name) }, handler);
   }

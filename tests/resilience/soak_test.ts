@@ -42,7 +42,7 @@ const collectGarbage: () => void = runInNewContext("gc");
 /** Bytes that are really in use. Arrays are freed beside the program, some time later. */
 async function usedBytes(): Promise<number> {
   let least = Infinity;
-  for (let i = 0; i < 10; i++) {
+  for (let i = 0; i < 4; i++) {
     collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 10));
     const { heapUsed, external } = Deno.memoryUsage();
