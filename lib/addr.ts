@@ -145,7 +145,7 @@ function isIpv6(text: string): boolean {
 }
 
 /** A dotted IPv4 address, or a name that no resolver takes for one. */
-function isHostname(text: string): boolean {
+export function isHostname(text: string): boolean {
   if (text.length > 253) return false;
   if (!/^([\w-]{1,63}\.)*[\w-]{1,63}\.?$/.test(text)) return false;
   const last = text.replace(/\.$/, "").split(".").at(-1)!;

@@ -16,7 +16,8 @@ import {
   outOfRange,
   wrongKind,
 } from "../_check.ts";
-import { isLinkLocal, withoutBrackets } from "../ip.ts";
+import { isHostname } from "../addr.ts";
+import { isLinkLocal, parseIp, withoutBrackets } from "../ip.ts";
 import { certificateVersion, type PemLabel, readPem } from "./_pem.ts";
 import {
   TLS_BIND_OPTION_NAMES,
@@ -72,6 +73,13 @@ function checkHostname(action: string, name: string, value: unknown): void {
     const must = `link-local with its zone, as in "${host}%eth0"`;
     throw wrongKind(action, name, must, value);
   }
+}
+
+/** Throws unless a certificate can be for it. */
+function checkServerName(action: string, name: string, value: unknown): void {
+  const isName = typeof value === "string" &&
+    (isHostname(value) || parseIp(withoutBrackets(value)) !== undefined);
+  if (!isName) throw wrongKind(action, name, "a name or an address", value);
 }
 
 function checkTcp(
@@ -232,7 +240,7 @@ export function checkTlsDialOptions(
   const { caCerts, alpnProtocols, serverName, cert, key } = options;
   optional(checkAuthorities, action, "caCerts", caCerts);
   optional(checkProtocols, action, "alpnProtocols", alpnProtocols);
-  optional(checkHostname, action, "serverName", serverName);
+  optional(checkServerName, action, "serverName", serverName);
   checkPeerCheck(action, options);
   if (cert !== undefined || key !== undefined) {
     checkPem(action, "cert", cert, "CERTIFICATE");

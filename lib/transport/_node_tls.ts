@@ -42,7 +42,7 @@ const nodeCrypto = () => globalThis.process.getBuiltinModule("node:crypto");
 export function sessionMaker(
   tls: TlsBindOptions,
 ): (conn: Transport) => NodeTlsSession {
-  checkKeyPair("listen", tls);
+  checkMaterial("listen", tls);
   const authorities = readAuthorities("listen", tls.clientCaCerts);
   const { createServer } = nodeTls();
   const isChecking = tls.clientCaCerts !== undefined;
@@ -86,20 +86,13 @@ function refusalOf(
 /** Whether `serverName` is an address, which is never sent as SNI (RFC 6066, 3). */
 const isIp = (serverName: string): boolean => parseIp(serverName) !== undefined;
 
-/**
- * Makes a client's session of a connection.
- *
- * @throws {TlsError} Certificate and key cannot be used.
- */
+/** Makes a client's session of a connection; `checkMaterial` has found its options good. */
 export function clientSession(
   conn: Transport,
   tls: TlsDialOptions & { serverName: string },
 ): NodeTlsSession {
   const { serverName, caCerts = [], cert, key } = tls;
   const isSkipping = tls.dangerouslySkipChainCheck === true;
-  if (cert !== undefined && key !== undefined) {
-    checkKeyPair("connect", { cert, key });
-  }
   const authorities = readAuthorities("connect", caCerts);
   const { checkServerIdentity, connect, createSecureContext } = nodeTls();
   const secureContext = createSecureContext({ cert, key });
@@ -186,11 +179,23 @@ function readAuthorities(
   }
 }
 
-/** Throws unless the two belong together: `node:tls` would take them as they are. */
-function checkKeyPair(
+/**
+ * Throws unless certificates can be read, and a key belongs to its own: `node:tls` would
+ * take them as they are. To be called before anything is opened.
+ *
+ * @throws {TlsError} They cannot be used.
+ */
+export function checkMaterial(
   action: string,
-  { cert, key }: { cert: string; key: string },
+  { cert, key, caCerts, clientCaCerts }: {
+    cert?: string;
+    key?: string;
+    caCerts?: string[];
+    clientCaCerts?: string[];
+  },
 ): void {
+  readAuthorities(action, caCerts ?? clientCaCerts);
+  if (cert === undefined || key === undefined) return;
   const { createPrivateKey, X509Certificate } = nodeCrypto();
   let fits: boolean;
   try {

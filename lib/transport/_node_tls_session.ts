@@ -171,6 +171,14 @@ export class NodeTlsSession implements TlsTransport {
     setImmediate(() => this.#destroy());
   }
 
+  ref(): void {
+    this.#conn.ref?.();
+  }
+
+  unref(): void {
+    this.#conn.unref?.();
+  }
+
   #destroy(): void {
     this.#socket?.destroy();
     this.#duplex.destroy();

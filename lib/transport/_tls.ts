@@ -8,7 +8,7 @@ import type { Addr } from "../addr.ts";
 import { withoutBrackets } from "../ip.ts";
 import { hostOf } from "./_address_of.ts";
 import { closeQuietly } from "./_close_quietly.ts";
-import { clientSession, sessionMaker } from "./_node_tls.ts";
+import { checkMaterial, clientSession, sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
 import { bindTcp, dialTcp } from "./_tcp.ts";
 import type {
@@ -71,6 +71,22 @@ function needsNodeTls(
     dangerouslySkipChainCheck === true;
 }
 
+/**
+ * Throws where what a client shows or trusts cannot be used, before a connection is made or
+ * touched. Deno's own TLS looks at it by itself.
+ *
+ * @param isTcp Whether it is about plain TCP.
+ */
+export function checkClientMaterial(
+  action: string,
+  tls: TlsDialOptions,
+  isTcp: boolean,
+): void {
+  if (!isTcp || tls.cert !== undefined || needsNodeTls(tls)) {
+    checkMaterial(action, tls);
+  }
+}
+
 /** Connects over TLS; the handshake is done when it resolves. */
 export async function dialTls(
   options: TcpDialOptions,
@@ -96,6 +112,7 @@ export async function dialTls(
     const conn = await orAbort(connecting, signal, closeQuietly);
     return handshake(conn, tls, signal);
   }
+  checkClientMaterial("connect", tls, true);
   const conn = await dialTcp(options, signal);
   return startTlsClient(
     conn,
@@ -115,7 +132,8 @@ export async function startTlsClient(
   tls: TlsDialOptions & { serverName: string },
   signal: AbortSignal | undefined,
 ): Promise<TlsTransport> {
-  const serverName = withoutBrackets(tls.serverName);
+  // A zone says which network of this machine: no certificate is for one.
+  const serverName = withoutBrackets(tls.serverName).replace(/%.*$/, "");
   try {
     signal?.throwIfAborted();
     if (

@@ -6,7 +6,7 @@
 
 import { checkTlsBindOptions } from "./_check_options.ts";
 import { closeQuietly } from "./_close_quietly.ts";
-import { sessionMaker } from "./_node_tls.ts";
+import { checkMaterial, sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
 import { namesOf, TLS_BIND_OPTION_NAMES } from "./option_names.ts";
 import type { TlsBindOptions, TlsTransport, Transport } from "./options.ts";
@@ -24,9 +24,11 @@ const NAMES = namesOf(TLS_BIND_OPTION_NAMES, [
  *
  * @throws {TypeError} An option is of the wrong type, or of a name that is not known.
  * @throws {RangeError} An option is out of range.
+ * @throws {TlsError} Certificate and key cannot be used.
  */
 export function checkAcceptTls(options: TlsBindOptions): void {
   checkTlsBindOptions("start TLS", options, "options", NAMES);
+  checkMaterial("start TLS", options);
 }
 
 /**

@@ -11,7 +11,7 @@ import { checkDialOptions } from "./_check_options.ts";
 import { closeQuietly } from "./_close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
 import { dialTcp } from "./_tcp.ts";
-import { dialTls, startTlsClient } from "./_tls.ts";
+import { checkClientMaterial, dialTls, startTlsClient } from "./_tls.ts";
 import { dialUnix } from "./_unix.ts";
 import type {
   DialContext,
@@ -62,15 +62,15 @@ async function open(
 ): Promise<Transport> {
   const { tls = false } = options;
   const how = tls === true ? {} : tls;
-  let plain: Transport;
-  if (options.dialer !== undefined) plain = await askDialer(options, signal);
-  else if (options.path !== undefined) {
-    plain = await dialUnix(options.path, signal);
-  } else {
+  if (options.path === undefined && options.dialer === undefined) {
     return how === false
       ? await dialTcp(options, signal)
       : await dialTls(options, how, signal);
   }
+  if (how !== false) checkClientMaterial("connect", how, false);
+  const plain = options.dialer === undefined
+    ? await dialUnix(options.path, signal)
+    : await askDialer(options, signal);
   if (how === false) return plain;
   const { hostname = "localhost" } = options;
   const { serverName = hostname } = how;

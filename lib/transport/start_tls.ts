@@ -5,6 +5,7 @@
  */
 
 import { checkTlsDialOptions } from "./_check_options.ts";
+import { checkMaterial } from "./_node_tls.ts";
 import { startTlsClient } from "./_tls.ts";
 import { namesOf, TLS_DIAL_OPTION_NAMES } from "./option_names.ts";
 import type { TlsDialOptions, TlsTransport, Transport } from "./options.ts";
@@ -22,9 +23,11 @@ const NAMES = namesOf(TLS_DIAL_OPTION_NAMES, [
  *
  * @throws {TypeError} An option is of the wrong type, or of a name that is not known.
  * @throws {RangeError} An option is out of range.
+ * @throws {TlsError} Certificate and key cannot be used.
  */
 export function checkStartTls(options: TlsDialOptions): void {
   checkTlsDialOptions("start TLS", options, "options", NAMES);
+  if (options.cert !== undefined) checkMaterial("start TLS", options);
 }
 
 /**

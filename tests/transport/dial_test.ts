@@ -497,6 +497,9 @@ Deno.test("dial() refuses options that cannot be meant", async () => {
       "alpnProtocols must be at most 65535 bytes",
     ],
     [{ serverName: "" }, TypeError, "serverName must be a name"],
+    [{ serverName: "a b" }, TypeError, "serverName must be a name"],
+    [{ serverName: "*.test" }, TypeError, "serverName must be a name"],
+    [{ serverName: "127.1" }, TypeError, "serverName must be a name"],
     [{ cert }, TypeError, "key must be a PRIVATE KEY in PEM form"],
     [{ key }, TypeError, "cert must be a CERTIFICATE in PEM form"],
     [{ verify: true }, TypeError, "verify must be a function"],
@@ -536,6 +539,28 @@ Deno.test("dial() refuses options that cannot be meant", async () => {
     TypeError,
   );
   assert(!secret.message.includes("my secret"));
+});
+
+Deno.test("dial() opens nothing where certificate and key do not fit", async () => {
+  const { cert } = await (await createAuthority()).issue();
+  const { key } = await (await createAuthority()).issue();
+  let dialled = 0;
+  const dialer: Dialer = {
+    addr: { transport: "memory", name: "nowhere" },
+    dial: () => Promise.reject(dialled++),
+  };
+  const tls = { cert, key, serverName: "localhost" };
+  for (const where of [{ dialer }, { port: 1 }, { path: "/nonexistent/a" }]) {
+    const error = await assertRejects(() => dial({ ...where, tls }), TlsError);
+    assertEquals(
+      [error.reason, error.message],
+      [
+        "bad-configuration",
+        "Cannot connect: certificate and key do not belong together",
+      ],
+    );
+  }
+  assertEquals(dialled, 0);
 });
 
 Deno.test("dial() takes undefined for absent", TIMEOUT, async () => {

@@ -405,12 +405,6 @@ Deno.test(
     assertEquals(pair[1].peerCertificate?.commonName, "robot 7");
     await assertCarries(pair);
     close(pair);
-    const [left] = memoryTransportPair();
-    const mixed = await assertRejects(
-      () => startTls(left, { cert: own.cert, key: stranger.key }),
-      TlsError,
-    );
-    assertEquals(mixed.reason, "bad-configuration");
   },
 );
 
@@ -463,6 +457,20 @@ Deno.test(
       TypeError,
       "verify must be absent without clientCaCerts",
     );
+    const mixed = { cert: certificate.cert, key: stranger.key };
+    for (
+      const start of [
+        () => startTls(left, mixed),
+        () => acceptTls(right, mixed),
+      ]
+    ) {
+      const error = await assertRejects(
+        start,
+        TlsError,
+        "Cannot start TLS: certificate and key do not belong together",
+      );
+      assertEquals(error.reason, "bad-configuration");
+    }
     await left.write(new Uint8Array(2));
     assertEquals(await right.read(new Uint8Array(9)), 2);
     left.close();
@@ -471,6 +479,26 @@ Deno.test(
     const limits = { signal: undefined, timeoutMs: 1, deadline: undefined };
     checkStartTls(limits as TlsDialOptions);
     checkAcceptTls({ ...certificate, ...limits } as TlsBindOptions);
+  },
+);
+
+Deno.test(
+  "TLS on node:tls passes on what holds the process",
+  TIMEOUT,
+  async () => {
+    const [left, right] = memoryTransportPair();
+    const calls: string[] = [];
+    const counted = Object.assign(left, {
+      ref: () => calls.push("ref"),
+      unref: () => calls.push("unref"),
+    });
+    const pair = await secured([counted, right]);
+    pair[0].unref?.();
+    pair[0].ref?.();
+    // Memory holds nothing.
+    pair[1].unref?.();
+    assertEquals(calls, ["unref", "ref"]);
+    close(pair);
   },
 );
 
