@@ -6,7 +6,23 @@
 
 import { type Rate, RateMeter } from "../traffic/rate_meter.ts";
 
-/** Counters of one socket. Times are milliseconds since the epoch. */
+/**
+ * Counters of one socket. Bytes are those of the protocol, in the clear where it speaks
+ * TLS. Times are milliseconds since the epoch.
+ *
+ * @example
+ * ```ts
+ * import type { SocketStats } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [left] = memoryPair();
+ * const stats: SocketStats = left.stats;
+ * await left.write("hello");
+ * await left.flush();
+ * assertEquals(stats.bytesWritten, 5);
+ * ```
+ */
 export interface SocketStats {
   /** Bytes that arrived from the transport. */
   readonly bytesRead: number;

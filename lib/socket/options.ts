@@ -8,7 +8,19 @@ import { checkLimit, checkNames, checkNumber } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
-/** How long a socket may take. */
+/**
+ * How long a socket may take.
+ *
+ * @example
+ * ```ts
+ * import type { SocketTimeouts } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ *
+ * const patient: SocketTimeouts = { readMs: 60_000, idleMs: Infinity };
+ * const [left] = memoryPair();
+ * left.setTimeouts(patient);
+ * ```
+ */
 export interface SocketTimeouts {
   /**
    * Longest that one read may wait, in milliseconds. The read rejects with
@@ -33,7 +45,23 @@ export interface SocketTimeouts {
   idleMs?: number;
 }
 
-/** Limits and sizes of a socket. */
+/**
+ * Limits and sizes of a socket.
+ *
+ * @example For peers that may be hostile
+ * ```ts
+ * import type { SocketOptions } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ *
+ * const socket: SocketOptions = {
+ *   idleMs: 120_000,
+ *   writeMs: 30_000,
+ *   minReadBytesPerSecond: 100,
+ *   minWriteBytesPerSecond: 100,
+ * };
+ * for (const each of memoryPair({ socket })) each.abort();
+ * ```
+ */
 export interface SocketOptions extends SocketTimeouts {
   /**
    * Fewest bytes a second that the peer must send while a read waits for them; less
@@ -137,7 +165,21 @@ export const SOCKET_OPTION_NAMES: ReadonlySet<string> = new Set(
   ] satisfies (keyof SocketOptions)[],
 );
 
-/** Cap of one delimiter search. */
+/**
+ * Limits and cap of one delimiter search.
+ *
+ * @example
+ * ```ts
+ * import { FrameTooLargeError, type ReadUntilOptions } from "@sluice/net";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const short: ReadUntilOptions = { maxBytes: 4, timeoutMs: 1_000 };
+ * const [left, right] = memoryPair();
+ * await right.write("too long\n");
+ * await assertRejects(() => left.readLine(short), FrameTooLargeError);
+ * ```
+ */
 export interface ReadUntilOptions extends CallOptions {
   /**
    * Most bytes up to and including the delimiter; more is a `FrameTooLargeError`, which
@@ -155,10 +197,28 @@ export const READ_UNTIL_OPTION_NAMES: ReadonlySet<string> = new Set(
   )[],
 );
 
-/** How to speak TLS, and for how long to try. */
+/**
+ * How to speak TLS as a client, and for how long to try.
+ *
+ * @example
+ * ```ts
+ * import type { StartTlsOptions } from "@sluice/net";
+ *
+ * const options: StartTlsOptions = { serverName: "mail.example", timeoutMs: 5_000 };
+ * ```
+ */
 export type StartTlsOptions = TlsDialOptions & CallOptions;
 
-/** With which certificate to speak TLS as a server, and for how long to try. */
+/**
+ * With which certificate to speak TLS as a server, and for how long to try.
+ *
+ * @example
+ * ```ts
+ * import type { AcceptTlsOptions } from "@sluice/net";
+ *
+ * const options = (cert: string, key: string): AcceptTlsOptions => ({ cert, key });
+ * ```
+ */
 export type AcceptTlsOptions = TlsBindOptions & CallOptions;
 
 /** Throws if a time limit is not one, or has another name. */

@@ -456,7 +456,7 @@ export class Socket
 
   /**
    * Changes the time limits that are named; the others stay. A limit of the call that
-   * waits counts from now on.
+   * waits counts from now on, but for a `readInto` without limits of its own.
    *
    * @param timeouts Limits in milliseconds, from 1; `Infinity` takes one away.
    * @throws {TypeError} A limit is not a number, or its name is not known.

@@ -19,11 +19,13 @@ import { framed } from "../../lib/framed/framed.ts";
 import type { SocketOptions } from "../../lib/socket/options.ts";
 import { Socket } from "../../lib/socket/socket.ts";
 import type { Transport } from "../../lib/transport/options.ts";
+import { connectRudely } from "../_support/rude_client.ts";
 import {
   bytes,
   outcome,
   spiedPair,
   textOf,
+  TIMEOUT,
   turn,
 } from "../_support/sockets.ts";
 
@@ -358,3 +360,24 @@ Deno.test("a decoder that closes its socket, or reads from it, does no harm", as
     assert(await again !== undefined);
   }
 });
+
+Deno.test(
+  "a reset that a write meets first is no clean end over TCP",
+  TIMEOUT,
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepted = listener.accept();
+    const peer = await connectRudely(listener.addr.port);
+    const socket = new Socket(await accepted);
+    listener.close();
+    await peer.reset();
+    // The system has it, before anything is asked of it.
+    await socket.write("lost");
+    const error = await assertRejects(() => socket.flush(), BrokenError);
+    assertEquals(error.reason, "reset");
+    for (let i = 0; i < 3; i++) {
+      assertStrictEquals(await outcome(socket.read()), error);
+    }
+    assertStrictEquals(await outcome(socket.close()), error);
+  },
+);
