@@ -318,6 +318,39 @@ Deno.test("files/serve refuses when its disk is full, and keeps the part", {
   assert(from > MEGABYTE && from <= 2 * 1024 * 1024, `${from} bytes are kept`);
 });
 
+Deno.test("files/get says when its disk is full, and keeps the part", {
+  timeout,
+  ignore: !canMount(),
+}, async () => {
+  await using space = await Workspace.create();
+  const { server, address } = await space.serve();
+  await using _ = server;
+  await space.write("shared/big.bin", 4 * MEGABYTE);
+  await Deno.mkdir(`${space.path}/received`);
+  const [command, ...args] = await space.command(
+    "get",
+    "big.bin",
+    "--connect",
+    address,
+  );
+  await using client = Example.spawn("unshare", {
+    args: [
+      "-rm",
+      "sh",
+      "-c",
+      'mount -t tmpfs -o size=2m tmpfs received && "$@"; ls -A received',
+      "sh",
+      command,
+      ...args,
+    ],
+    cwd: space.path,
+  });
+  const { output, errors } = await client.ended();
+  assertMatch(errors, /^big\.bin: the disk is full; what has come is kept/);
+  assertMatch(errors, /1 of 1 file not got\n$/);
+  assertEquals(output, ".big.bin.part\n");
+});
+
 /** Whether this user may have a small disk of its own. */
 function canMount(): boolean {
   if (findProgram("unshare") === undefined) return false;
