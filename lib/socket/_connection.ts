@@ -310,6 +310,8 @@ export class Connection implements ConnectionContext, AlarmListener {
    * sent everything has a second to end its side, and one that shakes hands to do that.
    */
   drain(): void {
+    // The server may not know yet that it ended: a limit set now would never be forgotten.
+    if (this.#hasEnded) return;
     this.readLoop.drain();
     const cold = this.#cold ??= {};
     cold.draining = true;

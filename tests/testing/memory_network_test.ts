@@ -574,3 +574,17 @@ Deno.test("partition() and its like refuse what is no host", () => {
     "Cannot restart a host: host",
   );
 });
+
+Deno.test("a network that ends leaves no limit of a server's connection behind", async () => {
+  const network = memoryNetwork();
+  // The server waits for the end of a client that reads nothing more.
+  const server = network.serve(
+    { name: "hello" },
+    (socket) => socket.write("hello\n"),
+  );
+  const client = await network.connect({ name: "hello" });
+  assertEquals(await client.readLine(), "hello");
+  // Sanitizers see the timer of a second that the drain once set on its connection.
+  network[Symbol.dispose]();
+  await server.closed;
+});
