@@ -43,6 +43,6 @@ export async function acceptAll<T extends Deno.Conn>(
 }
 
 /** The port of something that listens for TCP. */
-export function portOf({ addr }: { readonly addr: unknown }): number {
-  return (addr as Deno.NetAddr).port;
+export function portOf({ addr }: { readonly addr: Deno.NetAddr }): number {
+  return addr.port;
 }

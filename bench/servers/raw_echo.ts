@@ -31,7 +31,7 @@ async function echo(conn: Deno.TcpConn): Promise<void> {
 }
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port });
-console.log(`listening on ${(listener.addr as Deno.NetAddr).port}`);
+console.log(`listening on ${listener.addr.port}`);
 while (true) {
   try {
     echo(await listener.accept());

@@ -47,7 +47,7 @@ if (!Number.isInteger(port) || take === undefined) {
 }
 
 const listener = Deno.listen({ hostname: "127.0.0.1", port });
-console.log(`listening on ${(listener.addr as Deno.NetAddr).port}`);
+console.log(`listening on ${listener.addr.port}`);
 while (true) {
   try {
     const conn = await listener.accept();

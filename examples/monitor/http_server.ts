@@ -62,7 +62,7 @@ export interface HttpOptions {
 /** Serves GET and HEAD. */
 export function serveHttp(
   { hostname, port, answer, onError }: HttpOptions,
-): Server {
+): Server<Deno.NetAddr> {
   const pending = new PendingConnections({
     timeoutMs: 10_000,
     max: MAX_PENDING,

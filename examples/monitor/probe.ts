@@ -27,6 +27,13 @@ const BLOCK = new Uint8Array(64 * 1024);
 
 /** Answers the probes of other monitors, a few at a time. */
 export function serveProbe(
+  address: { hostname: string; port: number },
+): Server<Deno.NetAddr>;
+/** Answers them on a port or on a Unix socket. */
+export function serveProbe(
+  address: { hostname: string; port: number } | { path: string },
+): Server;
+export function serveProbe(
   address: { hostname: string; port: number } | { path: string },
 ): Server {
   // It sends up to 64 MiB for a line of a few bytes: not to all who ask at once.

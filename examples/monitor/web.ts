@@ -141,7 +141,7 @@ export function servePage(
     onError: (error) => onError(visibleText(String(error))),
   });
   return {
-    addr: server.addr as Deno.NetAddr,
+    addr: server.addr,
     sample(index, sample) {
       if (events.size === 0) return;
       const state = stateOf(monitor.status(index));

@@ -38,7 +38,7 @@ Deno.test(
       await socket.write(`${question}\n`);
       await socket.read();
     });
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     const { code } = await runExample(
       "five_clients",
       "--connect",
@@ -56,7 +56,7 @@ Deno.test("five_clients notice a wrong answer", { timeout }, async () => {
     await socket.write("something else\n");
     await socket.read();
   });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const { code, errors } = await runExample(
     "five_clients",
     "--connect",
@@ -94,7 +94,7 @@ Deno.test("client_timeout gives up on a server that is silent", {
   timeout,
 }, async () => {
   using listener = listen({ port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
+  const { port } = listener.addr;
   await using client = await Example.start(
     "client_timeout",
     "--connect",

@@ -86,7 +86,7 @@ Deno.test("transfer() notices one wrong byte, and says in which file", {
       await connection.send(changed);
     }
   });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   await inFolder({ "good": "aaa", "bad": "aab", "empty": "" }, async (root) => {
     const files = await checkoutFiles(root);
     let bytes = 0;
@@ -107,7 +107,7 @@ Deno.test("transfer() fails when the server ends early", {
   await using server = serve({ port: 0 }, async (socket) => {
     await socket.read();
   });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   await inFolder({ "file": "aaa" }, async (root) => {
     const files = await checkoutFiles(root);
     const options = { port, clients: 1, onBytes: () => {} };

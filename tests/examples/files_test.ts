@@ -103,7 +103,7 @@ function cuttingProxy(address: string, cuts: number, bytes: number) {
     }
     await Promise.all([pump(near, far), pump(far, near)]);
   });
-  const { port: proxyPort } = server.addr as Deno.NetAddr;
+  const { port: proxyPort } = server.addr;
   return {
     address: `127.0.0.1:${proxyPort}`,
     passed: () => passed,

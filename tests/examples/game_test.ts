@@ -321,7 +321,7 @@ Deno.test("a bot prints nothing of a server that would steer the terminal", {
       await socket.closed;
     },
   );
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const bot = await startBot(`127.0.0.1:${port}`, "ann");
   const { code, output } = await bot.ended();
   assertEquals([code, output], [0, "a[2Jbc won\n"]);

@@ -51,7 +51,7 @@ function serveAnswers(port = 0) {
       await connection.send(line === "PING" ? "PONG" : "?");
     }
   });
-  const address = `127.0.0.1:${(server.addr as Deno.NetAddr).port}`;
+  const address = `127.0.0.1:${server.addr.port}`;
   const target = {
     name: "answers",
     address,
@@ -110,7 +110,7 @@ Deno.test("watch tells when a target goes down, and when it comes back", {
   ignore: windows,
 }, async () => {
   const { server, target } = serveAnswers();
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   await using watching = await watch([target], ...NOWHERE);
   const { monitor } = watching;
   await monitor.printed(/watching 1 targets/);
@@ -137,7 +137,7 @@ Deno.test(
       { port: 0, shutdownTimeoutMs: 0 },
       (socket) => socket.closed,
     );
-    const { port } = silent.addr as Deno.NetAddr;
+    const { port } = silent.addr;
     const silentTarget = {
       ...target,
       name: "silent",

@@ -17,10 +17,10 @@ const timeout = 60_000;
 const ROOT = new URL("../../", import.meta.url);
 const LIMITS = { timeoutMs: 10_000 };
 
-const portOf = (server: Server): number => (server.addr as Deno.NetAddr).port;
+const portOf = (server: Server<Deno.NetAddr>): number => server.addr.port;
 
 /** Says hello over HTTP, as the web server that curl asks. */
-function startWeb(): Server {
+function startWeb(): Server<Deno.NetAddr> {
   return serve({ port: 0, onError: () => {} }, async (socket) => {
     await socket.readUntil("\r\n\r\n");
     await socket.write(
@@ -30,7 +30,7 @@ function startWeb(): Server {
 }
 
 /** Answers with everything it was sent, once it has all of it. */
-function startEcho(): Server {
+function startEcho(): Server<Deno.NetAddr> {
   return serve({ port: 0, onError: () => {} }, async (socket) => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of socket) chunks.push(chunk);
@@ -39,7 +39,7 @@ function startEcho(): Server {
 }
 
 /** Answers with everything it is sent, as it comes. */
-function startDripEcho(): Server {
+function startDripEcho(): Server<Deno.NetAddr> {
   return serve(
     { port: 0, onError: () => {}, shutdownTimeoutMs: 0 },
     async (socket) => {

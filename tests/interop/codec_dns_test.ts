@@ -56,7 +56,7 @@ function readQuestion(rest: Uint8Array): { name: string; size: number } {
 }
 
 /** A DNS server of one screen, over TCP: frames of two bytes of length. */
-function serveDns(): Server {
+function serveDns(): Server<Deno.NetAddr> {
   const codec = packets(message, lengthPrefixed({ lengthBytes: 2 }));
   return serve({ port: 0 }, async (socket) => {
     const connection = framed(socket, codec);
@@ -95,7 +95,7 @@ Deno.test(
   DIG,
   async () => {
     await using server = serveDns();
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     const dig = async (...args: string[]) => {
       const common = [
         "+tcp",

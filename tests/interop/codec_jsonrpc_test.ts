@@ -47,7 +47,7 @@ Deno.test("vscode-jsonrpc calls a server that speaks json(contentLength())", {
         });}
     }
   });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const socket = connectNode(port, "127.0.0.1");
   await once(socket, "connect");
   const client = speak(socket);

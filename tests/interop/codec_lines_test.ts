@@ -38,7 +38,7 @@ for (const { name, newline, args } of programs) {
         await connection.send(line.toUpperCase());
       }
     });
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     await using client = start(name, args(port));
     await client.write("hello\n");
     assertEquals(await client.line(), "HELLO");

@@ -53,7 +53,7 @@ Deno.test(
       const connection = framed(socket, lengthPrefixed());
       for await (const frame of connection) await connection.send(frame);
     });
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     await using client = start("python3", ["-c", FRAMED_CLIENT, String(port)]);
     const { code, stdout, stderr } = await client.finish();
     assertEquals([stderr, stdout.trim(), code], ["", "all is well", 0]);

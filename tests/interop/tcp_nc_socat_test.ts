@@ -60,7 +60,7 @@ for (const [name, args] of Object.entries(CLIENTS)) {
     options,
     async () => {
       await using server = serve({ port: 0 }, shout);
-      const { port } = server.addr as Deno.NetAddr;
+      const { port } = server.addr;
       const input = new TextEncoder().encode("one\ntwo\nno newline");
       const output = await pipe(name, args(port), input);
       assertEquals(
@@ -72,7 +72,7 @@ for (const [name, args] of Object.entries(CLIENTS)) {
 
   Deno.test(`${name} gets 4 MiB back as it sent them`, options, async () => {
     await using server = serve({ port: 0 }, echo);
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     const input = bytes(4 * 1024 * 1024);
     assertEquals(await pipe(name, args(port), input), input);
   });
@@ -84,7 +84,7 @@ Deno.test("connect() talks to socat, which runs cat", {
 }, async () => {
   // A port that was free a moment ago; socat cannot say which one it got.
   const listener = listen({ port: 0 });
-  const { port } = listener.addr as Deno.NetAddr;
+  const { port } = listener.addr;
   await listener.close();
   const child = new Deno.Command(program("socat"), {
     args: [`TCP-LISTEN:${port},bind=127.0.0.1,reuseaddr`, "EXEC:cat"],

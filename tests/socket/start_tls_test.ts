@@ -38,7 +38,7 @@ async function startTlsServer(greeting = "220 ready\n") {
   const outer = serve({ port: 0, onError: () => {} }, async (socket) => {
     await socket.write(greeting);
     await socket.readUntil("STARTTLS\n");
-    const { port } = inner.addr as Deno.NetAddr;
+    const { port } = inner.addr;
     const upstream = await connect({ port });
     await Promise.all([
       socket.readable.pipeTo(upstream.writable),
@@ -47,7 +47,7 @@ async function startTlsServer(greeting = "220 ready\n") {
     upstream.abort();
   });
   return {
-    port: (outer.addr as Deno.NetAddr).port,
+    port: outer.addr.port,
     caCerts: [authority.cert],
     async [Symbol.asyncDispose]() {
       await Promise.all([
@@ -120,7 +120,7 @@ Deno.test(
   TIMEOUT,
   async () => {
     await using server = serve({ port: 0 }, (socket) => socket.closed);
-    const plain = await connect({ port: (server.addr as Deno.NetAddr).port });
+    const plain = await connect({ port: server.addr.port });
     await assertRejects(
       () => plain.startTls({ timeoutMs: 50 }),
       Error,
@@ -135,7 +135,7 @@ Deno.test(
   TIMEOUT,
   async () => {
     await using server = serve({ port: 0 }, (socket) => socket.closed);
-    const plain = await connect({ port: (server.addr as Deno.NetAddr).port });
+    const plain = await connect({ port: server.addr.port });
     await assertRejects(() => plain.read({ timeoutMs: 5 }));
     await assertRejects(() => plain.startTls(), BusyError, "in flight");
     plain.abort();
@@ -231,7 +231,7 @@ Deno.test(
       await using socket = await plain.acceptTls(options);
       for await (const chunk of socket) await socket.write(chunk);
     });
-    const plain = await connect({ port: (server.addr as Deno.NetAddr).port });
+    const plain = await connect({ port: server.addr.port });
     await plain.write("STARTTLS\n");
     assertEquals(await plain.readLine(), "go ahead");
     const secure = await plain.startTls({
@@ -277,7 +277,7 @@ Deno.test(
       await socket.write("welcome\n");
     });
     const client = await connect({
-      port: (server.addr as Deno.NetAddr).port,
+      port: server.addr.port,
       tls: {
         caCerts: [authority.cert],
         ...await authority.issue({ names: ["client.example"] }),
@@ -395,7 +395,7 @@ Deno.test(
       },
     );
     await using socket = await connect({
-      port: (server.addr as Deno.NetAddr).port,
+      port: server.addr.port,
       readMs: 10_000,
     });
     const connection = framed(socket, lines());
@@ -468,7 +468,7 @@ Deno.test(
       for await (const chunk of socket) await socket.write(chunk);
     });
     await using socket = await connect({
-      port: (server.addr as Deno.NetAddr).port,
+      port: server.addr.port,
       maxWriteBytesPerSecond: 100_000,
     });
     await socket.write("STARTTLS\n");

@@ -26,7 +26,7 @@ function hostileServer(
     }
   });
   return {
-    address: `127.0.0.1:${(server.addr as Deno.NetAddr).port}`,
+    address: `127.0.0.1:${server.addr.port}`,
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   };
 }

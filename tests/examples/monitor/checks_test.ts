@@ -27,7 +27,7 @@ function misbehave(handler: (socket: Socket) => void | Promise<void>) {
     { port: 0, onError: () => {}, shutdownTimeoutMs: 0 },
     handler,
   );
-  return { server, port: (server.addr as Deno.NetAddr).port };
+  return { server, port: server.addr.port };
 }
 
 /** A port where nothing listens. */
@@ -253,7 +253,7 @@ Deno.test(
           tls: await authority.issue(options),
           onError: () => {},
         }, listenTo);
-        const { port } = server.addr as Deno.NetAddr;
+        const { port } = server.addr;
         const outcome = await runCheck(
           target(port, { check: "certificate", caCerts: [authority.cert] }),
         );
@@ -273,7 +273,7 @@ Deno.test(
       tls: await authority.issue({ toDays: 90 }),
       onError: () => {},
     }, listenTo);
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     const { ok, detail } = await runCheck(
       target(port, { check: "certificate" }),
     );
@@ -289,7 +289,7 @@ Deno.test(
   { timeout },
   async () => {
     await using server = serveProbe({ hostname: "127.0.0.1", port: 0 });
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     const more = { check: "throughput", bytes: 1_000_001 };
     const good = await runCheck(target(port, more));
     assertEquals([good.ok, good.detail], [true, ""]);
@@ -316,7 +316,7 @@ Deno.test("serveProbe() sends to nc what it asks for", {
   ignore: lacksPrograms("nc"),
 }, async () => {
   await using server = serveProbe({ hostname: "127.0.0.1", port: 0 });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const ask = async (question: string) => {
     await using nc = start("nc", ["-N", "127.0.0.1", String(port)]);
     await nc.write(question);
@@ -330,7 +330,7 @@ Deno.test("serveProbe() refuses what it does not understand, and goes on", {
   timeout,
 }, async () => {
   await using server = serveProbe({ hostname: "127.0.0.1", port: 0 });
-  const { port } = server.addr as Deno.NetAddr;
+  const { port } = server.addr;
   const refused = "ERROR ask: PROBE and 1 to 67108864\n";
   for (
     const question of ["PROBE 0\n", "PROBE 67108865\n", "PROBE -1\n", "GET /\n"]

@@ -19,7 +19,7 @@ Deno.test(
         for await (const chunk of socket) await socket.write(chunk);
       });
     const server = listen(0);
-    const { port } = server.addr as Deno.NetAddr;
+    const { port } = server.addr;
     const target = {
       address: `127.0.0.1:${port}`,
       intervalMs: 100,
@@ -110,7 +110,7 @@ Deno.test(
       { port: 0, shutdownTimeoutMs: 0, onError, tls: { cert, key } },
       (socket) => socket.write(HOSTILE),
     );
-    const portOf = ({ addr }: Server) => (addr as Deno.NetAddr).port;
+    const portOf = ({ addr }: Server<Deno.NetAddr>) => addr.port;
     const target = {
       address: `127.0.0.1:${portOf(rude)}`,
       intervalMs: 200,
