@@ -20,6 +20,9 @@
  * @module
  */
 
+// First, as it makes all else load faster.
+import "./lib/_preload.ts";
+
 // Clients and servers
 export {
   type ClientOptions,

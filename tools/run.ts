@@ -11,6 +11,7 @@
 import { runDeno } from "./_command.ts";
 import { check, ok } from "./_gate.ts";
 import { updateExports } from "./_exports.ts";
+import { updatePreload } from "./_preload.ts";
 import { runExample } from "./_examples.ts";
 import { findStdSource, type StdSource } from "./_std.ts";
 import { formatTally, tallyTests } from "./_tally.ts";
@@ -28,6 +29,7 @@ const TASKS: Record<string, Task> = {
   ok: (_, std) => ok(std, test),
   examples: runExample,
   "exports:update": updateExports,
+  "preload:update": updatePreload,
 };
 
 function runProgram(file: string): Task {

@@ -205,13 +205,13 @@ export class CoarseClock {
   }
 }
 
-let shared = new CoarseClock(systemTime());
+let shared: CoarseClock | undefined;
 
 /** The clock of this process: another one while a test has replaced its time. */
 export function sharedClock(): CoarseClock {
   const source = systemTime();
-  if (shared.source !== source) {
-    shared.retire();
+  if (shared === undefined || shared.source !== source) {
+    shared?.retire();
     shared = new CoarseClock(source);
   }
   return shared;

@@ -58,7 +58,9 @@ class SystemTime implements TimeSource {
   }
 }
 
-let system = new SystemTime();
+// Made on first use: to look at the global `setTimeout` for the first time loads modules of
+// the runtime, for 5 ms, and a program that only imports the library should not pay.
+let system: SystemTime | undefined;
 
 /**
  * The clock of this process: another one while a test has replaced `setTimeout`.
@@ -67,6 +69,6 @@ let system = new SystemTime();
  * same time, and a timer of the one means nothing to the other.
  */
 export function systemTime(): TimeSource {
-  if (!system.isCurrent) system = new SystemTime();
+  if (system === undefined || !system.isCurrent) system = new SystemTime();
   return system;
 }
