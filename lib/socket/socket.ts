@@ -599,7 +599,7 @@ export class Socket
     return this.#connection.tls?.alpnProtocol ?? null;
   }
 
-  /** The certificate of a client that a server checked; `null` otherwise. */
+  /** The peer's certificate, where `verify`, pins or `clientCaCerts` asked for it; else `null`. */
   get peerCertificate(): PeerCertificate | null {
     return this.#connection.tls?.peerCertificate ?? null;
   }

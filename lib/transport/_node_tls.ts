@@ -167,9 +167,7 @@ function readAuthorities(
   // What is damaged was refused with the options.
   const blocks = texts.flatMap((text) => readPem(text, "CERTIFICATE") ?? []);
   try {
-    return blocks.map((block) =>
-      new X509Certificate(block as Uint8Array<ArrayBuffer>)
-    );
+    return blocks.map((block) => new X509Certificate(block));
   } catch (cause) {
     throw unusable(
       action,

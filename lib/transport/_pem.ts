@@ -21,12 +21,12 @@ export type PemLabel = "CERTIFICATE" | "PRIVATE KEY";
 export function readPem(
   text: string,
   label: PemLabel,
-): Uint8Array[] | undefined {
+): Uint8Array<ArrayBuffer>[] | undefined {
   // A block that began and did not end was cut off.
   const begun = text.split("-----BEGIN ").length - 1;
   const blocks = [...text.matchAll(BLOCK)];
   if (blocks.length !== begun) return undefined;
-  const all: Uint8Array[] = [];
+  const all: Uint8Array<ArrayBuffer>[] = [];
   for (const [, kind, base64] of blocks) {
     const isWanted = label === "CERTIFICATE"
       ? kind === label
@@ -39,9 +39,9 @@ export function readPem(
   return all;
 }
 
-function fromBase64(text: string): Uint8Array | undefined {
+function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   try {
-    return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+    return Uint8Array.fromBase64(text);
   } catch {
     return undefined;
   }
