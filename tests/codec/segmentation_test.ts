@@ -4,7 +4,7 @@
  * Two readers of one stream that understand it differently can be played against each
  * other, and a peer chooses where its bytes are cut.
  */
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, equal } from "@std/assert";
 import fc from "npm:fast-check@4.10.2";
 import { framed, Socket } from "../../mod.ts";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
@@ -34,6 +34,7 @@ import {
   utf8 as utf8Field,
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
+import { ByteSource } from "../../lib/testing/_pieces.ts";
 import { bytes, utf8 } from "./_support.ts";
 
 /** Small, so that every policy is met by short streams. */
@@ -537,6 +538,44 @@ Deno.test("any cut gives the same frames and errors where a frame is in many pie
       }),
       { numRuns: Math.ceil(numRuns / 5), seed },
     );
+  }
+});
+
+/** Lines, few of which are not as they should be. */
+function longStream(random: ByteSource, newline: string): Uint8Array {
+  const good = ["line", "ünï", `日本${newline}`, "x".repeat(90), newline];
+  const bad = ["\n", "\r", [0x81, 0x30], [0xff], "y".repeat(300), "\ufffd"];
+  const bytes: number[] = [];
+  while (bytes.length < 150_000) {
+    const from = random.below(300) === 0 ? bad : good;
+    bytes.push(...toBytes(from[random.below(from.length)]));
+  }
+  return Uint8Array.from(bytes);
+}
+
+Deno.test("any cut gives the same lines where many are decoded ahead", () => {
+  const random = new ByteSource(3);
+  for (const newline of ["\n", "\r\n"] as const) {
+    for (const encoding of ["utf-8", "gb18030", "windows-1252"]) {
+      for (const fatal of [false, true]) {
+        const codec = lines({
+          newline,
+          encoding,
+          fatal,
+          maxLineBytes: 200,
+          oversize: "truncate",
+          onOversize,
+        });
+        for (let round = 0; round < 4; round++) {
+          const wire = longStream(random, newline);
+          const whole = decodeInMemory(codec, [wire], addByReading);
+          for (const sizes of [[1], [1021], [70_000], [3, 40_000, 1]]) {
+            const seen = decodeInMemory(codec, cut(wire, sizes), addByReading);
+            assert(equal(seen, whole), `${encoding} in pieces of ${sizes}`);
+          }
+        }
+      }
+    }
   }
 });
 
