@@ -80,5 +80,5 @@ export class MemoryGuard {
 
 function bufferedBytes(socket: Socket): number {
   const { readLoop, writer } = halvesOf(socket);
-  return readLoop.queue.length + writer.pendingBytes;
+  return readLoop.queue.length + writer.heldBytes;
 }

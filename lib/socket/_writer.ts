@@ -150,6 +150,17 @@ export class Writer
     return this.#position - this.#sent;
   }
 
+  /** What it holds in memory, roughly: those bytes, and calls that wait for them. */
+  get heldBytes(): number {
+    return this.pendingBytes + this.#waiterBytes;
+  }
+
+  get #waiterBytes(): number {
+    if (this.#waiters === undefined) return 0;
+    const free = this.pendingBytes / SHARED_BYTES;
+    return Math.max(0, this.#waiters.length - free) * WAITER_BYTES;
+  }
+
   /** Whether all is sent, so that nothing has failed, and this side has not ended. */
   get isIdle(): boolean {
     return this.pendingBytes === 0 && this.#ending === undefined;
@@ -212,12 +223,7 @@ export class Writer
   #checkPending(operation: string): void {
     const limit = this.#maxPendingBytes;
     // What is on its way does not count: it may be one large array, which is awaited.
-    let pending = this.#filling?.message.length ?? 0;
-    if (this.#waiters !== undefined) {
-      const free = this.pendingBytes / SHARED_BYTES;
-      const charged = Math.max(0, this.#waiters.length - free);
-      pending += charged * WAITER_BYTES;
-    }
+    const pending = (this.#filling?.message.length ?? 0) + this.#waiterBytes;
     if (pending <= limit) return;
     this.fail(
       new LimitError(

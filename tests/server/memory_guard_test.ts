@@ -1,6 +1,6 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
-import { connect, LimitError, serve, type Socket } from "@sluice/net";
-import { memoryPair } from "@sluice/net/testing";
+import { connect, LimitError, serve, Socket } from "@sluice/net";
+import { memoryPair, memoryTransportPair } from "@sluice/net/testing";
 import { MemoryGuard } from "../../lib/server/_memory_guard.ts";
 
 Deno.test("maxBufferedBytes cuts the connections that hold the most", {
@@ -72,6 +72,23 @@ Deno.test("MemoryGuard looks twice a second, and only while there are sockets", 
   guard.dispose();
   assertEquals(looks.size, 0);
   right.abort();
+});
+
+Deno.test("MemoryGuard counts what calls cost that wait, not their bytes alone", () => {
+  const looks = new Map<number, () => void>();
+  using _ = stubTimers(looks);
+  const [transport, far] = memoryTransportPair({ highWaterMarkBytes: 1 });
+  const socket = new Socket(transport, {
+    highWaterMarkBytes: 1,
+    maxPendingBytes: Infinity,
+  });
+  const guard = new MemoryGuard(new Set([{ socket }]), 1_000_000);
+  guard.watch();
+  for (let i = 0; i < 5_000; i++) socket.write("x", { timeoutMs: 60_000 });
+  looks.forEach((look) => look());
+  assertInstanceOf(socket.signal.reason, LimitError);
+  guard.dispose();
+  far.close();
 });
 
 Deno.test("MemoryGuard does not look where there is no limit", () => {
