@@ -363,12 +363,13 @@ export class Connection implements ConnectionContext, AlarmListener {
     const { signal, timeoutMs, deadline } = options;
     checkCall("close", { timeoutMs });
     const closing = this.close();
-    let aborted = false;
+    let abort: { reason: unknown } | undefined;
     const unwatch = watchCall(
       "close",
       { signal, timeoutMs, deadline },
       (reason) => {
-        aborted = signal?.aborted === true && reason === signal.reason;
+        // Time that has passed is no error where all was sent; a signal always is.
+        if (!(reason instanceof TimeoutError)) abort = { reason };
         this.#cutClosing(reason);
       },
     );
@@ -377,7 +378,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     } finally {
       unwatch();
     }
-    if (aborted) throw signal!.reason;
+    if (abort !== undefined) throw abort.reason;
   }
 
   async #close(): Promise<void> {
@@ -539,6 +540,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     );
     try {
       await this.writer.flush({ signal: handshake.signal });
+      handshake.signal.throwIfAborted();
       await this.#shake(shake, handshake.signal);
     } finally {
       unwatch();
@@ -577,7 +579,6 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#idle?.disarm();
     let secure: TlsTransport;
     try {
-      signal.throwIfAborted();
       secure = await shake(this.#transport, signal);
     } catch (error) {
       // Half a handshake cannot be taken back.

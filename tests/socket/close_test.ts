@@ -357,6 +357,14 @@ Deno.test("a signal or a deadline of close() cuts the connection", async () => {
   using deadline = Deadline.after(5);
   await pair.left.close({ deadline });
   assertEquals(pair.spy.closed, 1);
+
+  using other = spiedPair();
+  const controller = new AbortController();
+  using bounded = Deadline.after(60_000, { signal: controller.signal });
+  const closing = outcome(other.left.close({ deadline: bounded }));
+  controller.abort("enough");
+  assertEquals(await closing, "enough");
+  assertEquals(other.spy.closed, 1);
 });
 
 Deno.test("close() and closeWrite() refuse limits that are none, and change nothing", async () => {
