@@ -34,7 +34,7 @@ export interface SocketErrorOptions extends ErrorOptions {
  * ```ts
  * import { ClosedError, SocketError } from "@sluice/net";
  * import { assertEquals } from "@std/assert";
- * const error: unknown = new ClosedError("Cannot write as the socket must be open");
+ * const error: unknown = new ClosedError("Cannot write: the socket is closed");
  * if (error instanceof SocketError) assertEquals(error.code, "closed");
  * ```
  */

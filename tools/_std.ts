@@ -31,7 +31,7 @@ export async function findStdSource(
   if (asked === "jsr" || asked === "npm") return asked;
   if (asked) {
     throw new RangeError(
-      `Cannot resolve @std/* as ${STD_VARIABLE} must be jsr or npm: current value is ${asked}`,
+      `Cannot resolve @std/*: ${STD_VARIABLE} must be jsr or npm, got ${asked}`,
     );
   }
   return await jsrAnswers() ? "jsr" : "npm";

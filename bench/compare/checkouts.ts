@@ -63,7 +63,7 @@ function findCommit(root: URL, revision: string): string {
   );
   if (success) return text.split("\n").at(-1) ?? "";
   throw new RangeError(
-    `Cannot compare as REV must be a revision that git knows: current value is ${revision}`,
+    `Cannot compare: REV must be a revision that git knows, got ${revision}`,
   );
 }
 

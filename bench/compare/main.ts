@@ -25,9 +25,9 @@ function chooseSubjects(only: string[]): readonly Subject[] {
   const stranger = only.find((name) => !known.includes(name));
   if (stranger !== undefined) {
     throw new RangeError(
-      `Cannot compare as --only must be among ${
+      `Cannot compare: --only must be among ${
         known.join(", ")
-      }: current value is ${stranger}`,
+      }, got ${stranger}`,
     );
   }
   return SUBJECTS.filter(({ id }) => only.length === 0 || only.includes(id));

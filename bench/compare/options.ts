@@ -42,7 +42,7 @@ export function parseCompareOptions(args: string[]): CompareOptions | "help" {
     unknown: (name, key) => {
       if (key === undefined) return;
       throw new RangeError(
-        `Cannot compare as ${name} must be an option that --help names: current value is given`,
+        `Cannot compare: ${name} must be an option that --help names`,
       );
     },
   });
@@ -50,7 +50,7 @@ export function parseCompareOptions(args: string[]): CompareOptions | "help" {
   const revisions = parsed._.map(String);
   if (revisions.length !== 1) {
     throw new RangeError(
-      `Cannot compare as REV must be one revision: current value is ${
+      `Cannot compare: REV must be one revision, got ${
         revisions.join(" ") || "none"
       }`,
     );
@@ -58,7 +58,7 @@ export function parseCompareOptions(args: string[]): CompareOptions | "help" {
   for (const name of STRINGS) {
     if (parsed[name] !== "") continue;
     throw new RangeError(
-      `Cannot compare as --${name} must be given a value: current value is empty`,
+      `Cannot compare: --${name} must be given a value, got nothing`,
     );
   }
   const seconds = integer("--seconds", parsed.seconds ?? "1", 1, 600);

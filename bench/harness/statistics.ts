@@ -13,7 +13,7 @@ export interface Summary {
 export function summarize(values: readonly number[]): Summary {
   if (values.length === 0) {
     throw new RangeError(
-      "Cannot summarize as values must be at least one: current value is none",
+      "Cannot summarize: values must be at least one, got none",
     );
   }
   const sorted = values.toSorted((a, b) => a - b);

@@ -26,9 +26,9 @@ function checkOnly(only: string[], options: PeersOptions): void {
   const stranger = only.find((name) => !known.includes(name));
   if (stranger !== undefined) {
     throw new RangeError(
-      `Cannot run the benches as --only must be among ${
+      `Cannot run the benches: --only must be among ${
         known.join(", ")
-      }: current value is ${stranger}`,
+      }, got ${stranger}`,
     );
   }
 }

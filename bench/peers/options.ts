@@ -64,13 +64,13 @@ export function parsePeersOptions(args: string[]): PeersOptions | "help" {
     string: STRINGS,
     boolean: ["quick", "help"],
     unknown: (name) => {
-      throw refuse(name, "an option that --help names", "given");
+      throw refuse(name, "an option that --help names");
     },
   });
   if (parsed.help) return "help";
   for (const name of STRINGS) {
     if (parsed[name] === "") {
-      throw refuse(`--${name}`, "given a value", "empty");
+      throw refuse(`--${name}`, "given a value", "nothing");
     }
   }
   const { quick } = parsed;
@@ -135,8 +135,9 @@ function number(
   return value;
 }
 
-function refuse(name: string, what: string, value: string): RangeError {
+function refuse(name: string, must: string, got?: string): RangeError {
   return new RangeError(
-    `Cannot run the benches as ${name} must be ${what}: current value is ${value}`,
+    `Cannot run the benches: ${name} must be ${must}` +
+      (got === undefined ? "" : `, got ${got}`),
   );
 }

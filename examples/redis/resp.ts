@@ -206,7 +206,7 @@ class CommandDecoder implements Decoder<Command> {
     throw new UnexpectedEofError(
       received,
       undefined,
-      `Cannot decode a command as its client left inside it: ${received} bytes came`,
+      `Cannot decode a command: the client left inside it, after ${received} bytes`,
       { operation: "decode" },
     );
   }

@@ -57,7 +57,7 @@ export function program(name: string): string {
   const path = findProgram(name);
   if (path === undefined) {
     throw new Error(
-      `Cannot run ${name} as it must be on the PATH: ${howToInstall(name)}`,
+      `Cannot run ${name}: it is not on the PATH (${howToInstall(name)})`,
     );
   }
   return path;

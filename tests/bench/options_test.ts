@@ -72,14 +72,14 @@ Deno.test("parsePeersOptions() says what is wrong with an option", () => {
   const wrong: [args: string, says: string][] = [
     [
       "--rounds=0",
-      "--rounds must be a number from 1 to 100: current value is 0",
+      "--rounds must be a number from 1 to 100, got 0",
     ],
-    ["--rounds=1.5", "--rounds must be a whole number: current value is 1.5"],
+    ["--rounds=1.5", "--rounds must be a whole number, got 1.5"],
     ["--most-rounds=101", "--most-rounds must be a number from 1 to 100"],
-    ["--rounds", "--rounds must be given a value: current value is empty"],
+    ["--rounds", "--rounds must be given a value, got nothing"],
     [
       "--seconds=soon",
-      "--seconds must be a number from 0.1 to 600: current value is soon",
+      "--seconds must be a number from 0.1 to 600, got soon",
     ],
     ["--connections=-1", "--connections must be a number from 1 to 10000"],
     ["--slow", "--slow must be an option that --help names"],
@@ -104,12 +104,12 @@ Deno.test("parseCompareOptions() needs exactly one revision", () => {
   assertThrows(
     () => parseCompareOptions([]),
     RangeError,
-    "current value is none",
+    "got none",
   );
   assertThrows(
     () => parseCompareOptions(["a", "b"]),
     RangeError,
-    "current value is a b",
+    "got a b",
   );
   assertThrows(
     () => parseCompareOptions(["HEAD", "--only"]),

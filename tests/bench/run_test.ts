@@ -89,7 +89,7 @@ Deno.test(
     await assertRejects(
       () => makeCheckouts(ROOT, "no-such-revision"),
       RangeError,
-      "current value is no-such-revision",
+      "got no-such-revision",
     );
   },
 );

@@ -60,7 +60,7 @@ Deno.test("program() says how to install what is missing", () => {
   assertThrows(
     () => program("no-such-program"),
     Error,
-    "Cannot run no-such-program as it must be on the PATH: apt-get install",
+    "Cannot run no-such-program: it is not on the PATH (apt-get install",
   );
 });
 

@@ -13,7 +13,7 @@ Deno.test("findStdSource() refuses a source it does not know", async () => {
   await assertRejects(
     () => findStdSource("ftp"),
     RangeError,
-    "SLUICE_STD must be jsr or npm: current value is ftp",
+    "SLUICE_STD must be jsr or npm, got ftp",
   );
 });
 

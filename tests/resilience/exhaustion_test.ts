@@ -86,7 +86,7 @@ if (!enough) {
   console.log(
     `skipping ${IDLE} idle clients: a process must be allowed ${
       IDLE + 200
-    } descriptors, current value is ${await hardLimit()}`,
+    } descriptors, got ${await hardLimit()}`,
   );
 }
 
