@@ -64,7 +64,7 @@ export function sessionMaker(
     server.emit("connection", duplex);
   };
   const admit = isChecking
-    ? (socket: NodeTlsSocket) => admitPeer(socket, authorities, tls)
+    ? (socket: NodeTlsSocket) => admitTrusted(socket, authorities, tls)
     : () => Promise.resolve(null);
   return (conn) => new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
 }
@@ -122,36 +122,40 @@ export function clientSession(
           }),
     };
     const socket = connect(options);
-    // An error that comes after the handshake is heard by the session, too.
+    // It stays: without a listener, a later error would end the process.
     socket.on("error", tell);
     socket.once("secureConnect", () => tell(socket));
   };
-  const admit = (socket: NodeTlsSocket) => {
-    if (!isSkipping && !socket.authorized) {
-      throw new HandshakeRefusal(
-        "bad-certificate",
-        "the certificate of the peer is not authorized",
-      );
-    }
-    return isSkipping
+  const admit = (socket: NodeTlsSocket) =>
+    isSkipping
       ? admitPeer(socket, [], tls)
-      : admitPeer(socket, authorities, tls, checkSignatures);
-  };
+      : admitTrusted(socket, authorities, tls, checkSignatures);
   return new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
 }
 
+/** Lets a peer in that `node:tls` trusts, and that passes another check. */
+function admitTrusted(
+  socket: NodeTlsSocket,
+  authorities: readonly Certificate[],
+  checks: PeerCheckOptions,
+  check?: typeof checkVersions,
+): Promise<PeerCertificate> {
+  if (socket.authorized) return admitPeer(socket, authorities, checks, check);
+  // `node:tls` ends such a handshake by itself; nothing may come of it if it does not.
+  const why = "the certificate of the peer is not authorized";
+  throw new HandshakeRefusal("bad-certificate", why);
+}
+
+/** Lets a peer in whose certificate can be read, and that the user's own checks let in. */
 async function admitPeer(
   socket: NodeTlsSocket,
   authorities: readonly Certificate[],
   checks: PeerCheckOptions,
-  check: (
-    presented: readonly Certificate[],
-    authorities: readonly Certificate[],
-  ) => void = () => {},
+  check?: typeof checkVersions,
 ): Promise<PeerCertificate> {
   const presented = presentedBy(socket);
   checkVersions(presented, authorities);
-  check(presented, authorities);
+  check?.(presented, authorities);
   const peer = describePeer(socket);
   await askAbout(peer, checks);
   return peer;
