@@ -74,6 +74,7 @@ import "./socket/_scheduler.ts";
 import "./socket/_stats.ts";
 import "./socket/_web_streams.ts";
 import "./socket/_writer.ts";
+import "./socket/close_transport.ts";
 import "./socket/observed.ts";
 import "./socket/options.ts";
 import "./time/_backoff.ts";

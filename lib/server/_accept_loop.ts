@@ -7,6 +7,7 @@
 import { checkMethods, checkObject } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
+import { closeTransport } from "../socket/close_transport.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
 import type { AcceptedTransport, Acceptor } from "../transport/options.ts";
@@ -15,6 +16,9 @@ import { translateError } from "../transport/translate_error.ts";
 /** Out of descriptors or memory: the first pause, and the longest. */
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 1_000;
+
+/** After so many clients in a row that had left, the event loop gets its turn. */
+const RESETS_IN_A_ROW = 64;
 
 /** Longest that closing waits for an acceptor, which should take no time at all. */
 const CLOSE_TIMEOUT_MS = 250;
@@ -37,6 +41,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   #isOpen = false;
   #busy = false;
   #pauseMs = 0;
+  #resets = 0;
   #pending: Promise<AcceptedTransport | undefined> | undefined;
   #resumed: PromiseWithResolvers<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -150,6 +155,7 @@ export class AcceptLoop<A extends Addr = Addr> {
           const transport = await this.#acceptor.accept();
           checkTransport(transport);
           this.#pauseMs = 0;
+          this.#resets = 0;
           // It came during the suspension: it waits here instead of in the backlog.
           if (this.#resumed !== undefined) await this.#untilResumed();
           if (!this.closed) return transport;
@@ -191,6 +197,8 @@ export class AcceptLoop<A extends Addr = Addr> {
   async #pause(failure: unknown): Promise<void> {
     if (failure instanceof BrokenError && failure.reason === "reset") {
       this.#events.onAcceptError(failure, 0);
+      // An acceptor that fails so without end must not starve the process.
+      if (++this.#resets % RESETS_IN_A_ROW === 0) await this.#sleep(0);
       return;
     }
     this.#pauseMs = Math.min(
@@ -198,7 +206,11 @@ export class AcceptLoop<A extends Addr = Addr> {
       Math.max(FIRST_PAUSE_MS, 2 * this.#pauseMs),
     );
     this.#events.onAcceptError(failure, this.#pauseMs);
-    await sleep(this.#pauseMs, { signal: this.#stop.signal }).catch(() => {});
+    await this.#sleep(this.#pauseMs);
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await sleep(ms, { signal: this.#stop.signal }).catch(() => {});
   }
 
   #translate(operation: string, error: unknown): unknown {
@@ -226,14 +238,5 @@ function checkTransport(transport: AcceptedTransport): void {
   } catch (error) {
     closeTransport(transport);
     throw error;
-  }
-}
-
-/** Closes what no handler has seen, whatever state it is in. */
-export function closeTransport(transport: AcceptedTransport): void {
-  try {
-    transport.close();
-  } catch {
-    // Closed already, or never open.
   }
 }

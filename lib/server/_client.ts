@@ -10,10 +10,10 @@
 
 import type { Addr } from "../addr.ts";
 import type { ClosedError } from "../errors.ts";
+import { closeTransport } from "../socket/close_transport.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { closeTransport } from "./_accept_loop.ts";
 import { shakeHands } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Handler, ServeContext } from "./serve_options.ts";

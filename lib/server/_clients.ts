@@ -7,10 +7,10 @@
 
 import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
+import { closeTransport } from "../socket/close_transport.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { closeTransport } from "./_accept_loop.ts";
 import { Admission } from "./_admission.ts";
 import { Client, type ClientOwner, type Outcome } from "./_client.ts";
 import type { EventSink } from "./_events.ts";

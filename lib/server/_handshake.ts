@@ -4,10 +4,10 @@
  * @module
  */
 
+import { closeTransport } from "../socket/close_transport.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { closeTransport } from "./_accept_loop.ts";
 
 /** How long clients may take for TLS. */
 export interface HandshakeOptions {

@@ -5,9 +5,10 @@
  */
 
 import { BusyError } from "../errors.ts";
+import { closeTransport } from "../socket/close_transport.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { type AcceptLoop, closeTransport } from "./_accept_loop.ts";
+import type { AcceptLoop } from "./_accept_loop.ts";
 import { shakeHands } from "./_handshake.ts";
 
 /** Most connections that shake hands or wait to be accepted; the rest is in the backlog. */

@@ -5,6 +5,7 @@
  */
 
 import type { Addr } from "../addr.ts";
+import { closeTransport } from "../socket/close_transport.ts";
 import { watchCall } from "../time/call_limits.ts";
 import { bind } from "../transport/bind.ts";
 import type {
@@ -14,7 +15,7 @@ import type {
   TcpBindOptions,
   UnixBindOptions,
 } from "../transport/options.ts";
-import { AcceptLoop, closeTransport } from "./_accept_loop.ts";
+import { AcceptLoop } from "./_accept_loop.ts";
 import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
 import { onTermination } from "./_signals.ts";

@@ -47,6 +47,7 @@ import type { ReadLoop } from "./_read_loop.ts";
 import { Reader } from "./_reader.ts";
 import { LiveStats } from "./_stats.ts";
 import { Writer } from "./_writer.ts";
+import { closeTransport } from "./close_transport.ts";
 import { observed } from "./observed.ts";
 import type {
   AcceptTlsOptions,
@@ -633,14 +634,6 @@ function holdProcess(transport: Transport, hold: boolean): void {
     else transport.unref?.();
   } catch {
     // It holds the process or not as it likes: no call fails by that.
-  }
-}
-
-function closeTransport(transport: Transport): void {
-  try {
-    transport.close();
-  } catch {
-    // It was closed from outside already: the aim is reached.
   }
 }
 

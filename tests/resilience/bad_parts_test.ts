@@ -77,6 +77,8 @@ function badTransport(
       closed.resolve();
       inner.close();
       if (random() < rate) throw new Error("close");
+      // It should return nothing, whatever its author made of that.
+      if (random() < rate) return Promise.reject(new Error("close")) as never;
     },
   };
   if (random() < 0.3) {

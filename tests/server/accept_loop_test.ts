@@ -87,6 +87,21 @@ Deno.test("a client that left in the backlog is passed over without a pause", as
   await loop.close();
 });
 
+Deno.test("an acceptor that fails as if clients left, without end, starves nothing", async () => {
+  const { acceptor, loop } = makeLoop();
+  let failures = 0;
+  acceptor.accept = () => {
+    failures++;
+    return Promise.reject(left());
+  };
+  const next = loop.next();
+  // Were it asked again at once for ever, this would never go on.
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert(failures > 64);
+  await loop.close();
+  assertEquals(await next, undefined);
+});
+
 Deno.test("a shortage makes pauses that grow to a second, and end with a client", async () => {
   using time = FakeTime.install();
   const { acceptor, loop, failures } = makeLoop();

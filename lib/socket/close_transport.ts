@@ -1,0 +1,20 @@
+/**
+ * Closing a transport for good, whatever it makes of that.
+ *
+ * @module
+ */
+
+import type { Transport } from "../transport/options.ts";
+
+/**
+ * Closes a transport. It may have been closed from outside already, and one of the user's
+ * may throw, or return a promise that rejects: the aim is reached, or cannot be.
+ */
+export function closeTransport(transport: Transport): void {
+  try {
+    const closed: unknown = transport.close();
+    if (closed instanceof Promise) closed.catch(() => {});
+  } catch {
+    // Nothing is left to do.
+  }
+}
