@@ -4,7 +4,7 @@
  * @module
  */
 
-import { outOfRange } from "../_check.ts";
+import { checkBytes, outOfRange } from "../_check.ts";
 import type { SlabList } from "./_slab.ts";
 import { checkSize } from "./_uint.ts";
 import { indexOfByte, Pattern } from "./pattern.ts";
@@ -40,7 +40,7 @@ export class DelimiterSearch {
   /** Whether it is for these bytes, in whatever array they are. */
   isFor(needle: number | Uint8Array): boolean {
     const key = this.#key;
-    if (typeof needle === "number") return key === needle;
+    if (!(needle instanceof Uint8Array)) return key === needle;
     if (typeof key === "number") {
       return needle.length === 1 && needle[0] === key;
     }
@@ -115,6 +115,7 @@ export class DelimiterSearch {
  * The search for `needle`, which is now the first of the list that began with `first`.
  * A list has 16 at most: the search that was not used for longest is forgotten.
  *
+ * @throws {TypeError} `needle` is neither a number nor a `Uint8Array`.
  * @throws {RangeError} `needle` is empty, or no byte.
  */
 export function searchFor(
@@ -124,8 +125,11 @@ export function searchFor(
   const action = "search for bytes";
   if (typeof needle === "number") {
     checkSize(action, "needle", needle, 0, 255);
-  } else if (needle.length === 0) {
-    throw outOfRange(action, "needle", "at least 1 byte", needle);
+  } else {
+    checkBytes(action, "needle, unless it is a number,", needle);
+    if (needle.length === 0) {
+      throw outOfRange(action, "needle", "at least 1 byte", needle);
+    }
   }
   let previous: DelimiterSearch | undefined;
   let search = first;

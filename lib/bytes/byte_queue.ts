@@ -259,9 +259,6 @@ export class ByteQueue {
    * @throws {TypeError} `needle` is neither a number nor a `Uint8Array`.
    */
   indexOf(needle: number | Uint8Array): number {
-    if (typeof needle !== "number") {
-      checkBytes("search for bytes", "needle, unless it is a number,", needle);
-    }
     let search = this.#search;
     if (search === undefined || !search.isFor(needle)) {
       this.#search = search = searchFor(needle, search);
