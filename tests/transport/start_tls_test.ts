@@ -582,3 +582,42 @@ Deno.test(
     }
   },
 );
+
+Deno.test(
+  "TLS on node:tls takes no permission, and lets the process end",
+  TIMEOUT,
+  async () => {
+    const url = (name: string) =>
+      JSON.stringify(
+        new URL(`../../lib/transport/${name}.ts`, import.meta.url).href,
+      );
+    const file = await Deno.makeTempFile({ suffix: ".ts" });
+    await Deno.writeTextFile(
+      file,
+      `
+      import { memoryTransportPair } from ${url("memory")};
+      import { startTls } from ${url("start_tls")};
+      import { acceptTls } from ${url("accept_tls")};
+      const { ca, ...certificate } = JSON.parse(Deno.args[0]);
+      const [left, right] = memoryTransportPair();
+      const verify = ({ commonName }) => console.log(commonName);
+      const [client, server] = await Promise.all([
+        startTls(left, { caCerts: [ca], verify }),
+        acceptTls(right, certificate),
+      ]);
+      await client.write(new Uint8Array(3));
+      console.log(await server.read(new Uint8Array(9)));
+      client.close();
+      server.close();
+      `,
+    );
+    const args = ["run", "--no-prompt", "--no-lock", "--no-config", file];
+    const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...args, JSON.stringify({ ...certificate, ca: authority.cert })],
+      env: { NO_COLOR: "1" },
+    }).output();
+    await Deno.remove(file);
+    const text = new TextDecoder().decode(stdout);
+    assertEquals(text, "Sluice test\n3\n", new TextDecoder().decode(stderr));
+  },
+);
