@@ -1,5 +1,11 @@
-import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { connect, Socket } from "@sluice/net";
+import { createAuthority } from "./_support/certificates.ts";
 import { DenoProgram } from "./_support/deno_program.ts";
 import { listFiles, readText } from "./repository/_checkout.ts";
 
@@ -9,11 +15,11 @@ const readme = await readText("README.md");
 function programOf(name: string, port: number): string {
   const start = readme.indexOf(`// ${name}\n`);
   const source = readme.slice(start, readme.indexOf("\n```", start));
-  assertStringIncludes(source, "8888", `README.md has no ${name}`);
-  return source.replaceAll("8888", String(port));
+  assertMatch(source, /\b8\d{3}\b/, `README.md has no ${name}`);
+  return source.replaceAll(/\b8\d{3}\b/g, String(port));
 }
 
-/** A port that nobody uses. */
+/** A port that is free now. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
@@ -28,9 +34,7 @@ Deno.test("README.md: its server and its client work as they stand there", {
     programOf("server.ts", port),
     { allowNet },
   );
-  // It says nothing when it is ready.
-  const probe = await connect({ port, retry: { attempts: 20 } });
-  await probe.close();
+  assertEquals(await server.nextLine(), `listening on port ${port}`);
 
   await using client = await DenoProgram.start(
     programOf("client.ts", port),
@@ -40,8 +44,40 @@ Deno.test("README.md: its server and its client work as they stand there", {
   assertEquals(await client.ended(), { code: 0, errors: "" });
 
   if (Deno.build.os === "windows") return; // There Ctrl-C cannot be sent.
+  // Its idle clients are no reason to wait: the frames of their handlers end.
+  await using idle = await connect({ port });
+  await idle.write("hello\n");
+  assertEquals(await idle.readLine(), "you said hello");
   server.interrupt();
+  assertEquals(await idle.readLine({ timeoutMs: 5_000 }), null);
+  await idle.close();
   assertEquals(await server.ended(), { code: 0, errors: "" });
+});
+
+Deno.test("README.md: its server and its client speak TLS", {
+  timeout: 30_000,
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const authority = await createAuthority();
+    const { cert, key } = await authority.issue();
+    let source = programOf("tls.ts", freePort());
+    for (
+      const [name, pem] of Object.entries({ cert, key, ca: authority.cert })
+    ) {
+      const path = `${folder}/${name}.pem`;
+      await Deno.writeTextFile(path, pem);
+      source = source.replace(`"${name}.pem"`, JSON.stringify(path));
+    }
+    await using program = await DenoProgram.start(source, {
+      allowNet: "127.0.0.1,localhost",
+      allowRead: folder,
+    });
+    assertEquals(await program.nextLine(), "hello world");
+    assertEquals(await program.ended(), { code: 0, errors: "" });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("README.md: its server and its client have ten lines each", () => {

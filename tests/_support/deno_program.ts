@@ -24,6 +24,8 @@ export interface DenoProgramOptions {
   descriptors?: number;
   /** Where it may connect to and listen. `"127.0.0.1"` by default. */
   allowNet?: string;
+  /** What it may read. Nothing by default. */
+  allowRead?: string;
 }
 
 /** A program that runs; disposing of it kills it. */
@@ -40,16 +42,18 @@ export class DenoProgram implements AsyncDisposable {
   }
 
   /**
-   * Starts a program, which may use this machine's network and nothing else.
+   * Starts a program, which may use this machine's network and what `options` allow.
    *
    * @param source A module; it may import `@sluice/net`.
    * @param options Limits of its process.
    */
   static async start(
     source: string,
-    { descriptors, allowNet = "127.0.0.1" }: DenoProgramOptions = {},
+    { descriptors, allowNet = "127.0.0.1", allowRead }: DenoProgramOptions = {},
   ): Promise<DenoProgram> {
-    const deno = [Deno.execPath(), "run", `--allow-net=${allowNet}`, "-"];
+    const flags = [`--allow-net=${allowNet}`];
+    if (allowRead !== undefined) flags.push(`--allow-read=${allowRead}`);
+    const deno = [Deno.execPath(), "run", ...flags, "-"];
     const [command, ...args] = descriptors === undefined ? deno : [
       "/bin/sh",
       "-c",
