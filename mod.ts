@@ -145,6 +145,11 @@ export {
 
 // Traffic
 export {
+  RateLimiter,
+  type RateLimiterOptions,
+  type TakeOptions,
+} from "./lib/traffic/rate_limiter.ts";
+export {
   type Rate,
   RateMeter,
   type RateMeterOptions,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { RateLimiter } from "@sluice/net";
+
 /** Messages refused without a pause after which a client is not just hasty. */
 const MOST_REFUSED = 100;
 
@@ -19,40 +21,27 @@ export type Verdict =
   | "cut";
 
 /**
- * A token bucket: a message takes a token, and tokens come back at a fixed rate up to
- * two seconds' worth, so that a few quick ones pass and a flood does not.
+ * A rate limiter that holds two seconds' worth, so that a few quick messages pass and a
+ * flood does not; it also counts what it refuses.
  */
 export class FloodGuard {
-  readonly #perMs: number;
-  readonly #most: number;
-  readonly #now: () => number;
-  #tokens: number;
-  #filledAt: number;
+  readonly #limiter: RateLimiter;
   #refused = 0;
 
-  /**
-   * @param perSecond Messages a second, in the long run.
-   * @param now The clock, in milliseconds.
-   */
-  constructor(perSecond: number, now: () => number = () => performance.now()) {
-    this.#perMs = perSecond / 1000;
-    this.#most = this.#tokens = 2 * perSecond;
-    this.#now = now;
-    this.#filledAt = now();
+  /** @param perSecond Messages a second, in the long run. */
+  constructor(perSecond: number) {
+    this.#limiter = new RateLimiter({
+      perSecond,
+      burst: Math.ceil(2 * perSecond),
+    });
   }
 
   /** Judges the next message. */
   judge(): Verdict {
-    const now = this.#now();
-    const more = (now - this.#filledAt) * this.#perMs;
-    this.#tokens = Math.min(this.#most, this.#tokens + more);
-    this.#filledAt = now;
+    const { available, burst } = this.#limiter;
     // Two seconds of silence, and all is forgiven.
-    if (this.#tokens === this.#most) this.#refused = 0;
-    if (this.#tokens >= 1) {
-      this.#tokens--;
-      return "pass";
-    }
+    if (available === burst) this.#refused = 0;
+    if (this.#limiter.tryTake()) return "pass";
     this.#refused++;
     if (this.#refused > MOST_REFUSED) return "cut";
     return this.#refused === 1 ? "warn" : "refuse";

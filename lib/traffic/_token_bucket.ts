@@ -20,7 +20,7 @@ const MOST_LATE_MS = 100;
 
 /**
  * Allows bytes at a rate. Serves one flow: it asks, waits if it has to, and spends
- * what it has really moved.
+ * what it has really moved. What counts as a byte is the caller's matter.
  *
  * It begins full, fills at `bytesPerSecond` and holds `burstBytes`. Time in which
  * the flow waited always counts, so that the rate is met whatever the burst.
@@ -36,10 +36,15 @@ export class TokenBucket {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wake: (() => void) | undefined;
 
-  /** @param options Checked by the caller. */
-  constructor({ bytesPerSecond, burstBytes }: ThrottleOptions) {
+  /**
+   * @param options Checked by the caller.
+   * @param pieceBytes What is not allowed in parts, where that is up to the burst.
+   */
+  constructor(
+    { bytesPerSecond, burstBytes }: ThrottleOptions,
+    pieceBytes: number = Math.max(1, bytesPerSecond / 1000 * PIECE_MS),
+  ) {
     this.#bytesPerMs = bytesPerSecond / 1000;
-    const pieceBytes = Math.max(1, this.#bytesPerMs * PIECE_MS);
     this.#burstBytes = burstBytes ?? pieceBytes;
     this.#pieceBytes = Math.min(pieceBytes, this.#burstBytes);
     this.#tokens = this.#burstBytes;
@@ -48,6 +53,12 @@ export class TokenBucket {
   /** Whether `stop` was called: from then on everything is allowed, for others to refuse. */
   get stopped(): boolean {
     return this.#stopped;
+  }
+
+  /** How many whole bytes there are. */
+  get available(): number {
+    this.#fill();
+    return Math.max(0, Math.floor(this.#tokens));
   }
 
   /** How many of `wanted` bytes may pass now; 0 means that the flow has to wait. */
@@ -71,17 +82,23 @@ export class TokenBucket {
       this.#wake = resolve;
       const timer = setTimeout(this.#onTimer, ms);
       // The first setTimeout of a process loads a module, and may run microtasks
-      // meanwhile: code in there may have stopped this bucket.
-      if (this.#stopped) clearTimeout(timer);
+      // meanwhile: code in there may have ended this wait.
+      if (this.#wake !== resolve) clearTimeout(timer);
       else this.#timer = timer;
     });
+  }
+
+  /** Ends a wait at once, so that what is asked for next is waited for. */
+  interrupt(): void {
+    clearTimeout(this.#timer);
+    this.#wake?.();
+    this.#wake = undefined;
   }
 
   /** Ends a wait at once. For good. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#wake?.();
+    this.interrupt();
   }
 
   readonly #onTimer = () => {

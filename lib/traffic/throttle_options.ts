@@ -5,10 +5,11 @@
  * and, while there is enough to pass, hardly slower; that waiting is backpressure,
  * so nothing piles up in here; and that measuring takes bounded memory. It refuses
  * to drop, to reorder and to schedule between connections: each stream and each
- * direction of a socket has a rate of its own. No timer runs while nothing waits.
+ * direction of a socket has a rate of its own, and where calls share a limiter they are
+ * served in their order. No timer runs while nothing waits.
  *
- * It may import `transport/`, for the shape of a transport alone; `socket/` may
- * import it.
+ * It may import `transport/`, for the shape of a transport alone, and `time/`, for the
+ * limits of a call; `socket/` may import it.
  *
  * @module
  */

@@ -33,7 +33,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   bytes: ["errors", "addr"],
   time: ["errors", "addr"],
   transport: ["errors", "addr", "ip"],
-  traffic: ["transport", "errors", "addr"],
+  traffic: ["transport", "time", "errors", "addr"],
   codec: ["bytes", "errors", "addr"],
   socket: ["traffic", "transport", "time", "bytes", "errors", "addr"],
   framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
