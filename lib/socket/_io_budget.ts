@@ -14,8 +14,9 @@
  *   microtasks? If not, the event loop has come round, and all sockets had their turn.
  *   Under ordinary load, however heavy, it does so all the time, and nothing else happens.
  * - If it has not come round for a time slice, every call of every socket waits until it
- *   has. The slice is short where a sample was ready, as a flood's are, and longer for
- *   work on what has been read.
+ *   has. The slice is short where a sample was ready, as a flood's are, and other sockets
+ *   had something to read when they last got their turn. It is longer for a bulk transfer
+ *   that is alone, and for work on what has been read.
  *
  * Letting the event loop come round takes {@linkcode TURNS} immediates, as the runtime asks
  * for I/O events when it has nothing else to do, or after 61 turns. Together they take
@@ -30,10 +31,10 @@
  * @module
  */
 
-/** Milliseconds after which other sockets get their turn, where reads are ready. */
-const READY_SLICE_MS = 2;
-/** The same, where no read was seen to be ready. */
-const SLICE_MS = 5;
+/** Milliseconds after which others get their turn, where reads are ready and others wait. */
+const SHORT_SLICE_MS = 2;
+/** The same, where no others were seen to wait. */
+const LONG_SLICE_MS = 4;
 /** Units between two looks at the clock. */
 const UNITS = 64;
 const BITS_OF_KIB = 10;
@@ -52,6 +53,8 @@ let left = UNITS;
 let waiting = false;
 let waiters: BudgetWaiter[] = [];
 let turns = 0;
+/** Whether others had something to read when they last got their turn. */
+let othersWait = false;
 /** When the event loop was last known to have come round. */
 let sliceStart = 0;
 
@@ -100,6 +103,7 @@ export function noteReadEnd(loop: object, bytes: number): void {
     sampled = undefined;
     sampleReady = true;
   }
+  if (waiting) othersWait = true;
   spendBytes(bytes);
 }
 
@@ -123,8 +127,12 @@ function refill(): boolean {
   }
   sampleWanted = sampled === undefined;
   left = UNITS;
-  if (now - sliceStart < (sampleReady ? READY_SLICE_MS : SLICE_MS)) return true;
+  const isShort = sampleReady && othersWait;
+  if (now - sliceStart < (isShort ? SHORT_SLICE_MS : LONG_SLICE_MS)) {
+    return true;
+  }
   waiting = true;
+  othersWait = false;
   turns = 0;
   setImmediate(onTurn);
   return false;
