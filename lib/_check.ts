@@ -236,14 +236,20 @@ export function checkBytes(
   }
   if (value.length === 0 && isDetached(value)) {
     throw new TypeError(
-      `Cannot ${action}: ${name} must be a Uint8Array with its memory, got one that was transferred`,
+      `Cannot ${action}: ${name} must be a Uint8Array with its memory, got one that was transferred or shrunk`,
     );
   }
 }
 
 /** Whether the memory of an array was transferred, or taken away by shrinking it. */
-export function isDetached({ buffer }: Uint8Array): boolean {
-  return "detached" in buffer && buffer.detached === true;
+export function isDetached(array: Uint8Array): boolean {
+  try {
+    // Both leave a length of 0, which `at` alone can tell from an array that is empty.
+    Uint8Array.prototype.at.call(array, 0);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 /** Throws unless `value` is an object that can hold options. */

@@ -200,3 +200,16 @@ Deno.test("inherited names and known ones pass, and an object is looked at once 
     TypeError,
   );
 });
+
+Deno.test("an array whose memory was shrunk away has no bytes to give", () => {
+  const buffer = new ArrayBuffer(8, { maxByteLength: 16 });
+  const bytes = new Uint8Array(buffer, 4, 4);
+  const empty = new Uint8Array(buffer, 0, 0);
+  buffer.resize(2);
+  assertThrows(
+    () => checkBytes("write", "data", bytes),
+    TypeError,
+    "Cannot write: data must be a Uint8Array with its memory, got one that was transferred or shrunk",
+  );
+  checkBytes("write", "data", empty);
+});

@@ -6,6 +6,7 @@
 
 import { checkBytes } from "../_check.ts";
 import { type DelimiterSearch, searchFor } from "./_delimiter_search.ts";
+import { viewOf } from "./_plain_array.ts";
 import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
 import { NO_TRAFFIC } from "./_slab_size.ts";
 import { checkSize, readUint, readUintFrom, refuseInteger } from "./_uint.ts";
@@ -292,10 +293,11 @@ export class ByteQueue {
       }
       return;
     }
+    const slab = slabOf(viewOf(bytes));
     if (this.length > 0) {
-      this.#rest = this.#rest.push(slabOf(bytes));
+      this.#rest = this.#rest.push(slab);
     } else {
-      this.#setFront(slabOf(bytes));
+      this.#setFront(slab);
       this.#rest = NO_SLABS;
       this.#lent = true;
     }
@@ -316,7 +318,7 @@ export class ByteQueue {
     // Further than what has been looked at before.
     const revision = this.revision + this.length + 1;
     if (length > FRONT_GATHER_BYTES) {
-      this.#putFirst(slabOf(bytes), revision);
+      this.#putFirst(slabOf(viewOf(bytes)), revision);
     } else if (this.#start === this.#frontRoom && length <= this.#start) {
       this.#start -= length;
       this.#bytes.set(bytes, this.#start);

@@ -11,6 +11,7 @@ import {
   LARGE_BLOCK_BYTES,
   releaseBlock,
 } from "./_block_pool.ts";
+import { viewOf } from "./_plain_array.ts";
 import { checkSize, refuseInteger } from "./_uint.ts";
 
 const NO_BLOCK: Block = {
@@ -165,7 +166,7 @@ export class ByteWriter {
     if (bytes.length === 0) return;
     this.#seal();
     // A view of its own, so that the same array can be written twice.
-    this.#appendReference(bytes.subarray());
+    this.#appendReference(viewOf(bytes));
   }
 
   #appendReference(segment: Uint8Array): void {

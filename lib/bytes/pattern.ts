@@ -5,6 +5,7 @@
  */
 
 import { outOfRange } from "../_check.ts";
+import { copyOf } from "./_plain_array.ts";
 
 /** Below this many bytes a loop beats the call into the engine. */
 const SHORT_BYTES = 32;
@@ -47,7 +48,7 @@ export class Pattern {
     if (bytes.length === 0) {
       throw outOfRange("search for bytes", "needle", "at least 1 byte", bytes);
     }
-    this.bytes = bytes.slice();
+    this.bytes = copyOf(bytes);
     const fallback = new Uint32Array(bytes.length + 1);
     let matched = 0;
     for (let i = 1; i < bytes.length; i++) {

@@ -6,6 +6,7 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { copyOf } from "../bytes/_plain_array.ts";
 import { Pattern } from "../bytes/pattern.ts";
 import { FrameTooLargeError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
@@ -139,7 +140,7 @@ function delimiterBytes(action: string, given: unknown): Uint8Array {
   if (given.length === 0) {
     throw outOfRange(action, "delimiter", "at least 1 byte", given);
   }
-  if (typeof given !== "string") return given.slice();
+  if (typeof given !== "string") return copyOf(given);
   // Encoded, it would be another delimiter: U+FFFD.
   if (!given.isWellFormed()) {
     throw outOfRange(action, "delimiter", "free of lone surrogates", given);

@@ -487,3 +487,13 @@ Deno.test("ByteQueue behaves as an array of bytes does, whatever one does to it"
     { numRuns: 150, seed: 20 },
   );
 });
+
+Deno.test("ByteQueue gives plain arrays, of whatever class those were that went in", () => {
+  class Odd extends Uint8Array {}
+  const queue = new ByteQueue();
+  for (const length of [5_000, 5_000, 100]) queue.append(new Odd(length));
+  queue.prepend(new Odd(100));
+  assertEquals(queue.peekChunk().constructor, Uint8Array);
+  assertEquals(queue.peek(150).constructor, Uint8Array);
+  assertEquals(queue.takeAll().length, 10_200);
+});

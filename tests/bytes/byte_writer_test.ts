@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import fc from "npm:fast-check@4.10.2";
 import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 
@@ -265,4 +266,13 @@ Deno.test("ByteWriter gives what was put into it, whatever the pieces", () => {
     }),
     { numRuns: 100, seed: 20 },
   );
+});
+
+Deno.test("ByteWriter never writes to the caller's array, of whatever class it is", () => {
+  const given = Buffer.alloc(70_000, 7);
+  const out = new ByteWriter();
+  out.write(given);
+  out.setUint(1, 0, 4);
+  assertEquals(given.every((byte) => byte === 7), true);
+  assertEquals([...out.toBytes().subarray(0, 6)], [7, 0, 0, 0, 0, 7]);
 });

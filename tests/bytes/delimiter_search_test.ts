@@ -1,8 +1,10 @@
+import { Buffer } from "node:buffer";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
   DelimiterSearch,
   searchFor,
 } from "../../lib/bytes/_delimiter_search.ts";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import { NO_SLABS, type Slab, slabOf } from "../../lib/bytes/_slab.ts";
 
 const SLABS = 1000;
@@ -94,4 +96,13 @@ Deno.test("sixteen searches are remembered, and the one unused for longest is fo
   let count = 0;
   for (let each = first; each !== undefined; each = each.next) count++;
   assertEquals(count, 16);
+});
+
+Deno.test("a needle may be an array of any class, and be used again for other bytes", () => {
+  const queue = new ByteQueue();
+  queue.append(new TextEncoder().encode("xxcdxxab"));
+  const needle = Buffer.from("ab");
+  assertEquals(queue.indexOf(needle), 6);
+  needle.write("cd");
+  assertEquals(queue.indexOf(needle), 2);
 });

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { Buffer } from "node:buffer";
 import { delimited } from "../../lib/codec/delimited.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../../lib/errors.ts";
 import {
@@ -210,4 +211,11 @@ Deno.test("delimited() refuses bad options at once", () => {
       text,
     );
   }
+});
+
+Deno.test("delimited() keeps its delimiter, of whatever class the array is", () => {
+  const delimiter = Buffer.from("--");
+  const codec = delimited({ delimiter });
+  delimiter.write("++");
+  assertEquals(texts(decodeAll(codec, "a--b++--").frames), ["a", "b++"]);
 });
