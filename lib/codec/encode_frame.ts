@@ -24,15 +24,16 @@ export function encodeFrame<Out>(
   const mark = out.length;
   try {
     const result: unknown = encoder.encode(frame, out);
-    if (result instanceof Promise) refuse(result);
+    if (result instanceof Promise) refusePromise(result);
   } catch (error) {
     out.truncate(mark);
     throw error;
   }
 }
 
-function refuse(result: Promise<unknown>): never {
-  // It may reject: that must not end the process.
+/** Throws: what should have encoded a frame made a promise, which may reject. */
+export function refusePromise(result: Promise<unknown>): never {
+  // A rejection must not end the process.
   guard(() => result);
   throw new CodecError(
     "Cannot encode a frame: encode must append all of it before it returns, got a promise",

@@ -9,6 +9,7 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError, SocketError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
+import { refusePromise } from "./encode_frame.ts";
 import { unexpectedEof } from "./policy.ts";
 
 /**
@@ -132,7 +133,9 @@ class MappedDecoder<In, InnerIn> implements Decoder<In> {
   finish(bytes: ByteQueue): In | undefined {
     const inner = this.#inner;
     if (inner.finish === undefined) {
-      if (bytes.length > 0) throw unexpectedEof(bytes.length, undefined);
+      // To the caller this decoder has a `finish`, so it has to look itself.
+      const lost = bytes.length > 0 || inner.midFrame === true;
+      if (lost) throw unexpectedEof(bytes.length, undefined);
       return undefined;
     }
     for (;;) {
@@ -154,6 +157,9 @@ class MappedEncoder<Out, InnerOut> implements Encoder<Out> {
   }
 
   encode(frame: Out, out: ByteWriter): void {
-    this.#inner.encode(this.#map(frame), out);
+    const inner = this.#map(frame);
+    if (inner instanceof Promise) refusePromise(inner);
+    // Returned, so that a promise of an asynchronous encoder is noticed.
+    return this.#inner.encode(inner, out);
   }
 }

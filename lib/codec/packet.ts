@@ -7,6 +7,7 @@
 import { checkBytes } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { FieldReader } from "./_field_reader.ts";
+import { resetWrittenItems, writtenItems } from "./_written_items.ts";
 import { type Field, FieldImpl } from "./field.ts";
 
 /** A field that can also be a whole frame: a `struct` or a `union`. */
@@ -63,10 +64,20 @@ export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
   encode(value: Out): Uint8Array<ArrayBuffer> {
     const out = new ByteWriter();
     try {
-      this.write(value, out, this.kind);
+      this.writeWhole(value, out);
       return out.toBytes();
     } finally {
       out.clear();
+    }
+  }
+
+  /** Appends a packet that is part of no other. */
+  writeWhole(value: Out, out: ByteWriter): void {
+    const before = writtenItems();
+    try {
+      this.write(value, out, this.kind);
+    } finally {
+      resetWrittenItems(before);
     }
   }
 }

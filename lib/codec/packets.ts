@@ -86,13 +86,14 @@ class PacketEncoder<Out> implements Encoder<Out> {
     const scratch = idle ?? new ByteWriter();
     idle = undefined;
     try {
-      this.#packet.write(value, scratch, this.#packet.kind);
+      this.#packet.writeWhole(value, scratch);
       // A small frame is copied by whoever writes it, so it needs no array of its
       // own. The memory of a large one is left to whoever refers to it.
       const frame = scratch.length < REFERENCE_BYTES
         ? scratch.peek()
         : scratch.toBytes();
-      this.#inner.encode(frame, out);
+      // Returned, so that a promise of an asynchronous encoder is noticed.
+      return this.#inner.encode(frame, out);
     } finally {
       if (scratch.length > KEPT_BYTES || scratch.hasReferences) scratch.clear();
       else scratch.truncate(0);

@@ -8,6 +8,7 @@ import { checkLimit, checkNames, isDetached, outOfRange } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { FieldReader } from "./_field_reader.ts";
 import { LengthSource, type LengthSpec } from "./_length_source.ts";
+import { addWrittenItems, writtenItems } from "./_written_items.ts";
 import { TextEncoding } from "./text_encoding.ts";
 import {
   type AnyField,
@@ -264,9 +265,6 @@ class Utf8Field extends FieldImpl<string> {
   }
 }
 
-/** Values of arrays that were encoded: decoding counts those of nested arrays together. */
-let written = 0;
-
 class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
   readonly kind = "array";
   readonly fixedBytes: number | undefined;
@@ -318,10 +316,10 @@ class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
     if (!Array.isArray(values)) throw badValue(name, "an array", values, []);
     const of = this.#of;
     const { length } = values;
-    const before = written;
+    const before = writtenItems();
     const position = this.#length.begin(out);
     this.#length.end(out, position, length, name);
-    written += length;
+    addWrittenItems(length);
     // As many as was said, whatever a getter does to the array meanwhile.
     for (let i = 0; i < length; i++) {
       this.#checkWritten(before, name);
@@ -332,8 +330,8 @@ class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
   }
 
   #checkWritten(before: number, name: string): void {
-    if (written - before <= this.#maxItems) return;
-    const items = written - before;
+    const items = writtenItems() - before;
+    if (items <= this.#maxItems) return;
     throw badValue(name, `at most ${this.#maxItems} values`, items, ["number"]);
   }
 }

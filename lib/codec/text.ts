@@ -4,7 +4,8 @@
  * @module
  */
 
-import type { Codec, TextCodec } from "./codec.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import type { Codec, Encoder, TextCodec } from "./codec.ts";
 import { mapped } from "./mapped.ts";
 import { checkMethods, checkNames, wrongKind } from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
@@ -47,17 +48,35 @@ export function text(
   checkNames(action, "options", options, OPTION_NAMES);
   checkMethods(action, "codec", codec, "decoder", "encoder");
   const encoding = new TextEncoding(action, options);
+  const { decoder } = mapped(
+    codec,
+    (frame) => encoding.decodeFrame(frame),
+    // Not asked: the encoder is our own.
+    (): never => refuse(undefined),
+  );
   return {
     frameType: "text",
-    ...mapped(
-      codec,
-      (frame) => encoding.decodeFrame(frame),
-      (frame: string) => {
-        if (typeof frame !== "string") {
-          throw wrongKind("encode text", "text", "a string", frame);
-        }
-        return encoding.toBytes(frame);
-      },
-    ),
+    decoder,
+    encoder: () => new TextFrameEncoder(encoding, codec.encoder()),
   };
+}
+
+class TextFrameEncoder implements Encoder<string> {
+  readonly #encoding: TextEncoding;
+  readonly #inner: Encoder<Uint8Array>;
+
+  constructor(encoding: TextEncoding, inner: Encoder<Uint8Array>) {
+    this.#encoding = encoding;
+    this.#inner = inner;
+  }
+
+  encode(frame: string, out: ByteWriter): void {
+    if (typeof frame !== "string") refuse(frame);
+    // Returned, so that a promise of an asynchronous encoder is noticed.
+    return this.#encoding.encodeWith(this.#inner, frame, out);
+  }
+}
+
+function refuse(text: unknown): never {
+  throw wrongKind("encode text", "text", "a string", text);
 }

@@ -4,8 +4,10 @@
  * @module
  */
 
+import { copyOf } from "../bytes/_plain_array.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError } from "../errors.ts";
+import type { Encoder } from "./codec.ts";
 import { checkBoolean, checkText, outOfRange, show } from "../_check.ts";
 
 const utf8 = new TextEncoder();
@@ -110,7 +112,12 @@ export class TextEncoding {
   #malformed(frame: Uint8Array, cause: unknown): MalformedFrameError {
     return new MalformedFrameError(
       `Cannot decode a frame: its text is not valid ${this.name}`,
-      { cause, frame: frame.slice(), recoverable: true, operation: "decode" },
+      {
+        cause,
+        frame: frame instanceof Uint8Array ? copyOf(frame) : frame,
+        recoverable: true,
+        operation: "decode",
+      },
     );
   }
 
@@ -122,14 +129,28 @@ export class TextEncoding {
     return bytes.length;
   }
 
-  /** Bytes of `text`, good until the next call: they are copied where they are encoded. */
-  toBytes(text: string): Uint8Array {
-    if (this.name !== "utf-8") return this.#toSingleBytes(text);
-    if (text.length * 3 > SCRATCH_BYTES) return utf8.encode(text);
-    // A new array costs three times as much as its text.
-    const scratch = this.#scratch ??= new Uint8Array(SCRATCH_BYTES);
-    const { written } = utf8.encodeInto(text, scratch);
-    return scratch.subarray(0, written);
+  /** Encodes the bytes of `text` with `encoder`. */
+  encodeWith(
+    encoder: Encoder<Uint8Array>,
+    text: string,
+    out: ByteWriter,
+  ): void {
+    if (this.name !== "utf-8") {
+      return encoder.encode(this.#toSingleBytes(text), out);
+    }
+    if (text.length * 3 > SCRATCH_BYTES) {
+      return encoder.encode(utf8.encode(text), out);
+    }
+    // A new array costs three times as much as its text. It is taken while it is in use:
+    // what a user's encoder does may encode other text with this codec.
+    const scratch = this.#scratch ?? new Uint8Array(SCRATCH_BYTES);
+    this.#scratch = undefined;
+    try {
+      const { written } = utf8.encodeInto(text, scratch);
+      return encoder.encode(scratch.subarray(0, written), out);
+    } finally {
+      this.#scratch = scratch;
+    }
   }
 
   #toSingleBytes(text: string): Uint8Array {

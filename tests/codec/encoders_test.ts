@@ -1,17 +1,26 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
+import { encodeFrame } from "../../lib/codec/encode_frame.ts";
 import {
+  bytes as bytesField,
   type Codec,
+  CodecError,
   contentLength,
   delimited,
   fixed,
   json,
   lengthPrefixed,
   lines,
+  mapped,
   netstring,
+  packets,
+  struct,
   text,
+  type TextCodec,
+  u8,
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
+import { utf8 } from "./_support.ts";
 
 const BYTES: Record<string, Codec<unknown, Uint8Array>> = {
   lengthPrefixed: lengthPrefixed(),
@@ -136,5 +145,82 @@ Deno.test("codecs refuse options of unknown names, and name the nearest", () => 
   }
   for (const [make] of cases) {
     assertThrows(() => make("x" as never), TypeError, "must be an object");
+  }
+});
+
+Deno.test("encoders of bytes refuse an array whose memory was shrunk away", () => {
+  for (const [name, codec] of Object.entries(BYTES)) {
+    const buffer = new ArrayBuffer(8, { maxByteLength: 8 });
+    const frame = new Uint8Array(buffer, 4, 4);
+    buffer.resize(4 - 1);
+    checkRefused(name, codec, frame, "or shrunk");
+  }
+  const packet = struct({ a: bytesField(u8) });
+  const buffer = new ArrayBuffer(8, { maxByteLength: 8 });
+  const a = new Uint8Array(buffer, 4, 4);
+  buffer.resize(0);
+  assertThrows(() => packet.encode({ a }), TypeError, '"a"');
+});
+
+Deno.test("text() keeps two connections apart, whatever a function in between sends", () => {
+  const others = new ByteWriter();
+  let sending = true;
+  const codec: TextCodec = text(mapped(
+    lengthPrefixed({ lengthBytes: 1 }),
+    (frame) => frame,
+    (frame: Uint8Array) => {
+      if (sending) {
+        sending = false;
+        codec.encoder().encode("secret", others);
+      }
+      return frame;
+    },
+  ));
+  const out = new ByteWriter();
+  codec.encoder().encode("public", out);
+  assertEquals(out.toBytes(), utf8("\x06public"));
+  assertEquals(others.toBytes(), utf8("\x06secret"));
+});
+
+Deno.test("an asynchronous encoder is noticed under any other, and writes nothing", async () => {
+  const printed: unknown[] = [];
+  const original = console.error;
+  console.error = (...values) => printed.push(values.at(-1));
+  try {
+    const reason = new Error("later");
+    const inner: Codec<Uint8Array> = {
+      decoder: () => lengthPrefixed().decoder(),
+      encoder: () => ({
+        encode(_frame, out) {
+          out.writeByte(1);
+          return Promise.reject(reason) as unknown as void;
+        },
+      }),
+    };
+    const promises = mapped(
+      lines(),
+      String,
+      (() => Promise.reject(reason)) as unknown as (value: unknown) => string,
+    );
+    const codecs: [Codec<unknown, never>, unknown][] = [
+      [mapped(inner, (f) => f, (f: Uint8Array) => f), new Uint8Array(1)],
+      [text(inner), "a"],
+      [json(inner), 1],
+      [packets(struct({ a: u8 }), inner), { a: 1 }],
+      [promises, 1],
+    ];
+    for (const [codec, frame] of codecs) {
+      const out = new ByteWriter();
+      assertThrows(
+        () => encodeFrame(codec.encoder(), frame as never, out),
+        CodecError,
+        "got a promise",
+      );
+      assertEquals(out.length, 0);
+    }
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals(printed, codecs.map(() => reason));
+  } finally {
+    console.error = original;
   }
 });

@@ -108,3 +108,15 @@ Deno.test("mapped() refuses what is no function at once", () => {
     "encode must be",
   );
 });
+
+Deno.test("mapped() lets no stream end inside a frame that the codec underneath has begun", () => {
+  const keeping: Codec<Uint8Array> = {
+    decoder: () => ({
+      midFrame: true,
+      decode: (queue) => void queue.skip(queue.length),
+    }),
+    encoder: () => lengthPrefixed().encoder(),
+  };
+  const codec = mapped(keeping, (frame) => frame, () => bytes());
+  assert(decodeAll(codec, "abc").errors[0] instanceof UnexpectedEofError);
+});

@@ -630,3 +630,21 @@ Deno.test("array() makes nothing of a count that is too large", () => {
   );
   assertEquals(made, 0);
 });
+
+Deno.test("struct() counts no values of a packet that a getter encodes meanwhile", () => {
+  const other = struct({ values: array(u8, u8) });
+  const packet = struct({
+    items: array(struct({ x: u8 }), u8, { maxItems: 2 }),
+  });
+  const first = {
+    get x() {
+      return other.encode({ values: [1, 2, 3] }).length;
+    },
+  };
+  assertEquals(packet.encode({ items: [first, { x: 5 }] }), bytes(2, 4, 5));
+  assertThrows(
+    () => packet.encode({ items: [first, first, first] }),
+    RangeError,
+    "at most 2 values",
+  );
+});
