@@ -123,6 +123,7 @@ export class FrameDecoder<T> {
     }
     const taken = before - queue.length;
     if (taken > 0) this.#tookBytes(taken, frame === undefined);
+    else if (taken < 0) throw this.#putBackMore();
     else if (frame !== undefined) this.#countKept(frame, this.#mostKeptFrames);
     if (frame !== undefined || !ended) return frame;
     this.#state = "finishing";
@@ -150,6 +151,7 @@ export class FrameDecoder<T> {
         if (frame === undefined) break;
         const { length } = queue;
         if (length >= before) {
+          if (length > before) throw this.#putBackMore();
           kept++;
           this.#countKept(frame, this.#mostKeptFrames);
         }
@@ -186,6 +188,7 @@ export class FrameDecoder<T> {
     }
     if (frame === undefined) this.#state = "finished";
     else if (queue.length < before) this.#keptFrames = 0;
+    else if (queue.length > before) throw this.#putBackMore();
     else this.#countKept(frame, this.#mostKeptFrames);
     return frame;
   }
@@ -239,6 +242,13 @@ export class FrameDecoder<T> {
     throw this.#broken(
       `take bytes for each ${what}, got ${count} in a row without a byte`,
       result,
+    );
+  }
+
+  /** Bytes that were put back again and again would give frames for ever. */
+  #putBackMore(): CodecError {
+    return this.#broken(
+      "put back only what it took in the same call, got a queue that is longer",
     );
   }
 

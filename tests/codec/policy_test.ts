@@ -145,3 +145,22 @@ Deno.test("a decoder says when it is inside a frame of which it has taken a part
   }
   assertEquals(fixed({ frameBytes: 2 }).decoder().midFrame, undefined);
 });
+
+Deno.test("a hook that asks for a frame meanwhile gets the next one, and no call for this", () => {
+  for (const [make, large] of STREAMS) {
+    const queue = new ByteQueue();
+    queue.append(utf8(large));
+    let calls = 0;
+    let asked: unknown;
+    const decoder = make({
+      oversize: "skip",
+      onOversize: () => {
+        calls++;
+        if (calls < 10) asked = decoder.decode(queue);
+      },
+    }).decoder();
+    const frames = [decoder.decode(queue), asked];
+    assertEquals([calls, frames.filter((f) => f !== undefined).length], [1, 0]);
+    assertEquals(queue.length <= 1, true);
+  }
+});

@@ -418,3 +418,34 @@ Deno.test("lendFrames leaves alone what a decoder keeps and says so", async () =
     assertEquals(await receiving, first + second);
   }
 });
+
+Deno.test("a decoder that puts back more than it took ends the frames", async () => {
+  for (const gives of [1, undefined]) {
+    using pair = spiedPair();
+    await pair.right.write("abcdef");
+    let turns = 0;
+    const receiver = framed(
+      pair.left,
+      withDecoder(() => ({
+        decode(bytes: ByteQueue) {
+          if (bytes.length === 0) return undefined;
+          if (++turns % 2 === 1) {
+            bytes.skip(1);
+            return 1;
+          }
+          // What it took before: it would go on for ever.
+          bytes.prepend(new Uint8Array(1));
+          return gives;
+        },
+      })),
+    );
+    await assertRejects(
+      async () => {
+        while (turns < 1000) await receiver.receive();
+      },
+      CodecError,
+      "the decoder must put back only what it took",
+    );
+    assertEquals(turns, 2);
+  }
+});
