@@ -198,7 +198,7 @@ Deno.test("a handler may say goodbye to a client that is silent for readMs", {
 });
 
 Deno.test(
-  "a client that is silent in the TLS handshake holds up nobody and is cut off",
+  "a client that is silent in the TLS handshake delays no other and is cut off",
   { timeout },
   async () => {
     const authority = await createAuthority();
