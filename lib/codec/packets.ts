@@ -87,8 +87,8 @@ class PacketEncoder<Out> implements Encoder<Out> {
     idle = undefined;
     try {
       this.#packet.writeWhole(value, scratch);
-      // A small frame is copied by whoever writes it, so it needs no array of its
-      // own. The memory of a large one is left to whoever refers to it.
+      // The inner encoder copies a small frame, so it needs no array of its own. A
+      // large one may be referred to, so its memory is not used again.
       const frame = scratch.length < REFERENCE_BYTES
         ? scratch.peek()
         : scratch.toBytes();
