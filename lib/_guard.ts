@@ -2,15 +2,14 @@
  * The one way to call a user's hook.
  *
  * A hook that throws, or returns a promise that rejects, never breaks I/O and never ends
- * the process. It is not silent either: the error is printed, as there is no other place
- * where it could be heard.
+ * the process. The error is printed, because no caller would get it.
  *
  * This file imports nothing. All of `lib/` may import it.
  *
  * @module
  */
 
-/** Calls a hook; whatever goes wrong in it is printed and goes no further. */
+/** Calls a hook. What it throws or rejects with is printed and goes no further. */
 export function guard(hook: () => unknown): void {
   try {
     const result = hook();
@@ -26,6 +25,6 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function complain(error: unknown): void {
-  // deno-lint-ignore no-console -- the hook that should have heard of it failed
+  // deno-lint-ignore no-console -- the hook that reports errors failed itself
   console.error("A hook failed:", error);
 }

@@ -275,7 +275,7 @@ function beginsTls(claimed: number | bigint | undefined): boolean {
 }
 
 /**
- * The bytes are not what the codec speaks.
+ * The bytes are not valid for the codec.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * IP addresses and ranges of them, for lists of who may come in.
+ * IP addresses and ranges of them, for lists of clients to allow or deny.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { show, wrongKind } from "./_check.ts";
  *
  * An IPv4 address that came over an IPv6 socket (`::ffff:1.2.3.4`) gives 4 bytes: it
  * is the same peer. A zone (`fe80::1%eth0`) is left out. Forms that systems read
- * differently (`127.1`, `010.0.0.1`) are none.
+ * differently (`127.1`, `010.0.0.1`) are not addresses.
  */
 export function parseIp(text: string): Uint8Array | undefined {
   if (!text.includes(":")) return parseIpv4(text);
@@ -123,7 +123,7 @@ function parseRange(name: string, text: string): Range {
     return fail(`have a prefix from ${offset} to ${offset + most}`);
   }
   if (hasBitAfter(bytes, prefix)) {
-    // 10.1.2.3/8 is a slip, and a list of who may come in is no place for one.
+    // 10.1.2.3/8 is a mistake, and guessing its meaning may let in the wrong clients.
     return fail("have no bit set after its prefix");
   }
   return { bytes, prefix };

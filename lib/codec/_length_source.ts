@@ -24,7 +24,7 @@ export class LengthSource {
   readonly #fixed: number | undefined;
   readonly #prefix: (NumberField<number> & UintField) | undefined;
 
-  /** Refuses what is no length, in the name of `field`; `unit` is what is counted. */
+  /** Refuses what is not a length, in the name of `field`; `unit` is what is counted. */
   constructor(field: string, unit: string, length: LengthSpec) {
     this.#unit = unit;
     if (typeof length === "string") {

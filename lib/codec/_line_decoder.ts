@@ -21,7 +21,7 @@ const LF = 10;
 const CR = 13;
 /** Bytes that are turned into text in one go: for short lines, and at most. */
 const WINDOW_BYTES = 32 * 1024;
-const MOST_WINDOW_BYTES = 64 * 1024;
+const MAX_WINDOW_BYTES = 64 * 1024;
 /** As many long lines make a window. */
 const WINDOW_LINES = 64;
 
@@ -156,7 +156,7 @@ export class LineDecoder implements Decoder<string> {
     const { revision } = bytes;
     if (revision < this.#singlyUntil) return false;
     const wanted = Math.max(WINDOW_BYTES, WINDOW_LINES * end);
-    const chunk = bytes.peekChunk(Math.min(MOST_WINDOW_BYTES, wanted));
+    const chunk = bytes.peekChunk(Math.min(MAX_WINDOW_BYTES, wanted));
     const size = chunk.lastIndexOf(LF) + 1;
     if (size <= end + 1) return false;
     const text = this.#encoding.decodeLines(chunk.subarray(0, size));

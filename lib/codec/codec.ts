@@ -98,6 +98,6 @@ export interface Codec<In, Out = In> {
 
 /** A codec whose frames are text, which {@linkcode json} can build on. */
 export interface TextCodec extends Codec<string> {
-  /** Tells text from bytes where only a value is there to ask. */
+  /** Tells codecs of text from codecs of bytes at run time. */
   readonly frameType: "text";
 }

@@ -163,7 +163,7 @@ function parseLength(bytes: Uint8Array): string {
     const field = FIELD.exec(line);
     if (field === null) refuse("lines must be fields", line);
     if (field[1].toLowerCase() !== "content-length") continue;
-    // Two lengths invite two readers to see two different frames.
+    // With two lengths, two readers may see different frames (request smuggling).
     if (digits !== undefined) refuse("Content-Length must occur once", line);
     digits = LENGTH.exec(line)?.[1] ??
       refuse("Content-Length must be 1 to 20 digits", line);

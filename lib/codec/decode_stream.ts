@@ -35,7 +35,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof DecodeStreamOptions>([
 ]);
 
 /** Frames that are decoded at a time. */
-const MOST_FRAMES = 1024;
+const MAX_FRAMES = 1024;
 
 /**
  * Decodes a stream of bytes into a stream of frames, for `pipeThrough`.
@@ -47,15 +47,15 @@ const MOST_FRAMES = 1024;
  * Backpressure: a chunk is decoded when a frame is waited for, 1,024 frames at a time,
  * and the next chunk is taken when all its frames have been read. Chunks become the
  * stream's own: frames may be views of them, so do not write to a chunk later. A chunk
- * that is no `Uint8Array` fails both sides with a `TypeError`.
+ * that is not a `Uint8Array` fails both sides with a `TypeError`.
  *
  * Cancellation: cancelling `readable` aborts `writable` and the other way round.
  *
  * @typeParam In What is received.
- * @param codec What the bytes speak.
- * @param options What to do about bad frames.
+ * @param codec The codec of the bytes.
+ * @param options What happens to bad frames.
  * @returns Both ends of the stream, good for one use.
- * @throws {TypeError} `codec` is not one, or an option is not one.
+ * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
  *
  * @example Lines of a file, a pipe, a response
  * ```ts
@@ -182,7 +182,7 @@ class StreamDecoder<In> {
     if (this.#error !== undefined) return this.#fail(this.#error.reason);
     let count = 0;
     try {
-      for (; count < MOST_FRAMES; count++) {
+      for (; count < MAX_FRAMES; count++) {
         const frame = this.#next();
         if (frame === undefined) break;
         this.#source.enqueue(frame);
@@ -192,7 +192,7 @@ class StreamDecoder<In> {
       // It would drop the frames before it: it waits until they are read.
       return count > 0 || this.#fail(reason);
     }
-    if (!this.#ended || count === MOST_FRAMES) return count > 0;
+    if (!this.#ended || count === MAX_FRAMES) return count > 0;
     this.#isOver = true;
     this.#source.close();
     this.#waiting?.resolve();

@@ -84,7 +84,7 @@ interface Settings {
  * Decoding throws `FrameTooLargeError`. Encoding throws `FrameTooLargeError`,
  * `RangeError` for a frame that contains the delimiter, or would together with the
  * delimiter that follows it (it would arrive as another), and `TypeError` for one that
- * is no `Uint8Array`.
+ * is not a `Uint8Array`.
  *
  * @param options Delimiter, limit and policies.
  * @returns A codec for any number of connections.

@@ -18,9 +18,9 @@ import { encodeFrame } from "./encode_frame.ts";
  * Backpressure: a frame is taken only when its bytes are waited for.
  *
  * @typeParam Out What is sent.
- * @param codec What the bytes are to speak.
+ * @param codec The codec of the bytes.
  * @returns The stream, good for one use.
- * @throws {TypeError} `codec` is not one.
+ * @throws {TypeError} `codec` is not a codec.
  *
  * @example
  * ```ts

@@ -32,7 +32,7 @@ const OPTION_NAMES = new Set(["frameBytes", "atEof"]);
  *
  * Frames are views. A stream that ends inside a frame is an `UnexpectedEofError`,
  * unless `atEof` says otherwise. Encoding throws `RangeError` for a frame of
- * another size, and `TypeError` for one that is no `Uint8Array`.
+ * another size, and `TypeError` for one that is not a `Uint8Array`.
  *
  * @param options The size, and what to do at the end of the stream.
  * @returns A codec for any number of connections.

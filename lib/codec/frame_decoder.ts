@@ -32,14 +32,14 @@ export function isBadFrame(error: unknown): error is BadFrameError {
 const KEPT_FRAMES = 2 ** 16;
 const KEPT_FRAMES_PER_BYTE = 1024;
 /** Frames, and errors, that may come in a row without a byte: what they come from must end. */
-const MOST_KEPT_FRAMES = 2 ** 22;
-const MOST_KEPT_ERRORS = 2 ** 16;
+const MAX_KEPT_FRAMES = 2 ** 22;
+const MAX_KEPT_ERRORS = 2 ** 16;
 /** After so many bytes, more of them allow no more frames. */
-const ENOUGH_BYTES = MOST_KEPT_FRAMES / KEPT_FRAMES_PER_BYTE;
+const ENOUGH_BYTES = MAX_KEPT_FRAMES / KEPT_FRAMES_PER_BYTE;
 /** So much of it goes into one batch. */
-const MOST_KEPT_IN_BATCH = 1024;
+const MAX_KEPT_IN_BATCH = 1024;
 /** At the end of a stream that had no bytes, frames may stand for the end itself. */
-const MOST_FINAL_FRAMES = 1024;
+const MAX_FINAL_FRAMES = 1024;
 
 /**
  * Asks a decoder as the contract in `codec.ts` says, and notices one that breaks it.
@@ -66,15 +66,15 @@ export class FrameDecoder<T> {
   #tookPart = false;
 
   /**
-   * @param decoder Whom to ask.
-   * @param queue What to give it.
+   * @param decoder The decoder of one stream.
+   * @param queue The bytes that it reads.
    * @param mostKeptFrames Frames that may come in a row without a byte being taken.
-   * @throws {TypeError} `decoder` is not one.
+   * @throws {TypeError} `decoder` is not a decoder.
    */
   constructor(
     decoder: Decoder<T>,
     queue: ByteQueue,
-    mostKeptFrames: number = MOST_KEPT_FRAMES,
+    mostKeptFrames: number = MAX_KEPT_FRAMES,
   ) {
     checkMethods("decode", "the decoder of a codec", decoder, "decode");
     this.#decoder = decoder;
@@ -146,7 +146,7 @@ export class FrameDecoder<T> {
     let kept = 0;
     let frame: T | undefined;
     try {
-      while (kept < MOST_KEPT_IN_BATCH) {
+      while (kept < MAX_KEPT_IN_BATCH) {
         frame = decoder.decode(queue);
         if (frame === undefined) break;
         const { length } = queue;
@@ -212,7 +212,7 @@ export class FrameDecoder<T> {
       return error;
     }
     try {
-      this.#countKept(error, Math.min(MOST_KEPT_ERRORS, this.#mostKeptFrames));
+      this.#countKept(error, Math.min(MAX_KEPT_ERRORS, this.#mostKeptFrames));
     } catch (broken) {
       return broken;
     }
@@ -235,7 +235,7 @@ export class FrameDecoder<T> {
     const allowed = taken > 0
       ? KEPT_FRAMES + KEPT_FRAMES_PER_BYTE * taken
       : this.#state === "finishing"
-      ? MOST_FINAL_FRAMES
+      ? MAX_FINAL_FRAMES
       : 0;
     if (count <= Math.min(most, allowed)) return;
     const what = result instanceof Error ? "frame or error" : "frame";

@@ -106,7 +106,7 @@ interface Layout {
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a length
  * that is negative after `adjust`. Encoding throws `FrameTooLargeError`,
  * `RangeError` for a frame whose length the field cannot hold, and `TypeError` for
- * one that is no `Uint8Array`.
+ * one that is not a `Uint8Array`.
  *
  * @param options Layout, limit and policies.
  * @returns A codec for any number of connections.

@@ -69,7 +69,7 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * `"\r"` or `"\n"` (if strict), also in what is skipped or cut off. Encoding throws
  * `FrameTooLargeError`, `RangeError` for a line that contains a line ending (it would
  * arrive as two) or characters that the encoding does not have, and `TypeError` for
- * one that is no string. In UTF-8, lone surrogates become U+FFFD.
+ * one that is not a string. In UTF-8, lone surrogates become U+FFFD.
  *
  * Lines that arrive together share the memory of their text: one that is kept for
  * long keeps up to 32 KiB, or 64 times the line.

@@ -24,7 +24,7 @@ const ZERO = 48;
 const COLON = 58;
 const COMMA = 44;
 /** Digits of 2^64: no frame is larger. */
-const MOST_DIGITS = 20;
+const MAX_DIGITS = 20;
 
 /**
  * Netstrings, as D. J. Bernstein defined them: `5:hello,`.
@@ -80,7 +80,7 @@ class NetstringHeader implements HeaderReader {
 
   read(bytes: ByteQueue): boolean {
     let value = 0;
-    const most = Math.min(bytes.length, MOST_DIGITS + 1);
+    const most = Math.min(bytes.length, MAX_DIGITS + 1);
     for (let i = 0; i < most; i++) {
       const byte = bytes.at(i);
       if (byte === COLON && i > 0) {
@@ -89,7 +89,7 @@ class NetstringHeader implements HeaderReader {
         return true;
       }
       const digit = byte - ZERO;
-      if (digit < 0 || digit > 9 || i === MOST_DIGITS) {
+      if (digit < 0 || digit > 9 || i === MAX_DIGITS) {
         refuse("its length must be up to 20 digits and a colon", byte);
       }
       if (i === 1 && value === 0) {

@@ -12,27 +12,27 @@ import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 export const DEFAULT_FRAME_BYTES: number = 1024 * 1024;
 
 /**
- * What becomes of a frame that is larger than its limit.
+ * What happens to a frame that is larger than its limit.
  *
- * - `"fail"`: decoding throws a `FrameTooLargeError` and is over; the rest of the
- *   stream is left to its owner.
+ * - `"fail"`: decoding throws a `FrameTooLargeError` and ends; the rest of the
+ *   stream is not read.
  * - `"skip"`: the frame is dropped as it arrives, without being buffered, and the
- *   next one is read. `onOversize` is told.
+ *   next one is read. `onOversize` is called.
  */
 export type OversizePolicy = "fail" | "skip";
 
 /**
- * What becomes of a frame that is larger than its limit, for codecs that look for
+ * What happens to a frame that is larger than its limit, for codecs that look for
  * a delimiter.
  *
  * - `"fail"` and `"skip"` as in {@linkcode OversizePolicy}.
  * - `"truncate"`: the frame is cut to its first bytes, as many as the limit
- *   allows, and the rest is dropped as it arrives. `onOversize` is told.
+ *   allows, and the rest is dropped as it arrives. `onOversize` is called.
  */
 export type DelimitedOversizePolicy = OversizePolicy | "truncate";
 
 /**
- * What becomes of a frame whose end has not come when the stream ends.
+ * What happens to a frame whose end has not come when the stream ends.
  *
  * - `"error"`: decoding throws an `UnexpectedEofError`.
  * - `"emit"`: what arrived of the frame is handed over as the last frame; nothing is
@@ -44,7 +44,7 @@ export type EofPolicy = "error" | "emit" | "drop";
 /** Options about frames that are too large. */
 export interface OversizeOptions<Policy extends string = OversizePolicy> {
   /**
-   * What becomes of a frame that is too large.
+   * What happens to a frame that is too large.
    *
    * @default {"fail"}
    */
@@ -60,7 +60,7 @@ export interface OversizeOptions<Policy extends string = OversizePolicy> {
 /** Options about the end of the stream. */
 export interface EofOptions {
   /**
-   * What becomes of a frame whose end has not come when the stream ends.
+   * What happens to a frame whose end has not come when the stream ends.
    *
    * @default {"error"}, {"emit"} for lines
    */
@@ -134,7 +134,7 @@ export function checkEof(action: string, atEof: unknown): void {
   checkOneOf(action, "atEof", atEof, ["error", "emit", "drop"]);
 }
 
-/** Tells the hook of a frame that is dropped or cut. */
+/** Calls the hook for a frame that is dropped or cut. */
 export function reportOversize(
   hook: OversizeOptions["onOversize"],
   limit: number,

@@ -93,7 +93,7 @@ export interface Struct<In, Out = In> extends Packet<In, Out> {
  *
  * Numbers have their highest byte first, unless their name ends in `le`. A field
  * that another names as its length is computed when encoding, and may then be left
- * out; given a wrong value, encoding refuses. The TypeScript types of both
+ * out; a value that differs is refused. The TypeScript types of both
  * directions follow from the fields.
  *
  * Decoding reads nothing behind the frame, refuses bytes that are left over, and
@@ -103,9 +103,9 @@ export interface Struct<In, Out = In> extends Packet<In, Out> {
  *
  * A struct is a field, too, so structs nest.
  *
- * @param fields Names and kinds, in order; at least one.
+ * @param fields Names and fields, in the order of their bytes; at least one.
  * @returns The packet; put it on a connection with {@linkcode packets}.
- * @throws {TypeError} `fields` is no object, or a field is none.
+ * @throws {TypeError} `fields` is not an object, or one of them is not a field.
  * @throws {RangeError} There are no fields; a length names a field that does not come
  * before, or that cannot say it; a field takes the rest of the frame and is not the last;
  * a name is a whole number, which JavaScript would move to the front.
@@ -342,7 +342,7 @@ function compile(fields: StructFields): Slot[] {
 
 /**
  * Refuses names that an object does not keep in their place: JavaScript moves whole
- * numbers to the front of an object, and `__proto__` is none of its names.
+ * numbers to the front of an object, and `__proto__` sets its prototype.
  */
 function checkName(name: string): void {
   if (/^(0|[1-9]\d*)$/.test(name)) {

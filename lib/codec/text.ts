@@ -19,7 +19,7 @@ const OPTION_NAMES = new Set(["encoding", "fatal"]);
  * A byte order mark is kept: it is data. Decoding throws `MalformedFrameError` for
  * bad text if `fatal`, after which the next frame can be read, and what `codec`
  * throws. Encoding throws `RangeError` for characters that the encoding does not
- * have, `TypeError` for what is no string, and what `codec` throws. In UTF-8, lone
+ * have, `TypeError` for what is not a string, and what `codec` throws. In UTF-8, lone
  * surrogates become U+FFFD.
  *
  * @param codec Where frames come from and go to.

@@ -63,7 +63,7 @@ export type UnionOut<
  * @param tag The tag's name and field.
  * @param variants A struct for each value of the tag.
  * @returns The packet; put it on a connection with {@linkcode packets}.
- * @throws {TypeError} The tag is not `{ name: field }`, or a variant no struct.
+ * @throws {TypeError} The tag is not `{ name: field }`, or a variant is not a struct.
  * @throws {RangeError} Variants and tags do not match, or a variant has a field of
  * the tag's name.
  *

@@ -21,7 +21,7 @@ export interface VarintPrefixedOptions extends SizedOptions {}
 
 const OPTION_NAMES = new Set(SIZED_OPTION_NAMES);
 /** What a 64-bit varint takes at most. */
-const MOST_BYTES = 10;
+const MAX_BYTES = 10;
 
 /**
  * Frames behind a length in LEB128: seven bits a byte, the lowest first, and the
@@ -39,7 +39,7 @@ const MOST_BYTES = 10;
  *
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a length
  * that takes more than 64 bits or more bytes than it needs. Encoding throws
- * `FrameTooLargeError`, and `TypeError` for a frame that is no `Uint8Array`.
+ * `FrameTooLargeError`, and `TypeError` for a frame that is not a `Uint8Array`.
  *
  * @param options Limit and policies.
  * @returns A codec for any number of connections.
@@ -85,7 +85,7 @@ class VarintHeader implements HeaderReader {
       this.frameBytes = first;
       return true;
     }
-    return this.#readLong(bytes, Math.min(length, MOST_BYTES));
+    return this.#readLong(bytes, Math.min(length, MAX_BYTES));
   }
 
   #readLong(bytes: ByteQueue, most: number): boolean {
@@ -93,13 +93,13 @@ class VarintHeader implements HeaderReader {
     let scale = 1;
     for (let i = 0; i < most; i++) {
       const byte = bytes.at(i);
-      if (i === MOST_BYTES - 1 && byte > 1) {
+      if (i === MAX_BYTES - 1 && byte > 1) {
         refuse("have at most 64 bits", byte);
       }
       value += (byte & 0x7f) * scale;
       scale *= 128;
       if (byte < 0x80) {
-        // Two ways to write one length are one too many.
+        // Two readers may take an over-long length differently.
         if (byte === 0) refuse("take no more bytes than it needs", i + 1);
         this.headBytes = i + 1;
         this.frameBytes = value > Number.MAX_SAFE_INTEGER ? Infinity : value;

@@ -1,5 +1,5 @@
 /**
- * Saying at the start what is missing, rather than failing in the middle.
+ * A check at the start of a program that its permissions suffice.
  *
  * @module
  */
@@ -8,10 +8,10 @@ import { PermissionError } from "../errors.ts";
 import { flagsOf, type PermissionPlan } from "./permission_plan.ts";
 
 /**
- * Makes sure that everything the plans take is granted, before a program starts.
+ * Throws unless all permissions that the plans need are granted.
  *
- * Never prompts: permissions are only queried. One error names all that is missing,
- * as flags to add to those that were given.
+ * Never prompts: permissions are only queried. One error names all that are missing,
+ * as flags to add to the command line.
  *
  * @param plans Made by `permissionsFor`.
  * @throws {PermissionError} Something is missing; see `flags`.

@@ -1,6 +1,6 @@
 /**
  * The permission planner: the narrowest flags for what a program is going to do,
- * and one clear sentence where they are missing.
+ * and an error that names those which are missing.
  *
  * @module
  */

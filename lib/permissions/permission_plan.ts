@@ -31,7 +31,7 @@ export type PlannableOptions =
     port: number;
     /** TLS takes no permission of its own. */
     tls?: unknown;
-    /** Absent: a path is no host. */
+    /** Absent: a path has no host. */
     path?: undefined;
   }
   | {

@@ -15,17 +15,17 @@ import { ByteSource, pieces } from "./_pieces.ts";
 import { TimeBudget } from "./_time_budget.ts";
 
 /** A codec that takes long is checked less. */
-const MOST_MS = 2_000;
+const MAX_MS = 2_000;
 /** Random splits, mutations and streams of garbage that are tried. */
 const ROUNDS = 40;
 /** Random bytes in each stream of garbage. */
 const GARBAGE_BYTES = 8 * 1024;
-/** Frames and errors after which garbage has shown what it can. */
+/** Frames and errors after which a stream of garbage is cut short. */
 const GARBAGE_RESULTS = 10_000;
 /** What the next read of a busy connection may fill. */
 const SLAB_BYTES = 128 * 1024;
 /** Byte-by-byte checks look at this many places of a message. */
-const MOST_PLACES = 2048;
+const MAX_PLACES = 2048;
 
 /** The checks of {@linkcode checkCodec}. */
 export class CodecChecks<In, Out> {
@@ -38,7 +38,7 @@ export class CodecChecks<In, Out> {
   /** Where each sample begins on the wire, and the end of the last. */
   readonly #bounds: number[] = [0];
   readonly #wire: Uint8Array;
-  readonly #budget = new TimeBudget(MOST_MS);
+  readonly #budget = new TimeBudget(MAX_MS);
   readonly #cost: CodecCost<In, Out>;
 
   constructor(
@@ -95,12 +95,12 @@ export class CodecChecks<In, Out> {
     ]);
   }
 
-  /** What has to be done at least. */
+  /** Runs a check that every codec must pass in time. */
   #inTime(check: () => void): void {
     if (this.#budget.run(check)) return;
     throw broken(
       "the codec",
-      `the samples must be encoded and decoded once within ${MOST_MS} ms`,
+      `the samples must be encoded and decoded once within ${MAX_MS} ms`,
       "a codec that takes longer",
     );
   }
@@ -255,7 +255,7 @@ export class CodecChecks<In, Out> {
 
   #checkTruncation(): void {
     const size = this.#wire.length;
-    const step = Math.max(1, Math.floor(size / MOST_PLACES));
+    const step = Math.max(1, Math.floor(size / MAX_PLACES));
     for (let end = 0; end < size; end += step) {
       const context = `a stream that ends after ${end} of ${size} bytes`;
       const wire = this.#wire.subarray(0, end);

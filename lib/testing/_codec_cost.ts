@@ -15,7 +15,7 @@ export const SAME_BYTES = [0, 32, 49, 255];
 const SMALL_BYTES = 512;
 const LARGE_BYTES = 3 * 1024;
 /** Samples whose cost is looked at. */
-const MOST_FRAMES = 4096;
+const MAX_FRAMES = 4096;
 /** A quadratic cost is 6 times as high a byte at the larger size, a linear one 1. */
 const LINEAR_FACTOR = 2.5;
 
@@ -53,7 +53,7 @@ export class CodecCost<In, Out> {
       const context = `${large.length} bytes in ${name}`;
       this.#checkGrowth(context, base, this.#costOf(large, cut, most));
     }
-    // What never makes a frame may be looked at again and again.
+    // A decoder may look again and again at bytes that never make a frame.
     for (const byte of SAME_BYTES) this.#checkCostOfWaiting(byte);
   }
 
@@ -66,7 +66,7 @@ export class CodecCost<In, Out> {
       return out.toBytes();
     }
     const samples = this.#samples;
-    for (let i = 0; i < MOST_FRAMES && out.length < size; i++) {
+    for (let i = 0; i < MAX_FRAMES && out.length < size; i++) {
       this.#budget.check();
       encoder.encode(samples[i % samples.length], out);
     }

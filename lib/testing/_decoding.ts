@@ -12,12 +12,12 @@ import { CountingQueue } from "./_counting_queue.ts";
 import type { TimeBudget } from "./_time_budget.ts";
 
 /** Frames in a row that a decoder may make of what it keeps. */
-const MOST_KEPT_FRAMES = 10_000;
+const MAX_KEPT_FRAMES = 10_000;
 /** Queue operations of one call, and more for each byte that waits. */
-const MOST_WORK = 1_000_000;
-const MOST_WORK_PER_BYTE = 100;
+const MAX_WORK = 1_000_000;
+const MAX_WORK_PER_BYTE = 100;
 
-/** The kit's way to say that a codec is wrong. */
+/** The error for a codec that is wrong. */
 export class AssertionError extends Error {
   static {
     this.prototype.name = "AssertionError";
@@ -105,7 +105,7 @@ export class Feed<In> implements Outcome<In> {
         ? decoder
         : new StrictFinish(decoder, context),
       this.queue,
-      MOST_KEPT_FRAMES,
+      MAX_KEPT_FRAMES,
     );
     this.#context = context;
     this.#budget = budget;
@@ -175,7 +175,7 @@ export class Feed<In> implements Outcome<In> {
   /** Asks once, and ends a call that works on the queue for ever. */
   #next(ended: boolean): In | undefined {
     const { queue } = this;
-    queue.limit = queue.work + MOST_WORK + MOST_WORK_PER_BYTE * queue.length;
+    queue.limit = queue.work + MAX_WORK + MAX_WORK_PER_BYTE * queue.length;
     try {
       return this.#frames.next(ended);
     } finally {

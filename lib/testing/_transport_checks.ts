@@ -20,7 +20,7 @@ export interface Conditions {
   stallMs: number;
 }
 
-/** A check gets fresh ends, and need not close them. */
+/** A check gets two fresh ends, which it need not close. */
 export type Check = (
   left: Transport,
   right: Transport,
@@ -28,7 +28,7 @@ export type Check = (
 ) => Promise<void>;
 
 /** Most that a transport may take in while the peer does not read. */
-const MOST_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
+const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
 
 function expect(what: string, actual: unknown, expected: unknown): void {
   if (isEqual(actual, expected)) return;
@@ -214,7 +214,7 @@ export const CHECKS: Record<string, Check> = {
         return;
       }
       written += count;
-      if (written > MOST_IN_FLIGHT_BYTES) break;
+      if (written > MAX_IN_FLIGHT_BYTES) break;
     }
     throw new AssertionError(
       `A write must wait while the peer does not read, got ${written} bytes taken`,
@@ -301,7 +301,7 @@ export const CHECKS: Record<string, Check> = {
     try {
       expect("What was read", await readBytes(right, Infinity), pattern(1, 7));
     } catch (error) {
-      // A transport may also say that this was no orderly end.
+      // A transport may also report that this was not a graceful end.
       if (error instanceof AssertionError) throw error;
       await failure("A read of a closed peer", () => Promise.reject(error));
     }
@@ -323,7 +323,7 @@ export const CHECKS: Record<string, Check> = {
   "fails writes to a peer that has closed": async (left, right) => {
     left.close();
     await failure("Writing on and on", async () => {
-      for (let sent = 0; sent < MOST_IN_FLIGHT_BYTES; sent += 65_536) {
+      for (let sent = 0; sent < MAX_IN_FLIGHT_BYTES; sent += 65_536) {
         await writeAll(right, pattern(65_536));
       }
     });

@@ -43,7 +43,7 @@ const ACTION = "check a codec";
  * @param options What the kit cannot know.
  * @throws {Error} Of name `"AssertionError"`: the codec breaks the contract, or needs
  * more than two seconds to encode the samples and to decode them once.
- * @throws {TypeError} An argument or an option is not one.
+ * @throws {TypeError} An argument or an option is of the wrong kind.
  * @throws {RangeError} There are no samples, or not as many expected frames.
  *
  * @example

@@ -101,7 +101,7 @@ export interface HostEvent {
     | "released"
     | "crashed"
     | "restarted";
-  /** To which hosts: one and all others where there is one, all where there is none. */
+  /** The hosts that were named: two, one for "it and all others", or none for all. */
   readonly hosts: readonly string[];
 }
 

@@ -16,11 +16,11 @@ const PIECE_MS = 25;
  * A timer that fires late is made up for, up to this. What is beyond, after blocking
  * code or on a sleeping machine, is lost: it would leave as one flood.
  */
-const MOST_LATE_MS = 100;
+const MAX_LATE_MS = 100;
 
 /**
  * Allows bytes at a rate. Serves one flow: it asks, waits if it has to, and spends
- * what it has really moved. What counts as a byte is the caller's matter.
+ * what it has really moved. The caller decides what counts as a byte.
  *
  * It begins full, fills at `bytesPerSecond` and holds `burstBytes`. Time in which
  * the flow waited always counts, so that the rate is met whatever the burst.
@@ -114,11 +114,11 @@ export class TokenBucket {
     const now = performance.now();
     // A test may have replaced the clock meanwhile.
     const elapsedMs = Math.max(0, now - this.#filledAt);
-    // No time at an infinite rate would be no number.
+    // 0 times Infinity is NaN.
     const more = elapsedMs === 0 ? 0 : elapsedMs * this.#bytesPerMs;
     const most = this.#waited
-      ? this.#burstBytes + MOST_LATE_MS * this.#bytesPerMs
-      // What a late timer brought stays until it is spent.
+      ? this.#burstBytes + MAX_LATE_MS * this.#bytesPerMs
+      // What a late timer added stays until it is spent.
       : Math.max(this.#burstBytes, this.#tokens);
     this.#tokens = Math.min(most, this.#tokens + more);
     this.#filledAt = now;

@@ -30,7 +30,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * @param options Rate and burst.
  * @returns A pair for `pipeThrough`. Its readable rejects with `TypeError` if a
- * chunk is no `Uint8Array`.
+ * chunk is not a `Uint8Array`.
  * @throws {TypeError} An option is not a number.
  * @throws {RangeError} An option is below 1.
  *
@@ -71,10 +71,10 @@ class Throttle implements TransformStream<Uint8Array, Uint8Array> {
   readonly #bucket: TokenBucket;
   #output!: ReadableStreamDefaultController<Uint8Array>;
   #input!: WritableStreamDefaultController;
-  /** What is left of the chunk under way, and who waits for its end. */
+  /** What is left of the current chunk, and the write that waits until it was read. */
   #rest: Uint8Array | undefined;
   #passed: PromiseWithResolvers<void> | undefined;
-  /** Who wants to read while there is no chunk. */
+  /** The read that waits while there is no chunk. */
   #wanted: PromiseWithResolvers<void> | undefined;
 
   constructor(bucket: TokenBucket) {
