@@ -26,7 +26,7 @@ export function encodeFrame<Out>(
     const result: unknown = encoder.encode(frame, out);
     if (result instanceof Promise) refusePromise(result);
   } catch (error) {
-    out.truncate(mark);
+    if (out.length > mark) out.truncate(mark);
     throw error;
   }
 }

@@ -13,7 +13,7 @@ import { checkMethods, wrongKind } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { encodeFrame } from "../codec/encode_frame.ts";
-import { BusyError, ClosedError } from "../errors.ts";
+import { ClosedError } from "../errors.ts";
 import { type CallOptions, startLimits } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
@@ -91,7 +91,6 @@ export class Framed<In, Out = In>
   readonly #writer: SocketHalves["writer"];
   readonly #frames: FrameReader<In>;
   readonly #encoder: Encoder<Out>;
-  #encoding = false;
   #detached = false;
   // Made on first use.
   #readable: ReadableStream<In> | undefined;
@@ -205,33 +204,24 @@ export class Framed<In, Out = In>
       return observed(Promise.reject(error));
     }
     try {
-      this.#encode(frame, this.#message);
+      this.#encode("send", frame);
     } catch (error) {
       return Promise.reject(error);
     }
     return writer.appended("send", options);
   }
 
-  /** What frames are encoded into. */
-  get #message(): ByteWriter {
+  #encode(operation: string, frame: Out): void {
     if (this.#detached) throw detachedError();
-    return this.#writer.message;
-  }
-
-  #encode(frame: Out, message: ByteWriter): void {
-    // A getter of a frame may send another one, which would land in the middle.
-    if (this.#encoding) {
-      throw new BusyError(
-        "Cannot send: another frame of this connection is being encoded",
-        { operation: "send" },
-      );
-    }
-    this.#encoding = true;
+    const writer = this.#writer;
+    const message = writer.beginFrame(operation);
     try {
       encodeFrame(this.#encoder, frame, message);
-    } finally {
-      this.#encoding = false;
+    } catch (error) {
+      writer.dropFrame();
+      throw error;
     }
+    writer.endFrame(operation);
   }
 
   /**
@@ -257,13 +247,13 @@ export class Framed<In, Out = In>
     let full = 0;
     try {
       for (const frame of frames) {
+        this.#encode("sendAll", frame);
         // Asked anew, as the iterable may have sent something itself.
-        const filling = this.#message;
+        const filling = writer.message;
         if (filling !== message) {
           message = filling;
           full = message.length + writer.room;
         }
-        this.#encode(frame, message);
         if (message.length >= full || message.hasReferences) {
           await writer.appended("sendAll", limits);
           writer.check("sendAll", limits);

@@ -27,6 +27,7 @@ import {
   BrokenError,
   BusyError,
   ClosedError,
+  CodecError,
   LimitError,
   type SocketError,
   TimeoutError,
@@ -85,6 +86,8 @@ const LARGE_BATCH_BYTES = 8 * 1024;
 
 /**
  * ```text
+ *   open <---------> encoding    beginFrame(), endFrame(); may end and fail, too
+ *
  *          hold()             release()
  *   open --------> upgrading ----------> open
  *    | \              |
@@ -98,11 +101,12 @@ const LARGE_BATCH_BYTES = 8 * 1024;
  * | state | `check` (write) | `flush` | `end` |
  * | --- | --- | --- | --- |
  * | open | passes | waits | ends this side |
+ * | encoding | `BusyError` | waits for what is before the frame | ends this side before the frame |
  * | upgrading | `BusyError` | nothing is pending | `BusyError` |
  * | ended | `ClosedError` | waits | the same promise |
  * | failed | the failure | the failure | the same promise, or the failure |
  */
-type State = "open" | "upgrading" | "ended" | "failed";
+type State = "open" | "encoding" | "upgrading" | "ended" | "failed";
 
 /** Gathers what is written and sends it, batch by batch. */
 export class Writer
@@ -117,6 +121,10 @@ export class Writer
   #waiters: Waiter[] | undefined;
   /** What will make the batch that fills leave, if nothing does before. */
   #scheduled: "no" | "soon" | "late" | "budget" = "no";
+  /** Where the frame begins that is being encoded; -1 for none. */
+  #frameStart = -1;
+  /** Whether something was to leave while a frame was encoded. */
+  #postponed = false;
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
@@ -215,6 +223,11 @@ export class Writer
       const why = `Cannot ${operation}: a TLS handshake is under way`;
       throw new BusyError(why, options);
     }
+    if (this.#state === "encoding") {
+      const why =
+        `Cannot ${operation}: another frame of this connection is being encoded`;
+      throw new BusyError(why, options);
+    }
     const why = `Cannot ${operation}: this side has ended its stream`;
     throw new ClosedError(why, options);
   }
@@ -244,6 +257,58 @@ export class Writer
   /** What the next bytes are appended to; follow with {@linkcode appended}. */
   get message(): ByteWriter {
     return (this.#filling ??= OutgoingBatch.acquire()).message;
+  }
+
+  /**
+   * What the next frame is to be appended to. Until {@linkcode Writer.endFrame} or
+   * {@linkcode Writer.dropFrame} nothing else is appended and nothing leaves, whatever a
+   * getter of the frame does: a part of it would be on the wire.
+   */
+  beginFrame(operation: string): ByteWriter {
+    if (this.#state !== "open") this.#refuse(operation);
+    this.#frameStart = this.#position;
+    this.#state = "encoding";
+    return this.message;
+  }
+
+  /** The frame is whole. Throws, and takes it back, where this side has ended meanwhile. */
+  endFrame(operation: string): void {
+    if (this.#state === "encoding" && this.#position >= this.#frameStart) {
+      this.#leaveFrame();
+    } else {
+      this.dropFrame();
+      this.#refuse(operation);
+    }
+  }
+
+  /** There is no frame: what was appended of it is taken back. */
+  dropFrame(): void {
+    const message = this.#filling?.message;
+    if (message !== undefined) {
+      const mark = this.#frameStart - this.#committed;
+      if (message.length > mark) message.truncate(mark);
+      else if (message.length < mark) this.#failLost();
+    }
+    this.#leaveFrame();
+  }
+
+  #leaveFrame(): void {
+    this.#frameStart = -1;
+    if (this.#state === "encoding") this.#state = "open";
+    if (this.#postponed) {
+      this.#postponed = false;
+      this.send();
+    }
+  }
+
+  /** What was accepted before will never be sent: the connection cannot go on. */
+  #failLost(): void {
+    this.fail(
+      new CodecError(
+        "Cannot encode a frame: encode must append only, got a message that is shorter",
+        { operation: "encode", ...this.#context.addresses() },
+      ),
+    );
   }
 
   /** Bytes were appended. Resolves when they are accepted under the high-water mark. */
@@ -306,7 +371,7 @@ export class Writer
       return observed(Promise.reject(error));
     }
     this.#sendInTurn();
-    const position = this.#position;
+    const position = this.#frameStart < 0 ? this.#position : this.#frameStart;
     if (this.#sent === position) return DONE;
     // A flush that is cut off leaves the bytes on their way.
     return options === undefined
@@ -327,7 +392,9 @@ export class Writer
         return observed(Promise.reject(error));
       }
     }
-    if (this.#state === "open") this.#state = "ended";
+    if (this.#state === "open" || this.#state === "encoding") {
+      this.#state = "ended";
+    }
     return this.#ending ??= observed(this.#end(byClosing));
   }
 
@@ -473,6 +540,10 @@ export class Writer
 
   /** Sends what there is, unless a batch is on its way already. */
   send(): void {
+    if (this.#frameStart >= 0) {
+      this.#postponed = true;
+      return;
+    }
     const batch = this.#filling;
     if (
       batch === undefined || this.#sending !== undefined ||

@@ -4,6 +4,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import type { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import type { Codec } from "../../lib/codec/codec.ts";
 import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
@@ -17,7 +18,7 @@ import {
   TimeoutError,
 } from "../../lib/errors.ts";
 import { framed } from "../../lib/framed/framed.ts";
-import { halvesOf } from "../../lib/socket/socket.ts";
+import { halvesOf, type Socket } from "../../lib/socket/socket.ts";
 import { FakeTime } from "../time/_fake_time.ts";
 import {
   bytes,
@@ -335,4 +336,103 @@ Deno.test("a getter of a frame that sends on the same connection is refused", as
   await sender.send({ c: 3 });
   assertEquals(await right.readLine(), "[1]");
   assertEquals(await right.readLine(), '{"c":3}');
+});
+
+/** Lines whose encoder calls this between the two halves of a frame. */
+function interrupted(between: (out: ByteWriter) => void): Codec<string> {
+  return {
+    decoder: () => lines().decoder(),
+    encoder: () => ({
+      encode(frame, out) {
+        out.writeText(`<${frame}`);
+        between(out);
+        out.writeText(">\n");
+      },
+    }),
+  };
+}
+
+Deno.test("nothing of a frame leaves, or goes into it, while it is encoded", async () => {
+  const uses: Record<string, (socket: Socket) => Promise<unknown>> = {
+    write: (socket) => socket.write("RAW"),
+    flush: (socket) => socket.flush(),
+    read: (socket) => socket.read({ timeoutMs: 60_000 }),
+  };
+  for (const [name, use] of Object.entries(uses)) {
+    for (const fails of [false, true]) {
+      using pair = spiedPair();
+      const { left, right } = pair;
+      let used: Promise<unknown> | undefined;
+      const sender = framed(
+        left,
+        interrupted(() => {
+          used = outcome(use(left));
+          if (fails) throw new RangeError("no frame");
+        }),
+      );
+      const before = left.write("before\n");
+      const sent = await outcome(sender.send("a"));
+      assertEquals(sent instanceof RangeError, fails, name);
+      await before;
+      if (name === "write") assert(await used instanceof BusyError);
+      if (name === "flush") assertEquals(await used, undefined);
+      await left.write("after\n");
+      const expected = fails ? ["before", "after"] : ["before", "<a>", "after"];
+      for (const line of expected) assertEquals(await right.readLine(), line);
+      await right.write("x");
+      if (name === "read") assertEquals(await used, new Uint8Array([120]));
+    }
+  }
+});
+
+Deno.test("a frame whose connection is closed while it is encoded goes nowhere", async () => {
+  for (const how of ["close", "closeWrite", "abort"] as const) {
+    using pair = spiedPair();
+    const { left, right } = pair;
+    const sender = framed(left, interrupted(() => void left[how]()));
+    left.write("before\n");
+    const error = await outcome(sender.send("secret"));
+    assert(error instanceof ClosedError, `${how}: ${error}`);
+    // What was encoded must not lie in memory that another connection sends.
+    using other = spiedPair();
+    await other.left.write("other\n");
+    assertEquals(await other.right.readLine(), "other");
+    if (how === "abort") continue;
+    assertEquals(await right.readLine(), "before");
+    assertEquals(await right.readLine(), null);
+  }
+});
+
+Deno.test("sendAll() rejects where its iterable ends the connection", async () => {
+  using pair = spiedPair();
+  const { left } = pair;
+  const sender = framed(left, lines());
+  const frames = function* () {
+    yield "a";
+    left.abort();
+    yield "b";
+  };
+  await assertRejects(() => sender.sendAll(frames()), ClosedError);
+});
+
+Deno.test("an encoder that takes away what was written before breaks its connection", async () => {
+  for (const how of ["clear", "abandon", "toBytes"] as const) {
+    for (const fails of [false, true]) {
+      using pair = spiedPair();
+      const { left } = pair;
+      const own = new Error("mine");
+      const sender = framed(
+        left,
+        interrupted((out) => {
+          out[how]();
+          if (fails) throw own;
+        }),
+      );
+      left.write("a line that is longer than the frame\n");
+      const error = await outcome(sender.send("b"));
+      if (fails) assertStrictEquals(error, own);
+      else assert(error instanceof CodecError, `${error}`);
+      await assertRejects(() => left.write("c"), CodecError, "append only");
+    }
+  }
 });
