@@ -32,6 +32,7 @@ import {
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
+import { checkEnds } from "../time/deadline.ts";
 import {
   type Flow,
   type ThrottledFlow,
@@ -361,6 +362,7 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   /** A limit cuts the connection, also where `close` was called before without one. */
   async #closeWithin(options: CallOptions): Promise<void> {
+    checkEnds("close", options);
     const { signal, timeoutMs, deadline } = options;
     checkCall("close", { timeoutMs });
     const closing = this.close();

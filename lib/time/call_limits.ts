@@ -12,7 +12,7 @@ import {
   type AlarmListener,
   type AlarmOptions,
 } from "./coarse_timer.ts";
-import { Deadline, limitOf, signalsOf } from "./deadline.ts";
+import { checkEnds, Deadline, limitOf, signalsOf } from "./deadline.ts";
 
 /**
  * Limits of one call, taken by every Socket and Framed call. Several may be
@@ -46,7 +46,7 @@ export interface CallOptions {
  * Throws where a call may not even begin.
  *
  * @throws {unknown} `signal.reason`, untouched, where the signal has aborted.
- * @throws {TypeError} `timeoutMs` is not a number.
+ * @throws {TypeError} A limit, or what should hold them, is of the wrong kind.
  * @throws {RangeError} `timeoutMs` is not above 0.
  * @throws {TimeoutError} The deadline has passed.
  */
@@ -55,6 +55,7 @@ export function checkCall(
   options: CallOptions | undefined,
 ): void {
   if (options === undefined) return;
+  checkEnds(operation, options);
   const { signal, timeoutMs, deadline } = options;
   signal?.throwIfAborted();
   if (timeoutMs !== undefined) {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNumber } from "../_check.ts";
+import { checkNumber, checkObject, checkSignal, wrongKind } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
 import { Timer } from "./_timer.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
@@ -36,6 +36,16 @@ export interface DeadlineOptions {
   signal?: AbortSignal;
   /** Another deadline, which ends this one with it. None by default. */
   deadline?: Deadline;
+}
+
+/** Throws unless these are a signal, a deadline, both or none. Internal. */
+export function checkEnds(operation: string, options: DeadlineOptions): void {
+  checkObject(operation, "options", options);
+  const { signal, deadline } = options;
+  if (signal !== undefined) checkSignal(operation, "signal", signal);
+  if (deadline !== undefined && !(deadline instanceof Deadline)) {
+    throw wrongKind(operation, "deadline", "a Deadline", deadline);
+  }
 }
 
 /**
@@ -89,7 +99,7 @@ export class Deadline implements Disposable {
    * @param ms Milliseconds from now, at least 0; `Infinity` never ends by itself.
    * @param options A signal and another deadline, which end this one early.
    * @returns The deadline.
-   * @throws {TypeError} `ms` is not a number.
+   * @throws {TypeError} `ms` is not a number, or an option is of the wrong kind.
    * @throws {RangeError} `ms` is negative or `NaN`.
    *
    * @example
@@ -103,6 +113,7 @@ export class Deadline implements Disposable {
    */
   static after(ms: number, options: DeadlineOptions = {}): Deadline {
     checkNumber("start a deadline", "ms", ms, 0);
+    checkEnds("start a deadline", options);
     return new Deadline(ms, options);
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { checkAboveZero, outOfRange } from "../_check.ts";
+import { checkEnds } from "./deadline.ts";
 import { type CallOptions, startLimits } from "./call_limits.ts";
 import { pause } from "./sleep.ts";
 import { systemTime } from "./system_time.ts";
@@ -24,7 +25,8 @@ import { systemTime } from "./system_time.ts";
  * @param ms Milliseconds from tick to tick, above 0.
  * @param options What ends the loop.
  * @returns An iterable for one `for await` loop.
- * @throws {TypeError} `ms` or `timeoutMs` is not a number.
+ * @throws {TypeError} `ms` or `timeoutMs` is not a number, or another option is of the
+ * wrong kind.
  * @throws {RangeError} `ms` is not above 0, or not finite; `timeoutMs` is not above 0.
  *
  * @example
@@ -48,6 +50,7 @@ export function interval(
   if (ms === Infinity) {
     throw outOfRange("tick", "ms", "finite", ms);
   }
+  checkEnds("tick", options);
   const { timeoutMs } = options;
   if (timeoutMs !== undefined) checkAboveZero("tick", "timeoutMs", timeoutMs);
   return ticks(ms, options);

@@ -7,6 +7,7 @@
 import {
   checkAboveZero,
   checkFunction,
+  checkLimit,
   checkNames,
   checkNumber,
 } from "../_check.ts";
@@ -171,7 +172,7 @@ export async function retry<T>(
   const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
   const { retryIf = () => true, onRetry = () => {} } = options;
   const backoff = { minDelayMs, maxDelayMs, factor, jitter };
-  checkNumber("retry", "attempts", attempts, 1);
+  checkLimit("retry", "attempts", attempts, 1);
   checkAboveZero("retry", "attemptTimeoutMs", attemptTimeoutMs);
   checkNumber("retry", "minDelayMs", minDelayMs, 0);
   checkNumber("retry", "maxDelayMs", maxDelayMs, minDelayMs);

@@ -15,7 +15,7 @@ import { type CallOptions, checkCall, waitWithin } from "./call_limits.ts";
  *
  * @param ms Milliseconds, at least 0; `Infinity` waits for a limit alone.
  * @param options What ends the pause early.
- * @throws {TypeError} `ms` is not a number.
+ * @throws {TypeError} `ms` is not a number, or an option is of the wrong kind.
  * @throws {RangeError} `ms` is negative or `NaN`.
  * @throws {TimeoutError} `timeoutMs` or the deadline passed before the pause was over.
  * @throws {unknown} The reason of the signal, untouched.

@@ -23,7 +23,8 @@ import { Deadline, type DeadlineOptions } from "./deadline.ts";
  * @param options A signal and a deadline, which end the task early.
  * @returns What the task gives.
  * @throws {TimeoutError} The time is over.
- * @throws {TypeError} `timeoutMs` is not a number, or `task` not a function.
+ * @throws {TypeError} `timeoutMs` is not a number, `task` not a function, or an option
+ * of the wrong kind.
  * @throws {RangeError} `timeoutMs` is not above 0.
  * @throws {unknown} The reason of `options.signal`, or what the task throws; both
  * untouched.
