@@ -36,10 +36,16 @@ export function show(value: unknown): string {
 function showObject(value: object): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value)) {
-    return `a ${nameOf(value) || "view"} of ${value.byteLength} bytes`;
+    return `${
+      withArticle(nameOf(value) || "view")
+    } of ${value.byteLength} bytes`;
   }
   const name = nameOf(value);
-  return name === "" || name === "Object" ? "an object" : `a ${name}`;
+  return name === "" || name === "Object" ? "an object" : withArticle(name);
+}
+
+function withArticle(noun: string): string {
+  return `${/^[AEIO]/i.test(noun) ? "an" : "a"} ${noun}`;
 }
 
 /** The name of its class. Whatever it may throw, an error text is no place for it. */
@@ -302,26 +308,36 @@ function unknownName(
   );
 }
 
-/** The known name that shares most letters with `given`, in their order. */
+/**
+ * The known name that shares most letters with `given`, in their order. Beginning with
+ * the same word counts most: `idleTimeoutMs` is meant to be `idleMs`, not `closeTimeoutMs`.
+ */
 function nearestName(
   given: string,
   known: ReadonlySet<string>,
 ): string | undefined {
+  const wanted = given.slice(0, MAX_COMPARED_LETTERS);
   let nearest: string | undefined;
-  // Names that share fewer than half of their letters are not meant.
-  let best = 0.5;
+  let best = 0;
   for (const name of known) {
-    const shared = sharedLetters(
-      given.slice(0, 64).toLowerCase(),
-      name.toLowerCase(),
-    );
-    const similarity = 2 * shared / (Math.min(given.length, 64) + name.length);
-    if (similarity > best) {
-      best = similarity;
+    const shared = sharedLetters(wanted.toLowerCase(), name.toLowerCase());
+    const similarity = 2 * shared / (wanted.length + name.length);
+    // Names that share fewer than half of their letters are not meant.
+    if (similarity < 0.5) continue;
+    const score = similarity + (name.startsWith(firstWord(wanted)) ? 0.25 : 0);
+    if (score > best) {
+      best = score;
       nearest = name;
     }
   }
   return nearest;
+}
+
+const MAX_COMPARED_LETTERS = 64;
+
+/** `idle` of `idleTimeoutMs`. */
+function firstWord(name: string): string {
+  return /^[a-z]+/.exec(name)?.[0] ?? name;
 }
 
 /** The length of the longest common subsequence. */

@@ -29,6 +29,7 @@ Deno.test("a value is shown short, on one line, as what it is", () => {
   assertEquals(show({}), "an object");
   assertEquals(show(Object.create(null)), "an object");
   assertEquals(show(new Map()), "a Map");
+  assertEquals(show(new ArrayBuffer(2)), "an ArrayBuffer");
   assertEquals(show(new Uint16Array(2)), "a Uint16Array of 4 bytes");
 });
 
@@ -156,7 +157,9 @@ Deno.test("an array that was transferred has no bytes to give", () => {
 });
 
 Deno.test("unknown names are refused, and the nearest one is named", () => {
-  const known = new Set(["hostname", "port", "idleMs", "clientCaCerts"]);
+  const known = new Set([
+    ...["hostname", "port", "idleMs", "closeTimeoutMs", "clientCaCerts"],
+  ]);
   const cases: [string, string][] = [
     ["host", "hostname"],
     ["idleTimeoutMs", "idleMs"],

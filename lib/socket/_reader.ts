@@ -148,7 +148,8 @@ export class Reader {
     const end = start + delimiterLength;
     if (start >= 0 && end <= maxBytes) return end;
     if (start >= 0 || queue.length >= maxBytes) {
-      throw new FrameTooLargeError(maxBytes, start < 0 ? undefined : end, {
+      // How large it would have been is not said: that depends on what has come so far.
+      throw new FrameTooLargeError(maxBytes, undefined, {
         operation,
         ...this.#context.addresses(),
       });

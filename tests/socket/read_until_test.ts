@@ -138,3 +138,25 @@ Deno.test("readUntil() and readLine() name a bad option", async () => {
   );
   assertEquals(pair.spy.reads, 0);
 });
+
+Deno.test("readUntil() and readLine() give the same error however the bytes are cut", async () => {
+  for (const operation of ["readUntil", "readLine"] as const) {
+    const errors: unknown[] = [];
+    for (const cut of [1, 3, 8, 20]) {
+      using pair = spiedPair();
+      const { left, right } = pair;
+      const call = operation === "readUntil"
+        ? right.readUntil("\n", { maxBytes: 8 })
+        : right.readLine({ maxBytes: 8 });
+      const failed = assertRejects(() => call, FrameTooLargeError);
+      const bytes = new TextEncoder().encode("0123456789\n");
+      for (let i = 0; i < bytes.length; i += cut) {
+        await left.write(bytes.subarray(i, i + cut));
+        await left.flush();
+      }
+      const { code, limit, claimed, skipped } = await failed;
+      errors.push({ code, limit, claimed, skipped });
+    }
+    for (const error of errors) assertEquals(error, errors[0]);
+  }
+});
