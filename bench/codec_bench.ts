@@ -118,7 +118,7 @@ const chat = struct({
   name: utf8Field(u8),
   body: bytesField("size"),
 });
-const CHAT = { id: 7, name: "somebody", body: new Uint8Array(32) };
+const CHAT = { id: 7, name: "a player", body: new Uint8Array(32) };
 
 function everyCodec<Out>(
   name: string,

@@ -133,7 +133,7 @@ Deno.bench("await, no limit", { group: "wait" }, async () => {
   for (let i = 0; i < ROUNDS; i++) await later();
 });
 
-/** What everybody writes: see deno-facts.md on what it loses. */
+/** The usual way to limit a wait. */
 async function raceTimeout<T>(promise: Promise<T>, ms: number): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const limit = new Promise<never>((_, reject) => {

@@ -19,7 +19,7 @@ export type SocketErrorCode =
   | "limit"
   | "permission";
 
-/** Why the world broke a connection, or refused to make one. */
+/** Why a connection broke, or could not be made. */
 export type BrokenReason =
   /** The peer reset the connection. */
   | "reset"

@@ -1,8 +1,8 @@
 /**
  * Every error that Sluice throws, told apart by class or by the literal `code`.
  *
- * You closed it, the world broke it, two tasks used it at once: three errors. Bad
- * arguments are plain `TypeError` or `RangeError`, thrown at once; an aborted
+ * This side closed it, the connection broke, two tasks used it at once: each is a class
+ * of its own. Bad arguments are plain `TypeError` or `RangeError`, thrown at once; an aborted
  * signal rejects with `signal.reason`, untouched.
  *
  * @module
@@ -81,8 +81,8 @@ export class ClosedError extends SocketError {
 }
 
 /**
- * The world did it: the connection was reset, refused, unreachable, or could not
- * be made. {@linkcode BrokenError.reason} says which.
+ * The connection was reset, refused or unreachable, or could not be made for another
+ * reason outside of this program. {@linkcode BrokenError.reason} says which.
  *
  * @example
  * ```ts
@@ -157,7 +157,7 @@ export class TimeoutError extends SocketError {
   /** The limit that passed, in milliseconds. */
   readonly timeoutMs: number;
 
-  /** Says which operation had how long. */
+  /** Names the operation and its limit. */
   constructor(
     operation: string,
     timeoutMs: number,

@@ -13,8 +13,8 @@ export interface Checkouts extends Disposable {
 }
 
 /**
- * Checks out a revision, and copies the working tree, so that whoever edits it meanwhile
- * changes nothing. The programs of `bench/` are those of the working tree on both sides.
+ * Checks out a revision, and copies the working tree, so that edits meanwhile
+ * change nothing. The programs of `bench/` are those of the working tree on both sides.
  *
  * @param root The repository.
  * @param revision What git calls it.

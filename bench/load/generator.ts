@@ -40,7 +40,7 @@ try {
   if (!done) {
     const window: LoadWindow = JSON.parse(value);
     console.log(JSON.stringify(await load(window)));
-    // Whoever started this may want to look at the server as it is now.
+    // The program that started this may want to look at the server as it is now.
     await input.read();
   }
   Deno.exit(0);

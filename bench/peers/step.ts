@@ -24,7 +24,7 @@ export interface Course {
 export interface Step extends Entry {
   /** From 0. */
   round: number;
-  /** From 1 to `count`; of further rounds, nobody knows how many there will be. */
+  /** From 1 to `count`; how many further rounds there will be is not known. */
   place?: { index: number; count: number };
 }
 
@@ -55,7 +55,7 @@ export async function takeStep(
   return null;
 }
 
-/** Results are published; where the checkout lies is nobody's business. */
+/** Results are published; the path of the checkout is left out. */
 function withoutFolder(text: string): string {
   return text.replaceAll(ROOT, "").replaceAll(ROOT.slice("file://".length), "");
 }

@@ -34,7 +34,7 @@ const TIMEOUT_MS = 2_000;
 export async function timedRead(): Promise<string> {
   using listener = listen({ port: 0 });
   await using client = await connect({ port: portOf(listener) });
-  await using peer = await listener.accept() ?? fail("nobody came");
+  await using peer = await listener.accept() ?? fail("no client came");
 
   const message = crypto.getRandomValues(new Uint8Array(1_000));
   await peer.write(message.subarray(0, 400));

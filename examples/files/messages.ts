@@ -1,8 +1,8 @@
 /**
  * What the two sides say to each other: typed packets.
  *
- * A transfer is the same in both directions. Whoever gets the file says how much of it
- * is there already, whoever has it says where it begins, and between `begin` and
+ * A transfer is the same in both directions. The receiver says how much of it
+ * is there already, the sender says where it begins, and between `begin` and
  * `digest` come the contents, in chunks (see `peer.ts`).
  *
  * ```text

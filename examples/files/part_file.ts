@@ -42,7 +42,7 @@ export interface PartOptions {
 
 /**
  * The part of a file that has come so far. It keeps another name until all of it is
- * there and proven; then it takes its own in one step, so that nobody ever sees half
+ * there and proven; then it takes its own in one step, so that no reader ever sees half
  * a file. What came before the connection was cut stays for the next attempt.
  */
 export class PartFile implements AsyncDisposable {

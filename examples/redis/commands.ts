@@ -98,7 +98,7 @@ let recent: { name: string; spec: Spec } | undefined;
 
 function find(name: string): Spec | undefined {
   if (recent?.name === name) return recent.spec;
-  // Nearly everybody writes GET or get: the rest costs a little more.
+  // Nearly all clients write GET or get: the rest costs a little more.
   const spec = COMMANDS.get(name) ?? COMMANDS.get(name.toUpperCase());
   if (spec !== undefined) recent = { name, spec };
   return spec;

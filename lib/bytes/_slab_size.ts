@@ -4,13 +4,13 @@
  * @module
  */
 
-/** What a connection holds while it waits, and all it ever needs if it says little. */
+/** For a connection that waits, or receives little. */
 const FIRST_SLAB_BYTES = 128;
-/** What one needs that says a bit more at a time. */
+/** For one that receives a bit more at a time. */
 const SECOND_SLAB_BYTES = 1024;
-/** What a connection that goes on saying little ends up with: it costs no more to make. */
+/** For one that goes on receiving little: it costs no more to allocate. */
 const MIN_SLAB_BYTES = 4 * 1024;
-/** So that a frame of 64 KiB, a size that many like, fits with its header in one piece. */
+/** So that a frame of 64 KiB, a common size, fits with its header in one piece. */
 const MAX_SLAB_BYTES = 128 * 1024;
 /** Small reads in a row after which the next slab is a smaller one. */
 const QUIET_READS = 16;
@@ -26,7 +26,7 @@ export class SlabSize {
 
   /** The size of a new slab behind one of `current` bytes, while `unread` bytes wait. */
   next(current: number, unread: number): number {
-    // One that says little and then idles must not hold much.
+    // A connection that receives little and then idles must not hold much.
     const least = Math.min(MIN_SLAB_BYTES, current * 4);
     // Never much more than what has arrived already.
     const arrived = 1 << (31 - Math.clz32(Math.min(unread, 2 ** 30) | 1));

@@ -162,7 +162,7 @@ export class ByteQueue {
    *
    * @param target Where the bytes go.
    * @returns How many.
-   * @throws {TypeError} `target` is no `Uint8Array`.
+   * @throws {TypeError} `target` is not a `Uint8Array`.
    */
   takeInto(target: Uint8Array): number {
     checkBytes("take bytes", "target", target);
@@ -218,7 +218,7 @@ export class ByteQueue {
    * {@linkcode peek}.
    *
    * @param most The most bytes to look at.
-   * @throws {RangeError} `most` is no size.
+   * @throws {RangeError} `most` is not a size.
    */
   peekChunk(most = Infinity): Uint8Array {
     if (most !== Infinity && most >>> 0 !== most) {
@@ -279,7 +279,7 @@ export class ByteQueue {
    * them cost no more memory than a few large ones.
    *
    * @param bytes What to append.
-   * @throws {TypeError} `bytes` is no `Uint8Array`.
+   * @throws {TypeError} `bytes` is not a `Uint8Array`.
    */
   append(bytes: Uint8Array): void {
     checkBytes("append bytes", "bytes", bytes);
@@ -309,7 +309,7 @@ export class ByteQueue {
    * Puts `bytes` back at the front: by reference, or a copy of up to 64 bytes.
    *
    * @param bytes What to put back; must not change.
-   * @throws {TypeError} `bytes` is no `Uint8Array`.
+   * @throws {TypeError} `bytes` is not a `Uint8Array`.
    */
   prepend(bytes: Uint8Array): void {
     checkBytes("put bytes back", "bytes", bytes);

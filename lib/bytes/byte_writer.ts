@@ -78,7 +78,7 @@ export class ByteWriter {
    * returns where it begins in {@linkcode view}. Both are good until the next call.
    *
    * @param length Bytes to make room for.
-   * @throws {RangeError} `length` is no size.
+   * @throws {RangeError} `length` is not a size.
    */
   allocate(length: number): number {
     if (length >>> 0 !== length) {
@@ -146,7 +146,7 @@ export class ByteWriter {
    * Appends bytes: a copy, or a reference from 64 KiB on.
    *
    * @param bytes What to append.
-   * @throws {TypeError} `bytes` is no `Uint8Array`, or its memory was transferred.
+   * @throws {TypeError} `bytes` is not a `Uint8Array`, or its memory was transferred.
    */
   write(bytes: Uint8Array): void {
     if (bytes instanceof Uint8Array) {
@@ -179,7 +179,7 @@ export class ByteWriter {
    *
    * @param text What to append; lone surrogates become U+FFFD.
    * @returns How many bytes it took.
-   * @throws {TypeError} `text` is no string.
+   * @throws {TypeError} `text` is not a string.
    */
   writeText(text: string): number {
     if (typeof text !== "string") refuseText(text);

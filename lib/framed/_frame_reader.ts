@@ -13,7 +13,7 @@ import type { FramedOptions } from "./framed_options.ts";
 
 type ReadLoop = SocketHalves["readLoop"];
 
-/** Cuts frames from what a reader has, until the end or the first bad one. */
+/** Decodes frames from what a reader has, until the end or the first bad one. */
 export class FrameReader<In> {
   readonly readLoop: ReadLoop;
   readonly #frames: FrameDecoder<In>;

@@ -3,7 +3,7 @@
  *
  * This folder guarantees that frames are cut and joined exactly as the codec says,
  * that a bad frame leaves no part of itself on the wire, and that nothing read is
- * lost when the framing is taken off again. It refuses to know any codec. It may
+ * lost when `detach` gives the socket back. It knows no codec. It may
  * import `socket/` and `codec/`; nothing in `lib/` but `testing/` imports it.
  *
  * @module
@@ -28,13 +28,13 @@ import { readableOf, writableOf } from "./_web_streams.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
 /**
- * Puts a framing on a socket. The socket belongs to the result until
+ * Sends and receives frames over a socket. The socket belongs to the result until
  * {@linkcode Framed.detach}.
  *
  * @param socket Where the bytes go.
  * @param codec How frames look in bytes; one value serves any number of sockets.
  * @param options Limits of the frames.
- * @throws {TypeError} `codec` is not one, or an option is not one.
+ * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
  * @throws {RangeError} `frameTimeoutMs` is not at least 1.
  *
  * @example An echo of lines
@@ -81,9 +81,8 @@ export function framed<In, Out>(
  * leaves an unknown part of itself on the wire, so the writing side is broken
  * afterwards.
  *
- * Errors in what the peer sends end the frames, and the socket stays with its
- * owner; only an error that says `recoverable` or `skipped` leaves the next frame
- * to be received.
+ * A bad frame of the peer ends the frames, and the socket stays open; only after an
+ * error that is `recoverable` or `skipped` can the next frame be received.
  */
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
@@ -126,7 +125,7 @@ export class Framed<In, Out = In>
    * would be taken for the end: that frame is gone, and the next one can be received.
    * @throws {TimeoutError} A time limit passed.
    * @throws {BrokenError} The connection broke.
-   * @throws {ClosedError} This side was closed, or the framing was taken off.
+   * @throws {ClosedError} This side was closed, or `detach` was called.
    * @throws {BusyError} Another read is under way.
    */
   receive(options?: CallOptions): Promise<In | null> {
@@ -300,7 +299,7 @@ export class Framed<In, Out = In>
   }
 
   /**
-   * Takes the framing off. Bytes behind the last received frame are still in the
+   * Gives the socket back. Bytes behind the last received frame are still in the
    * socket, for its own reads or for another framing. Frames already sent are on
    * their way.
    *

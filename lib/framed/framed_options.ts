@@ -1,5 +1,5 @@
 /**
- * What a framing may be told beside its codec.
+ * Options of `framed`.
  *
  * @module
  */

@@ -3,7 +3,7 @@
  *
  * Ten thousand connections may wait under the one signal of their server. An
  * `EventTarget` looks through all of its listeners for each that comes or goes, which
- * makes calls dear and an abort quadratic. A set does not.
+ * makes calls expensive and an abort quadratic. A set costs the same for any number.
  *
  * @module
  */

@@ -22,14 +22,14 @@ const MAX_TICK_MS = 512;
 
 /**
  * A tick that is later than this, in milliseconds, comes after blocking code or a
- * debugger: the data of every peer is there but unread, and none of them is to blame.
+ * debugger: the data of every peer is there but unread, and no peer was late.
  * What is beyond does not count; where it must, what has come is read first.
  */
 const MAX_STALL_MS = 50;
 
 /**
  * Alarms that a bucket may look at for each millisecond that it waits: with more, they go
- * off less exactly rather than at a cost that others feel.
+ * off less exactly rather than delay other work.
  */
 const ALARMS_PER_MS = 1_000;
 

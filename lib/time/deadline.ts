@@ -53,8 +53,8 @@ export function checkEnds(operation: string, options: DeadlineOptions): void {
  * takes `{ deadline }` beside `{ signal, timeoutMs }`.
  *
  * Making one reads the clock once and starts nothing. A timer runs only once
- * {@linkcode Deadline.signal} was asked for, and keeps the process alive until the
- * end or the dispose.
+ * {@linkcode Deadline.signal} was asked for, and keeps the process alive until it
+ * expires or is disposed of.
  *
  * An expired deadline stays expired.
  *
@@ -262,7 +262,7 @@ export class Deadline implements Disposable {
     this.#controller?.abort(reason);
   }
 
-  // What `call_limits.ts` needs and the public has no use for.
+  // For `call_limits.ts` alone.
   static {
     signalsOf = (deadline) => deadline.#signals;
     limitOf = (deadline) => deadline.#limitMs;

@@ -1,5 +1,5 @@
 /**
- * Trying again.
+ * Retries with backoff.
  *
  * @module
  */
@@ -189,7 +189,7 @@ export async function retry<T>(
       const result = Promise.try(task, attempt, { signal });
       return await waitWithin("retry", result, { signal });
     } catch (error) {
-      // The end of the whole is no failure of the attempt.
+      // A limit of the whole call is not a failure of the attempt.
       checkCall("retry", limits);
       if (attempt >= attempts) throw error;
       const again = Promise.try(retryIf, error, attempt);

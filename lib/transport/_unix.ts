@@ -26,7 +26,7 @@ export function dialUnix(
  * time is part of it, as an inode number is given out again once its file is gone.
  */
 function identify(path: string): string | undefined {
-  // There is no file that could be anybody else's.
+  // There is no file that could be another listener's.
   if (isAbstract(path)) return undefined;
   try {
     const { dev, ino, mtime, isSocket } = Deno.lstatSync(path);
