@@ -18,7 +18,7 @@ const WRONG: [unknown, string][] = [
   [{ signal: "x" }, 'signal must be an AbortSignal, got "x"'],
   [
     { signal: new AbortController() },
-    "signal must be an AbortSignal, got a AbortController",
+    "signal must be an AbortSignal, got an AbortController",
   ],
   [{ deadline: 100 }, "deadline must be a Deadline, got 100"],
   [{ deadline: null }, "deadline must be a Deadline, got null"],
