@@ -247,7 +247,11 @@ export class FrameTooLargeError extends SocketError {
     limit: number,
     claimed: number | bigint | undefined,
     options: SocketErrorOptions & {
-      /** See {@linkcode FrameTooLargeError.skipped}; `false` by default. */
+      /**
+       * See {@linkcode FrameTooLargeError.skipped}.
+       *
+       * @default {false}
+       */
       skipped?: boolean;
     } = {},
   ) {
@@ -303,7 +307,11 @@ export class MalformedFrameError extends SocketError {
     options: SocketErrorOptions & {
       /** See {@linkcode MalformedFrameError.frame}. */
       frame?: unknown;
-      /** See {@linkcode MalformedFrameError.recoverable}; `false` by default. */
+      /**
+       * See {@linkcode MalformedFrameError.recoverable}.
+       *
+       * @default {false}
+       */
       recoverable?: boolean;
     } = {},
   ) {

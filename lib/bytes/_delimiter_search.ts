@@ -10,7 +10,7 @@ import { checkSize } from "./_uint.ts";
 import { indexOfByte, Pattern } from "./pattern.ts";
 
 /** Needles of one queue that are remembered: those that were searched for last. */
-const MOST_SEARCHES = 16;
+const MAX_SEARCHES = 16;
 
 /**
  * Finds one byte, or one pattern, in a queue. The next search goes on where the last
@@ -135,7 +135,7 @@ export function searchFor(
   let search = first;
   for (let count = 1; search !== undefined; count++) {
     if (search.isFor(needle)) break;
-    if (count === MOST_SEARCHES) {
+    if (count === MAX_SEARCHES) {
       previous!.next = search = undefined;
       break;
     }

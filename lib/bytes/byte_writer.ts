@@ -28,7 +28,7 @@ const SHORT_TEXT = 24;
 /** Arrays from this size on go out by reference: copying would cost more. */
 const REFERENCE_BYTES = LARGE_BLOCK_BYTES;
 /** What one array can be made for. */
-const MOST_ALLOCATED = 2 ** 32 - 1;
+const MAX_ALLOCATED = 2 ** 32 - 1;
 
 /**
  * Appends numbers, bytes and text to one growing message.
@@ -82,7 +82,7 @@ export class ByteWriter {
    */
   allocate(length: number): number {
     if (length >>> 0 !== length) {
-      checkSize("allocate", "length", length, 0, MOST_ALLOCATED);
+      checkSize("allocate", "length", length, 0, MAX_ALLOCATED);
     }
     return this.#allocate(length);
   }

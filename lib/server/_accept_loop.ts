@@ -1,5 +1,5 @@
 /**
- * Accepting that outlives every client, every shortage and a bad acceptor.
+ * The accept loop, which no client, no shortage and no bad acceptor ends.
  *
  * @module
  */

@@ -14,7 +14,7 @@ import { closeTransport } from "../socket/close_transport.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { shakeHands } from "./_handshake.ts";
+import { performHandshake } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";
 import type { Handler, ServeContext } from "./serve_options.ts";
 
@@ -80,13 +80,17 @@ export class Client {
 
   start(): void {
     if (this.#transport.handshake === undefined) this.#handle();
-    else this.#shakeHands();
+    else this.#performHandshake();
   }
 
-  async #shakeHands(): Promise<void> {
+  async #performHandshake(): Promise<void> {
     const { handshakeTimeoutMs, context: { signal } } = this.#owner;
     const transport = this.#transport;
-    const failure = await shakeHands(transport, handshakeTimeoutMs, signal);
+    const failure = await performHandshake(
+      transport,
+      handshakeTimeoutMs,
+      signal,
+    );
     if (failure !== undefined) return this.#refuse(failure);
     const { alpnProtocol = null } = transport;
     const { remoteAddr } = this;

@@ -1,6 +1,5 @@
 /**
- * All clients of a server: who is let in, what they come to, and how they end
- * together.
+ * All clients of a server: admission, counters, and how they end together.
  *
  * @module
  */
@@ -149,7 +148,7 @@ export class Clients implements ClientOwner {
 
   // ---- how they end together ----------------------------------------------
 
-  /** Asks all clients to come to an end. Resolves when the last one has. */
+  /** Starts the graceful shutdown of all clients. Resolves when the last one has ended. */
   async drain(): Promise<void> {
     const { active, closing, handshakes } = this.stats;
     this.#draining.abort(
@@ -173,7 +172,7 @@ export class Clients implements ClientOwner {
     for (const client of [...this.#all]) client.cut(reason);
   }
 
-  /** What the drain has come to. */
+  /** The counts of the drain so far. */
   get report(): ShutdownReport {
     return { ...this.#outcomes };
   }

@@ -25,7 +25,7 @@ export interface HandshakeOptions {
  *
  * @returns Why it failed; the transport is then closed. `undefined` if it is done.
  */
-export async function shakeHands(
+export async function performHandshake(
   transport: AcceptedTransport,
   timeoutMs: number | undefined,
   signal: AbortSignal,

@@ -9,10 +9,10 @@ import { closeTransport } from "../socket/close_transport.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import type { AcceptLoop } from "./_accept_loop.ts";
-import { shakeHands } from "./_handshake.ts";
+import { performHandshake } from "./_handshake.ts";
 
-/** Most connections that shake hands or wait to be accepted; the rest is in the backlog. */
-const MOST_IN_PROGRESS = 256;
+/** Most connections that are in their handshake or wait to be accepted; the rest is in the backlog. */
+const MAX_IN_PROGRESS = 256;
 
 /** What a queue reports to its owner. */
 export interface HandshakeEvents {
@@ -29,17 +29,17 @@ interface Waiting {
 }
 
 /**
- * Lets connections shake hands side by side, and hands out those that have.
+ * Runs handshakes concurrently, and hands out the connections whose handshake is done.
  *
  * It accepts while a call waits, and goes on to do so while all that came is still
- * shaking hands: a silent client holds up no other. Without TLS there is nothing to
+ * shaking hands: a silent client delays no other. Without TLS there is nothing to
  * wait for, and a connection is handed out as it comes.
  */
 export class HandshakeQueue {
   readonly #loop: AcceptLoop;
   readonly #timeoutMs: number | undefined;
   readonly #events: HandshakeEvents;
-  #shaking = 0;
+  #handshaking = 0;
   readonly #done: AcceptedTransport[] = [];
   #accepting = false;
   #waiting: Waiting | undefined;
@@ -98,7 +98,7 @@ export class HandshakeQueue {
   }
 
   get #hasRoom(): boolean {
-    return this.#shaking + this.#done.length < MOST_IN_PROGRESS;
+    return this.#handshaking + this.#done.length < MAX_IN_PROGRESS;
   }
 
   async #accept(): Promise<void> {
@@ -111,7 +111,7 @@ export class HandshakeQueue {
         // The listener was closed in the moment in which it came.
         if (this.#loop.closed) closeTransport(transport);
         else if (transport.handshake === undefined) this.#add(transport);
-        else this.#shakeHands(transport);
+        else this.#performHandshake(transport);
       }
     } catch (error) {
       this.#waiting?.reject(error);
@@ -120,11 +120,11 @@ export class HandshakeQueue {
     if (this.#loop.closed) this.#waiting?.resolve(undefined);
   }
 
-  async #shakeHands(transport: AcceptedTransport): Promise<void> {
-    this.#shaking++;
+  async #performHandshake(transport: AcceptedTransport): Promise<void> {
+    this.#handshaking++;
     const { signal } = this.#loop;
-    const failure = await shakeHands(transport, this.#timeoutMs, signal);
-    this.#shaking--;
+    const failure = await performHandshake(transport, this.#timeoutMs, signal);
+    this.#handshaking--;
     if (failure !== undefined) {
       this.#events.onHandshakeError(failure, transport);
     } else if (this.#loop.closed) {

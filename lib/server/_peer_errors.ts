@@ -1,5 +1,5 @@
 /**
- * Which errors of a handler are the peer's doing.
+ * Which errors of a handler were caused by its peer.
  *
  * A peer that leaves, stalls or sends garbage makes most handlers throw. Printing that
  * would let any peer fill the disk: it is an event and a count. What is left are the
@@ -17,7 +17,7 @@ import {
 } from "../errors.ts";
 import type { Socket } from "../socket/socket.ts";
 
-/** What a peer can bring about. `busy`, `closed` and `permission` are this side's. */
+/** What a peer can cause. `busy`, `closed` and `permission` are this side's. */
 const BY_PEER: ReadonlySet<SocketErrorCode> = new Set<SocketErrorCode>([
   "broken",
   "frame-too-large",

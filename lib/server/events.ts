@@ -1,5 +1,5 @@
 /**
- * What a server says about itself while it runs.
+ * Events and counters of a server.
  *
  * @module
  */
@@ -19,15 +19,15 @@ export type RejectionReason =
 
 /** A client was accepted; its handler starts. */
 export interface AcceptedEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "accepted";
   /** The client's socket. */
   socket: Socket;
 }
 
-/** A client was turned away before any handler saw it. */
+/** A client was turned away; no handler started. */
 export interface RejectedEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "rejected";
   /** Why. */
   reason: RejectionReason;
@@ -37,7 +37,7 @@ export interface RejectedEvent {
 
 /** A TLS handshake is done: the handler starts, or the socket can be accepted. */
 export interface TlsEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "tls";
   /** The client's address. */
   remoteAddr: Addr;
@@ -47,7 +47,7 @@ export interface TlsEvent {
 
 /** A TLS handshake failed, took too long, or was cut by a shutdown. */
 export interface TlsFailedEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "tls-failed";
   /** A `TlsError`, `TimeoutError`, `BrokenError` or `ClosedError`. */
   error: unknown;
@@ -57,7 +57,7 @@ export interface TlsFailedEvent {
 
 /** A handler threw; its socket was aborted. */
 export interface HandlerErrorEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "error";
   /** What it threw. */
   error: unknown;
@@ -73,7 +73,7 @@ export interface HandlerErrorEvent {
 
 /** A time limit ended a handler; its socket was aborted. */
 export interface TimeoutEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "timeout";
   /** Which limit: see its `operation` and `timeoutMs`. */
   error: TimeoutError;
@@ -83,13 +83,13 @@ export interface TimeoutEvent {
 
 /** A connection is over. */
 export interface ClosedEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "closed";
   /** The client's address. */
   remoteAddr: Addr;
-  /** Bytes that came. */
+  /** Bytes received. */
   bytesRead: number;
-  /** Bytes that went. */
+  /** Bytes sent. */
   bytesWritten: number;
   /** From accept to end, in milliseconds. */
   durationMs: number;
@@ -97,7 +97,7 @@ export interface ClosedEvent {
 
 /** An accept failed; the server, or listener, goes on. */
 export interface AcceptErrorEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "accept-error";
   /** What failed: the client left early, descriptors or memory ran out, or an acceptor. */
   error: unknown;
@@ -110,7 +110,7 @@ export interface AcceptErrorEvent {
  * socket is gone: its address may still be taken.
  */
 export interface CloseErrorEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "close-error";
   /** What failed. */
   error: unknown;
@@ -118,7 +118,7 @@ export interface CloseErrorEvent {
 
 /** The server has begun to shut down; this is what it waits for. */
 export interface DrainEvent {
-  /** Tells the events apart. */
+  /** The kind of the event. */
   type: "drain";
   /** Connections with a handler, or with a close under way. */
   active: number;

@@ -2,8 +2,8 @@
  * Servers: listening, accepting within limits, and a graceful shutdown.
  *
  * This folder guarantees that no client, no kernel limit and no handler ends a
- * server: it ends when its owner says so, with a report. It does not know what
- * the bytes mean. It may import `socket/`, `transport/` and `time/`; nothing in
+ * server: it ends when the program shuts it down, with a report. It knows no
+ * protocol. It may import `socket/`, `transport/` and `time/`; nothing in
  * `lib/` but `testing/` imports it.
  *
  * @module
@@ -57,17 +57,17 @@ export type ListenOptions = BindOptions & ListenerOptions;
 /**
  * Listens for connections.
  *
- * The result never ends because of a client, nor because descriptors or memory
- * run out: it goes on with the next client, or after a pause. `onEvent` tells of it.
+ * The listener never ends because of a client, nor because descriptors or memory
+ * run out: it goes on with the next client, or after a pause. `onEvent` reports it.
  * For limits, graceful shutdown and more events use `serve`.
  *
- * With `tls`, clients shake hands side by side and in the background, each within
+ * With `tls`, handshakes run concurrently and in the background, each within
  * `handshakeTimeoutMs`: a socket that is accepted has finished its handshake, and a
- * silent client holds up no other. At most 256 of them are under way or wait to be
+ * silent client delays no other. At most 256 of them are under way or wait to be
  * accepted; further clients wait in the system's backlog.
  *
- * `hostname` is `127.0.0.1` by default, not every interface: reaching the world is
- * something one writes down.
+ * `hostname` is `127.0.0.1` by default; with `"0.0.0.0"` or `"::"` other machines can
+ * connect.
  *
  * @param options Where to listen, and the options of every socket.
  * @throws {TypeError} An option is of the wrong type, or unknown.
@@ -247,7 +247,7 @@ export class Listener<A extends Addr = Addr>
 
   /**
    * Stops listening, and closes connections that were not handed out; sockets that
-   * were live on. Resolves when the address can be bound again. Idempotent. Never
+   * were handed out stay open. Resolves when the address can be bound again. Idempotent. Never
    * rejects: a listener that cannot be closed properly is a `close-error` event.
    */
   close(): Promise<void> {

@@ -34,7 +34,7 @@ import {
  * Serves clients: each gets a socket and a run of `handler`.
  *
  * When the handler returns, the socket is closed gracefully. When it throws, the
- * socket is aborted, `onError` is told, and the server goes on. How the peer sees that
+ * socket is aborted, `onError` is called, and the server goes on. How the peer sees that
  * is up to the system: a reset where input is left unread, otherwise an end of the
  * stream like any other, so say in your protocol when an answer is complete. Neither a
  * client nor a shortage of descriptors ends the server.
@@ -42,11 +42,11 @@ import {
  * The connection belongs to the server, also when the handler starts TLS on it. What
  * the handler takes out of its socket by `detach` is its own from then on.
  *
- * `hostname` is `127.0.0.1` by default, not every interface: reaching the world is
- * something one writes down.
+ * `hostname` is `127.0.0.1` by default; with `"0.0.0.0"` or `"::"` other machines can
+ * connect.
  *
  * @param options Where, and within which limits.
- * @param handler Takes care of one client.
+ * @param handler Handles one client.
  * @throws {TypeError} An option is of the wrong type, or unknown.
  * @throws {RangeError} An option is out of range.
  * @throws {BrokenError} The address is in use or not this machine's.

@@ -1,5 +1,5 @@
 /**
- * What a server may be told, and what its handlers get.
+ * Options of a server, and what its handlers get.
  *
  * @module
  */
@@ -93,9 +93,9 @@ export interface ShutdownOptions {
   signal?: AbortSignal;
 }
 
-/** What a shutdown came to: the connections that were there when it began. */
+/** The result of a shutdown: the connections that were open when it began. */
 export interface ShutdownReport {
-  /** Connections that came to their end: the handler returned, or threw. */
+  /** Connections that ended by themselves: the handler returned, or threw. */
   readonly completed: number;
   /** Connections that were cut while there was something left to do. */
   readonly aborted: number;
@@ -103,7 +103,7 @@ export interface ShutdownReport {
   readonly handshakes: number;
 }
 
-/** Takes care of one client. What it returns is waited for, and otherwise ignored. */
+/** Handles one client. What it returns is awaited, and otherwise ignored. */
 export type Handler = (socket: Socket, context: ServeContext) => unknown;
 
 /** One name for each option: the compiler finds one that is missing. */

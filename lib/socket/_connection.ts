@@ -82,7 +82,7 @@ type State =
   | "broken"
   | "detached";
 
-/** What most of a life goes without: made on first use. */
+/** What most connections never need: made on first use. */
 interface ColdState {
   /** What `close` gives. */
   closing?: Promise<void>;
@@ -439,7 +439,7 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   /**
    * Whether closing the transport will end this side as well as `closeWrite` would:
-   * the peer has ended its own, so there is nothing to wait for. TLS says goodbye.
+   * the peer has ended its own, so there is nothing to wait for. Over TLS its `close_notify` is due.
    */
   get #closeEndsBoth(): boolean {
     return this.readLoop.ended && this.tls === undefined;
@@ -451,7 +451,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#end("closed", error, reason ?? error);
   }
 
-  /** Ends it against the will of its owner, who may lose what was written. */
+  /** Ends it at once, for a limit or a failure: bytes that were written may be lost. */
   #cut(state: "closed" | "broken", error: SocketError): void {
     if (this.writer.pendingBytes > 0) {
       (this.#cold ??= {}).lost = { reason: error };
@@ -524,7 +524,7 @@ export class Connection implements ConnectionContext, AlarmListener {
    * Goes on over TLS. One limit holds for all of it: sending what was written in the
    * clear, and the handshake.
    */
-  async #upgrade(limits: CallOptions, shake: Handshake): Promise<void> {
+  async #upgrade(limits: CallOptions, handshakeOver: Handshake): Promise<void> {
     const { signal, timeoutMs = 10_000, deadline } = limits;
     const bounded = { signal, timeoutMs, deadline };
     checkCall("start TLS", bounded);
@@ -544,7 +544,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     try {
       await this.writer.flush({ signal: handshake.signal });
       handshake.signal.throwIfAborted();
-      await this.#shake(shake, handshake.signal);
+      await this.#performHandshake(handshakeOver, handshake.signal);
     } finally {
       unwatch();
       cold.handshake = undefined;
@@ -577,12 +577,15 @@ export class Connection implements ConnectionContext, AlarmListener {
     }
   }
 
-  async #shake(shake: Handshake, signal: AbortSignal): Promise<void> {
+  async #performHandshake(
+    handshakeOver: Handshake,
+    signal: AbortSignal,
+  ): Promise<void> {
     // What moves meanwhile is not seen here, and the handshake has its own limit.
     this.#idle?.disarm();
     let secure: TlsTransport;
     try {
-      secure = await shake(this.#transport, signal);
+      secure = await handshakeOver(this.#transport, signal);
     } catch (error) {
       // Half a handshake cannot be taken back.
       const failure = error instanceof SocketError

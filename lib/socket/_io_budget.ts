@@ -3,9 +3,9 @@
  *
  * A transport that has bytes already answers a read without a turn of the event loop. So a
  * peer that floods is read, decoded and served in one go, for seconds, and no other socket
- * hears of its own bytes meanwhile. Tokio, on which Deno runs, knows the problem of its
- * own tasks and gives each a budget (`tokio::task::coop`); but what is spent there, the
- * runtime asks the system for I/O events only every 61 turns. So the sockets give way here:
+ * gets its bytes meanwhile. Tokio, on which Deno runs, gives each of its tasks a budget
+ * for the same reason (`tokio::task::coop`); but when that is spent, the runtime asks the
+ * system for I/O events only every 61 turns. So the sockets give way here:
  *
  * - A call costs a unit, and so does a batch that a caller waits for; each KiB that is read
  *   or written costs one more. When 64 are spent, the clock is looked at. So a call costs a

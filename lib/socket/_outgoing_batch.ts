@@ -15,7 +15,7 @@
 import { show } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 
-/** Sends batches, and is told how it goes. */
+/** Sends batches, and is notified of their progress. */
 export interface BatchSender {
   /** Hands bytes to the transport. */
   transmit(bytes: Uint8Array): Promise<number>;

@@ -253,8 +253,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   }
 
   /**
-   * The connection is wanted no longer than until its next pause: the call that waits is
-   * asked once more and may find that this is one.
+   * The server shuts down: the call that waits is asked once more, and ends if no part of
+   * a frame has arrived.
    */
   drain(): void {
     (this.#end ??= {}).draining = true;

@@ -7,7 +7,7 @@
  *
  * A flush is asked for in one of two ways:
  *
- * - **soon** ({@linkcode flushSoon}): when the code that runs now has come to rest, seen
+ * - **soon** ({@linkcode flushSoon}): when the code that runs now writes no more, seen
  *   by microtasks that pass without a new byte. A lone answer leaves at once.
  * - **late** ({@linkcode flushLate}): at the end of the turn. With input waiting, more
  *   answers are on their way, and all of them leave together.
@@ -43,7 +43,7 @@ export function noteWrite(): void {
   writes++;
 }
 
-/** Calls `onFlush` once, when the code that runs now has come to rest. */
+/** Calls `onFlush` once, when the code that runs now writes no more. */
 export function flushSoon(writer: Flushable): void {
   left++;
   if (soon.push(writer) > 1) return;
@@ -81,7 +81,7 @@ function onMicrotask(): void {
 
 function onImmediate(): void {
   if (isBudgetSpent()) {
-    // The turn of those who wait is not over: their answers still leave together.
+    // Other sockets still have their turn: their answers leave together.
     setImmediate(onImmediate);
     return;
   }

@@ -3,7 +3,7 @@
  *
  * What is written is gathered in a batch, and one batch after another leaves, each in one
  * transport write where the system takes it whole: while one is on its way the next one
- * fills. When a batch leaves is the matter of `_scheduler.ts`, and of whatever cannot
+ * fills. `_scheduler.ts` decides when a batch leaves, and so does what cannot
  * wait: a reader that is about to wait for the answer, `flush`, the high-water mark, the
  * end of the batch before it. There is no timer.
  *

@@ -1,5 +1,5 @@
 /**
- * Closing a transport for good, whatever it makes of that.
+ * Closing a transport, without ever throwing.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { Transport } from "../transport/options.ts";
 
 /**
  * Closes a transport. It may have been closed from outside already, and one of the user's
- * may throw, or return a promise that rejects: the aim is reached, or cannot be.
+ * may throw, or return a promise that rejects: that is ignored.
  */
 export function closeTransport(transport: Transport): void {
   try {

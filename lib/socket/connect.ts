@@ -37,14 +37,14 @@ export type ClientOptions = SocketOptions & {
   /** Bounds all of it together with other calls. None by default. */
   deadline?: CallOptions["deadline"];
   /**
-   * Tries again, with growing pauses, while the error is worth it: refused, reset,
+   * Tries again, with growing pauses, after errors that may pass: refused, reset,
    * unreachable, timed out. Never after a bad certificate or a denied permission.
    * Its `attemptTimeoutMs` is 10,000 by default here. One attempt by default.
    */
   retry?: RetryOptions;
 };
 
-/** Whom to connect to, within which time, and how the socket is made. */
+/** The server's address, time limits, and options of the socket. */
 export type ConnectOptions = DialOptions & ClientOptions;
 
 const NAMES = namesOf(DIAL_OPTION_NAMES, SOCKET_OPTION_NAMES, [
@@ -62,7 +62,7 @@ const TIMEOUT_MS = 10_000;
  * Cancellation: safe. When `signal` aborts or the time is over, nothing is left
  * behind, on every transport.
  *
- * @param options Whom to connect to. `hostname` is `127.0.0.1` by default.
+ * @param options The server's address, and limits. `hostname` is `127.0.0.1` by default.
  * @returns A socket that is ready to read and write.
  * @throws {BrokenError} Refused, unreachable, no such name; see `reason`.
  * @throws {TimeoutError} `timeoutMs` passed, or the deadline.
@@ -168,7 +168,7 @@ async function dialWithin(
   }
 }
 
-/** A server that is starting, or a network that hiccups; nothing else changes by itself. */
+/** Errors that may pass: a server that is starting, a network that fails for a while. */
 function isWorthRetrying(error: unknown): boolean {
   if (error instanceof TimeoutError) return true;
   return error instanceof BrokenError &&

@@ -2,9 +2,9 @@
  * A connection: reads, writes, limits and a graceful end over any transport.
  *
  * This folder guarantees that no byte is lost to a time limit, that writes arrive
- * whole and in order, and that every end is one clear outcome. It refuses to
- * retry, to reconnect behind its user's back and to log. It may import
- * `transport/`, `traffic/`, `time/`, `bytes/`; `server/` and `framed/` may import it.
+ * whole and in order, and that each outcome has its own error. It does not retry,
+ * reconnect or log. It may import `transport/`, `traffic/`, `time/`, `bytes/`;
+ * `server/` and `framed/` may import it.
  *
  * @module
  */
@@ -96,8 +96,8 @@ export class Socket
    *
    * @param transport For instance a `Deno.Conn`.
    * @param options Limits and sizes.
-   * @throws {TypeError} `transport` is none, an option is not a number, or its name is
-   * not known.
+   * @throws {TypeError} `transport` is not a transport, an option is not a number, or its
+   * name is not known.
    * @throws {RangeError} An option is out of range.
    *
    * @example
@@ -134,7 +134,7 @@ export class Socket
     return this.#connection.transport.remoteAddr;
   }
 
-  /** What has been moved so far, in the clear. Live: look again and it has grown. */
+  /** What has been moved so far, in the clear. The counters go on counting. */
   get stats(): SocketStats {
     return this.#connection.stats;
   }
@@ -190,7 +190,7 @@ export class Socket
    * @param target Where the bytes go; if it is empty, the result is 0.
    * @param options Limits of this call.
    * @returns How many bytes, at least one, or `null` at the end of the stream.
-   * @throws {TypeError} `target` is no `Uint8Array`, or its memory was transferred.
+   * @throws {TypeError} `target` is not a `Uint8Array`, or its memory was transferred.
    * @throws As {@linkcode Socket.read}.
    *
    * @example
@@ -324,7 +324,7 @@ export class Socket
    * Puts bytes back: the next read gets them first.
    *
    * @param bytes What to put back. Kept by reference: do not change it.
-   * @throws {TypeError} `bytes` is no `Uint8Array`, or its memory was transferred.
+   * @throws {TypeError} `bytes` is not a `Uint8Array`, or its memory was transferred.
    * @throws {BusyError} A read is under way.
    * @throws {ClosedError} This side was closed.
    *
@@ -548,7 +548,7 @@ export class Socket
    * Cancellation: a limit that passes before the handshake begins leaves the socket as it
    * was; later it breaks the socket. One limit holds for all of it.
    *
-   * @param options Whom to trust, and limits; `timeoutMs` is 10,000 by default.
+   * @param options Certificates to trust, and limits; `timeoutMs` is 10,000 by default.
    * @returns This socket.
    * @throws {TlsError} The handshake failed, or (`plaintext`) bytes that came in the
    * clear are still unread: an attacker could have put them there.

@@ -101,7 +101,7 @@ function checkTcp(
 }
 
 /** What fits into a `sockaddr_un`, without the NUL behind a path. */
-const MOST_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
+const MAX_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
 
 /** Whether it names a Unix socket that has no file: Linux alone knows those. */
 export function isAbstract(path: string): boolean {
@@ -118,11 +118,11 @@ function checkPath(action: string, path: unknown): void {
     throw outOfRange(action, "path", "without NUL characters", path);
   }
   const { length } = new TextEncoder().encode(name);
-  if (length > MOST_PATH_BYTES) {
+  if (length > MAX_PATH_BYTES) {
     throw outOfRange(
       action,
       "path",
-      `at most ${MOST_PATH_BYTES} bytes long`,
+      `at most ${MAX_PATH_BYTES} bytes long`,
       length,
     );
   }

@@ -30,7 +30,7 @@ import type {
 } from "./options.ts";
 import { HandshakeRefusal } from "./translate_error.ts";
 
-// Loading takes some 50 ms the first time: only who needs them pays.
+// Loading takes some 50 ms the first time: other programs do not pay for that.
 const nodeTls = () => globalThis.process.getBuiltinModule("node:tls");
 const nodeCrypto = () => globalThis.process.getBuiltinModule("node:crypto");
 

@@ -13,7 +13,7 @@ import type { PeerCertificate, TlsTransport, Transport } from "./options.ts";
 const { BadResource, BrokenPipe, Busy, Interrupted, UnexpectedEof } =
   Deno.errors;
 
-// For its types only: the module itself is loaded by who makes sessions.
+// For its types only: `_node_tls.ts` loads the module itself.
 const nodeTls = () => globalThis.process.getBuiltinModule("node:tls");
 /** A session of Node. */
 export type NodeTlsSocket = InstanceType<
@@ -21,8 +21,8 @@ export type NodeTlsSocket = InstanceType<
 >;
 
 /**
- * Begins to shake hands over a stream, and tells what comes of it: the session, or why
- * there is none. What it tells later is ignored.
+ * Begins to shake hands over a stream, and reports the outcome: the session, or why
+ * there is none. Only the first report counts.
  */
 export type Begin = (
   duplex: NodeDuplex,
@@ -39,7 +39,7 @@ export type Admit = (socket: NodeTlsSocket) => Promise<PeerCertificate | null>;
  * Most bytes of one write: all of them wait, encrypted, in memory. Three records, so that
  * a transport with 64 KiB of room takes them with what it may hold already.
  */
-const MOST_WRITE_BYTES = 49_152;
+const MAX_WRITE_BYTES = 49_152;
 
 const interrupted = (): Error => new Interrupted("operation canceled");
 const badResource = (): Error => new BadResource("Bad resource ID");
@@ -72,7 +72,7 @@ export class NodeTlsSession implements TlsTransport {
   #rest: Uint8Array = new Uint8Array();
   #reading = false;
   /** Whether a read waits for bytes to come in. */
-  #hungry = false;
+  #wantsBytes = false;
   #fed = Promise.withResolvers<void>();
   /** Settles when something has happened that a call may wait for. */
   #change = Promise.withResolvers<void>();
@@ -118,12 +118,12 @@ export class NodeTlsSession implements TlsTransport {
         if (this.#failure !== undefined) throw this.#failure;
         if (socket.readableEnded) return null;
         const { promise } = this.#change;
-        if (!this.#hungry) this.#feed();
+        if (!this.#wantsBytes) this.#feed();
         await promise;
       }
     } finally {
       this.#reading = false;
-      this.#hungry = false;
+      this.#wantsBytes = false;
     }
   }
 
@@ -132,7 +132,7 @@ export class NodeTlsSession implements TlsTransport {
     const socket = await this.#open();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#ended) throw new BrokenPipe("Broken pipe");
-    const part = p.subarray(0, MOST_WRITE_BYTES);
+    const part = p.subarray(0, MAX_WRITE_BYTES);
     let written = false;
     let failed: Error | null | undefined;
     socket.write(part, (error) => {
@@ -166,7 +166,7 @@ export class NodeTlsSession implements TlsTransport {
     if (socket === undefined || socket.writableLength > 0) {
       return this.#destroy();
     }
-    // Says goodbye if that takes no waiting.
+    // Sends `close_notify` if that takes no waiting.
     if (!this.#ended) socket.end();
     setImmediate(() => this.#destroy());
   }
@@ -186,11 +186,11 @@ export class NodeTlsSession implements TlsTransport {
   }
 
   #open(): Promise<NodeTlsSocket> {
-    this.#opened ??= this.#shakeHands();
+    this.#opened ??= this.#performHandshake();
     return this.#opened;
   }
 
-  async #shakeHands(): Promise<NodeTlsSocket> {
+  async #performHandshake(): Promise<NodeTlsSocket> {
     let outcome: NodeTlsSocket | Error | undefined;
     const tell = (told: NodeTlsSocket | Error): void => {
       if (outcome !== undefined) return;
@@ -272,13 +272,13 @@ export class NodeTlsSession implements TlsTransport {
   #room(): Promise<void> {
     // Of no use any more: the stream is about to be destroyed.
     if (this.#closed) return new Promise(() => {});
-    const isFull = this.#socket !== undefined && !this.#hungry;
+    const isFull = this.#socket !== undefined && !this.#wantsBytes;
     return isFull ? this.#fed.promise : Promise.resolve();
   }
 
   /** Wakes `#room`, and leaves the caller waiting for what comes of it. */
   #feed(): void {
-    this.#hungry = true;
+    this.#wantsBytes = true;
     this.#fed.resolve();
     this.#fed = Promise.withResolvers();
   }

@@ -1,5 +1,5 @@
 /**
- * Who the peer is, and whether it may be: the second look at what `node:tls` accepted.
+ * The peer's certificate: a second check of what `node:tls` accepted.
  *
  * @module
  */
@@ -30,7 +30,7 @@ interface DetailedCertificate {
 }
 
 /** Most certificates that a peer may send: more than any chain that is meant well. */
-const MOST_PRESENTED = 16;
+const MAX_PRESENTED = 16;
 
 /**
  * What the peer sent, its own certificate first.
@@ -44,8 +44,8 @@ export function presentedBy(source: CertificateSource): Certificate[] {
   let next: DetailedCertificate | undefined = source.getPeerCertificate(true);
   while (next?.raw !== undefined && !seen.has(next)) {
     seen.add(next);
-    if (all.length === MOST_PRESENTED) {
-      const most = `the peer sends more than ${MOST_PRESENTED} certificates`;
+    if (all.length === MAX_PRESENTED) {
+      const most = `the peer sends more than ${MAX_PRESENTED} certificates`;
       throw new HandshakeRefusal("bad-certificate", most);
     }
     all.push(new X509Certificate(next.raw as Uint8Array<ArrayBuffer>));

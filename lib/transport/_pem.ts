@@ -1,7 +1,7 @@
 /**
  * Certificates and keys in PEM form, read far enough to tell broken ones when options are
- * checked: Deno ignores authorities that it cannot read, and the peer is then refused for
- * a reason that is not there.
+ * checked: Deno ignores authorities that it cannot read, and the peer is then refused
+ * with a misleading error.
  *
  * `node:crypto` would read all of it, but takes some 50 ms to load.
  *

@@ -9,7 +9,7 @@ import { closeQuietly } from "./_close_quietly.ts";
 import type { Acceptor, TcpBindOptions, TcpDialOptions } from "./options.ts";
 
 /** Sets what Deno leaves off: Nagle costs a write-write-read more than 20 ms. */
-function tune(
+function setTcpOptions(
   conn: Deno.TcpConn,
   { noDelay = true, keepAlive = false }: {
     noDelay?: boolean;
@@ -49,7 +49,7 @@ export async function dialTcp(
     closeQuietly(conn);
     throw new Deno.errors.ConnectionRefused("Connected to itself");
   }
-  tune(conn, options);
+  setTcpOptions(conn, options);
   return conn;
 }
 
@@ -61,7 +61,7 @@ export function bindTcp(options: TcpBindOptions): Acceptor<Deno.NetAddr> {
     addr: listener.addr,
     async accept(): Promise<Deno.TcpConn> {
       const conn = await listener.accept();
-      tune(conn, options);
+      setTcpOptions(conn, options);
       return conn;
     },
     close: () => closeQuietly(listener),

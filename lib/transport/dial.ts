@@ -35,7 +35,7 @@ export { checkDialOptions };
  * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host, or
  * two options cannot hold together.
  * @throws {RangeError} `port` or `path` is out of range.
- * @throws {BrokenError} There is no connection; see `reason`.
+ * @throws {BrokenError} The connection could not be made; see `reason`.
  * @throws {TlsError} The handshake failed; see `reason`.
  * @throws {PermissionError} Deno denies it; see `flags`.
  */

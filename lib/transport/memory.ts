@@ -121,7 +121,7 @@ class MemoryEnd implements MemoryTransport {
   }
 
   reset(): void {
-    // Both learn of it before either direction ends, or a pending read would see that
+    // Both are notified before either direction ends, or a pending read would see that
     // end instead.
     this.#takeReset();
     this.peer.#takeReset();

@@ -121,7 +121,7 @@ export interface Acceptor<A extends Addr = Addr> {
 /** What is asked of a peer's certificate beside a chain that can be trusted. */
 export interface PeerCheckOptions {
   /**
-   * Is asked about the certificate of the peer, once its chain was checked and before
+   * Called with the certificate of the peer, once its chain was checked and before
    * any byte goes in or out. What it throws, or rejects with, ends the handshake: the
    * call fails with a `TlsError` of which it is the cause.
    */
@@ -172,8 +172,8 @@ export interface TlsDialOptions extends PeerCheckOptions {
   /** The private key of `cert`, in PEM form. */
   key?: string;
   /**
-   * Takes any certificate for good: who signed it, its dates and its name are not looked
-   * at. Only beside `pinnedFingerprint256` or `verify`, which then are all that tells
+   * Accepts any certificate: its signature, its dates and its name are not
+   * checked. Only beside `pinnedFingerprint256` or `verify`, which then are all that tells
    * the peer from an attacker.
    *
    * @default {false}
@@ -198,7 +198,7 @@ export interface TlsBindOptions extends PeerCheckOptions {
   /**
    * Lets go of clients that are closed before their handshake is over. Deno (2.9) keeps
    * the descriptor of such a client for as long as it stays silent, whatever
-   * `handshakeTimeoutMs` and limits say: who opens enough connections holds them
+   * `handshakeTimeoutMs` and limits say: a client that opens enough connections holds them
    * all. With `true`, with `clientCaCerts` or `noDelay: true`, and over anything but
    * TCP, TLS runs on `node:tls`, which takes two to three times the CPU time, switches
    * Nagle off, and does not tell a client why its handshake failed.
@@ -239,7 +239,7 @@ export interface TcpDialOptions {
    * @default {false}
    */
   tls?: boolean | TlsDialOptions;
-  /** Absent: a path is no host. */
+  /** Absent: a path has no host. */
   path?: undefined;
   /** Absent: see `DialerOptions`. */
   dialer?: undefined;
@@ -355,9 +355,9 @@ export interface TcpBindOptions {
    * @default {false}
    */
   keepAlive?: boolean;
-  /** Speaks TLS, with this certificate. Not by default. */
+  /** Speaks TLS, with this certificate. Plain text by default. */
   tls?: TlsBindOptions;
-  /** Absent: a path is no host. */
+  /** Absent: a path has no host. */
   path?: undefined;
   /** Absent: it is about the file of a Unix socket. */
   mode?: undefined;
@@ -381,7 +381,7 @@ export interface UnixBindOptions {
    * `--allow-sys` it is set right after the socket was made, not in the same step.
    */
   mode?: number;
-  /** Speaks TLS, with this certificate, on `node:tls`. Not by default. */
+  /** Speaks TLS, with this certificate, on `node:tls`. Plain text by default. */
   tls?: TlsBindOptions;
   /** Absent: a host has no path. */
   hostname?: undefined;
@@ -399,7 +399,7 @@ export interface UnixBindOptions {
 export interface AcceptorOptions<A extends Addr = Addr> {
   /** Yields the connections, and belongs to the listener from now on. */
   acceptor: Acceptor<A>;
-  /** Speaks TLS over what it yields, with this certificate, on `node:tls`. Not by default. */
+  /** Speaks TLS over what it yields, with this certificate, on `node:tls`. Plain text by default. */
   tls?: TlsBindOptions;
   /** Absent: the acceptor listens already. */
   hostname?: undefined;
