@@ -96,6 +96,13 @@ export type {
   UnixDialOptions,
 } from "./lib/transport/options.ts";
 
+export {
+  relay,
+  type RelayOptions,
+  type RelayResult,
+  type RelaySide,
+} from "./lib/socket/relay.ts";
+
 // Addresses
 export {
   type Addr,

@@ -8,6 +8,7 @@ import {
   BrokenError,
   connect,
   PermissionError,
+  relay,
   type Socket,
   TimeoutError,
   withTimeout,
@@ -83,13 +84,12 @@ export async function openTunnel(
     return await refuse("own-address");
   }
   await request.accept(target.localAddr);
-  await Promise.all([
-    carry(client, target, user),
-    carry(target, client, user),
-  ]);
-  await target.close();
-  const { bytesRead, bytesWritten } = target.stats;
-  const bytes = { bytesOut: bytesWritten, bytesIn: bytesRead };
+  const { bytesAToB, bytesBToA, error } = await relay(client, target, {
+    idleMs: options.idleMs,
+    beforeWrite: (bytes) => user.spend(bytes, target.signal),
+  });
+  if (error !== undefined) throw error;
+  const bytes = { bytesOut: bytesAToB, bytesIn: bytesBToA };
   return { user: user.name, refusal: undefined, ...bytes };
 }
 
@@ -100,16 +100,6 @@ export async function openTunnel(
 function isAllowed(hostname: string, port: number): boolean {
   return permissionsFor({ hostname, port }, { action: "connect" }).descriptors
     .every((each) => Deno.permissions.querySync(each).state === "granted");
-}
-
-/** Carries bytes one way. At the end only that way ends: the other may go on for long. */
-async function carry(from: Socket, to: Socket, user: User): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  for (let count; (count = await from.readInto(buffer)) !== null;) {
-    await user.spend(count, to.signal);
-    await to.write(buffer.subarray(0, count));
-  }
-  await to.closeWrite();
 }
 
 function refusalOf(error: unknown): Refusal {
