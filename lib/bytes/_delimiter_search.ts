@@ -16,7 +16,7 @@ const MAX_SEARCHES = 16;
  * Finds one byte, or one pattern, in a queue. The next search goes on where the last
  * one ended, found or not.
  *
- * It remembers places in the stream, not in the queue: nothing has to be told to it
+ * It remembers places in the stream, not in the queue: it need not be notified
  * when bytes leave the front, or when others are put there.
  */
 export class DelimiterSearch {

@@ -144,7 +144,7 @@ export class Client {
     this.#end("completed");
   }
 
-  /** Also where it was cut before: its handler may still say what became of that. */
+  /** Also where it was cut before: what its handler throws then is reported, too. */
   #fail(error: unknown): void {
     const socket = this.#socket!;
     socket.abort(error);

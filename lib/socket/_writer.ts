@@ -421,7 +421,7 @@ export class Writer
     if (this.#state === "upgrading") this.#state = "open";
   }
 
-  /** Nothing can be written any more: whatever waits, and comes, is told why. */
+  /** Nothing can be written any more: calls that wait, and later ones, get the reason. */
   fail(error: SocketError): void {
     if (this.#failure !== undefined) return;
     this.#failure = error;

@@ -23,7 +23,7 @@ export interface WireOptions {
   onArrival: (what: number | "end") => void;
 }
 
-interface Parcel {
+interface Segment {
   readonly dueMs: number;
   /** What arrives: bytes, `null` for the end of the stream, or what broke it. */
   readonly what: Uint8Array | null | { error: unknown };
@@ -35,7 +35,7 @@ export class Wire {
   readonly #to: MemoryTransport;
   readonly #options: WireOptions;
   /** In the order in which they left: one that is late holds up those behind it. */
-  readonly #parcels: Parcel[] = [];
+  readonly #segments: Segment[] = [];
   #underWayBytes = 0;
   /** When the line is free for the next byte. */
   #freeMs = 0;
@@ -62,7 +62,7 @@ export class Wire {
   /** Drops what is under way. */
   stop(): void {
     this.#stopped = true;
-    this.#parcels.length = 0;
+    this.#segments.length = 0;
     clearTimeout(this.#timer);
     this.#wake?.();
     this.#room?.();
@@ -92,25 +92,25 @@ export class Wire {
     }
   }
 
-  #send(what: Parcel["what"], byteCount: number): void {
+  #send(what: Segment["what"], byteCount: number): void {
     const { bytesPerSecond, latencyMs, jitterMs, random } = this.#options;
     const startMs = Math.max(performance.now(), this.#freeMs);
     this.#freeMs = startMs + byteCount / bytesPerSecond * 1000;
     const dueMs = this.#freeMs + latencyMs + random() * jitterMs;
     this.#underWayBytes += byteCount;
-    this.#parcels.push({ dueMs, what });
+    this.#segments.push({ dueMs, what });
     this.#wake?.();
   }
 
   async #deliver(): Promise<void> {
     for (;;) {
       if (this.#stopped) return;
-      const parcel = this.#parcels[0];
-      if (parcel === undefined) {
+      const segment = this.#segments[0];
+      if (segment === undefined) {
         await new Promise<void>((resolve) => this.#wake = resolve);
         continue;
       }
-      const leftMs = parcel.dueMs - performance.now();
+      const leftMs = segment.dueMs - performance.now();
       if (leftMs > 0) {
         await this.#wait(leftMs);
         continue;
@@ -120,13 +120,13 @@ export class Wire {
         await waiting;
         continue;
       }
-      this.#parcels.shift();
-      if (await this.#arrive(parcel.what)) return;
+      this.#segments.shift();
+      if (await this.#arrive(segment.what)) return;
     }
   }
 
   /** Hands over what has travelled; says whether it was the last. */
-  async #arrive(what: Parcel["what"]): Promise<boolean> {
+  async #arrive(what: Segment["what"]): Promise<boolean> {
     if (what === null) {
       await this.#to.closeWrite();
       this.#options.onArrival("end");

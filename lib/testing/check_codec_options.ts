@@ -1,5 +1,5 @@
 /**
- * What the conformance kit for codecs can be told.
+ * Options of the conformance kit for codecs.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * How often something may happen.
  *
- * What it guarantees: in any span of time no more is granted than the burst and what the
+ * It guarantees that in any span of time no more is granted than the burst and what the
  * rate allows in that span (and in the 100 milliseconds before it, where a timer of the
  * process was late); calls that wait are served first come, first served, and a call that
- * is cut off has taken nothing. It refuses to grant a part of what was asked for. No timer
+ * is cut off has taken nothing. It never grants a part of a request. No timer
  * runs while nothing waits. `socket/` and what is above it may import it.
  *
  * @module

@@ -35,7 +35,7 @@ export interface Rate {
 }
 
 /**
- * What a {@linkcode RateMeter} may be told.
+ * Options of a {@linkcode RateMeter}.
  *
  * @example
  * ```ts

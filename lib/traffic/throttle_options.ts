@@ -3,8 +3,8 @@
  *
  * This folder guarantees that what it throttles never passes faster than was asked
  * and, while there is enough to pass, hardly slower; that waiting is backpressure,
- * so nothing piles up in here; and that measuring takes bounded memory. It refuses
- * to drop, to reorder and to schedule between connections: each stream and each
+ * so nothing piles up in here; and that measuring takes bounded memory. It does not
+ * drop, reorder or schedule between connections: each stream and each
  * direction of a socket has a rate of its own, and where calls share a limiter they are
  * served in their order. No timer runs while nothing waits.
  *

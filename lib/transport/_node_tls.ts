@@ -14,8 +14,8 @@ import {
 } from "./_node_tls_session.ts";
 import { readPem } from "./_pem.ts";
 import {
-  askAbout,
   type Certificate,
+  checkPeer,
   checkSignatures,
   checkVersions,
   describePeer,
@@ -157,7 +157,7 @@ async function admitPeer(
   checkVersions(presented, authorities);
   check?.(presented, authorities);
   const peer = describePeer(socket);
-  await askAbout(peer, checks);
+  await checkPeer(peer, checks);
   return peer;
 }
 

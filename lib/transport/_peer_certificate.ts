@@ -142,11 +142,11 @@ function isSigned(
 }
 
 /**
- * Asks the user's own questions: pins, then `verify`.
+ * The checks that the user asked for: pins, then `verify`.
  *
- * @throws {HandshakeRefusal} The certificate is not the one, or `verify` refused it.
+ * @throws {HandshakeRefusal} The certificate is not pinned, or `verify` refused it.
  */
-export async function askAbout(
+export async function checkPeer(
   peer: PeerCertificate,
   { pinnedFingerprint256, verify }: PeerCheckOptions,
 ): Promise<void> {

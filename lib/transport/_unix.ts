@@ -144,7 +144,7 @@ class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
     if (!this.#holdsProcess) listener.unref();
   }
 
-  /** What is at the path, if that can be told: where it cannot, Deno cannot unlink either. */
+  /** The file at the path, where it can be read: where it cannot, Deno cannot unlink it either. */
   #found(): string | undefined {
     try {
       return identify(this.#path);

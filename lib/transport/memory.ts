@@ -10,7 +10,7 @@ import { MemoryPipe } from "./_memory_pipe.ts";
 import { randomCut, seededRandom } from "../_random.ts";
 import type { Transport } from "./options.ts";
 
-/** What {@linkcode memoryTransportPair} may be told. */
+/** Options of {@linkcode memoryTransportPair}. */
 export interface MemoryTransportOptions {
   /**
    * Bytes each direction holds before a write waits, at least 1; `Infinity` for no
@@ -73,8 +73,8 @@ class MemoryEnd implements MemoryTransport {
   readonly #incoming: MemoryPipe;
   readonly #outgoing: MemoryPipe;
   #closed = false;
-  /** A reset is told once: `"untold"` until a read or a write has thrown it. */
-  #reset: "no" | "untold" | "told" = "no";
+  /** A reset is reported once: `"unreported"` until a read or a write has thrown it. */
+  #reset: "no" | "unreported" | "reported" = "no";
 
   constructor(
     local: string,
@@ -91,7 +91,7 @@ class MemoryEnd implements MemoryTransport {
   read(p: Uint8Array): Promise<number | null> {
     if (p.length === 0) return Promise.resolve(0);
     if (this.#closed) return Promise.reject(badResource());
-    if (this.#incoming.size === 0 && this.#tellsReset()) {
+    if (this.#incoming.size === 0 && this.#reportsReset()) {
       return Promise.reject(connectionReset());
     }
     return this.#incoming.read(p);
@@ -99,7 +99,7 @@ class MemoryEnd implements MemoryTransport {
 
   write(p: Uint8Array): Promise<number> {
     if (this.#closed) return Promise.reject(badResource());
-    if (this.#tellsReset()) return Promise.reject(connectionReset());
+    if (this.#reportsReset()) return Promise.reject(connectionReset());
     if (this.#outgoing.ended) return Promise.reject(brokenPipe());
     return this.#outgoing.write(p);
   }
@@ -137,12 +137,12 @@ class MemoryEnd implements MemoryTransport {
     if (this.#closed || this.#reset !== "no") return;
     const read = this.#incoming.rejectReads(connectionReset);
     const wrote = this.#outgoing.rejectWrites(connectionReset);
-    this.#reset = read || wrote ? "told" : "untold";
+    this.#reset = read || wrote ? "reported" : "unreported";
   }
 
-  #tellsReset(): boolean {
-    if (this.#reset !== "untold") return false;
-    this.#reset = "told";
+  #reportsReset(): boolean {
+    if (this.#reset !== "unreported") return false;
+    this.#reset = "reported";
     return true;
   }
 }

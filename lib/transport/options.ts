@@ -95,7 +95,7 @@ export interface AcceptedTransport extends Transport {
   readonly peerCertificate?: PeerCertificate | null;
 }
 
-/** What a listener asks for connections. */
+/** Where a listener gets its connections from. */
 export interface Acceptor<A extends Addr = Addr> {
   /** Where clients connect to; the port is the real one. */
   readonly addr: A;
@@ -281,7 +281,7 @@ export interface DialTarget {
   readonly port: number | undefined;
 }
 
-/** What a dialer is told beside whom to connect to. */
+/** What `dial` gets beside its target. */
 export interface DialContext {
   /** Gives up, in whatever phase, and leaves nothing behind. */
   signal?: AbortSignal;

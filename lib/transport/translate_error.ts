@@ -317,7 +317,7 @@ function badHost(error: Error, context: ErrorContext): TypeError | undefined {
  * caller's own.
  *
  * @param error What was thrown.
- * @param context What was being done, and between whom.
+ * @param context The operation, and the addresses of both ends.
  * @returns The error to throw in its place.
  *
  * @example A read that the peer reset
