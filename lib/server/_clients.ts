@@ -167,7 +167,7 @@ export class Clients implements ClientOwner {
   /** Ends those that are left. A handler that hangs on something else goes on. */
   cut(): void {
     const reason = new ClosedError(
-      "Cannot go on: the time of the server to shut down is over",
+      "Cannot go on: the shutdown of the server timed out",
     );
     for (const client of [...this.#all]) client.cut(reason);
   }

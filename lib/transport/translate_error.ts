@@ -83,9 +83,9 @@ const EXPLANATIONS: Record<Exclude<BrokenReason, "other">, string> = {
   "unreachable": "unreachable (there is no route, or the host does not answer)",
   "dns": "the name has no address",
   "in-use": "address already in use (something is listening there)",
-  "not-available": "address not available (it is not one of this machine)",
-  "not-found": "no such path (nothing has made that socket)",
-  "exhausted": "the backlog, the descriptors or the memory are used up",
+  "not-available": "address not available (it is not one of this machine's)",
+  "not-found": "no such path (no server has made that socket)",
+  "exhausted": "the backlog is full, or descriptors or memory have run out",
   "write-cancelled": "a write was cut off",
 };
 
