@@ -7,9 +7,9 @@
 import { checkMethods, checkObject } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
-import { closeTransport } from "../socket/close_transport.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import type { AcceptedTransport, Acceptor } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 
@@ -159,7 +159,7 @@ export class AcceptLoop<A extends Addr = Addr> {
           // It came during the suspension: it waits here instead of in the backlog.
           if (this.#resumed !== undefined) await this.#untilResumed();
           if (!this.closed) return transport;
-          closeTransport(transport);
+          closeQuietly(transport);
         } catch (error) {
           if (!this.closed) await this.#onFailure(error);
         }
@@ -236,7 +236,7 @@ function checkTransport(transport: AcceptedTransport): void {
     checkObject("accept", "localAddr of the connection", localAddr);
     checkObject("accept", "remoteAddr of the connection", remoteAddr);
   } catch (error) {
-    closeTransport(transport);
+    closeQuietly(transport);
     throw error;
   }
 }

@@ -10,9 +10,9 @@
 
 import type { Addr } from "../addr.ts";
 import type { ClosedError } from "../errors.ts";
-import { closeTransport } from "../socket/close_transport.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { performHandshake } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";
@@ -104,7 +104,7 @@ export class Client {
 
   /** The handshake has come to nothing. */
   #refuse(error: unknown): void {
-    closeTransport(this.#transport);
+    closeQuietly(this.#transport);
     const { remoteAddr } = this;
     this.#owner.emit({ type: "tls-failed", error, remoteAddr });
     this.#end("handshakes");

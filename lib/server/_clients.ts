@@ -6,9 +6,9 @@
 
 import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
-import { closeTransport } from "../socket/close_transport.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { Admission } from "./_admission.ts";
 import { Client, type ClientOwner, type Outcome } from "./_client.ts";
@@ -67,7 +67,7 @@ export class Clients implements ClientOwner {
     const { remoteAddr } = transport;
     const reason = this.#admission.enter(remoteAddr);
     if (reason !== undefined) {
-      closeTransport(transport);
+      closeQuietly(transport);
       this.#counts.rejected++;
       return this.emit({ type: "rejected", reason, remoteAddr });
     }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { closeTransport } from "../socket/close_transport.ts";
 import { waitWithin } from "../time/call_limits.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 
@@ -40,7 +40,7 @@ export async function performHandshake(
     });
     return undefined;
   } catch (error) {
-    closeTransport(transport);
+    closeQuietly(transport);
     return translateError(error, { operation, localAddr, remoteAddr });
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import { BusyError } from "../errors.ts";
-import { closeTransport } from "../socket/close_transport.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import type { AcceptLoop } from "./_accept_loop.ts";
 import { performHandshake } from "./_handshake.ts";
@@ -109,7 +109,7 @@ export class HandshakeQueue {
         const transport = await this.#loop.next();
         if (transport === undefined) break;
         // The listener was closed in the moment in which it came.
-        if (this.#loop.closed) closeTransport(transport);
+        if (this.#loop.closed) closeQuietly(transport);
         else if (transport.handshake === undefined) this.#add(transport);
         else this.#performHandshake(transport);
       }
@@ -128,7 +128,7 @@ export class HandshakeQueue {
     if (failure !== undefined) {
       this.#events.onHandshakeError(failure, transport);
     } else if (this.#loop.closed) {
-      closeTransport(transport);
+      closeQuietly(transport);
     } else {
       this.#events.onHandshake(transport);
       this.#add(transport);
@@ -144,7 +144,7 @@ export class HandshakeQueue {
 
   /** The loop has ended: what was not handed out ends with it. */
   #end(): void {
-    for (const transport of this.#done.splice(0)) closeTransport(transport);
+    for (const transport of this.#done.splice(0)) closeQuietly(transport);
     this.#accept();
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { closeTransport } from "../socket/close_transport.ts";
 import { watchCall } from "../time/call_limits.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import { bind } from "../transport/bind.ts";
 import type {
   AcceptedTransport,
@@ -194,7 +194,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       }
       if (transport === undefined) break;
       // It came in the moment in which the drain began, which counts without it.
-      if (loop.closed) closeTransport(transport);
+      if (loop.closed) closeQuietly(transport);
       else clients.admit(transport);
     }
     // The loop may have ended by itself: the acceptor was closed from outside.

@@ -38,6 +38,7 @@ import {
   type ThrottledFlow,
   throttleFlow,
 } from "../traffic/throttled_flow.ts";
+import { closeQuietly, quietly } from "../transport/_close_quietly.ts";
 import { acceptTls, checkAcceptTls } from "../transport/accept_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
 import { checkStartTls, startTls } from "../transport/start_tls.ts";
@@ -48,7 +49,6 @@ import type { ReadLoop } from "./_read_loop.ts";
 import { Reader } from "./_reader.ts";
 import { LiveStats } from "./_stats.ts";
 import { Writer } from "./_writer.ts";
-import { closeTransport } from "./close_transport.ts";
 import { observed } from "./observed.ts";
 import type {
   AcceptTlsOptions,
@@ -470,7 +470,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     else this.readLoop.close(error);
     this.writer.fail(error);
     this.#cold!.handshake?.abort(error);
-    closeTransport(this.#transport);
+    closeQuietly(this.#transport);
     if (this.#flow !== this.#transport) (this.#flow as ThrottledFlow).stop();
     this.#tell();
   }
@@ -588,14 +588,19 @@ export class Connection implements ConnectionContext, AlarmListener {
       secure = await handshakeOver(this.#transport, signal);
     } catch (error) {
       // Half a handshake cannot be taken back.
-      const failure = error instanceof SocketError
-        ? error
-        : this.#closedError(error);
+      if (signal.aborted) {
+        this.#end(
+          "broken",
+          error instanceof SocketError ? error : this.#closedError(error),
+        );
+        throw error;
+      }
+      const failure = this.translate("start TLS", error);
       this.#end("broken", failure);
-      throw error;
+      throw failure;
     }
     if (this.#hasEnded) {
-      closeTransport(secure);
+      closeQuietly(secure);
       throw this.#cold!.reason;
     }
     this.#adopt(secure);
@@ -633,13 +638,9 @@ export class Connection implements ConnectionContext, AlarmListener {
   }
 }
 
+/** A transport may hold the process or not as it likes: no call fails by that. */
 function holdProcess(transport: Transport, hold: boolean): void {
-  try {
-    if (hold) transport.ref?.();
-    else transport.unref?.();
-  } catch {
-    // It holds the process or not as it likes: no call fails by that.
-  }
+  quietly(() => hold ? transport.ref?.() : transport.unref?.());
 }
 
 /**

@@ -90,7 +90,7 @@ export class OutgoingBatch {
     const left = this.#length - this.#offset;
     const segment = this.#segments[this.#segment];
     const intact = segment.length === this.#length;
-    if (!(count > 0 && count <= left && Number.isInteger(count))) {
+    if (!(Number.isInteger(count) && count > 0 && count <= left)) {
       sender.onSendFailure(intact ? wrongCount(count, left) : transferred());
       return;
     }

@@ -468,15 +468,16 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   #endRead(count: number | null): void {
     const target = this.#target!;
     this.#target = undefined;
-    noteReadEnd(this, count ?? 0);
+    // Looked at before anything is done with it: a transport may give whatever it likes.
+    const isCount = Number.isInteger(count) && count! > 0 &&
+      count! <= target.length;
+    noteReadEnd(this, isCount ? count! : 0);
     if (count === null) {
       const broken = this.#end?.broken;
       if (broken !== undefined) return this.#failRead(broken);
       this.#ended = true;
     } else {
-      if (!(count > 0 && count <= target.length && Number.isInteger(count))) {
-        return this.#failRead(wrongCount(count, target.length));
-      }
+      if (!isCount) return this.#failRead(wrongCount(count, target.length));
       if (this.#end?.closed === undefined) this.#keep(count, target);
       this.#context.stats.onRead(count);
       this.#context.onActivity();

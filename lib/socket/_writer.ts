@@ -128,6 +128,7 @@ export class Writer
   #failure: SocketError | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
+  #rejectEnd: ((reason: unknown) => void) | undefined;
   #alarm: Alarm | undefined;
   #minimumRate: MinimumRate | undefined;
 
@@ -401,14 +402,24 @@ export class Writer
   async #end(byClosing: boolean): Promise<void> {
     await this.flush();
     if (byClosing) return;
+    // It may have ended in the moment in which the last byte left.
+    this.#checkFailure();
     try {
-      await this.#context.transport.closeWrite();
+      await this.#untilFailure(this.#context.transport.closeWrite());
     } catch (error) {
       const failure = this.#failure ??
         this.#context.translate("closeWrite", error);
       this.fail(failure);
       throw failure;
     }
+  }
+
+  /** A transport may be closed and leave its `closeWrite` pending all the same. */
+  #untilFailure(ended: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#rejectEnd = reject;
+      Promise.resolve(ended).then(resolve, reject);
+    });
   }
 
   /** Nothing may be written until {@linkcode Writer.release}. */
@@ -428,6 +439,7 @@ export class Writer
     this.#state = "failed";
     this.#alarm?.dispose();
     this.#minimumRate?.dispose();
+    this.#rejectEnd?.(error);
     // Not given back: the transport may still be reading what is on its way.
     this.#committed = this.#position;
     this.#filling = undefined;

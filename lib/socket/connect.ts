@@ -13,6 +13,7 @@ import {
 import { BrokenError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { retry, type RetryOptions } from "../time/retry.ts";
+import { closeQuietly } from "../transport/_close_quietly.ts";
 import { checkDialOptions, dial } from "../transport/dial.ts";
 import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { DialOptions, Transport } from "../transport/options.ts";
@@ -161,7 +162,7 @@ async function dialWithin(
     const transport = await dial(options, { signal: controller.signal });
     if (!controller.signal.aborted) return transport;
     // Made in the turn in which a limit ended it.
-    transport.close();
+    closeQuietly(transport);
     throw controller.signal.reason;
   } finally {
     unwatch();

@@ -52,7 +52,7 @@ const oddSocket = (
 ) => new Socket(oddTransport(odd), options);
 
 /** Counts that are none, whatever array was handed in. */
-const ODD_COUNTS = [
+const ODD_COUNTS: unknown[] = [
   undefined,
   NaN,
   -1,
@@ -63,6 +63,13 @@ const ODD_COUNTS = [
   true,
   Infinity,
   2 ** 40,
+  3n,
+  Symbol("a count"),
+  {
+    valueOf() {
+      throw new Error("no number");
+    },
+  },
 ];
 
 const READS: Record<string, (socket: Socket) => Promise<unknown>> = {
@@ -202,6 +209,31 @@ Deno.test("a transport that has no addresses, or throws where it is not asked, d
   assertEquals(socket.remoteAddr, undefined);
   socket.abort();
   await assertRejects(() => socket.read(), ClosedError);
+});
+
+for (const method of ["close", "ref", "unref"] as const) {
+  Deno.test(`a transport whose ${method} fails later does no harm`, async () => {
+    const socket = oddSocket({
+      [method]: () => Promise.reject(new Error("not today")),
+    });
+    socket.unref();
+    socket.ref();
+    socket.abort();
+    await socket.closed;
+    // A rejection that nothing handles would fail this file.
+    await turn();
+  });
+}
+
+Deno.test("close() ends in time over a transport whose closeWrite never does", async () => {
+  const socket = oddSocket({}, { closeTimeoutMs: 10 });
+  const ending = outcome(socket.closeWrite());
+  await socket.close();
+  assertInstanceOf(await ending, ClosedError);
+  const other = oddSocket({});
+  const stuck = outcome(other.closeWrite());
+  other.abort();
+  assertInstanceOf(await stuck, ClosedError);
 });
 
 Deno.test("a socket needs a transport", () => {
