@@ -117,6 +117,9 @@ function checkPath(action: string, path: unknown): void {
   if (name.includes("\0") || name === "") {
     throw outOfRange(action, "path", "without NUL characters", path);
   }
+  if (!name.isWellFormed()) {
+    throw outOfRange(action, "path", "text without lone surrogates", path);
+  }
   const { length } = new TextEncoder().encode(name);
   if (length > MAX_PATH_BYTES) {
     throw outOfRange(
@@ -176,6 +179,10 @@ function checkProtocols(action: string, name: string, protocols: unknown) {
     if (typeof protocol !== "string") {
       throw wrongKind(action, name, must, protocol);
     }
+    if (!protocol.isWellFormed()) {
+      const must = "text without lone surrogates";
+      throw outOfRange(action, name, must, protocol);
+    }
     const { length } = encoder.encode(protocol);
     if (length < 1 || length > 255) {
       throw outOfRange(action, name, must, protocol);
@@ -221,7 +228,9 @@ function checkPeerCheck(action: string, options: PeerCheckOptions): void {
 }
 
 /** Found good already: one object may serve every connection of a pool or a server. */
-const checked = new WeakSet<object>();
+const checkedForClients = new WeakSet<object>();
+/** The same for servers: what is good for a client may lack a certificate. */
+const checkedForServers = new WeakSet<object>();
 
 /**
  * Throws unless these can be used to speak TLS as a client.
@@ -236,7 +245,7 @@ export function checkTlsDialOptions(
   names: ReadonlySet<string> = TLS_DIAL_OPTION_NAMES,
 ): void {
   checkNames(action, name, options, names);
-  if (checked.has(options)) return;
+  if (checkedForClients.has(options)) return;
   const { caCerts, alpnProtocols, serverName, cert, key } = options;
   optional(checkAuthorities, action, "caCerts", caCerts);
   optional(checkProtocols, action, "alpnProtocols", alpnProtocols);
@@ -264,7 +273,7 @@ export function checkTlsDialOptions(
       true,
     );
   }
-  checked.add(options);
+  checkedForClients.add(options);
 }
 
 /** Throws unless these can be used to speak TLS as a server. */
@@ -275,7 +284,7 @@ export function checkTlsBindOptions(
   names: ReadonlySet<string> = TLS_BIND_OPTION_NAMES,
 ): void {
   checkNames(action, name, options, names);
-  if (checked.has(options)) return;
+  if (checkedForServers.has(options)) return;
   const { cert, key, alpnProtocols, dropSilent, clientCaCerts } = options;
   checkPem(action, "cert", cert, "CERTIFICATE");
   checkPem(action, "key", key, "PRIVATE KEY");
@@ -297,7 +306,7 @@ export function checkTlsBindOptions(
       throw wrongKind(action, check, must, options[check]);
     }
   }
-  checked.add(options);
+  checkedForServers.add(options);
 }
 
 function checkClientTls(action: string, tls: unknown): void {

@@ -67,6 +67,8 @@ export class NodeTlsSession implements TlsTransport {
   #closed = false;
   #ended = false;
   #failure: Error | undefined;
+  /** Why the connection below took no more. */
+  #writeFailure: Error | undefined;
   /** Whether the connection ended below TLS, which has to end first. */
   #connEnded = false;
   #rest: Uint8Array = new Uint8Array();
@@ -87,7 +89,11 @@ export class NodeTlsSession implements TlsTransport {
     this.#begin = begin;
     this.#admit = admit;
     this.#allowTruncation = allowTruncation;
-    this.#duplex = duplexOver(conn, () => this.#room());
+    this.#duplex = duplexOver(
+      conn,
+      () => this.#room(),
+      (error) => this.#writeFailure ??= error,
+    );
     this.#duplex.once("end", () => this.#connEnded = true);
   }
 
@@ -141,6 +147,7 @@ export class NodeTlsSession implements TlsTransport {
       this.#notify();
     });
     await this.#until(() => written);
+    if (this.#writeFailure !== undefined) throw this.#writeFailure;
     if (failed) {
       throw this.#failure ?? new BrokenPipe("Broken pipe", { cause: failed });
     }

@@ -91,7 +91,12 @@ async function askDialer(
     signal,
     closeQuietly,
   );
-  const methods = ["read", "write", "closeWrite", "close"];
-  checkMethods("connect", "what the dialer makes", made, ...methods);
+  try {
+    const methods = ["read", "write", "closeWrite", "close"];
+    checkMethods("connect", "what the dialer makes", made, ...methods);
+  } catch (error) {
+    closeQuietly(made);
+    throw error;
+  }
   return made;
 }

@@ -19,7 +19,11 @@ import {
   TimeoutError,
   TlsError,
 } from "@sluice/net";
-import { fakeClock, memoryPair } from "@sluice/net/testing";
+import {
+  fakeClock,
+  memoryPair,
+  memoryTransportPair,
+} from "@sluice/net/testing";
 import { tcpConns } from "../_support/sockets.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
@@ -493,3 +497,66 @@ Deno.test(
     assertStrictEquals(await outcome(socket.read()), error);
   },
 );
+
+/** What a transport of the user's may do instead of what it should. */
+const ODD_CALLS: Record<string, () => unknown> = {
+  "throws": () => {
+    throw new Error("not today");
+  },
+  "rejects": () => Promise.reject(new Error("not today")),
+  "rejects with nothing": () => Promise.reject(undefined),
+  "gives undefined": () => Promise.resolve(undefined),
+  "gives no promise": () => 0,
+  "gives 0": () => Promise.resolve(0),
+  "gives NaN": () => Promise.resolve(NaN),
+  "gives -1": () => Promise.resolve(-1),
+  "gives too much": () => Promise.resolve(2 ** 40),
+  "gives a bigint": () => Promise.resolve(1n),
+  "gives a symbol": () => Promise.resolve(Symbol("a count")),
+};
+
+for (const method of ["read", "write"] as const) {
+  Deno.test(
+    `TLS over a transport whose ${method} is odd ends in one BrokenError`,
+    TIMEOUT,
+    async () => {
+      const authority = await createAuthority();
+      const tls = await authority.issue();
+      const trust = { caCerts: [authority.cert], serverName: "localhost" };
+      for (const when of ["in the handshake", "behind it"]) {
+        for (const [what, odd] of Object.entries(ODD_CALLS)) {
+          const name = `${method} ${what}, ${when}`;
+          const [near, far] = memoryTransportPair();
+          let isOdd = when === "in the handshake";
+          const good = near[method].bind(near);
+          near[method] = (bytes: Uint8Array) =>
+            (isOdd ? odd() : good(bytes)) as Promise<number>;
+          // A transport that fails without an end is closed by its socket alone.
+          const [left, right] = [new Socket(near), new Socket(far)];
+          const accepting = right.acceptTls(tls);
+          accepting.catch(() => {});
+          const starting = left.startTls({ ...trust, timeoutMs: 5_000 });
+          if (isOdd) {
+            const error = await assertRejects(
+              () => starting,
+              BrokenError,
+              undefined,
+              name,
+            );
+            assertStrictEquals(await outcome(left.read()), error, name);
+          } else {
+            await Promise.all([starting, accepting]);
+            isOdd = true;
+            if (method === "read") right.write("x").catch(() => {});
+            const call = method === "read"
+              ? left.read({ timeoutMs: 5_000 })
+              : left.write("x").then(() => left.flush({ timeoutMs: 5_000 }));
+            await assertRejects(() => call, BrokenError, undefined, name);
+          }
+          left.abort();
+          right.abort();
+        }
+      }
+    },
+  );
+}

@@ -405,6 +405,31 @@ Deno.test("bind() uses an acceptor of one's own", () => {
   }
 });
 
+Deno.test("bind() looks at the options of TLS that a client was content with", async () => {
+  const tls = {} as { cert: string; key: string };
+  await assertRejects(() => dial({ port: 1, tls }), BrokenError);
+  assertThrows(
+    () => bind({ port: 0, tls }),
+    TypeError,
+    "Cannot listen: cert must be a CERTIFICATE in PEM form",
+  );
+});
+
+Deno.test("bind() refuses text that would become another one", async () => {
+  const tls = await (await createAuthority()).issue();
+  const protocols = { ...tls, alpnProtocols: ["h2", "\ud800"] };
+  assertThrows(
+    () => bind({ port: 0, tls: protocols }),
+    RangeError,
+    "alpnProtocols must be text without lone surrogates",
+  );
+  assertThrows(
+    () => bind({ path: "\ud800.sock" }),
+    RangeError,
+    "path must be text without lone surrogates",
+  );
+});
+
 Deno.test("bind() refuses options that cannot be meant", async () => {
   const { cert, key } = await (await createAuthority()).issue();
   const acceptor: Acceptor = {

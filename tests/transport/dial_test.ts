@@ -404,6 +404,12 @@ Deno.test("dial() uses a dialer of one's own", async () => {
     "what the dialer makes must be an object with read() and write()",
   );
 
+  let closed = 0;
+  const half = { read() {}, close: () => closed++ };
+  dialer.dial = () => Promise.resolve(half as unknown as Transport);
+  await assertRejects(() => dial({ dialer }), TypeError);
+  assertEquals(closed, 1);
+
   // One that does not listen to the signal is not waited for, and leaves nothing open.
   const late = Promise.withResolvers<Transport>();
   const ignorant = new AbortController();
