@@ -19,8 +19,8 @@
  *   that is alone, and for work on what has been read.
  *
  * Letting the event loop come round takes {@linkcode TURNS} immediates, as the runtime asks
- * for I/O events when it has nothing else to do, or after 61 turns. Together they take
- * 0.1 ms. What else was tried: one immediate, or a message through a `MessageChannel`, lets
+ * for I/O events when it has nothing else to do, or after 61 turns; fewer where a read of
+ * another socket ends before. Together they take 0.1 ms. What else was tried: one immediate, or a message through a `MessageChannel`, lets
  * events in only every 61st time; `setTimeout(0)` always does, but sleeps for 2 ms, which
  * halves what a peer that is alone can send; an operation of the thread pool
  * (`crypto.subtle.digest`) does only where that thread is slower than this one.
@@ -139,7 +139,8 @@ function refill(): boolean {
 }
 
 function onTurn(): void {
-  if (++turns < TURNS) {
+  // A read that was in flight has ended: the runtime has asked for I/O events.
+  if (++turns < TURNS && !othersWait) {
     setImmediate(onTurn);
     return;
   }
