@@ -1,6 +1,6 @@
 /**
- * Sluice: async sockets for Deno. Servers as async iterators, clients with
- * timeouts that lose nothing, framing codecs, and an orderly end for everything.
+ * Sluice: async sockets for Deno. Servers as async iterators, clients whose timeouts
+ * lose no bytes, framing codecs, and graceful shutdown.
  *
  * @example A server and a client
  * ```ts

@@ -155,7 +155,7 @@ Deno.bench({
   },
 });
 
-/** The same, and the task hears of it, as with `withTimeout`. */
+/** The same, and the task gets a signal, as with `withTimeout`. */
 async function raceAbortable<T>(
   task: (signal: AbortSignal) => Promise<T>,
   ms: number,

@@ -65,7 +65,7 @@ const events: EventSource = (listener) => {
 const server = serve({
   port: 0,
   onEvent: (event) => listeners.forEach((listener) => listener(event)),
-  onError: () => {}, // The bad clients below are expected; `events` hears of them.
+  onError: () => {}, // The bad clients below are expected; `events` counts them.
 }, async (socket) => {
   const connection = framed(socket, lengthPrefixed());
   for await (const frame of connection) await connection.send(frame);

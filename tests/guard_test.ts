@@ -49,7 +49,7 @@ Deno.test("a result whose then throws is printed", async () => {
   assertEquals(await printed(() => hostile), [["A hook failed:", failure]]);
 });
 
-Deno.test("a hook that does well is not heard of", async () => {
+Deno.test("nothing is printed for a hook that does not fail", async () => {
   assertEquals(await printed(() => 3), []);
   assertEquals(await printed(() => Promise.resolve()), []);
 });

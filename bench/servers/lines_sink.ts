@@ -37,7 +37,7 @@ if (!Number.isInteger(port) || take === undefined) {
   Deno.exit(2);
 }
 
-// A flood that is over ends without a goodbye.
+// A flood that is over just ends.
 const server = serve({ port, onError: () => {} }, take);
 const { addr } = server;
 console.log(`listening on ${addr.port}`);

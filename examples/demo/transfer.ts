@@ -27,7 +27,7 @@ export interface TransferOptions {
   port: number;
   /** Clients at once. */
   clients: number;
-  /** Hears of the bytes that came back. */
+  /** Called with the bytes that came back. */
   onBytes: (bytes: number) => void;
 }
 

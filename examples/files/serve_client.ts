@@ -17,7 +17,7 @@ import type { Transfers } from "./transfers.ts";
 const newcomers = new PendingConnections({ timeoutMs: 10_000, max: 50 });
 const regulars = new PendingConnections({ timeoutMs: 60_000, max: 100 });
 
-/** Hears of what was done. */
+/** Called with what was done. */
 export type OnDone = (what: string) => void;
 
 /** What all clients of a server share. */
@@ -28,7 +28,7 @@ export interface ServeClientOptions {
   transfers: Transfers;
   /** Aborts when the server drains. */
   signal: AbortSignal;
-  /** Hears of what was done. */
+  /** Called with what was done. */
   onDone: OnDone;
 }
 

@@ -10,7 +10,7 @@ import { MalformedFrameError, withTimeout } from "@sluice/net";
 import { type MessageOf, Refusal } from "./messages.ts";
 import { CHUNK_BYTES, chunkBuffer, contentsOf, type Peer } from "./peer.ts";
 
-/** Hears of bytes that are there; `before` says that they need not be sent. */
+/** Called with bytes that are there; `before` says that they need not be sent. */
 export type OnBytes = (count: number, before?: boolean) => void;
 
 /** Where a file goes, or what it is compared with. */
@@ -33,7 +33,7 @@ export interface Target {
 export interface ReceiveOptions {
   /** How large the file must be; any size by default. */
   size?: number;
-  /** Hears of bytes that are there. */
+  /** Called with bytes that are there. */
   onBytes?: OnBytes;
 }
 

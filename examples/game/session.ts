@@ -38,7 +38,7 @@ export interface SessionOptions {
   name: string;
   /** Only looks on. */
   watch?: boolean;
-  /** Hears of every snapshot, when it is in. */
+  /** Called with every snapshot. */
   onSnapshot?: (snapshot: Snapshot) => void;
 }
 

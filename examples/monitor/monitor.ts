@@ -41,7 +41,7 @@ export interface Status {
   summary: Summary;
 }
 
-/** Who wants to hear of it, and what is replaced in tests. */
+/** The callbacks, and what is replaced in tests. */
 export interface MonitorOptions {
   /** After each check, with the target's place in the configuration. */
   onSample?: (index: number, sample: Sample) => void;

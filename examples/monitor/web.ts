@@ -72,7 +72,7 @@ const SECURITY = {
   "cache-control": "no-store",
 };
 
-/** Where the page is, and who hears of a mistake in it. */
+/** Where the page is, and what is called with an error in it. */
 export interface PageOptions {
   hostname: string;
   port: number;

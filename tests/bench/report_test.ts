@@ -91,7 +91,7 @@ Deno.test("judge() meets, misses, or says that nothing was measured", () => {
   assertEquals(find("raw Deno read/write").outcome, "met");
   assertEquals(find("raw Deno read/write").measured?.most, 1.1);
   assertEquals(find("16 at a time").outcome, "missed");
-  // What the least on Deno gets stands beside it, where somebody measured that.
+  // What the least on Deno gets stands beside it, where that was measured.
   assertEquals(find("raw Deno read/write").floor?.median, 1.75);
   assertEquals(find("16 at a time").floor, undefined);
   assertMatch(

@@ -97,7 +97,7 @@ Deno.test("lengthPrefixed() writes the length over a frame's own, and spares the
   assertThrows(() => encodeAll(codec, frame), RangeError, "from 3 to 65538");
 });
 
-Deno.test("lengthPrefixed() fills with zeros what nobody gives it", () => {
+Deno.test("lengthPrefixed() fills header bytes that are not given with zeros", () => {
   const codec = lengthPrefixed({ lengthBytes: 1, offset: 2, skip: 4 });
   const dirty = encodeAll(codec, bytes(255, 255, 255, 255, 255));
   assertEquals(dirty, bytes(0, 0, 6, 0, 255, 255, 255, 255, 255));

@@ -68,7 +68,7 @@ Deno.test("lines() leaves in the queue what it has not handed out", () => {
   const decoder = lines().decoder();
   queue.append(utf8("HEAD 3\nabcone\ntwo\nthree\n"));
   assertEquals(decoder.decode(queue), "HEAD 3");
-  // Somebody else takes bytes that the decoder has seen already.
+  // Bytes that the decoder has seen already are taken past it.
   assertEquals(queue.take(3), utf8("abc"));
   assertEquals(decoder.decode(queue), "one");
   queue.prepend(utf8("zero\n"));
@@ -78,7 +78,7 @@ Deno.test("lines() leaves in the queue what it has not handed out", () => {
   assertEquals(decoder.decode(queue), "three");
 });
 
-Deno.test("lines() goes on in what it has seen where somebody took a part of it", () => {
+Deno.test("lines() goes on in what it has seen where a part was taken past it", () => {
   for (const text of ["one\r\ntwo\nthree\nfour\n", "ünö\ntwo\nthree\nfour\n"]) {
     const [one] = text.split(/\r?\n/);
     const queue = new ByteQueue();

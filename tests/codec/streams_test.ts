@@ -104,7 +104,7 @@ Deno.test("decodeStream() reports an early end for a codec that leaves it to oth
   assert(error instanceof UnexpectedEofError);
 });
 
-Deno.test("decodeStream() goes on behind bad frames if somebody hears of them", async () => {
+Deno.test("decodeStream() goes on after bad frames if onBadFrame is given", async () => {
   const wire = utf8('1\n{\n2\n"\n');
   const codec = json(lines());
   const ending = ReadableStream.from([wire]).pipeThrough(decodeStream(codec));
@@ -422,7 +422,7 @@ Deno.test("encodeStream() refuses what is no codec, and an encoder that is async
   assert(error instanceof CodecError);
 });
 
-Deno.test("encodeStream() gives chunks that nobody writes to again", async () => {
+Deno.test("encodeStream() gives chunks that are never written to again", async () => {
   const frames = Array.from({ length: 50 }, (_, i) => bytes(i, i));
   const stream = ReadableStream.from(frames).pipeThrough(
     encodeStream(lengthPrefixed({ lengthBytes: 1 })),

@@ -1,5 +1,5 @@
 /**
- * Runs an example as somebody does who forgot its flags.
+ * Runs an example without its flags.
  *
  * @module
  */

@@ -41,7 +41,7 @@ Deno.test("echo_client sends the lines of its input, also while answers come", {
   assertEquals(code, 0);
 });
 
-Deno.test("echo_client says that nobody listens, in one line", {
+Deno.test("echo_client says that nothing is listening, in one line", {
   timeout,
 }, async () => {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

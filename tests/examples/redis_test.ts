@@ -261,7 +261,7 @@ Deno.test("redis/server cuts off a subscriber that reads too slowly", {
   const message = `*3\r\n$7\r\nPUBLISH\r\n$1\r\nc\r\n$100000\r\n${
     "x".repeat(100_000)
   }\r\n`;
-  // The kernel takes some megabytes, the server one; then nobody listens any more.
+  // The kernel takes some megabytes, the server one; then the client does not listen any more.
   let sent = 0;
   for (let listeners = ":1"; listeners === ":1"; sent++) {
     assert(sent < 1_000, "it still listens");

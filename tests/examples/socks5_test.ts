@@ -238,7 +238,7 @@ Deno.test("socks5/proxy says why there is no tunnel", {
     command: number,
     reply: number,
   ][] = [
-    [LOOPBACK, closed, 1, 5], // Nobody listens there.
+    [LOOPBACK, closed, 1, 5], // Nothing listens there.
     [[1, 10, 1, 2, 3], 80, 1, 2], // Deno does not allow it.
     [named("example.com"), 443, 1, 2],
     [[4, ...new Array(15).fill(0), 1], 80, 1, 2],

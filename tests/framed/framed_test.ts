@@ -119,7 +119,7 @@ testOverMemoryAndTcp(
   },
 );
 
-Deno.test("readable receives nothing that nobody wants", async () => {
+Deno.test("readable receives nothing without demand", async () => {
   using pair = spiedPair();
   const frames = framed(pair.left, lines());
   const reader = frames.readable.getReader();

@@ -419,7 +419,7 @@ Deno.test("frameTimeoutMs does not concern who reads the socket afterwards", asy
   }
 });
 
-Deno.test("receive() hears of close and abort", async () => {
+Deno.test("receive() rejects on close and abort", async () => {
   using pair = spiedPair();
   const receiver = framed(pair.left, lines());
   const waiting = outcome(receiver.receive());

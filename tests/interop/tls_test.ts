@@ -286,7 +286,7 @@ async function outcomeOfServing(
 }
 
 Deno.test(
-  "serve() sees the orderly end of Python's ssl, and answers it",
+  "serve() sees the close_notify of Python's ssl, and answers it",
   PYTHON,
   async () => {
     await using files = await Files.make();

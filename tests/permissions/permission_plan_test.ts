@@ -128,7 +128,7 @@ async function assertExact(
   }
 }
 
-/** Listens on a free port, which nobody else has while `use` runs. */
+/** Listens on a free port, which is taken while `use` runs. */
 async function withServer(
   hostname: string,
   use: (port: number) => Promise<void>,

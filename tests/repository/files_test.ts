@@ -79,7 +79,7 @@ Deno.test("every example starts with a shebang of narrow permissions", async () 
   assertEquals(wrong.map(([path]) => path), []);
 });
 
-Deno.test("no file names a folder of somebody's machine", async () => {
+Deno.test("no file names a folder of a developer's machine", async () => {
   // In pieces, so that this file does not find itself.
   const homes = ["home", "Users", "root", "work"].join("|");
   const machine = new RegExp(

@@ -3,7 +3,7 @@ import { findProgram, program } from "../_support/programs.ts";
 
 const windows = Deno.build.os === "windows";
 
-/** Runs a test file that needs a program nobody has. */
+/** Runs a test file that needs a program that does not exist. */
 async function runWithout(env: Record<string, string>): Promise<
   { code: number; output: string }
 > {

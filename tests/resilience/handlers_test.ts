@@ -214,7 +214,7 @@ Deno.test("un-awaited writes to a peer that is gone do not end the process", {
 });
 
 Deno.test(
-  "a hook that throws is heard of and breaks nothing",
+  "what a hook throws is printed and breaks nothing",
   { timeout },
   async () => {
     await using program = await DenoProgram.start(`

@@ -233,7 +233,7 @@ Deno.test("abort() ends a close() that waits", async () => {
   assertEquals(spy.closed, 1);
 });
 
-Deno.test("close() that nobody awaits does not end the process when it fails", async () => {
+Deno.test("close() that is not awaited does not end the process when it fails", async () => {
   using pair = spiedPair();
   const { left, spy } = pair;
   spy.writeError = new Deno.errors.BrokenPipe("Broken pipe");

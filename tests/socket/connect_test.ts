@@ -15,13 +15,13 @@ import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 import { outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 function freePort(): number {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   return listener.addr.port;
 }
 
-Deno.test("connect() gives a socket to whoever listens", TIMEOUT, async () => {
+Deno.test("connect() connects to what listens", TIMEOUT, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const [socket, conn] = await Promise.all([
@@ -50,7 +50,7 @@ Deno.test("connect() gives the socket its options", TIMEOUT, async () => {
   (await listener.accept()).close();
 });
 
-Deno.test("connect() says that nobody listens", TIMEOUT, async () => {
+Deno.test("connect() says that nothing is listening", TIMEOUT, async () => {
   const port = freePort();
   const error = await assertRejects(() => connect({ port }), BrokenError);
   assertEquals([error.reason, error.operation], ["refused", "connect"]);

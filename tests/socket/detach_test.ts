@@ -30,7 +30,7 @@ async function readAll(transport: Transport): Promise<string> {
   }
 }
 
-/** Leaves a transport read in flight that nobody waits for any more. */
+/** Leaves a transport read in flight that no call waits for any more. */
 async function leaveRead({ left }: Pick<SpiedPair, "left">): Promise<void> {
   const controller = new AbortController();
   const cut = outcome(left.read({ signal: controller.signal }));
@@ -163,7 +163,7 @@ Deno.test("detach() after the end gives a transport that is at its end", async (
   transport.close();
 });
 
-Deno.test("detach() is refused while somebody reads or bytes wait to be sent", async () => {
+Deno.test("detach() is refused while a call reads or bytes wait to be sent", async () => {
   using pair = spiedPair();
   const { left, right } = pair;
   const waiting = left.read();

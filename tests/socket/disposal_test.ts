@@ -59,7 +59,7 @@ Deno.test("disposing twice, either way, is fine", async () => {
   far.close();
 });
 
-Deno.test("await using tells of data that was lost, unless somebody knows", async () => {
+Deno.test("await using throws for data that was lost, unless a call has thrown for it", async () => {
   using pair = spiedPair();
   const { left, spy } = pair;
   spy.writeError = new Deno.errors.BrokenPipe("Broken pipe");
@@ -82,7 +82,7 @@ Deno.test("await using tells of data that was lost, unless somebody knows", asyn
 Deno.test("await using does not repeat what a later read has said", async () => {
   using pair = spiedPair();
   const { left, spy } = pair;
-  // A read that nobody waits for any more finds the connection broken.
+  // A read that was cut off finds the connection broken.
   await outcome(left.read({ timeoutMs: 1 }));
   spy.hold();
   await left.write("accepted, and lost");

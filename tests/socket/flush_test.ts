@@ -86,7 +86,7 @@ Deno.test("flush() checks its signal first, even with nothing to send", async ()
   await assertRejects(() => pair.left.flush({ signal }), Error, "before");
 });
 
-Deno.test("flush() that waits hears of abort", async () => {
+Deno.test("flush() that waits rejects on abort", async () => {
   using pair = spiedPair();
   const { left, spy } = pair;
   spy.hold();

@@ -33,7 +33,7 @@ Deno.test("minReadBytesPerSecond leaves a fast peer alone, however slow the hand
   for (let i = 0; i < 20; i++) {
     await peer.write("x".repeat(20));
     await reader.readExactly(20);
-    // Nobody waits for bytes meanwhile: the handler is busy.
+    // No call waits for bytes meanwhile: the handler is busy.
     await clock.advance(5_000);
   }
   assertEquals(reader.signal.aborted, false);

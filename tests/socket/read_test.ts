@@ -80,7 +80,7 @@ Deno.test("read() hands out bytes that may be written to", async () => {
   assertEquals(textOf(await left.read()), "bc");
 });
 
-Deno.test("a socket reads from its transport only what somebody asked for", async () => {
+Deno.test("a socket reads from its transport only what a call asked for", async () => {
   using pair = spiedPair();
   const { left, right, spy } = pair;
   await right.write("one");
@@ -163,7 +163,7 @@ Deno.test("readInto() says what it needs of its array", async () => {
   await assertRejects(() => pair.left.readInto([0, 0]), TypeError, "target");
 });
 
-/** A transport of somebody else, all of whose calls fail: later, or at once. */
+/** A transport all of whose calls fail: later, or at once. */
 function failing(failure: Error, how: "rejects" | "throws"): Transport {
   const fail = () => {
     if (how === "throws") throw failure;

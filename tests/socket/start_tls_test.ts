@@ -106,7 +106,7 @@ Deno.test(
 );
 
 Deno.test(
-  "startTls() says what is wrong with a certificate that nobody here trusts",
+  "startTls() says what is wrong with a certificate of an unknown authority",
   TIMEOUT,
   async () => {
     await using server = await startTlsServer();

@@ -404,7 +404,7 @@ for (const first of READS) {
   });
 }
 
-Deno.test("one socket ends a state for both halves: a read that waits hears of close", async () => {
+Deno.test("one socket ends a state for both halves: a read that waits rejects on close", async () => {
   for (const name of READS) {
     using pair = spiedPair();
     const waiting = outcome(METHODS[name](pair.left) as Promise<unknown>);

@@ -217,7 +217,7 @@ Deno.test("readMs limits each read from its start", async () => {
   using time = FakeTime.install();
   using pair = spiedPair({ left: { readMs: 100 } });
   const { left, right } = pair;
-  // Nobody reads: nothing counts.
+  // No call reads: nothing counts.
   await pass(time, 1_000);
   const first = outcome(left.readExactly(2));
   await pass(time, 90);

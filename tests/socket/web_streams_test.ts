@@ -103,7 +103,7 @@ Deno.test("readable ends for a consumer with its own array, too", async () => {
   await reader.closed;
 });
 
-Deno.test("readable reads nothing that nobody wants", async () => {
+Deno.test("readable reads nothing without demand", async () => {
   using pair = spiedPair();
   const { left, right, spy } = pair;
   await right.write("one");

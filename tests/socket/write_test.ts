@@ -266,7 +266,7 @@ Deno.test("a failed write rejects every writer that waits", async () => {
   assert(errors[0] instanceof BrokenError);
 });
 
-Deno.test("writes that fail and that nobody awaits do not end the process", async () => {
+Deno.test("writes that fail and are not awaited do not end the process", async () => {
   using pair = spiedPair();
   const { left, spy } = pair;
   spy.writeError = new Deno.errors.BrokenPipe("Broken pipe");
@@ -301,7 +301,7 @@ Deno.test("write() refuses what is neither bytes nor text, and sends the rest", 
   assertEquals(textOf(await right.readExactly(2)), "ab");
 });
 
-Deno.test("writes that nobody awaits break the socket at maxPendingBytes", async () => {
+Deno.test("writes that are not awaited break the socket at maxPendingBytes", async () => {
   using pair = spiedPair({ left: { maxPendingBytes: 1_000 } });
   const { left, spy } = pair;
   spy.hold();
@@ -339,7 +339,7 @@ Deno.test("write() lends a large array until its last byte is taken", async () =
   assertEquals(await reading, bytes(100_000));
 });
 
-Deno.test("write() goes on as soon as there is room, whoever waits for more", async () => {
+Deno.test("write() goes on as soon as there is room, whatever other writes wait for", async () => {
   using pair = spiedPair({
     highWaterMarkBytes: 15,
     left: { highWaterMarkBytes: 10 },

@@ -213,7 +213,7 @@ Deno.test("fakeClock() refuses a second one, and is given back once", async () =
   await pause;
 });
 
-Deno.test("fakeClock() gives back a clock that somebody else has replaced", () => {
+Deno.test("fakeClock() gives back a clock that was replaced meanwhile", () => {
   const value = () => 7;
   Object.defineProperty(performance, "now", { configurable: true, value });
   try {

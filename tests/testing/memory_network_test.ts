@@ -47,7 +47,7 @@ Deno.test("memoryNetwork() connects clients to a server by name", async () => {
   await Promise.all([one.close(), two.close()]);
 });
 
-Deno.test("memoryNetwork() has listeners, which name themselves where nobody does", async () => {
+Deno.test("memoryNetwork() names listeners that were given no name", async () => {
   using network = memoryNetwork();
   using listener = network.listen();
   assertEquals(listener.addr, { transport: "memory", name: "server-1" });
@@ -61,7 +61,7 @@ Deno.test("memoryNetwork() has listeners, which name themselves where nobody doe
   await Promise.all([client.close(), server?.close()]);
 });
 
-Deno.test("memoryNetwork() refuses connections to a name that nobody listens on", async () => {
+Deno.test("memoryNetwork() refuses connections to a name without a listener", async () => {
   using network = memoryNetwork();
   const refused = await assertRejects(
     () => network.connect({ name: "nobody" }),
@@ -275,7 +275,7 @@ Deno.test("memoryNetwork() resets connections at random, by its seed", async () 
   assertEquals(calm.filter(({ type }) => type === "reset"), []);
 });
 
-Deno.test("memoryNetwork() resets clients that nobody has accepted when the listener closes", async () => {
+Deno.test("memoryNetwork() resets clients that were not accepted when the listener closes", async () => {
   using network = memoryNetwork();
   const listener = network.listen({ name: "echo" });
   const client = await network.connect({ name: "echo" });

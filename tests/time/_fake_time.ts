@@ -19,7 +19,7 @@ export function settle(): Promise<void> {
  * the global functions until it is disposed.
  */
 export class FakeTime implements TimeSource, Disposable {
-  /** Current time; starts away from 0, so that nobody relies on 0. */
+  /** Current time; starts away from 0, so that no test relies on 0. */
   current = 1_000;
   #entries: Entry[] = [];
   #lastId = 0;

@@ -40,7 +40,7 @@ Deno.test("withTimeout() rejects when the time is over even if the task goes on"
   const error = await caught;
   assertEquals(error.timeoutMs, 1_000);
   assert(seen === error);
-  // Nobody may be told of what comes too late.
+  // What comes too late must not be reported.
   reject(new Error("late"));
   await settle();
 });

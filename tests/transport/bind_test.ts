@@ -166,7 +166,7 @@ async function assertServes(acceptor: Acceptor, path: string): Promise<void> {
   server.close();
 }
 
-/** Leaves a socket file behind that nobody listens on, as a crash does. */
+/** Leaves a socket file behind without a listener, as a crash does. */
 async function leaveStale(path: string): Promise<void> {
   const code = `Deno.listen({ transport: "unix", path: ${
     JSON.stringify(path)
@@ -215,7 +215,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bind() replaces a Unix socket file that nobody listens on",
+  "bind() replaces a Unix socket file without a listener",
   UNIX,
   () =>
     withPath(async (path) => {
@@ -258,7 +258,7 @@ Deno.test(
 );
 
 Deno.test(
-  "bind() leaves a Unix socket alone which somebody listens on",
+  "bind() leaves a Unix socket alone that has a listener",
   UNIX,
   () =>
     withPath(async (path) => {

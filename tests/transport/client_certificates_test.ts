@@ -120,7 +120,7 @@ Deno.test(
         port: portOf(acceptor),
         tls: { caCerts: [authority.cert], alpnProtocols: ["two"], ...own },
       }),
-      // The first read shakes hands where nobody else did.
+      // The first read shakes hands where that was not done.
       accepted.then(async (transport) => {
         const reading = transport.read(new Uint8Array(9));
         reading.catch(() => {});
@@ -246,7 +246,7 @@ Deno.test(
 );
 
 Deno.test(
-  "a server that checks certificates says goodbye when it closes",
+  "a server that checks certificates sends close_notify when it closes",
   TIMEOUT,
   async () => {
     const acceptor = bindChecking();

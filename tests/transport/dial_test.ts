@@ -175,7 +175,7 @@ Deno.test(
   "dial() over TCP gives up when the signal aborts",
   LINUX,
   async () => {
-    // A full backlog leaves the client waiting: nobody answers its first packet.
+    // A full backlog leaves the client waiting: its first packet gets no answer.
     const options = { ...LOCAL, tcpBacklog: 1 };
     using listener = Deno.listen(options);
     const { port } = listener.addr;

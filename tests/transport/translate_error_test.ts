@@ -158,7 +158,7 @@ Deno.test(
     await assertBroken(
       "not-available",
       "listen",
-      // TEST-NET-3 belongs to nobody (RFC 5737).
+      // TEST-NET-3 is for documentation alone (RFC 5737).
       () => Deno.listen({ hostname: "203.0.113.7", port: 0 }),
     );
   },

@@ -2,7 +2,7 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { Chat, Refusal } from "../../../examples/chat/chat.ts";
 import { obey } from "../../../examples/chat/commands.ts";
 
-/** Somebody who writes down what it hears, from now on. */
+/** A member that records what it receives, from now on. */
 function visit(chat: Chat, name: string) {
   const heard: string[] = [];
   const member = chat.enter(name, (line) => heard.push(line));
@@ -175,7 +175,7 @@ Deno.test("Chat keeps what was meant for one person from all others", () => {
       line,
     );
   }
-  // It came from somewhere else: whoever is in the room now hears nothing of it.
+  // It came from somewhere else: those in the room now get nothing of it.
   chat.leave(bob.member);
   eve.heard();
   ann.say("/msg bob psst");

@@ -30,7 +30,7 @@ Deno.test("Prediction makes unconfirmed moves again from where the server has it
   for (const heading of ["right", "right", "down"] as const) {
     prediction.move(heading, alone);
   }
-  // Somebody stood in the way of the first move.
+  // Another player stood in the way of the first move.
   prediction.reconcile({ x: 10, y: 10 }, 1, alone);
   assertEquals(prediction.at, { x: 11, y: 11 });
   assertEquals(prediction.corrections, 1);

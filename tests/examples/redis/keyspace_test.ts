@@ -34,7 +34,7 @@ Deno.test("Keyspace keeps the time of a key that gets a new value, unless told",
   assertEquals(keyspace.expire("b", at), false);
 });
 
-Deno.test("Keyspace sweeps away keys that nobody asks for", () => {
+Deno.test("Keyspace sweeps away keys that no client asks for", () => {
   const keyspace = new Keyspace(1_000_000);
   for (let i = 0; i < 2_500; i++) keyspace.set(`old${i}`, "x", 1);
   keyspace.set("young", "x", Date.now() + 60_000);
