@@ -86,6 +86,7 @@ import "./time/coarse_timer.ts";
 import "./time/deadline.ts";
 import "./time/interval.ts";
 import "./time/retry.ts";
+import "./time/retry_budget.ts";
 import "./time/sleep.ts";
 import "./time/system_time.ts";
 import "./time/with_timeout.ts";

@@ -14,6 +14,11 @@ export {
   type RetryEvent,
   type RetryOptions,
 } from "./retry.ts";
+export {
+  type RetryBudget,
+  retryBudget,
+  type RetryBudgetOptions,
+} from "./retry_budget.ts";
 export { sleep } from "./sleep.ts";
 export { withTimeout } from "./with_timeout.ts";
 

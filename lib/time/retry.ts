@@ -10,6 +10,7 @@ import {
   checkLimit,
   checkNames,
   checkNumber,
+  wrongKind,
 } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { backoffDelayMs } from "./_backoff.ts";
@@ -20,6 +21,7 @@ import {
   waitWithin,
 } from "./call_limits.ts";
 import { Deadline } from "./deadline.ts";
+import { RetryBudget } from "./retry_budget.ts";
 import { pause } from "./sleep.ts";
 
 /** What the task of {@linkcode retry} gets beside the number of the attempt. */
@@ -96,6 +98,11 @@ export interface RetryOptions extends CallOptions {
   jitter?: number;
   /** Whether this error is worth another attempt. All are by default. */
   retryIf?: (error: unknown, attempt: number) => boolean | Promise<boolean>;
+  /**
+   * Bounds the retries of all that share it: where none is left, the error stands. See
+   * {@linkcode retryBudget}. None by default.
+   */
+  budget?: RetryBudget;
   /** Called after each failure, before the pause. What it throws is printed and ignored. */
   onRetry?: (event: RetryEvent) => void;
 }
@@ -112,6 +119,7 @@ export const RETRY_OPTION_NAMES: ReadonlySet<string> = new Set([
   "factor",
   "jitter",
   "retryIf",
+  "budget",
   "onRetry",
 ]);
 
@@ -170,7 +178,7 @@ export async function retry<T>(
   const { attempts = 5, attemptTimeoutMs = Infinity } = options;
   const { minDelayMs = 100, factor = 2, jitter = 0.5 } = options;
   const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
-  const { retryIf = () => true, onRetry = () => {} } = options;
+  const { retryIf = () => true, budget, onRetry = () => {} } = options;
   const backoff = { minDelayMs, maxDelayMs, factor, jitter };
   checkLimit("retry", "attempts", attempts, 1);
   checkAboveZero("retry", "attemptTimeoutMs", attemptTimeoutMs);
@@ -179,9 +187,13 @@ export async function retry<T>(
   checkNumber("retry", "factor", factor, 1);
   checkNumber("retry", "jitter", jitter, 0, 1);
   checkFunction("retry", "retryIf", retryIf);
+  if (budget !== undefined && !(budget instanceof RetryBudget)) {
+    throw wrongKind("retry", "budget", "a RetryBudget", budget);
+  }
   checkFunction("retry", "onRetry", onRetry);
   const limits = startLimits("retry", options) ?? {};
 
+  budget?.addRequest();
   for (let attempt = 1;; attempt++) {
     using deadline = Deadline.after(attemptTimeoutMs, limits);
     const { signal } = deadline;
@@ -194,6 +206,7 @@ export async function retry<T>(
       if (attempt >= attempts) throw error;
       const again = Promise.try(retryIf, error, attempt);
       if (await waitWithin("retry", again, limits) === false) throw error;
+      if (budget?.tryRetry() === false) throw error;
       const delayMs = backoffDelayMs(attempt, backoff);
       guard(() => onRetry({ attempt, error, delayMs }));
       await pause("retry", delayMs, limits);
