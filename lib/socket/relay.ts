@@ -1,11 +1,11 @@
 /**
  * Two connections made one, as proxies, tunnels and load balancers do.
  *
- * What it guarantees: the bytes of each side reach the other one unchanged and in order;
+ * It guarantees that the bytes of each side reach the other one unchanged and in order;
  * the end of one side's stream is passed on behind its last byte, while the other
  * direction goes on; a side that reads slowly slows the other one down, as at most two
  * chunks of each direction are in memory; and both sockets are closed when it is over,
- * however it ended. It refuses to look into the bytes, to retry and to reconnect.
+ * however it ended. It does not look into the bytes, retry or reconnect.
  * `server/` and what is above it may import it.
  *
  * Each direction has two buffers: the next read goes into one while the other is sent.
@@ -70,8 +70,8 @@ export interface RelayOptions extends CallOptions {
    */
   idleMs?: number;
   /**
-   * The same once one direction is done, where that is less than `idleMs`: many a peer
-   * that has read the end of the stream is gone, and does not say so.
+   * The same once one direction is done, where that is less than `idleMs`: many peers
+   * that have read the end of the stream are gone without closing.
    *
    * @default {60_000}
    */
@@ -85,7 +85,7 @@ export interface RelayOptions extends CallOptions {
 }
 
 /**
- * What a {@linkcode relay} came to.
+ * The outcome of a {@linkcode relay}.
  *
  * @example
  * ```ts
@@ -178,7 +178,7 @@ export async function relay(
   return await new Relay(a, b, limits, beforeWrite).run(options);
 }
 
-/** Throws where another call reads: that one must go on undisturbed. */
+/** Throws where another call reads: that one must not be disturbed. */
 function checkBusy(socket: Socket): void {
   try {
     halvesOf(socket).readLoop.check("relay");
@@ -203,7 +203,7 @@ class Relay implements AlarmListener {
   readonly #alarm = new Alarm(this, IDLE_ALARM);
   /** The side that ended its stream first. */
   #firstEnd: RelaySide | undefined;
-  /** What first did not end well. */
+  /** The first failure. */
   #failure: Pick<RelayResult, "endedBy" | "error"> | undefined;
   readonly #over = Promise.withResolvers<void>();
   #isOver = false;
