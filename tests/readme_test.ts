@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import {
   assertEquals,
   assertGreater,
@@ -75,6 +76,29 @@ Deno.test("README.md: its server and its client speak TLS", {
     });
     assertEquals(await program.nextLine(), "hello world");
     assertEquals(await program.ended(), { code: 0, errors: "" });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("README.md: another folder can use a checkout as it says there", {
+  timeout: 30_000,
+}, async () => {
+  const [, json] = /```json\n([^`]+)```/.exec(readme)!;
+  const config = JSON.parse(json);
+  assertEquals(config.links, ["../sluice"]);
+  config.links = [fileURLToPath(new URL("../", import.meta.url))];
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/deno.json`, JSON.stringify(config));
+    const entries = ["", "/codec", "/timeout", "/testing", "/permissions"];
+    const program = entries.map((entry) => `import "@sluice/net${entry}";\n`);
+    await Deno.writeTextFile(`${folder}/main.ts`, program.join(""));
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "main.ts"],
+      cwd: folder,
+    }).output();
+    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
