@@ -4,12 +4,12 @@
  * @module
  */
 
-import { checkMethods, checkObject } from "../_check.ts";
+import { checkMethods, checkObject, checkText } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly, quietly } from "../transport/_close_quietly.ts";
 import type { AcceptedTransport, Acceptor } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 
@@ -40,6 +40,8 @@ export class AcceptLoop<A extends Addr = Addr> {
   readonly ready: Promise<void>;
   #isOpen = false;
   #busy = false;
+  #referenced = true;
+  #awaited = true;
   #pauseMs = 0;
   #resets = 0;
   #pending: Promise<AcceptedTransport | undefined> | undefined;
@@ -95,12 +97,26 @@ export class AcceptLoop<A extends Addr = Addr> {
 
   /** Lets an accept that waits keep the process alive. */
   ref(): void {
-    this.#acceptor.ref?.();
+    this.#referenced = true;
+    if (this.#awaited) this.#acceptor.ref?.();
   }
 
   /** Lets the process end while an accept waits. */
   unref(): void {
+    this.#referenced = false;
     this.#acceptor.unref?.();
+  }
+
+  /**
+   * Whether a caller waits for the accept that is under way: one that outlives its call
+   * does not keep the process alive.
+   */
+  set awaited(awaited: boolean) {
+    if (this.#awaited === awaited) return;
+    this.#awaited = awaited;
+    if (!this.#referenced) return;
+    const acceptor = this.#acceptor;
+    quietly(() => awaited ? acceptor.ref?.() : acceptor.unref?.());
   }
 
   /** Ends the loop. Resolves when the address is free again; never rejects. */
@@ -235,6 +251,10 @@ function checkTransport(transport: AcceptedTransport): void {
     const { localAddr, remoteAddr } = transport;
     checkObject("accept", "localAddr of the connection", localAddr);
     checkObject("accept", "remoteAddr of the connection", remoteAddr);
+    // Who may come in is decided by it.
+    if ("hostname" in remoteAddr) {
+      checkText("accept", "hostname of remoteAddr", remoteAddr.hostname);
+    }
   } catch (error) {
     closeQuietly(transport);
     throw error;

@@ -86,13 +86,16 @@ export class Client {
   async #performHandshake(): Promise<void> {
     const { handshakeTimeoutMs, context: { signal } } = this.#owner;
     const transport = this.#transport;
-    const failure = await performHandshake(
-      transport,
-      handshakeTimeoutMs,
-      signal,
-    );
-    if (failure !== undefined) return this.#refuse(failure);
-    const { alpnProtocol = null } = transport;
+    let alpnProtocol: string | null;
+    try {
+      alpnProtocol = await performHandshake(
+        transport,
+        handshakeTimeoutMs,
+        signal,
+      );
+    } catch (error) {
+      return this.#refuse(error);
+    }
     const { remoteAddr } = this;
     if (!signal.aborted) {
       this.#owner.emit({ type: "tls", remoteAddr, alpnProtocol });

@@ -23,13 +23,14 @@ export interface HandshakeOptions {
 /**
  * Shakes hands within `timeoutMs`, and until `signal` aborts.
  *
- * @returns Why it failed; the transport is then closed. `undefined` if it is done.
+ * @returns The protocol that was agreed on.
+ * @throws Why it failed, which may be anything; the transport is then closed.
  */
 export async function performHandshake(
   transport: AcceptedTransport,
   timeoutMs: number | undefined,
   signal: AbortSignal,
-): Promise<unknown> {
+): Promise<string | null> {
   const { localAddr, remoteAddr } = transport;
   const operation = "handshake";
   try {
@@ -38,9 +39,9 @@ export async function performHandshake(
       timeoutMs: timeoutMs ?? 10_000,
       signal,
     });
-    return undefined;
+    return transport.alpnProtocol ?? null;
   } catch (error) {
     closeQuietly(transport);
-    return translateError(error, { operation, localAddr, remoteAddr });
+    throw translateError(error, { operation, localAddr, remoteAddr });
   }
 }

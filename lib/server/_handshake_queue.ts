@@ -17,7 +17,7 @@ const MAX_IN_PROGRESS = 256;
 /** What a queue reports to its owner. */
 export interface HandshakeEvents {
   /** A handshake is done. */
-  onHandshake(transport: AcceptedTransport): void;
+  onHandshake(transport: AcceptedTransport, alpnProtocol: string | null): void;
   /** A handshake failed; the connection is closed. */
   onHandshakeError(error: unknown, transport: AcceptedTransport): void;
 }
@@ -75,12 +75,15 @@ export class HandshakeQueue {
       const settle = () => {
         unwatch();
         this.#waiting = undefined;
+        // What is accepted from now on is for a call that is yet to come.
+        this.#loop.awaited = false;
       };
       const waiting: Waiting = {
         resolve: (transport) => resolve((settle(), transport)),
         reject: (error) => reject((settle(), error)),
       };
       this.#waiting = waiting;
+      this.#loop.awaited = true;
       this.handOut();
       if (this.#waiting === undefined) return;
       if (options !== undefined) {
@@ -122,17 +125,22 @@ export class HandshakeQueue {
 
   async #performHandshake(transport: AcceptedTransport): Promise<void> {
     this.#handshaking++;
-    const { signal } = this.#loop;
-    const failure = await performHandshake(transport, this.#timeoutMs, signal);
-    this.#handshaking--;
-    if (failure !== undefined) {
-      this.#events.onHandshakeError(failure, transport);
-    } else if (this.#loop.closed) {
-      closeQuietly(transport);
-    } else {
-      this.#events.onHandshake(transport);
-      this.#add(transport);
+    const loop = this.#loop;
+    let alpnProtocol: string | null;
+    try {
+      alpnProtocol = await performHandshake(
+        transport,
+        this.#timeoutMs,
+        loop.signal,
+      );
+      if (!loop.closed) this.#events.onHandshake(transport, alpnProtocol);
+      // Its hook may have closed the listener.
+      if (loop.closed) closeQuietly(transport);
+      else this.#add(transport);
+    } catch (error) {
+      this.#events.onHandshakeError(error, transport);
     }
+    this.#handshaking--;
     // There may have been no room for the next one.
     this.#accept();
   }

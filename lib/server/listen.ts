@@ -157,7 +157,7 @@ export class Listener<A extends Addr = Addr>
       onCloseError: (error) => this.#emit({ type: "close-error", error }),
     });
     this.#queue = new HandshakeQueue(loop, options.handshakeTimeoutMs, {
-      onHandshake: ({ remoteAddr, alpnProtocol = null }) =>
+      onHandshake: ({ remoteAddr }, alpnProtocol) =>
         this.#emit({ type: "tls", remoteAddr, alpnProtocol }),
       onHandshakeError: (error, { remoteAddr }) =>
         this.#emit({ type: "tls-failed", error, remoteAddr }),

@@ -110,6 +110,10 @@ const NONSENSE: Record<string, (transport: AcceptedTransport) => unknown> = {
         throw failure;
       },
     }),
+  "a connection whose host is no text": (transport) =>
+    Object.defineProperty({ ...transport }, "remoteAddr", {
+      value: { transport: "tcp", hostname: undefined, port: 1 },
+    }),
   "a rejection": () => Promise.reject(failure),
   "a rejection with nothing": () => Promise.reject(undefined),
 };
@@ -136,6 +140,7 @@ for (const [what, give] of Object.entries(NONSENSE)) {
       const events: ServerEvent[] = [];
       const server = serve({
         acceptor,
+        allow: ["127.0.0.1"],
         onEvent: (event) => void events.push(event),
       }, (socket) => socket.write("fine\n"));
       const far = Array.from({ length: 4 }, () => {
@@ -229,24 +234,32 @@ Deno.test(
         throw failure;
       },
       () => Promise.reject(failure),
+      () => Promise.reject(undefined),
+      () => "done",
       () => new Promise(() => {}),
       () => "done",
     ];
-    const far = handshakes.map((handshake) => {
+    const far = handshakes.map((handshake, index) => {
       const [near, far] = memoryTransportPair();
-      acceptor.offer(
-        Object.assign(near, { handshake }) as AcceptedTransport as typeof near,
-      );
+      const odd = Object.assign(near, { handshake });
+      if (index === 3) {
+        Object.defineProperty(odd, "alpnProtocol", {
+          get() {
+            throw failure;
+          },
+        });
+      }
+      acceptor.offer(odd as AcceptedTransport as typeof near);
       return far;
     });
     const buffer = new Uint8Array(9);
-    assertEquals(await far[3].read(buffer), 5);
-    for (const end of far.slice(0, 3)) {
+    assertEquals(await far[5].read(buffer), 5);
+    for (const end of far.slice(0, 5)) {
       assertEquals(await end.read(buffer), null);
     }
-    await until(() => failed.length === 3);
-    assertEquals(failed.slice(0, 2), [failure, failure]);
-    assertEquals(server.stats.rejected, 3);
+    await until(() => failed.length === 5);
+    assertEquals(failed.slice(0, 4), [failure, failure, undefined, failure]);
+    assertEquals(server.stats.rejected, 5);
     far.forEach((end) => end.close());
     await server.shutdown();
   },

@@ -179,6 +179,33 @@ Deno.test(
 );
 
 Deno.test(
+  "a hook that closes the listener when a handshake is done leaves no connection open",
+  TIMEOUT,
+  async () => {
+    for (const waits of [true, false]) {
+      const acceptor = new MemoryAcceptor("closing", () => {});
+      const listener = listen({
+        acceptor,
+        onEvent({ type }) {
+          if (type === "tls") listener.close();
+        },
+      });
+      const done = Promise.withResolvers<void>();
+      const [near, far] = memoryTransportPair();
+      acceptor.offer(Object.assign(near, { handshake: () => done.promise }));
+      const controller = new AbortController();
+      const accepting = listener.accept(controller).catch(() => null);
+      await turn();
+      if (!waits) controller.abort();
+      done.resolve();
+      assertEquals(await accepting, null);
+      assertEquals(await far.read(new Uint8Array(1)), null);
+      far.close();
+    }
+  },
+);
+
+Deno.test(
   "suspend() holds back clients that are done, too",
   TIMEOUT,
   async () => {

@@ -36,6 +36,34 @@ for (const [what, program] of Object.entries(IDLE)) {
   );
 }
 
+const CUT_OFF: Record<string, string> = {
+  "that timed out": "listener.accept({ timeoutMs: 5 })",
+  "whose signal aborted": "listener.accept({ signal: AbortSignal.timeout(5) })",
+};
+
+for (const [how, accept] of Object.entries(CUT_OFF)) {
+  Deno.test(
+    `an accept ${how} does not keep a process alive, the next one does`,
+    TIMEOUT,
+    async () => {
+      await using program = await DenoProgram.start(`
+      import { listen } from "@sluice/net";
+      const listener = listen({ port: 0 });
+      await ${accept}.catch(() => console.log(listener.addr.port));
+      const socket = await listener.accept();
+      socket.abort();
+      await ${accept}.catch(() => console.log("cut off"));
+    `);
+      const port = Number(await program.nextLine());
+      const client = await connect({ port });
+      assertEquals(await client.read(), null);
+      client.abort();
+      assertEquals(await program.nextLine(), "cut off");
+      assertEquals(await program.exitCode(), 0);
+    },
+  );
+}
+
 Deno.test(
   "serve() keeps a process alive, also after unref() and ref()",
   TIMEOUT,
