@@ -207,6 +207,8 @@ export class ByteQueue {
   peek(length: number): Uint8Array {
     if (this.#start + length > this.#end || length >>> 0 !== length) {
       checkSize("peek at bytes", "length", length, 0, this.length);
+      // Joined, the slabs would be copied again whenever bytes were put back meanwhile.
+      if (length <= GATHER_BYTES) return this.#copyFirst(length);
       this.#join(length);
     }
     return this.#bytes.subarray(this.#start, this.#start + length);
@@ -226,6 +228,21 @@ export class ByteQueue {
     }
     const stop = Math.min(this.#end, this.#start + most);
     return this.#bytes.subarray(this.#start, stop);
+  }
+
+  /** A copy of the first `length` bytes, which reach beyond the front slab. */
+  #copyFirst(length: number): Uint8Array {
+    const copy = new Uint8Array(length);
+    copy.set(this.peekChunk());
+    const { slabs, first } = this.#rest;
+    let filled = this.#end - this.#start;
+    for (let i = first; filled < length; i++) {
+      const { bytes, start, end } = slabs[i];
+      const stop = Math.min(end, start + length - filled);
+      copy.set(bytes.subarray(start, stop), filled);
+      filled += stop - start;
+    }
+    return copy;
   }
 
   /** Gathers at least the first `length` bytes in one array. */

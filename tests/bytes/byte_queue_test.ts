@@ -497,3 +497,28 @@ Deno.test("ByteQueue gives plain arrays, of whatever class those were that went 
   assertEquals(queue.peek(150).constructor, Uint8Array);
   assertEquals(queue.takeAll().length, 10_200);
 });
+
+Deno.test("ByteQueue looks over the edge of what was put back without joining it", () => {
+  const queue = new ByteQueue();
+  queue.append(counting(5000));
+  const { capacity } = queue;
+  for (let i = 0; i < 100; i++) {
+    queue.prepend(bytes(7));
+    assertEquals(queue.peek(3), bytes(7, 0, 1));
+    queue.skip(1);
+  }
+  queue.prepend(bytes(7));
+  assertEquals(queue.peek(2), bytes(7, 0));
+  // The large slab is still in its place.
+  assertEquals(queue.capacity - capacity <= 512, true);
+  queue.append(counting(5000));
+  assertEquals(queue.peek(4000).length, 4000);
+  queue.skip(2_001);
+  assertEquals(
+    queue.peek(4000),
+    Uint8Array.from([
+      ...counting(5000).subarray(2000),
+      ...counting(1000),
+    ]),
+  );
+});
