@@ -65,7 +65,7 @@ export function optional<In, Out>(
  *
  * @param of The number field underneath.
  * @param names Each name's number.
- * @throws {RangeError} A number does not fit, or is there twice.
+ * @throws {RangeError} A number does not fit, or is there twice, or there is none.
  * @throws {TypeError} `of` is not an unsigned number field.
  *
  * @example
@@ -176,6 +176,9 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
     this.fixedBytes = this.minBytes = of.fixedBytes;
     this.#numbers = new Map(Object.entries(numbers));
     this.names = Object.keys(numbers) as Name[];
+    if (this.names.length === 0) {
+      throw outOfRange(action, "names", "an object of at least 1", numbers);
+    }
     for (const name of this.names) {
       const number = numbers[name];
       if (!(Number.isInteger(number) && number >= 0 && number <= of.max)) {

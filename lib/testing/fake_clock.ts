@@ -156,7 +156,8 @@ export class FakeClock implements Disposable {
       timer.callback();
       await settle();
     }
-    this.#nowMs = untilMs;
+    // Another call may have moved it further meanwhile.
+    this.#nowMs = Math.max(this.#nowMs, untilMs);
   }
 
   /**

@@ -15,8 +15,11 @@ const listeners = new WeakMap<AbortSignal, Set<Callback>>();
 
 /** Called by the platform when a signal aborts. */
 function callAll(event: Event): void {
+  const signal = event.target as AbortSignal;
+  // An event of this name can be dispatched by anyone.
+  if (!signal.aborted) return;
   // One that is removed meanwhile is not called, as with any event.
-  for (const callback of listeners.get(event.target as AbortSignal) ?? []) {
+  for (const callback of listeners.get(signal) ?? []) {
     try {
       callback();
     } catch (error) {

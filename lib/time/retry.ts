@@ -177,12 +177,11 @@ export async function retry<T>(
   checkFunction("retry", "task", task);
   const { attempts = 5, attemptTimeoutMs = Infinity } = options;
   const { minDelayMs = 100, factor = 2, jitter = 0.5 } = options;
-  const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
   const { retryIf = () => true, budget, onRetry = () => {} } = options;
-  const backoff = { minDelayMs, maxDelayMs, factor, jitter };
   checkLimit("retry", "attempts", attempts, 1);
   checkAboveZero("retry", "attemptTimeoutMs", attemptTimeoutMs);
   checkNumber("retry", "minDelayMs", minDelayMs, 0);
+  const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
   checkNumber("retry", "maxDelayMs", maxDelayMs, minDelayMs);
   checkNumber("retry", "factor", factor, 1);
   checkNumber("retry", "jitter", jitter, 0, 1);
@@ -191,6 +190,7 @@ export async function retry<T>(
     throw wrongKind("retry", "budget", "a RetryBudget", budget);
   }
   checkFunction("retry", "onRetry", onRetry);
+  const backoff = { minDelayMs, maxDelayMs, factor, jitter };
   const limits = startLimits("retry", options) ?? {};
 
   budget?.addRequest();

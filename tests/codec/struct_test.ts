@@ -648,3 +648,7 @@ Deno.test("struct() counts no values of a packet that a getter encodes meanwhile
     "at most 2 values",
   );
 });
+
+Deno.test("enumOf() refuses to be without names: nothing could be sent or received", () => {
+  assertThrows(() => enumOf(u8, {}), RangeError, "an object of at least 1");
+});

@@ -238,3 +238,9 @@ Deno.test("a throttled socket made before a fake clock keeps its rate on it", as
   }
   for (const end of [left, right]) end.abort();
 });
+
+Deno.test("fakeClock() never goes back, whoever advances it", async () => {
+  using clock = fakeClock();
+  await Promise.all([clock.advance(100), clock.advance(10)]);
+  assertEquals(clock.nowMs, 100);
+});

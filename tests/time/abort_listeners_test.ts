@@ -132,3 +132,13 @@ Deno.test("abort() with 20,000 waiting calls takes time in proportion", async ()
   const best = Math.min(...times);
   assert(best < 300, `${best} ms`);
 });
+
+Deno.test("an abort event of a signal that has not aborted is none", () => {
+  const controller = new AbortController();
+  let calls = 0;
+  addAbortListener(controller.signal, () => calls++);
+  controller.signal.dispatchEvent(new Event("abort"));
+  assertEquals(calls, 0);
+  controller.abort();
+  assertEquals(calls, 1);
+});

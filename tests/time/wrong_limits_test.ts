@@ -61,3 +61,13 @@ Deno.test("retry() takes whole attempts alone", async () => {
     );
   }
 });
+
+Deno.test("retry() refuses delays that are no numbers, and names them", async () => {
+  for (const minDelayMs of [1n, "1", null, {}]) {
+    await assertRejects(
+      () => retry(() => 1, { minDelayMs: minDelayMs as never }),
+      TypeError,
+      "Cannot retry: minDelayMs must be a number, got",
+    );
+  }
+});
