@@ -11,13 +11,16 @@ import { indexOfByte, Pattern } from "./pattern.ts";
 
 /** Needles of one queue that are remembered: those that were searched for last. */
 const MAX_SEARCHES = 16;
+/** Before all places. */
+const NOWHERE = Number.MIN_SAFE_INTEGER;
 
 /**
  * Finds one byte, or one pattern, in a queue. The next search goes on where the last
  * one ended, found or not.
  *
- * It remembers places in the stream, not in the queue: it need not be notified
- * when bytes leave the front, or when others are put there.
+ * It remembers places in the stream, not in the queue: it need not be notified when
+ * bytes leave the front. Those that are put there are searched apart, so that a decoder
+ * which puts back what it took does not begin anew each time.
  */
 export class DelimiterSearch {
   /** The next one of a list, the latest first: see {@linkcode searchFor}. */
@@ -25,9 +28,11 @@ export class DelimiterSearch {
   /** What is searched for. */
   readonly #key: number | Pattern;
   /** The place up to which the stream has been searched. */
-  #searched = 0;
+  #searched = NOWHERE;
   /** How many bytes of the needle were matched at the end of that. */
   #matched = 0;
+  /** The place up to which there are bytes that were put back since. */
+  #putBack = NOWHERE;
 
   constructor(needle: number | Uint8Array) {
     this.#key = typeof needle === "number"
@@ -64,24 +69,87 @@ export class DelimiterSearch {
     end: number,
     rest: SlabList,
   ): number {
+    if (this.#putBack > place) {
+      const found = this.#findPutBack(place, bytes, start, end, rest);
+      if (found >= 0) return found;
+    }
     let begin = this.#searched - place;
     // What was matched may have left the front, or a part of it.
     if (begin < this.#matched) this.#matched = begin = 0;
     const front = end - start;
-    let found = begin < front
-      ? this.#scan(bytes, start + begin, end, -start)
-      : -1;
-    if (found < 0 && begin < front + rest.length && rest.length > 0) {
-      found = this.#findBehind(begin, front, rest);
-    }
+    const total = front + rest.length;
+    const found = this.#seek(begin, total, bytes, start, end, rest);
     if (found >= 0) this.#matched = 0;
     // What was found is found again at once, as long as it is not taken.
-    this.#searched = place + (found < 0 ? front + rest.length : found);
+    this.#searched = place + (found < 0 ? total : found);
     return found;
   }
 
-  /** Searches `rest`, which is behind `front` bytes, from the index `begin` on. */
-  #findBehind(begin: number, front: number, rest: SlabList): number {
+  /** Bytes are about to be put in front of those that begin at `place`. */
+  onPutBack(place: number): void {
+    if (this.#searched - place < this.#matched) {
+      // It had matched what was taken since, or had seen nothing of what is there.
+      this.#matched = 0;
+      this.#searched = place;
+    }
+    this.#putBack = Math.max(this.#putBack, place);
+  }
+
+  /** The index of a needle that begins in what was put back, or -1. */
+  #findPutBack(
+    place: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    rest: SlabList,
+  ): number {
+    const searched = this.#searched;
+    const matched = this.#matched;
+    const most = this.#putBack - place + this.#length - 1;
+    const total = end - start + rest.length;
+    this.#matched = 0;
+    const stop = Math.min(most, total);
+    const found = this.#seek(0, stop, bytes, start, end, rest);
+    this.#matched = matched;
+    // What was found is found again, as long as it is not taken.
+    if (found >= 0) return found;
+    this.#putBack = NOWHERE;
+    // More may follow that belongs to a needle in here: it is looked at once more.
+    this.#searched = most <= total ? searched : NOWHERE;
+    return -1;
+  }
+
+  get #length(): number {
+    return typeof this.#key === "number" ? 1 : this.#key.bytes.length;
+  }
+
+  /** Searches from the index `begin` up to `stop`. */
+  #seek(
+    begin: number,
+    stop: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    rest: SlabList,
+  ): number {
+    const front = end - start;
+    if (begin < front) {
+      const last = stop < front ? start + stop : end;
+      const found = this.#scan(bytes, start + begin, last, -start);
+      if (found >= 0) return found;
+    }
+    return stop > front && begin < stop
+      ? this.#findBehind(begin, stop, front, rest)
+      : -1;
+  }
+
+  /** Searches `rest`, which is behind `front` bytes. */
+  #findBehind(
+    begin: number,
+    stop: number,
+    front: number,
+    rest: SlabList,
+  ): number {
     const { slabs } = rest;
     const offset = Math.max(0, begin - front);
     // An index is a position in a slab and what is before the slab.
@@ -89,8 +157,10 @@ export class DelimiterSearch {
     for (let i = rest.indexOf(offset); i < slabs.length; i++) {
       const { bytes, start, end, place } = slabs[i];
       const base = place + shift;
+      if (base >= stop) break;
       const from = start + Math.max(0, begin - base);
-      const found = this.#scan(bytes, from, end, base - start);
+      const last = Math.min(end, start + stop - base);
+      const found = this.#scan(bytes, from, last, base - start);
       if (found >= 0) return found;
     }
     return -1;

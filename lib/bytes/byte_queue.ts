@@ -68,6 +68,8 @@ export class ByteQueue {
   #frontRoom = 0;
   /** The revision at the front slab's first byte: `take` has one number less to keep. */
   #base = 0;
+  /** The revision and the place in the stream, as searches count it, differ by so much. */
+  #shift = 0;
 
   /**
    * Grows by one with each byte taken or skipped, and beyond all that was there when
@@ -282,7 +284,7 @@ export class ByteQueue {
       this.#search = search = searchFor(needle, search);
     }
     return search.find(
-      this.revision,
+      this.revision - this.#shift,
       this.#bytes,
       this.#start,
       this.#end,
@@ -332,8 +334,13 @@ export class ByteQueue {
     checkBytes("put bytes back", "bytes", bytes);
     const { length } = bytes;
     if (length === 0) return;
+    const place = this.revision - this.#shift;
+    for (let each = this.#search; each !== undefined; each = each.next) {
+      each.onPutBack(place);
+    }
     // Further than what has been looked at before.
     const revision = this.revision + this.length + 1;
+    this.#shift = revision - (place - length);
     if (length > FRONT_GATHER_BYTES) {
       this.#putFirst(slabOf(viewOf(bytes)), revision);
     } else if (this.#start === this.#frontRoom && length <= this.#start) {

@@ -522,3 +522,38 @@ Deno.test("ByteQueue looks over the edge of what was put back without joining it
     ]),
   );
 });
+
+Deno.test("ByteQueue finds what is there, whatever is taken and put back", () => {
+  const needles = ["a", "aa", "ab", "aab", "bab", "abab"].map((text) =>
+    new TextEncoder().encode(text)
+  );
+  const letters = fc.array(fc.constantFrom(97, 98), { maxLength: 8 });
+  const step = fc.record({
+    how: fc.constantFrom("append", "prepend", "skip", "find"),
+    letters,
+    needle: fc.nat(needles.length - 1),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+    const queue = new ByteQueue();
+    let model = "";
+    for (const { how, letters, needle } of steps) {
+      const text = String.fromCharCode(...letters);
+      const count = Math.min(letters.length, model.length);
+      if (how === "append") {
+        queue.append(Uint8Array.from(letters));
+        model += text;
+      } else if (how === "prepend") {
+        queue.prepend(Uint8Array.from(letters));
+        model = text + model;
+      } else if (how === "skip") {
+        queue.skip(count);
+        model = model.slice(count);
+      } else {
+        const sought = needles[needle];
+        const found = model.indexOf(String.fromCharCode(...sought));
+        assertEquals(queue.indexOf(sought), found);
+        assertEquals(queue.indexOf(97), model.indexOf("a"));
+      }
+    }
+  }));
+});

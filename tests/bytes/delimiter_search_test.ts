@@ -106,3 +106,35 @@ Deno.test("a needle may be an array of any class, and be used again for other by
   needle.write("cd");
   assertEquals(queue.indexOf(needle), 2);
 });
+
+Deno.test("a search goes on where it stopped when bytes were put back in front", () => {
+  for (const needle of [10, new Uint8Array([13, 10])]) {
+    let looks = 0;
+    let list = NO_SLABS;
+    const add = (...values: number[]) => {
+      const slab = slabOf(Uint8Array.from(values));
+      list = list.push(watched(slab, () => looks++));
+    };
+    for (let i = 0; i < SLABS; i++) add(0, 0, 0);
+    const search = new DelimiterSearch(needle);
+    const find = (place: number, ...front: number[]) => {
+      looks = 0;
+      const bytes = Uint8Array.from(front);
+      return search.find(place, bytes, 0, bytes.length, list);
+    };
+    assertEquals(find(0, 0, 0, 0), -1);
+    for (let i = 0; i < 3; i++) {
+      // One byte is taken, and put back, each time that some arrive.
+      search.onPutBack(1);
+      add(13);
+      assertEquals(find(0, 0, 0, 0), -1);
+      assert(looks <= 6, `${looks} slabs were looked at again`);
+    }
+    search.onPutBack(0);
+    assertEquals(find(-2, 13, 10, 0, 0, 0), needle === 10 ? 1 : 0);
+    search.onPutBack(0);
+    add(10);
+    const end = 1 + 3 + 3 * SLABS + 3;
+    assertEquals(find(-1, 0, 0, 0, 0), needle === 10 ? end : end - 1);
+  }
+});
