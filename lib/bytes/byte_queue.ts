@@ -12,6 +12,7 @@ import { NO_TRAFFIC } from "./_slab_size.ts";
 import { checkSize, readUint, readUintFrom, refuseInteger } from "./_uint.ts";
 
 const EMPTY = new Uint8Array(0);
+const NO_SLAB = slabOf(EMPTY);
 /** Arrays up to this size are cheaper to copy than to keep track of. */
 const GATHER_BYTES = 4 * 1024;
 /** Arrays up to this size that are put back are gathered, too, in slabs of this size. */
@@ -140,7 +141,9 @@ export class ByteQueue {
       const view = new Uint8Array(this.#buffer, at, length);
       this.#lent = true;
       this.#start = stop;
-      if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
+      if (stop === this.#end && !(this.#owned && this.#rest.isEmpty)) {
+        this.#nextSlab();
+      }
       return view;
     }
     checkSize("take bytes", "length", length, 0, this.length);
@@ -188,7 +191,9 @@ export class ByteQueue {
     const stop = this.#start + length;
     if (stop <= this.#end && length >>> 0 === length) {
       this.#start = stop;
-      if (stop === this.#end && this.#rest.length !== 0) this.#nextSlab();
+      if (stop === this.#end && !(this.#owned && this.#rest.isEmpty)) {
+        this.#nextSlab();
+      }
       return;
     }
     checkSize("skip bytes", "length", length, 0, this.length);
@@ -439,7 +444,7 @@ export class ByteQueue {
 
   /** Drops everything, memory included. */
   clear(): void {
-    this.#setFront(slabOf(EMPTY), this.revision + this.length);
+    this.#setFront(NO_SLAB, this.revision + this.length);
     this.#offered = 0;
     this.#rest = NO_SLABS;
     this.#owned = this.#lent = false;
@@ -475,11 +480,18 @@ export class ByteQueue {
     return this.#offer(bytes, unread);
   }
 
-  /** The front slab is used up: the next one with bytes takes its place. */
+  /**
+   * The front slab is used up: the next one with bytes takes its place. Where there is
+   * none it stays for what is read next, unless its memory is another's.
+   */
   #nextSlab(): void {
     while (this.#start === this.#end) {
       const slab = this.#rest.shift();
-      if (slab === undefined) return;
+      if (slab === undefined) {
+        // A read in flight may fill it although it was disowned since.
+        if (!this.#owned && this.#offered === 0) this.#setFront(NO_SLAB);
+        return;
+      }
       this.#setFront(slab);
     }
     this.#lent = true;

@@ -112,3 +112,24 @@ Deno.test("ByteQueue gathers small arrays, so that crumbs cost no more than loav
   assert(queue.capacity < 40_000, `${queue.capacity} bytes for 10000`);
   assertEquals(queue.take(300), counting(300));
 });
+
+Deno.test("ByteQueue lets go of an array of another's when its last byte is taken", () => {
+  for (const put of ["append", "prepend"] as const) {
+    for (const take of ["take", "skip"] as const) {
+      const queue = new ByteQueue();
+      // A read that brought nothing so far, as on a socket that waits.
+      queue.reserve();
+      if (put === "append") queue.commit(0);
+      const { capacity } = queue;
+      queue[put](new Uint8Array(5_000_000));
+      queue[take](4_999_999);
+      assertEquals(queue.capacity >= 5_000_000, true);
+      const { revision } = queue;
+      queue[take](1);
+      assertEquals(queue.revision, revision + 1);
+      assertEquals(queue.capacity <= capacity, true, `${put}, ${take}`);
+      read(queue, counting(3));
+      assertEquals(queue.takeAll(), counting(3));
+    }
+  }
+});
