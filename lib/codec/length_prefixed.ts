@@ -156,7 +156,7 @@ function toLayout(action: string, options: LengthPrefixedOptions): Layout {
   checkInteger(action, "offset", offset, 0, MAX_HEADER_BYTES);
   checkInteger(action, "adjust", adjust, -(2 ** 31), 2 ** 31);
   const head = offset + width;
-  const skip = options.skip ?? head;
+  const { skip = head } = options;
   checkInteger(action, "skip", skip, 0, MAX_HEADER_BYTES);
   if (skip > offset && skip < head) {
     const must =

@@ -119,7 +119,7 @@ const ARRAY_OPTION_NAMES: ReadonlySet<string> = new Set(["maxItems"]);
  * stands right before them. Without it, as many as fill the frame.
  * @param options How many at the most.
  * @throws {RangeError} `length` is not one of these, `of` can be empty or takes the rest
- * of the frame, or `maxItems` is out of range.
+ * of the frame, `maxItems` is out of range, or `length` is a number above it.
  * @throws {TypeError} `of` is not a field.
  *
  * @example
@@ -282,6 +282,10 @@ class ArrayField<In, Out> extends FieldImpl<In[], readonly Out[]> {
     if (of.minBytes === 0 || of.takesRest) {
       const must = "of at least 1 byte and not of all that is left";
       throw outOfRange("make an array field", "its inner field", must, of.kind);
+    }
+    if (length.fixed !== undefined && length.fixed > maxItems) {
+      const must = `at most maxItems (${maxItems})`;
+      throw outOfRange("make an array field", "length", must, length.fixed);
     }
     this.#of = of;
     this.#length = length;

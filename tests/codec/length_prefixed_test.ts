@@ -326,3 +326,11 @@ Deno.test("lengthPrefixed() refuses bad options at once", () => {
     );
   }
 });
+
+Deno.test("lengthPrefixed() refuses skip: null as it does any other null", () => {
+  assertThrows(
+    () => lengthPrefixed({ skip: null as unknown as number }),
+    TypeError,
+    "Cannot make a lengthPrefixed codec: skip must be a number, got null",
+  );
+});

@@ -225,7 +225,7 @@ Deno.test("decodeStream() fails both sides for a chunk that is no Uint8Array", a
   const chunks: [unknown, string][] = [
     ["one\n", 'got "one\\n"'],
     [new Uint16Array(1), "got a Uint16Array of 2 bytes"],
-    [new ArrayBuffer(3), "got a ArrayBuffer"],
+    [new ArrayBuffer(3), "got an ArrayBuffer"],
     [null, "got null"],
     [undefined, "got undefined"],
     [{ length: 3 }, "got an object"],

@@ -652,3 +652,14 @@ Deno.test("struct() counts no values of a packet that a getter encodes meanwhile
 Deno.test("enumOf() refuses to be without names: nothing could be sent or received", () => {
   assertThrows(() => enumOf(u8, {}), RangeError, "an object of at least 1");
 });
+
+Deno.test("array() refuses to be of more values than it allows", () => {
+  for (const [length, maxItems] of [[70_000, undefined], [3, 2]] as const) {
+    assertThrows(
+      () => array(u8, length, { maxItems }),
+      RangeError,
+      `Cannot make an array field: length must be at most maxItems`,
+    );
+  }
+  array(u8, 70_000, { maxItems: 70_000 });
+});
