@@ -14,9 +14,9 @@ export function guard(hook: () => unknown): void {
   try {
     const result = hook();
     // An async function passes for one that returns nothing.
-    if (isThenable(result)) Promise.resolve(result).catch(complain);
+    if (isThenable(result)) Promise.resolve(result).catch(printError);
   } catch (error) {
-    complain(error);
+    printError(error);
   }
 }
 
@@ -24,7 +24,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null && "then" in value;
 }
 
-function complain(error: unknown): void {
+function printError(error: unknown): void {
   // deno-lint-ignore no-console -- the hook that reports errors failed itself
   console.error("A hook failed:", error);
 }

@@ -63,7 +63,7 @@ export class FrameDecoder<T> {
   /** Frames and errors in a row for which no byte was taken. */
   #keptFrames = 0;
   /** Whether the last bytes that were taken gave no frame. */
-  #tookPart = false;
+  #decoderIsMidFrame = false;
 
   /**
    * @param decoder The decoder of one stream.
@@ -88,13 +88,13 @@ export class FrameDecoder<T> {
   }
 
   /** Whether the decoder has taken a part of a frame that was not handed out yet. */
-  get tookPart(): boolean {
-    return this.#decoder.midFrame ?? this.#tookPart;
+  get decoderIsMidFrame(): boolean {
+    return this.#decoder.midFrame ?? this.#decoderIsMidFrame;
   }
 
   /** Whether a frame has begun, in the queue or in the decoder. */
   get midFrame(): boolean {
-    return this.queue.length > 0 || this.tookPart;
+    return this.queue.length > 0 || this.decoderIsMidFrame;
   }
 
   /** No more frames: `next` throws `error` from now on. */
@@ -168,7 +168,7 @@ export class FrameDecoder<T> {
   #tookBytes(count: number, isPart: boolean): void {
     if (this.#taken < ENOUGH_BYTES) this.#taken += count;
     this.#keptFrames = 0;
-    this.#tookPart = isPart;
+    this.#decoderIsMidFrame = isPart;
   }
 
   #nextAtEnd(ended: boolean): T | undefined {
@@ -221,7 +221,7 @@ export class FrameDecoder<T> {
 
   /** A frame, or an error, took no byte: it must come from bytes taken before. */
   #countKept(result: unknown, most: number): void {
-    this.#tookPart = false;
+    this.#decoderIsMidFrame = false;
     const count = ++this.#keptFrames;
     if (result === null || result instanceof Promise) {
       // It may reject: that must not end the process.

@@ -42,7 +42,7 @@ export class TextEncoding {
   #byteOf: Map<string, number> | undefined;
   #scratch: Uint8Array | undefined;
   /** For frames that are cut off. */
-  #heads: TextDecoder | undefined;
+  #prefixDecoder: TextDecoder | undefined;
 
   /** Refuses labels that do not exist; `action` is for the error's text. */
   constructor(action: string, options: TextOptions) {
@@ -95,7 +95,7 @@ export class TextEncoding {
 
   /** Text of the whole characters in the first bytes of a frame. */
   decodeHead(head: Uint8Array): string {
-    const decoder = this.#heads ??= new TextDecoder(this.name, {
+    const decoder = this.#prefixDecoder ??= new TextDecoder(this.name, {
       fatal: this.#decoder.fatal,
       ignoreBOM: true,
     });

@@ -22,7 +22,7 @@ export class FrameReader<In> {
   /** From the first byte of a frame to its last. Few connections have it. */
   #frameLimit: Alarm | undefined;
   /** Whether a part of the frame that it counts for was in the decoder. */
-  #tookPart = false;
+  #decoderIsMidFrame = false;
   /** What a batch met behind its last frame: the next call throws it. */
   #errorBehind: { readonly error: unknown } | undefined;
 
@@ -95,16 +95,16 @@ export class FrameReader<In> {
     if (frame !== undefined || !frames.midFrame) limit.disarm();
     else {
       // A frame that was dropped came to its end, and another one has begun.
-      const another = this.#tookPart && !frames.tookPart;
+      const another = this.#decoderIsMidFrame && !frames.decoderIsMidFrame;
       if (another || !limit.armed) limit.arm();
     }
-    this.#tookPart = frame === undefined && frames.tookPart;
+    this.#decoderIsMidFrame = frame === undefined && frames.decoderIsMidFrame;
     return frame;
   }
 
   #reuseMemory(): void {
     // A decoder may keep what it took.
-    if (!this.#frames.tookPart) this.#frames.queue.reclaim();
+    if (!this.#frames.decoderIsMidFrame) this.#frames.queue.reclaim();
   }
 
   /** Whether no other frame is due: the peer has ended its side, or the server drains. */

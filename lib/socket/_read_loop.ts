@@ -306,7 +306,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   ): Promise<T> {
     try {
       this.check(operation, options);
-      if (!this.#mayGoOn()) {
+      if (!this.#spendUnit()) {
         return this.#wait(operation, options, take, subject, undefined, true);
       }
       const found = take(this.#ended, subject);
@@ -340,7 +340,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       this.#isOver
     ) return undefined;
     const direct = { target, abandonable, count: 0 };
-    const spent = !this.#mayGoOn();
+    const spent = !this.#spendUnit();
     return this.#wait(operation, undefined, takeDirect, direct, direct, spent);
   }
 
@@ -417,8 +417,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     resolve(Promise.reject(reason));
   }
 
-  /** Whether it is still this socket's turn. */
-  #mayGoOn(): boolean {
+  /** Spends a unit of the budget; `false` where there is none. */
+  #spendUnit(): boolean {
     return this.#context.inMemory || spendUnit();
   }
 
@@ -487,7 +487,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     } else {
       this.#answer(this.#take);
       if (this.#take === undefined) return;
-      if (this.#mayGoOn()) this.#read();
+      if (this.#spendUnit()) this.#read();
       else waitForBudget(this);
     }
   }

@@ -36,7 +36,7 @@ export class Wire {
   readonly #options: WireOptions;
   /** In the order in which they left: one that is late holds up those behind it. */
   readonly #segments: Segment[] = [];
-  #underWayBytes = 0;
+  #inFlightBytes = 0;
   /** When the line is free for the next byte. */
   #freeMs = 0;
   #stopped = false;
@@ -72,11 +72,11 @@ export class Wire {
     const { windowBytes } = this.#options;
     const buffer = new Uint8Array(Math.min(windowBytes, 65_536));
     for (;;) {
-      while (this.#underWayBytes >= windowBytes && !this.#stopped) {
+      while (this.#inFlightBytes >= windowBytes && !this.#stopped) {
         await new Promise<void>((resolve) => this.#room = resolve);
       }
       if (this.#stopped) return;
-      const room = windowBytes - this.#underWayBytes;
+      const room = windowBytes - this.#inFlightBytes;
       let count: number | null;
       try {
         count = await this.#from.read(buffer.subarray(0, room));
@@ -97,7 +97,7 @@ export class Wire {
     const startMs = Math.max(performance.now(), this.#freeMs);
     this.#freeMs = startMs + byteCount / bytesPerSecond * 1000;
     const dueMs = this.#freeMs + latencyMs + random() * jitterMs;
-    this.#underWayBytes += byteCount;
+    this.#inFlightBytes += byteCount;
     this.#segments.push({ dueMs, what });
     this.#wake?.();
   }
@@ -134,7 +134,7 @@ export class Wire {
     }
     if ("error" in what) throw what.error;
     await writeAll(this.#to, what);
-    this.#underWayBytes -= what.length;
+    this.#inFlightBytes -= what.length;
     this.#options.onArrival(what.length);
     this.#room?.();
     return false;

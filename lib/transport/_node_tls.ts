@@ -8,9 +8,9 @@
 import { TlsError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
 import {
-  type Begin,
   NodeTlsSession,
   type NodeTlsSocket,
+  type StartSession,
 } from "./_node_tls_session.ts";
 import { readPem } from "./_pem.ts";
 import {
@@ -46,7 +46,7 @@ export function sessionMaker(
   const authorities = readAuthorities("listen", tls.clientCaCerts);
   const { createServer } = nodeTls();
   const isChecking = tls.clientCaCerts !== undefined;
-  const begin: Begin = (duplex, tell) => {
+  const startSession: StartSession = (duplex, report) => {
     // Never listens: one for each connection, as it tells of it by events only.
     const server = createServer({
       cert: tls.cert,
@@ -57,16 +57,17 @@ export function sessionMaker(
       allowHalfOpen: true,
       ALPNProtocols: tls.alpnProtocols,
     });
-    server.once("secureConnection", tell);
+    server.once("secureConnection", report);
     server.once("tlsClientError", (error, socket) => {
-      tell(refusalOf(socket, error) ?? error);
+      report(refusalOf(socket, error) ?? error);
     });
     server.emit("connection", duplex);
   };
   const admit = isChecking
     ? (socket: NodeTlsSocket) => admitTrusted(socket, authorities, tls)
     : () => Promise.resolve(null);
-  return (conn) => new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
+  return (conn) =>
+    new NodeTlsSession(conn, startSession, admit, tls.allowTruncation);
 }
 
 /** Node says only "reset" to the server where it has refused a client's certificate. */
@@ -100,7 +101,7 @@ export function clientSession(
   for (const ca of caCerts) {
     (secureContext.context as { addCACert(pem: string): void }).addCACert(ca);
   }
-  const begin: Begin = (duplex, tell) => {
+  const startSession: StartSession = (duplex, report) => {
     // A variable, as the types do not know `allowHalfOpen` here.
     const options = {
       socket: duplex,
@@ -123,14 +124,14 @@ export function clientSession(
     };
     const socket = connect(options);
     // It stays: without a listener, a later error would end the process.
-    socket.on("error", tell);
-    socket.once("secureConnect", () => tell(socket));
+    socket.on("error", report);
+    socket.once("secureConnect", () => report(socket));
   };
   const admit = (socket: NodeTlsSocket) =>
     isSkipping
       ? admitPeer(socket, [], tls)
       : admitTrusted(socket, authorities, tls, checkSignatures);
-  return new NodeTlsSession(conn, begin, admit, tls.allowTruncation);
+  return new NodeTlsSession(conn, startSession, admit, tls.allowTruncation);
 }
 
 /** Lets a peer in that `node:tls` trusts, and that passes another check. */

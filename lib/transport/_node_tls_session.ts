@@ -24,9 +24,9 @@ export type NodeTlsSocket = InstanceType<
  * Begins to shake hands over a stream, and reports the outcome: the session, or why
  * there is none. Only the first report counts.
  */
-export type Begin = (
+export type StartSession = (
   duplex: NodeDuplex,
-  tell: (outcome: NodeTlsSocket | Error) => void,
+  report: (outcome: NodeTlsSocket | Error) => void,
 ) => void;
 
 /**
@@ -58,7 +58,7 @@ export class NodeTlsSession implements TlsTransport {
   alpnProtocol: string | null = null;
   peerCertificate: PeerCertificate | null = null;
   readonly #conn: Transport;
-  readonly #begin: Begin;
+  readonly #startSession: StartSession;
   readonly #admit: Admit;
   readonly #allowTruncation: boolean;
   readonly #duplex: NodeDuplex;
@@ -81,12 +81,12 @@ export class NodeTlsSession implements TlsTransport {
 
   constructor(
     conn: Transport,
-    begin: Begin,
+    startSession: StartSession,
     admit: Admit,
     allowTruncation = false,
   ) {
     this.#conn = conn;
-    this.#begin = begin;
+    this.#startSession = startSession;
     this.#admit = admit;
     this.#allowTruncation = allowTruncation;
     this.#duplex = duplexOver(
@@ -199,17 +199,17 @@ export class NodeTlsSession implements TlsTransport {
 
   async #performHandshake(): Promise<NodeTlsSocket> {
     let outcome: NodeTlsSocket | Error | undefined;
-    const tell = (told: NodeTlsSocket | Error): void => {
+    const report = (result: NodeTlsSocket | Error): void => {
       if (outcome !== undefined) return;
-      outcome = told;
+      outcome = result;
       // At once: bytes may follow in the same turn.
-      if (!(told instanceof Error)) this.#watch(this.#socket = told);
+      if (!(result instanceof Error)) this.#watch(this.#socket = result);
       this.#notify();
     };
-    // Node may not tell of a peer that just leaves. Where it tells why, it is sooner.
+    // Node may not report a peer that just leaves. Where it reports why, it does so sooner.
     const onLeft = (error?: unknown): void =>
       void setImmediate(() =>
-        tell(
+        report(
           error instanceof Error
             ? error
             : new UnexpectedEof("unexpected end of file"),
@@ -219,7 +219,7 @@ export class NodeTlsSession implements TlsTransport {
       "close",
       onLeft,
     );
-    this.#begin(this.#duplex, tell);
+    this.#startSession(this.#duplex, report);
     await this.#until(() => outcome !== undefined);
     if (outcome instanceof Error) throw handshakeError(outcome);
     const socket = outcome!;
