@@ -112,6 +112,13 @@ const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
 /** A close takes no longer than it was given. */
 const CLOSE_ALARM: AlarmOptions = { exact: true };
 
+/** Deno's own connections. */
+const SYSTEM_CONNS: ReadonlySet<string> = new Set([
+  "TcpConn",
+  "UnixConn",
+  "TlsConn",
+]);
+
 /** How long a server that drains waits for a peer from which nothing is wanted any more. */
 const DRAIN_WAIT_MS = 1_000;
 
@@ -127,6 +134,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   #flow: Flow;
   readonly stats: LiveStats = new LiveStats();
   readonly inMemory: boolean;
+  isSystem: boolean;
   readonly reader: Reader;
   readonly writer: Writer;
   readonly options: SocketOptions;
@@ -138,6 +146,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#transport = transport;
     this.#flow = throttleFlow(transport, options) ?? transport;
     this.inMemory = transport.remoteAddr?.transport === "memory";
+    this.isSystem = isSystemConn(this.#flow);
     this.options = options;
     this.writer = new Writer(this);
     this.reader = new Reader(this);
@@ -610,6 +619,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (this.#flow === this.#transport) this.#flow = transport;
     else (this.#flow as ThrottledFlow).inner = transport;
     this.#transport = transport;
+    this.isSystem = isSystemConn(this.#flow);
     if (this.#cold?.unreferenced) holdProcess(transport, false);
   }
 
@@ -636,6 +646,11 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#tell();
     return { transport, unread };
   }
+}
+
+/** Deno has no classes to ask for. */
+function isSystemConn(flow: Flow): boolean {
+  return SYSTEM_CONNS.has(flow.constructor?.name);
 }
 
 /** A transport may hold the process or not as it likes: no call fails by that. */

@@ -28,6 +28,8 @@ export interface ConnectionContext {
   readonly stats: LiveStats;
   /** Whether there is no I/O behind it that others could be kept from. */
   readonly inMemory: boolean;
+  /** Whether a connection of Deno is read from, with nothing around it. */
+  readonly isSystem: boolean;
   readonly options: SocketOptions;
   /** For errors. */
   addresses(): Addresses;

@@ -10,8 +10,8 @@
  * - A call costs a unit, and so does a batch that a caller waits for; each KiB that is read
  *   or written costs one more. When 64 are spent, the clock is looked at. So a call costs a
  *   subtraction.
- * - Between two looks one transport read is a sample: was it answered within a few
- *   microtasks? If not, the event loop has come round, and all sockets had their turn.
+ * - Between two looks one read of a connection of Deno's is a sample: was it answered within
+ *   a few microtasks? If not, the event loop has come round, and all sockets had their turn.
  *   Under ordinary load, however heavy, it does so all the time, and nothing else happens.
  * - If it has not come round for a time slice, every call of every socket waits until it
  *   has. The slice is short where a sample was ready, as a flood's are, and other sockets
@@ -88,9 +88,16 @@ export function isBudgetSpent(): boolean {
   return waiting;
 }
 
-/** A transport read has begun. */
-export function noteReadStart(loop: object): void {
-  if (!sampleWanted) return;
+/**
+ * A transport read has begun.
+ *
+ * @param loop Whose it is.
+ * @param isSystem Whether it is Deno's own connection that reads. Another transport may
+ * take turns of the event loop, `node:tls` does, to hand over what it has, and no system
+ * call is made meanwhile: that it answers late says nothing.
+ */
+export function noteReadStart(loop: object, isSystem: boolean): void {
+  if (!sampleWanted || !isSystem) return;
   sampleWanted = false;
   sampled = loop;
   sampleMicrotasks = 0;

@@ -450,7 +450,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     const target = this.#target = this.#targetOf(direct);
     try {
       this.#context.flow.read(target).then(this.#onRead, this.#onError);
-      noteReadStart(this);
+      noteReadStart(this, this.#context.isSystem);
     } catch (error) {
       // A transport should reject; this one throws.
       this.#onError(error);

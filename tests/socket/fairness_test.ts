@@ -1,14 +1,32 @@
 import { assertGreater } from "@std/assert";
 import { framed, lines, serve, type Socket } from "@sluice/net";
+import { createAuthority } from "../_support/certificates.ts";
 import { DenoProgram } from "../_support/deno_program.ts";
+
+/** What a program floods and pings. */
+interface Target {
+  port: number;
+  /** Where the pings go; `port` by default. */
+  pingPort?: number;
+  /** The flood goes over TLS, to a server of this authority. */
+  caCert?: string;
+}
 
 /**
  * Floods a server on one connection and pings it on another; prints how many pings were
  * answered before the flood was through.
  */
-const floodAndPing = (port: number, block: string, megabytes: number) => `
-const options = { hostname: "127.0.0.1", port: ${port} };
-const [flood, ping] = [await Deno.connect(options), await Deno.connect(options)];
+const floodAndPing = (
+  { port, pingPort = port, caCert }: Target,
+  block: string,
+  megabytes: number,
+) => `
+const hostname = "127.0.0.1";
+const caCert = ${JSON.stringify(caCert ?? null)};
+const flood = caCert === null
+  ? await Deno.connect({ hostname, port: ${port} })
+  : await Deno.connectTls({ hostname, port: ${port}, caCerts: [caCert] });
+const ping = await Deno.connect({ hostname, port: ${pingPort} });
 ping.setNoDelay(true);
 const block = Uint8Array.from(atob("${block}"), (c) => c.charCodeAt(0));
 let flooding = true;
@@ -94,7 +112,7 @@ for (const [reader, lineBytes, megabytes] of CASES) {
     async () => {
       await using server = serve({ port: 0 }, READERS[reader]);
       await using program = await DenoProgram.start(
-        floodAndPing(server.addr.port, linesOf(lineBytes), megabytes),
+        floodAndPing(server.addr, linesOf(lineBytes), megabytes),
       );
       // Each flood takes 0.3 to 1 s of the server's time. Before there was a budget, one or
       // two pings were answered meanwhile.
@@ -102,3 +120,32 @@ for (const [reader, lineBytes, megabytes] of CASES) {
     },
   );
 }
+
+async function discard(socket: Socket): Promise<void> {
+  for await (const _ of socket);
+}
+
+const echo = async (socket: Socket) => {
+  for await (const chunk of socket) await socket.write(chunk);
+};
+
+Deno.test(
+  "a flood over node:tls keeps no other peer waiting",
+  { timeout: 60_000 },
+  async () => {
+    const authority = await createAuthority();
+    const tls = { ...await authority.issue(), dropSilent: true };
+    await using server = serve({ port: 0, tls }, discard);
+    await using pinged = serve({ port: 0 }, echo);
+    const target = {
+      port: server.addr.port,
+      pingPort: pinged.addr.port,
+      caCert: authority.cert,
+    };
+    await using program = await DenoProgram.start(
+      floodAndPing(target, linesOf(16_384), 150),
+    );
+    // Three, where a read that took turns of the event loop passed for one that waited.
+    assertGreater(Number(await program.nextLine()), 20);
+  },
+);
