@@ -1,0 +1,46 @@
+/**
+ * What clients need that last: connections that are used again and again.
+ *
+ * @example A pool of connections
+ * ```ts
+ * import { connect, serve } from "@sluice/net";
+ * import { Pool } from "@sluice/net/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0 }, async (socket) => {
+ *   await socket.write(`${await socket.readLine()}\n`);
+ * });
+ * await using pool = new Pool({
+ *   open: (options) => connect({ port: server.addr.port, ...options }),
+ * });
+ * const echo = await pool.use(async (socket) => {
+ *   await socket.write("hello\n");
+ *   return await socket.readLine();
+ * });
+ * assertEquals(echo, "hello");
+ * ```
+ *
+ * @module
+ */
+
+export { Lease } from "./lease.ts";
+export { Pool } from "./pool.ts";
+export type {
+  PoolOpenOptions,
+  PoolOptions,
+  PoolStats,
+  PoolUseOptions,
+} from "./pool_options.ts";
+
+// The limits of a call, and the errors.
+export type { CallOptions } from "../time/call_limits.ts";
+export { Deadline, type DeadlineOptions } from "../time/deadline.ts";
+export type { Addr, MemoryAddr } from "../addr.ts";
+export {
+  ClosedError,
+  LimitError,
+  SocketError,
+  type SocketErrorCode,
+  type SocketErrorOptions,
+  TimeoutError,
+} from "../errors.ts";
