@@ -6,7 +6,7 @@
 
 import { checkBytes } from "../_check.ts";
 import { type DelimiterSearch, searchFor } from "./_delimiter_search.ts";
-import { viewOf } from "./_plain_array.ts";
+import { viewOf } from "./plain_array.ts";
 import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
 import { NO_TRAFFIC } from "./_slab_size.ts";
 import { checkSize, readUint, readUintFrom, refuseInteger } from "./_uint.ts";

@@ -11,7 +11,7 @@ import {
   LARGE_BLOCK_BYTES,
   releaseBlock,
 } from "./_block_pool.ts";
-import { viewOf } from "./_plain_array.ts";
+import { viewOf } from "./plain_array.ts";
 import { checkSize, refuseInteger } from "./_uint.ts";
 
 const NO_BLOCK: Block = {

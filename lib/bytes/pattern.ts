@@ -5,7 +5,7 @@
  */
 
 import { outOfRange } from "../_check.ts";
-import { copyOf } from "./_plain_array.ts";
+import { copyOf } from "./plain_array.ts";
 
 /** Below this many bytes a loop beats the call into the engine. */
 const SHORT_BYTES = 32;

@@ -6,7 +6,7 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { copyOf } from "../bytes/_plain_array.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import { Pattern } from "../bytes/pattern.ts";
 import { FrameTooLargeError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";

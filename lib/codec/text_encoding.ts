@@ -4,7 +4,7 @@
  * @module
  */
 
-import { copyOf } from "../bytes/_plain_array.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError } from "../errors.ts";
 import type { Encoder } from "./codec.ts";

@@ -9,7 +9,7 @@ import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
-import { closeQuietly, quietly } from "../transport/_close_quietly.ts";
+import { closeQuietly, quietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport, Acceptor } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 

@@ -12,7 +12,7 @@ import type { Addr } from "../addr.ts";
 import type { ClosedError } from "../errors.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { performHandshake } from "./_handshake.ts";
 import type { ServerEvent } from "./events.ts";

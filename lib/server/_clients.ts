@@ -8,7 +8,7 @@ import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { Admission } from "./_admission.ts";
 import { Client, type ClientOwner, type Outcome } from "./_client.ts";

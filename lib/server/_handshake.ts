@@ -5,7 +5,7 @@
  */
 
 import { waitWithin } from "../time/call_limits.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 

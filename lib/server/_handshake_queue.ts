@@ -6,7 +6,7 @@
 
 import { BusyError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import type { AcceptLoop } from "./_accept_loop.ts";
 import { performHandshake } from "./_handshake.ts";

@@ -6,7 +6,7 @@
 
 import type { Addr } from "../addr.ts";
 import { watchCall } from "../time/call_limits.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly } from "../transport/close_quietly.ts";
 import { bind } from "../transport/bind.ts";
 import type {
   AcceptedTransport,

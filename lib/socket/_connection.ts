@@ -38,7 +38,7 @@ import {
   type ThrottledFlow,
   throttleFlow,
 } from "../traffic/throttled_flow.ts";
-import { closeQuietly, quietly } from "../transport/_close_quietly.ts";
+import { closeQuietly, quietly } from "../transport/close_quietly.ts";
 import { acceptTls, checkAcceptTls } from "../transport/accept_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
 import { checkStartTls, startTls } from "../transport/start_tls.ts";

@@ -13,7 +13,7 @@ import {
 import { BrokenError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { retry, type RetryOptions } from "../time/retry.ts";
-import { closeQuietly } from "../transport/_close_quietly.ts";
+import { closeQuietly } from "../transport/close_quietly.ts";
 import { checkDialOptions, dial } from "../transport/dial.ts";
 import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { DialOptions, Transport } from "../transport/options.ts";

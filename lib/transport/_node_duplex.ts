@@ -5,7 +5,7 @@
  */
 
 import { show } from "../_check.ts";
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import type { Transport } from "./options.ts";
 
 const loadStream = () => globalThis.process.getBuiltinModule("node:stream");

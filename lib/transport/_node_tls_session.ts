@@ -6,7 +6,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import { duplexOver, type NodeDuplex } from "./_node_duplex.ts";
 import type { PeerCertificate, TlsTransport, Transport } from "./options.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { hostOf } from "./_address_of.ts";
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import type { Acceptor, TcpBindOptions, TcpDialOptions } from "./options.ts";
 
 /** Sets what Deno leaves off: Nagle costs a write-write-read more than 20 ms. */

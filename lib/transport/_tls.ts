@@ -7,7 +7,7 @@
 import type { Addr } from "../addr.ts";
 import { withoutBrackets } from "../ip.ts";
 import { hostOf } from "./_address_of.ts";
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import { checkMaterial, clientSession, sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
 import { bindTcp, dialTcp } from "./_tcp.ts";

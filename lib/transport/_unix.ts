@@ -4,7 +4,7 @@
  * @module
  */
 
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
 import { isAbstract } from "./_check_options.ts";
 import type { Acceptor, Transport, UnixBindOptions } from "./options.ts";

@@ -5,7 +5,7 @@
  */
 
 import { checkTlsBindOptions } from "./_check_options.ts";
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import { checkMaterial, sessionMaker } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
 import { namesOf, TLS_BIND_OPTION_NAMES } from "./option_names.ts";

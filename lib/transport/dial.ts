@@ -8,7 +8,7 @@ import { checkMethods } from "../_check.ts";
 import { withoutBrackets } from "../ip.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
-import { closeQuietly } from "./_close_quietly.ts";
+import { closeQuietly } from "./close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
 import { dialTcp } from "./_tcp.ts";
 import { checkClientMaterial, dialTls, startTlsClient } from "./_tls.ts";
