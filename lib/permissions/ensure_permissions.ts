@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wrongKind } from "../_check.ts";
 import { PermissionError } from "../errors.ts";
 import { flagsOf, type PermissionPlan } from "./permission_plan.ts";
 
@@ -15,6 +16,7 @@ import { flagsOf, type PermissionPlan } from "./permission_plan.ts";
  *
  * @param plans Made by `permissionsFor`.
  * @throws {PermissionError} Something is missing; see `flags`.
+ * @throws {TypeError} One of them is no plan.
  *
  * @example The first lines of a server
  * ```ts
@@ -33,6 +35,7 @@ export async function ensurePermissions(
   const unstable = new Set<string>();
   const purposes = new Set<string>();
   const denied = new Set<string>();
+  plans.forEach(checkPlan);
   for (const { purpose, descriptors, unstable: features } of plans) {
     for (const descriptor of descriptors) {
       const { state } = await Deno.permissions.query(descriptor);
@@ -57,6 +60,14 @@ export async function ensurePermissions(
       flags.map(quote).join(" ")
     }${without}`,
   );
+}
+
+/** Options of `connect`, say, are none: they would be taken for nothing to ask for. */
+function checkPlan(plan: PermissionPlan): void {
+  const { descriptors, unstable } = Object(plan) as Partial<PermissionPlan>;
+  if (Array.isArray(descriptors) && Array.isArray(unstable)) return;
+  const must = "what permissionsFor() makes";
+  throw wrongKind("ensure permissions", "each plan", must, plan);
 }
 
 /** Deno has no query for this, but a function that is not there otherwise. */

@@ -513,10 +513,10 @@ export class Socket
    * Ends now: what was not sent is dropped, pending calls reject with
    * {@linkcode ClosedError}. Idempotent, and never throws.
    *
-   * Over TCP and Unix sockets a peer that reads sees an end that looks like any other, as
-   * Deno always ends its stream before it closes a connection and offers no reset; what
-   * the peer writes then fails. Over TLS the peer sees a stream that was cut short
-   * (`truncated`). Where a protocol has to tell a failure from an end, send one of its own
+   * A peer that reads sees an end that looks like any other, as Deno always ends its stream
+   * before it closes a connection and offers no reset; what the peer writes then fails.
+   * So it does over TLS, where the end is said by `close_notify`, unless bytes were still on
+   * their way. Where a protocol has to tell a failure from an end, send one of its own
    * messages first.
    *
    * @param reason Becomes the reason of `signal` and the `cause` of the errors.

@@ -1,7 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { PermissionError } from "../../lib/errors.ts";
 import { ensurePermissions } from "../../lib/permissions/ensure_permissions.ts";
-import { permissionsFor } from "../../lib/permissions/permission_plan.ts";
+import {
+  type PermissionPlan,
+  permissionsFor,
+} from "../../lib/permissions/permission_plan.ts";
 import { runProbe } from "./_run_probe.ts";
 
 const TIMEOUT = { timeout: 60_000 };
@@ -128,4 +131,14 @@ Deno.test("ensurePermissions() accepts what is granted, and no plan at all", asy
   using _ = withState("granted");
   await ensurePermissions(permissionsFor({ path: "/run/x.sock" }));
   await ensurePermissions();
+});
+
+Deno.test("ensurePermissions() refuses what is no plan", async () => {
+  for (const plan of [null, undefined, 80, "net", {}, { port: 80 }, []]) {
+    await assertRejects(
+      () => ensurePermissions(plan as unknown as PermissionPlan),
+      TypeError,
+      "each plan must be what permissionsFor() makes, got",
+    );
+  }
 });

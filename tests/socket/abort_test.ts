@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { ClosedError } from "../../lib/errors.ts";
+import { listen } from "../../lib/server/listen.ts";
+import { connect } from "../../lib/socket/connect.ts";
 import { Socket } from "../../lib/socket/socket.ts";
+import { createAuthority } from "../_support/certificates.ts";
 import {
   bytes,
   outcome,
@@ -108,6 +111,33 @@ Deno.test(
       socket.abort(new Error("a handler threw"));
       // The day this is a reset, the documentation of `abort` can say so.
       assertEquals(await peer.read(), null);
+    }
+  },
+);
+
+Deno.test(
+  "abort() over TLS looks to the peer as an end does, whichever TLS it is",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = await authority.issue();
+    for (const isNode of [false, true]) {
+      const check = isNode ? { verify() {} } : {};
+      await using listener = listen({
+        port: 0,
+        tls: { ...tls, dropSilent: isNode },
+      });
+      const accepting = listener.accept();
+      const client = await connect({
+        port: listener.addr.port,
+        tls: { caCerts: [authority.cert], ...check },
+      });
+      using server = (await accepting)!;
+      await client.write("x");
+      await client.flush();
+      assertEquals((await server.read())?.length, 1);
+      client.abort();
+      assertEquals(await server.read(), null);
     }
   },
 );
