@@ -25,6 +25,10 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function printError(error: unknown): void {
-  // deno-lint-ignore no-console -- the hook that reports errors failed itself
-  console.error("A hook failed:", error);
+  try {
+    // deno-lint-ignore no-console -- the hook that reports errors failed itself
+    console.error("A hook failed:", error);
+  } catch {
+    // A console that was replaced, or an error that cannot even be shown.
+  }
 }

@@ -53,3 +53,22 @@ Deno.test("nothing is printed for a hook that does not fail", async () => {
   assertEquals(await printed(() => 3), []);
   assertEquals(await printed(() => Promise.resolve()), []);
 });
+
+Deno.test("a console that throws breaks nothing and does not end the process", async () => {
+  const original = console.error;
+  let calls = 0;
+  console.error = () => {
+    calls++;
+    throw new Error("the console's own");
+  };
+  try {
+    guard(() => {
+      throw failure;
+    });
+    guard(() => Promise.reject(failure));
+    for (let i = 0; i < 10; i++) await Promise.resolve();
+  } finally {
+    console.error = original;
+  }
+  assertEquals(calls, 2);
+});

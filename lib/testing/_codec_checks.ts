@@ -63,7 +63,8 @@ export class CodecChecks<In, Out> {
     this.#inTime(() => {
       for (const sample of samples) {
         this.#budget.check();
-        encoder.encode(sample, out);
+        const result: unknown = encoder.encode(sample, out);
+        if (result instanceof Promise) refusePromise(result);
         this.#bounds.push(out.length);
       }
     });
@@ -328,4 +329,15 @@ export class CodecChecks<In, Out> {
   #fail(must: string, value: unknown): never {
     throw broken("the codec", must, value);
   }
+}
+
+/** What is appended later could go into the bytes of another frame. */
+function refusePromise(result: Promise<unknown>): never {
+  // A rejection must not end the process.
+  result.catch(() => {});
+  throw broken(
+    "the codec",
+    "an encoder must append all of a frame before it returns",
+    "a promise",
+  );
 }

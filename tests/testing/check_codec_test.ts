@@ -671,3 +671,17 @@ Deno.test("checkCodec() ends soon where a slow codec makes frames of little", ()
   const took = performance.now() - started;
   assertEquals(took < 5_000, true, `${took} ms`);
 });
+
+Deno.test("checkCodec() finds an encoder that is asynchronous, as framed does", async () => {
+  for (const fails of [false, true]) {
+    assertFound(
+      withEncoder((frame, out, inner) => {
+        inner.encode(frame, out);
+        const later = fails ? Promise.reject(new Error("later")) : null;
+        return Promise.resolve(later) as unknown as void;
+      }),
+      "an encoder must append all of a frame before it returns, got a promise",
+    );
+  }
+  await new Promise((resolve) => setTimeout(resolve));
+});
