@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type Random, seededRandom } from "../_random.ts";
+
 /** Cuts `bytes`; `cut` says how long the next piece is, given how many are left. */
 export function* pieces(
   bytes: Uint8Array,
@@ -17,21 +19,17 @@ export function* pieces(
   }
 }
 
-/** Random choices that a seed repeats (xorshift32). */
+/** Random choices that a seed repeats. */
 export class ByteSource {
-  #state: number;
+  readonly #random: Random;
 
   constructor(seed: number) {
-    // Spreads small seeds over all bits; 0 would stay 0 for ever.
-    this.#state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) | 1;
+    this.#random = seededRandom(seed);
   }
 
   /** An integer from 0 to `count - 1`. */
   below(count: number): number {
-    this.#state ^= this.#state << 13;
-    this.#state ^= this.#state >>> 17;
-    this.#state ^= this.#state << 5;
-    return Math.floor((this.#state >>> 0) / 2 ** 32 * count);
+    return Math.floor(this.#random() * count);
   }
 
   /** Length of a piece: often a few bytes, at times up to `most`. */
