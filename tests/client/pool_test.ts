@@ -12,6 +12,7 @@ import { ClosedError, LimitError, TimeoutError } from "../../lib/errors.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import { fakeClock } from "../../lib/testing/fake_clock.ts";
+import { memoryNetwork } from "../../lib/testing/memory_network.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
 import { sleep } from "../../lib/time/sleep.ts";
 import { isSettled, outcome, TIMEOUT, turn } from "../_support/sockets.ts";
@@ -164,6 +165,21 @@ Deno.test("Pool tells one caller that opening failed, and tries again for the ot
   await pool.close();
 });
 
+Deno.test("Pool fails no caller for whom another connection is being opened", async () => {
+  const { pool, opens } = manualPool({ max: 2 });
+  const controller = new AbortController();
+  const cut = outcome(pool.acquire({ signal: controller.signal }));
+  const call = pool.acquire();
+  controller.abort();
+  await cut;
+  opens[0].reject(new Error("refused"));
+  await turn();
+  assertEquals(opens.length, 2);
+  opens[1].resolve(new Connection(2));
+  (await call).release();
+  await pool.close();
+});
+
 Deno.test("Pool passes on what open throws at once", async () => {
   const failure = new TypeError("no such port");
   const pool = new Pool({
@@ -252,50 +268,50 @@ Deno.test(
   "Pool notices that a server has ended an idle socket",
   TIMEOUT,
   async () => {
-    const gate = Promise.withResolvers<void>();
     await using server = serve({ port: 0 }, async (socket) => {
       await socket.readLine();
-      await gate.promise;
     });
+    const ended = Promise.withResolvers<void>();
     await using pool = new Pool({
       open: (options) => connect({ port: server.addr.port, ...options }),
+      close: async (socket) => {
+        await socket.close();
+        ended.resolve();
+      },
     });
     await pool.use((socket) => socket.write("hello\n"));
-    assertEquals(pool.stats.idle, 1);
-    // Until it is watched; then the server closes.
-    await sleep(120);
-    gate.resolve();
-    const start = performance.now();
-    while (pool.stats.total > 0) {
-      assert(performance.now() - start < 10_000);
-      await sleep(5);
-    }
+    await ended.promise;
+    assertEquals([pool.stats.idle, pool.stats.opened], [0, 1]);
   },
 );
 
-Deno.test(
-  "Pool gives a socket that was watched to its next user with all its bytes",
-  TIMEOUT,
-  async () => {
-    await using server = serve({ port: 0 }, async (socket) => {
-      for (let line; (line = await socket.readLine()) !== null;) {
-        await socket.write(`${line}!\n`);
-      }
-    });
-    await using pool = new Pool({
-      open: (options) => connect({ port: server.addr.port, ...options }),
-    });
-    for (let i = 0; i < 3; i++) {
-      const answer = await pool.use(async (socket) => {
-        await socket.write(`${i}\n`);
-        return await socket.readLine();
-      });
-      assertEquals(answer, `${i}!`);
-      await sleep(110);
+Deno.test("Pool gives a socket that was watched to its next user with all its bytes", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const server = network.serve({ name: "echo" }, async (socket) => {
+    for (let line; (line = await socket.readLine()) !== null;) {
+      await socket.write(`${line}!\n`);
     }
-    assertEquals(pool.stats.opened, 1);
-  },
-);
+  });
+  const pool = new Pool({
+    open: (options) => network.connect({ name: "echo", ...options }),
+  });
+  for (let i = 0; i < 3; i++) {
+    const answer = await pool.use(async (socket) => {
+      await socket.write(`${i}\n`);
+      return await socket.readLine();
+    });
+    assertEquals(answer, `${i}!`);
+    await clock.advance(200);
+  }
+  assertEquals(pool.stats.opened, 1);
+  // What the server ends meanwhile is noticed, as it is watched.
+  const stopping = server.shutdown({ timeoutMs: 10 });
+  await clock.advance(100);
+  await stopping;
+  assertEquals(pool.stats.total, 0);
+  await pool.close();
+});
 
 Deno.test("Pool checks what was idle for long before it is used", async () => {
   using clock = fakeClock();
