@@ -306,14 +306,20 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#cut("closed", error);
   }
 
+  get isUnreferenced(): boolean {
+    return this.#cold?.unreferenced === true;
+  }
+
   ref(): void {
     if (this.#cold?.unreferenced) this.#cold.unreferenced = false;
     holdProcess(this.#transport, true);
+    this.readLoop.renewLimit();
   }
 
   unref(): void {
     (this.#cold ??= {}).unreferenced = true;
     holdProcess(this.#transport, false);
+    this.readLoop.renewLimit();
   }
 
   /**
@@ -666,7 +672,9 @@ function detachedTransport(transport: Transport, loop: ReadLoop): Transport {
   const { queue } = loop;
   let first: Promise<boolean> | undefined = loop.more();
   first.catch(() => {});
+  const { alpnProtocol, peerCertificate } = transport as TlsTransport;
   return {
+    ...("alpnProtocol" in transport ? { alpnProtocol, peerCertificate } : {}),
     get localAddr() {
       return transport.localAddr;
     },

@@ -30,6 +30,8 @@ export interface ConnectionContext {
   readonly inMemory: boolean;
   /** Whether a connection of Deno is read from, with nothing around it. */
   readonly isSystem: boolean;
+  /** Whether the process may end while a call waits. */
+  readonly isUnreferenced: boolean;
   readonly options: SocketOptions;
   /** For errors. */
   addresses(): Addresses;

@@ -44,6 +44,9 @@ export type Take<T, S = undefined> = (
   subject: S,
 ) => T | undefined;
 
+/** Of a call that waits on a socket that does not hold the process. */
+const UNREFERENCED_ALARM: AlarmOptions = { holdsProcess: false };
+
 type Resolve = (value: unknown) => void;
 
 let lastResolve: Resolve | undefined;
@@ -173,9 +176,23 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   set limitMs(limitMs: number) {
     if (limitMs === Infinity && this.#limits?.call === undefined) return;
     const limits = this.#limits ??= new ReadLimits();
-    const alarm = limits.call ??= new Alarm(this);
+    const { isUnreferenced } = this.#context;
+    const alarm = limits.call ??= new Alarm(
+      this,
+      isUnreferenced ? UNREFERENCED_ALARM : undefined,
+    );
     alarm.limitMs = limitMs;
     if (this.#resolve !== undefined && this.#interruptible) alarm.arm();
+  }
+
+  /** `ref` or `unref` was called: the limit of a call holds the process as its read does. */
+  renewLimit(): void {
+    const alarm = this.#limits?.call;
+    if (alarm === undefined || this.#isOver) return;
+    const { limitMs } = alarm;
+    alarm.dispose();
+    this.#limits!.call = undefined;
+    this.limitMs = limitMs;
   }
 
   /**

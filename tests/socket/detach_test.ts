@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import { BusyError, ClosedError } from "../../lib/errors.ts";
 import { Socket } from "../../lib/socket/socket.ts";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type { Transport } from "../../lib/transport/options.ts";
 import {
   bytes,
@@ -186,4 +187,14 @@ Deno.test("a detached socket lets its transport be, and counts no more limits", 
   await turn();
   assertEquals(spy.closed, 0);
   transport.close();
+});
+
+Deno.test("detach() over TLS says what TLS agreed on, also with a read in flight", async () => {
+  const [near, far] = memoryTransportPair();
+  const tls = Object.assign(near, { alpnProtocol: "h2" });
+  const left = new Socket(tls);
+  await outcome(left.read({ timeoutMs: 1 }));
+  using again = new Socket(left.detach().transport);
+  assertEquals(again.alpnProtocol, "h2");
+  far.close();
 });

@@ -173,3 +173,22 @@ testOverMemoryAndTcp("ref() and unref() are always safe", async (makePair) => {
   left.ref();
   left.unref();
 });
+
+Deno.test(
+  "a read that readMs limits keeps no process alive after unref(), and does after ref()",
+  TIMEOUT,
+  async () => {
+    await endsByItself(`
+    socket.setTimeouts({ readMs: 3_600_000 });
+    socket.read();
+    socket.unref();
+    const other = new Socket(conn, { readMs: 20 });
+    other.unref();
+    other.ref();
+    await other.read().catch(({ name }) => console.log(name));
+    other.unref();
+    other.setTimeouts({ readMs: 3_600_000 });
+    other.read();
+  `);
+  },
+);
