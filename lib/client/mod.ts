@@ -1,5 +1,5 @@
 /**
- * What clients need that last: connections that are used again and again.
+ * For clients that run for long: connections that are used again.
  *
  * @example A pool of connections
  * ```ts

@@ -1,10 +1,10 @@
 /**
  * Connections that are opened once and used many times.
  *
- * What it guarantees: there are never more than `max` connections, those that are being
+ * It guarantees that there are never more than `max` connections, those that are being
  * opened and closed included; callers are served first come, first served; a connection is
  * with one caller at a time; and what was opened is closed, whatever fails meanwhile. It
- * refuses to repeat a request: only the caller knows whether that is safe. This folder may
+ * never repeats a request: only the caller knows whether that is safe. This folder may
  * import `socket/` and `framed/` and what they stand on; no part but `testing/` imports it.
  *
  * ```text
@@ -318,7 +318,7 @@ export class Pool<T> implements AsyncDisposable {
 
   #checkWaiting(): void {
     const { maxWaiting } = this.#limits;
-    // Those do not count for whom a connection is on its way.
+    // Calls for which a connection is being opened do not count.
     if (this.#waiters.size - this.#coming < maxWaiting) return;
     if (this.#idle.length > 0 || this.#mayOpen) return;
     throw new LimitError(
@@ -571,7 +571,7 @@ export class Pool<T> implements AsyncDisposable {
   ): Promise<void> {
     const { closeTimeoutMs: timeoutMs } = this.#limits;
     const closing = Promise.try(close, value, reason);
-    // No caller uses it any more: how it ends is of no matter.
+    // No caller uses it any more: an error of its end is of no interest.
     await waitWithin("close", closing, { timeoutMs }).catch(() => {});
   }
 
@@ -685,7 +685,7 @@ class LiveStats implements PoolStats {
   }
 }
 
-/** Closes a value, for whatever reason. */
+/** Closes a value. */
 type Close<T> = (value: T, reason: unknown) => unknown;
 
 function isOver(
@@ -700,7 +700,7 @@ function closedError(operation: string): ClosedError {
   return new ClosedError(why, { operation });
 }
 
-/** What may be known of a connection of whatever kind. */
+/** What a pool may know of a connection. */
 interface Known {
   closed?: unknown;
   [Symbol.asyncDispose]?: () => PromiseLike<void>;
