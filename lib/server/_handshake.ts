@@ -39,7 +39,9 @@ export async function performHandshake(
       timeoutMs: timeoutMs ?? 10_000,
       signal,
     });
-    return transport.alpnProtocol ?? null;
+    const { alpnProtocol } = transport;
+    // Anything else, of an acceptor of the user's, is no name.
+    return typeof alpnProtocol === "string" ? alpnProtocol : null;
   } catch (error) {
     closeQuietly(transport);
     throw translateError(error, { operation, localAddr, remoteAddr });

@@ -241,7 +241,9 @@ Deno.test(
     ];
     const far = handshakes.map((handshake, index) => {
       const [near, far] = memoryTransportPair();
-      const odd = Object.assign(near, { handshake });
+      // One that is no name is none.
+      const alpnProtocol = index === 5 ? new Promise(() => {}) : null;
+      const odd = Object.assign(near, { handshake, alpnProtocol });
       if (index === 3) {
         Object.defineProperty(odd, "alpnProtocol", {
           get() {
@@ -249,7 +251,7 @@ Deno.test(
           },
         });
       }
-      acceptor.offer(odd as AcceptedTransport as typeof near);
+      acceptor.offer(odd as unknown as AcceptedTransport as typeof near);
       return far;
     });
     const buffer = new Uint8Array(9);
