@@ -16,12 +16,12 @@
  * - If it has not come round for a time slice, every call of every socket waits until it
  *   has. The slice is short where a sample was ready, as a flood's are, and other sockets
  *   had something to read when they last got their turn. It is longer for a bulk transfer
- *   that is alone, and for work on what has been read.
+ *   that is alone, and longest for work on what one turn has brought.
  *
  * Letting the event loop come round takes {@linkcode TURNS} immediates, as the runtime asks
  * for I/O events when it has nothing else to do, or after 61 turns; fewer where a read of
- * another socket ends before. Together they take 0.1 ms. What else was tried: one immediate, or a message through a `MessageChannel`, lets
- * events in only every 61st time; `setTimeout(0)` always does, but sleeps for 2 ms, which
+ * another socket ends before. Together they take 0.1 ms. What else was tried: one
+ * immediate, or a message through a `MessageChannel`, lets events in only every 61st time; `setTimeout(0)` always does, but sleeps for 2 ms, which
  * halves what a peer that is alone can send; an operation of the thread pool
  * (`crypto.subtle.digest`) does only where that thread is slower than this one.
  *
@@ -32,9 +32,16 @@
  */
 
 /** Milliseconds after which others get their turn, where reads are ready and others wait. */
-const SHORT_SLICE_MS = 2;
+const SHARED_SLICE_MS = 2;
 /** The same, where no others were seen to wait. */
-const LONG_SLICE_MS = 4;
+const LONE_SLICE_MS = 4;
+/**
+ * The same, where reads are not ready: fifty sockets that each got a hundred frames in the
+ * last turn take 5 ms, and then the event loop comes round by itself.
+ */
+const BURST_SLICE_MS = 20;
+/** For so long a read that was ready shows that a peer floods, whatever others do. */
+const FLOOD_MEMORY_MS = 20;
 /** Units between two looks at the clock. */
 const UNITS = 64;
 const BITS_OF_KIB = 10;
@@ -63,8 +70,8 @@ let sampleWanted = true;
 /** The read loop whose read is the sample, until it is known whether it was ready. */
 let sampled: object | undefined;
 let sampleMicrotasks = 0;
-/** Whether the last sample was ready. */
-let sampleReady = false;
+/** When a sample was last ready. */
+let readyAt = -Infinity;
 /** Whether a sample was not, since the last look. At first there is nothing to complain of. */
 let sampleWaited = true;
 
@@ -108,7 +115,7 @@ export function noteReadStart(loop: object, isSystem: boolean): void {
 export function noteReadEnd(loop: object, bytes: number): void {
   if (sampled === loop) {
     sampled = undefined;
-    sampleReady = true;
+    readyAt = performance.now();
   }
   if (waiting) othersWait = true;
   spendBytes(bytes);
@@ -120,7 +127,6 @@ function watchSample(): void {
     queueMicrotask(watchSample);
   } else {
     sampled = undefined;
-    sampleReady = false;
     sampleWaited = true;
   }
 }
@@ -134,10 +140,7 @@ function refill(): boolean {
   }
   sampleWanted = sampled === undefined;
   left = UNITS;
-  const isShort = sampleReady && othersWait;
-  if (now - sliceStart < (isShort ? SHORT_SLICE_MS : LONG_SLICE_MS)) {
-    return true;
-  }
+  if (now - sliceStart < sliceMs(now)) return true;
   waiting = true;
   othersWait = false;
   turns = 0;
@@ -157,4 +160,9 @@ function onTurn(): void {
   const woken = waiters;
   waiters = [];
   for (const waiter of woken) waiter.onNewBudget();
+}
+
+function sliceMs(now: number): number {
+  if (now - readyAt > FLOOD_MEMORY_MS) return BURST_SLICE_MS;
+  return othersWait ? SHARED_SLICE_MS : LONE_SLICE_MS;
 }
