@@ -7,9 +7,9 @@
  * for the same reason (`tokio::task::coop`); but when that is spent, the runtime asks the
  * system for I/O events only every 61 turns. So the sockets give way here:
  *
- * - A call costs a unit, and so does a batch that a caller waits for; each KiB that is read
- *   or written costs one more. When 64 are spent, the clock is looked at. So a call costs a
- *   subtraction.
+ * - A call costs a unit, and so does a batch that a caller waits for; 256 bytes that are read
+ *   or written cost one more. When 256 units are spent, the clock is looked at. So a call
+ *   costs a subtraction.
  * - Between two looks one read of a connection of Deno's is a sample: was it answered within
  *   a few microtasks? If not, the event loop has come round, and all sockets had their turn.
  *   Under ordinary load, however heavy, it does so all the time, and nothing else happens.
@@ -43,8 +43,8 @@ const BURST_SLICE_MS = 20;
 /** For so long a read that was ready shows that a peer floods, whatever others do. */
 const FLOOD_MEMORY_MS = 20;
 /** Units between two looks at the clock. */
-const UNITS = 64;
-const BITS_OF_KIB = 10;
+const UNITS = 256;
+const BITS_OF_UNIT = 8;
 /** Immediates in a row after which the runtime has asked for I/O events. */
 const TURNS = 64;
 /** Microtasks within which a transport that has bytes already answers. */
@@ -82,7 +82,7 @@ export function spendUnit(): boolean {
 
 /** A transport has moved `bytes`. */
 export function spendBytes(bytes: number): void {
-  left -= bytes >> BITS_OF_KIB;
+  left -= bytes >> BITS_OF_UNIT;
 }
 
 /** Calls `onNewBudget` once, when other sockets have had their turn. */
