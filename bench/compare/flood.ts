@@ -7,10 +7,10 @@
 import { ChildProcess } from "../harness/child_process.ts";
 import { denoCommand } from "../harness/measure.ts";
 import { startServer } from "../harness/server_process.ts";
-import type { FloodResult } from "../load/flood.ts";
+import type { FloodResult, PingResult } from "../load/flood.ts";
 
 /** What {@linkcode measureFlood} found. */
-export interface FloodMeasurement extends FloodResult {
+export interface FloodMeasurement extends FloodResult, PingResult {
   /** The server's CPU time per line, in microseconds; none where the system does not tell. */
   cpuMicros: number | undefined;
 }
@@ -28,12 +28,19 @@ export async function measureFlood(
   const file = new URL("bench/servers/lines_sink.ts", root);
   await using server = await startServer(denoCommand(file, ["0", mode]));
   const before = await server.usage();
-  const args = [server.port, lineBytes, measureMs].map(String);
-  const generator = new URL("../load/flood.ts", import.meta.url);
-  await using flood = new ChildProcess(denoCommand(generator, args));
-  const line = await flood.readLine(measureMs + END_TIMEOUT_MS);
+  const start = (bytes: number) =>
+    new ChildProcess(denoCommand(
+      new URL("../load/flood.ts", import.meta.url),
+      [server.port, bytes, measureMs].map(String),
+    ));
+  await using flood = start(lineBytes);
+  await using pings = start(0);
+  const result = await flood.readLine(measureMs + END_TIMEOUT_MS);
   const after = await server.usage();
-  const result: FloodResult = JSON.parse(line);
+  const { lines }: FloodResult = JSON.parse(result);
+  const ping: PingResult = JSON.parse(
+    await pings.readLine(measureMs + END_TIMEOUT_MS),
+  );
   const cpuMs = before && after && after.cpuMs - before.cpuMs;
-  return { ...result, cpuMicros: cpuMs && cpuMs * 1000 / result.lines };
+  return { lines, ...ping, cpuMicros: cpuMs && cpuMs * 1000 / lines };
 }

@@ -1,16 +1,22 @@
 /**
- * Floods a server with lines on one connection, and pings it on another.
- * Usage: `flood.ts PORT LINE_BYTES MILLISECONDS`; prints a {@linkcode FloodResult}.
+ * Floods a server with lines, or pings it: each in a process of its own, as a connection
+ * that is always ready to be written to keeps a naive program from its others.
+ * Usage: `flood.ts PORT LINE_BYTES MILLISECONDS`, with 0 bytes for pings; prints a
+ * {@linkcode FloodResult} or a {@linkcode PingResult}.
  *
  * @module
  */
 
 import { Histogram } from "./histogram.ts";
 
-/** What came out. */
+/** What a flood came to. */
 export interface FloodResult {
   /** Lines that the server's system took. */
   lines: number;
+}
+
+/** What pings came to. */
+export interface PingResult {
   /** Pings that were answered, the one that was waited for at the end included. */
   pings: number;
   /** Median time of a ping, in milliseconds. */
@@ -65,25 +71,22 @@ async function ping(
 
 if (import.meta.main) {
   const [port, lineBytes, milliseconds] = Deno.args.map(Number);
-  const options = { hostname: "127.0.0.1", port };
-  const [flooding, pinging] = [
-    await Deno.connect(options),
-    await Deno.connect(options),
-  ];
-  pinging.setNoDelay(true);
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  conn.setNoDelay(true);
   const endMs = performance.now() + milliseconds;
   const isOver = () => performance.now() >= endMs;
-  const latency = new Histogram();
-  const [lines, pings] = await Promise.all([
-    flood(flooding, lineBytes, isOver),
-    ping(pinging, latency, isOver),
-  ]);
-  const result: FloodResult = {
-    lines,
-    pings,
-    p50Ms: latency.quantile(0.5) ?? NaN,
-    p99Ms: latency.quantile(0.99) ?? NaN,
-  };
+  let result: FloodResult | PingResult;
+  if (lineBytes > 0) {
+    result = { lines: await flood(conn, lineBytes, isOver) };
+  } else {
+    const latency = new Histogram();
+    const pings = await ping(conn, latency, isOver);
+    result = {
+      pings,
+      p50Ms: latency.quantile(0.5) ?? NaN,
+      p99Ms: latency.quantile(0.99) ?? NaN,
+    };
+  }
   console.log(JSON.stringify(result));
   Deno.exit();
 }
