@@ -48,6 +48,7 @@ export class PendingError extends Error {
  *   using first = pending.add(socket);
  *   const name = await socket.readLine();
  *   first[Symbol.dispose]();
+ * });
  * ```
  *
  * A client that speaks at once is never in the way, however many others stay silent:

@@ -111,13 +111,22 @@ export function noteReadStart(loop: object, isSystem: boolean): void {
   queueMicrotask(watchSample);
 }
 
-/** A transport read has brought `bytes`. */
-export function noteReadEnd(loop: object, bytes: number): void {
+/**
+ * A transport read has brought `bytes`.
+ *
+ * @param isSystem Whether it is Deno's own connection that has read: only then the end of
+ * a read shows that the runtime has asked for I/O events.
+ */
+export function noteReadEnd(
+  loop: object,
+  bytes: number,
+  isSystem: boolean,
+): void {
   if (sampled === loop) {
     sampled = undefined;
     readyAt = performance.now();
   }
-  if (waiting) othersWait = true;
+  if (waiting && isSystem) othersWait = true;
   spendBytes(bytes);
 }
 

@@ -482,13 +482,18 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       : scratch ??= new Uint8Array(SCRATCH_BYTES);
   }
 
+  #noteReadEnd(bytes: number): void {
+    const { inMemory, isSystem } = this.#context;
+    if (!inMemory) noteReadEnd(this, bytes, isSystem);
+  }
+
   #endRead(count: number | null): void {
     const target = this.#target!;
     this.#target = undefined;
     // Looked at before anything is done with it: a transport may give whatever it likes.
     const isCount = Number.isInteger(count) && count! > 0 &&
       count! <= target.length;
-    noteReadEnd(this, isCount ? count! : 0);
+    this.#noteReadEnd(isCount ? count! : 0);
     if (count === null) {
       const broken = this.#end?.broken;
       if (broken !== undefined) return this.#failRead(broken);
@@ -539,7 +544,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
 
   #failRead(error: unknown): void {
     this.#target = undefined;
-    noteReadEnd(this, 0);
+    this.#noteReadEnd(0);
     if (this.#end?.detached !== undefined) this.interrupt(error);
     else this.#context.onReadFailure(this.#end?.broken ?? error);
   }

@@ -597,7 +597,7 @@ export class Writer
 
   onSent(count: number): boolean {
     this.#sent += count;
-    spendBytes(count);
+    if (!this.#context.inMemory) spendBytes(count);
     this.#context.stats.onWrite(count);
     this.#context.onActivity();
     if (this.#waiters !== undefined) this.#wake(this.#waiters);
