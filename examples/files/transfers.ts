@@ -12,7 +12,7 @@ import { Refusal } from "./messages.ts";
 /** How often the rate of each transfer is looked at. */
 const SAMPLE_MS = 2_000;
 /** How long a client waits for a place, and how often it looks for one. */
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 30_000;
 const PAUSE_MS = 250;
 
 /** Options of {@linkcode Transfers}. */
@@ -48,6 +48,8 @@ interface Look {
 export class Transfers {
   readonly #options: TransfersOptions;
   readonly #transfers = new Set<Transfer>();
+  /** Of each address of which clients wait for a place: settles when the last has ended its wait. */
+  readonly #waits = new Map<string, Promise<void>>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param options How many, and what is slow. */
@@ -57,19 +59,39 @@ export class Transfers {
 
   /**
    * Counts a transfer until the result is disposed of. Where all places are taken the
-   * slowest transfer gives its own up, if it is slow.
+   * slowest transfer gives its own up, if it is slow. The clients of one address get
+   * places in the order in which they asked, so that many of them delay an honest one by
+   * as many looks as there are ahead of it, and no longer.
    *
-   * @throws {Refusal} No place became free.
+   * @throws {Refusal} No place became free in half a minute.
    */
   async begin(socket: Socket): Promise<Disposable> {
     const address = addressOf(socket);
     const began = performance.now();
-    while (!this.#makeRoom(address)) {
-      if (performance.now() - began > PATIENCE_MS) {
-        throw new Refusal("too many transfers are under way: try again later");
+    const before = this.#waits.get(address);
+    const wait = Promise.withResolvers<void>();
+    this.#waits.set(address, wait.promise);
+    try {
+      await before;
+      while (!socket.signal.aborted && !this.#makeRoom(address)) {
+        if (performance.now() - began > PATIENCE_MS) {
+          throw new Refusal(
+            "too many transfers are under way: try again later",
+          );
+        }
+        await sleep(PAUSE_MS);
       }
-      await sleep(PAUSE_MS);
+      socket.signal.throwIfAborted();
+      return this.#begin(socket, address);
+    } finally {
+      wait.resolve();
+      if (this.#waits.get(address) === wait.promise) {
+        this.#waits.delete(address);
+      }
     }
+  }
+
+  #begin(socket: Socket, address: string): Disposable {
     const look = lookAt(socket);
     const transfer: Transfer = { socket, address, looks: [look, look] };
     this.#transfers.add(transfer);
