@@ -116,6 +116,7 @@ export {
 // Frames
 export { Framed, framed } from "./lib/framed/framed.ts";
 export type { FramedOptions } from "./lib/framed/framed_options.ts";
+export type { HeartbeatOptions } from "./lib/framed/heartbeat.ts";
 export {
   ByteQueue,
   ByteWriter,

@@ -53,6 +53,7 @@ import "./framed/_frame_iterator.ts";
 import "./framed/_frame_reader.ts";
 import "./framed/_web_streams.ts";
 import "./framed/framed_options.ts";
+import "./framed/heartbeat.ts";
 import "./ip.ts";
 import "./server/_accept_loop.ts";
 import "./server/_admission.ts";

@@ -23,6 +23,7 @@
  * @module
  */
 
+export { heartbeat } from "./heartbeat.ts";
 export { Lease } from "./lease.ts";
 export { Pool } from "./pool.ts";
 export type {
@@ -31,6 +32,8 @@ export type {
   PoolStats,
   PoolUseOptions,
 } from "./pool_options.ts";
+
+export type { HeartbeatOptions } from "../framed/heartbeat.ts";
 
 // The limits of a call, and the errors.
 export type { CallOptions } from "../time/call_limits.ts";

@@ -10,14 +10,19 @@ import { CodecError } from "../errors.ts";
 import type { SocketHalves } from "../socket/socket.ts";
 import type { Alarm } from "../time/coarse_timer.ts";
 import type { FramedOptions } from "./framed_options.ts";
+import type { Heartbeat } from "./heartbeat.ts";
 
 type ReadLoop = SocketHalves["readLoop"];
 
 /** Decodes frames from what a reader has, until the end or the first bad one. */
 export class FrameReader<In> {
   readonly readLoop: ReadLoop;
+  /** Looks at what came each time the queue has no more frames. */
+  heartbeat: Heartbeat | undefined;
+  /** Whether a frame answers a ping, and is not handed out. */
+  isPong: ((frame: In) => boolean) | undefined;
   readonly #frames: FrameDecoder<In>;
-  readonly #reusesMemory: boolean;
+  readonly reusesMemory: boolean;
   readonly #endsOnDrain: boolean;
   /** From the first byte of a frame to its last. Few connections have it. */
   #frameLimit: Alarm | undefined;
@@ -29,12 +34,14 @@ export class FrameReader<In> {
   constructor(
     readLoop: ReadLoop,
     decoder: Decoder<In>,
-    { lendFrames = false, frameTimeoutMs = Infinity, endOnDrain = true }:
+    { lendFrames = false, frameTimeoutMs = Infinity, endOnDrain = true }: Omit<
       FramedOptions,
+      "heartbeat"
+    >,
   ) {
     this.readLoop = readLoop;
     this.#frames = new FrameDecoder(decoder, readLoop.queue);
-    this.#reusesMemory = lendFrames;
+    this.reusesMemory = lendFrames;
     this.#endsOnDrain = endOnDrain;
     // What the socket handed out before belongs to its caller.
     if (lendFrames) readLoop.queue.disown();
@@ -55,11 +62,19 @@ export class FrameReader<In> {
   /** The next frame, or `undefined` if it has not arrived; at the end, if there is none. */
   next(ended: boolean): In | undefined {
     if (this.#errorBehind !== undefined) this.#throwErrorBehind();
-    const frame = this.#frameLimit === undefined
-      ? this.#frames.next(ended)
-      : this.#nextWithin(this.#frameLimit, ended);
-    // The caller asks for the next frame: those before may be overwritten.
-    if (frame === undefined && this.#reusesMemory) this.#reuseMemory();
+    let frame: In | undefined;
+    do {
+      frame = this.#frameLimit === undefined
+        ? this.#frames.next(ended)
+        : this.#nextWithin(this.#frameLimit, ended);
+    } while (
+      this.isPong !== undefined && frame !== undefined && this.isPong(frame)
+    );
+    if (frame === undefined) {
+      if (this.heartbeat !== undefined) this.heartbeat.look();
+      // The caller asks for the next frame: those before may be overwritten.
+      if (this.reusesMemory) this.#reuseMemory();
+    }
     return frame;
   }
 
@@ -73,7 +88,10 @@ export class FrameReader<In> {
     } catch (error) {
       this.#errorBehind = { error };
     }
-    return batch;
+    const { isPong } = this;
+    return isPong === undefined
+      ? batch
+      : batch.filter((frame, index) => index === 0 || !isPong(frame));
   }
 
   #throwErrorBehind(): never {

@@ -10,10 +10,11 @@
  */
 
 import { checkMethods, wrongKind } from "../_check.ts";
+import { guard } from "../_guard.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { encodeFrame } from "../codec/encode_frame.ts";
-import { ClosedError } from "../errors.ts";
+import { BusyError, ClosedError, TimeoutError } from "../errors.ts";
 import { type CallOptions, startLimits } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
 import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
@@ -25,6 +26,7 @@ import {
   pollNextBatch,
 } from "./_frame_reader.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
+import { Heartbeat, type HeartbeatOptions } from "./heartbeat.ts";
 import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 
 /**
@@ -59,10 +61,24 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 export function framed<In, Out>(
   socket: Socket,
   codec: Codec<In, Out>,
-  options?: FramedOptions,
+  options?: FramedOptions<NoInfer<In>, NoInfer<Out>>,
 ): Framed<In, Out> {
   return new Framed(socket, codec, options);
 }
+
+/** What `client/` works with, past the public methods. */
+export interface FramedParts<In, Out> {
+  readonly socket: Socket;
+  readonly halves: SocketHalves;
+  readonly frames: FrameReader<In>;
+  /** Appends a frame to what the writer sends; follow with its `appended`. */
+  encode(operation: string, frame: Out): void;
+  /** Pings the peer as the option does, until what is returned is disposed of. */
+  startHeartbeat(options: HeartbeatOptions<In, Out>): Disposable;
+}
+
+/** Reaches them. Not for users: `mod.ts` does not export it. */
+export let partsOf: <In, Out>(framed: Framed<In, Out>) => FramedParts<In, Out>;
 
 /**
  * A socket that carries frames. Over `lengthPrefixed()` it is equivalent to
@@ -86,7 +102,18 @@ export function framed<In, Out>(
  */
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
+  static {
+    partsOf = (framed) => ({
+      socket: framed.#socket,
+      halves: framed.#halves,
+      frames: framed.#frames,
+      encode: (operation, frame) => framed.#encode(operation, frame),
+      startHeartbeat: (options) => framed.#startHeartbeat(options),
+    });
+  }
+
   readonly #socket: Socket;
+  readonly #halves: SocketHalves;
   readonly #writer: SocketHalves["writer"];
   readonly #frames: FrameReader<In>;
   readonly #encoder: Encoder<Out>;
@@ -99,16 +126,20 @@ export class Framed<In, Out = In>
   constructor(
     socket: Socket,
     codec: Codec<In, Out>,
-    options: FramedOptions = {},
+    options: FramedOptions<In, Out> = {},
   ) {
     checkMethods("frame a socket", "codec", codec, "decoder", "encoder");
     checkFramedOptions(options);
     this.#socket = socket;
-    const { readLoop, writer } = halvesOf(socket);
+    this.#halves = halvesOf(socket);
+    const { readLoop, writer } = this.#halves;
     this.#writer = writer;
     this.#frames = new FrameReader(readLoop, codec.decoder(), options);
     this.#encoder = codec.encoder();
     checkMethods("encode", "the encoder of a codec", this.#encoder, "encode");
+    if (options.heartbeat !== undefined) {
+      this.#startHeartbeat(options.heartbeat);
+    }
   }
 
   /**
@@ -326,6 +357,51 @@ export class Framed<In, Out = In>
     this.#detached = true;
     this.#frames.fail(detachedError());
     return { socket: this.#socket };
+  }
+
+  #startHeartbeat(options: HeartbeatOptions<In, Out>): Disposable {
+    const halves = this.#halves;
+    const frames = this.#frames;
+    const { stats, localAddr, remoteAddr } = this.#socket;
+    if (frames.heartbeat !== undefined) {
+      throw new BusyError("Cannot start a heartbeat: one is under way", {
+        operation: "heartbeat",
+      });
+    }
+    const heartbeat = new Heartbeat({
+      get bytesRead() {
+        return stats.bytesRead;
+      },
+      get receiving() {
+        return halves.readLoop.inFlight;
+      },
+      sendPing: () => this.#sendPing(options.ping),
+      onSilence: (timeoutMs) => {
+        const options = { localAddr, remoteAddr };
+        halves.expire(new TimeoutError("heartbeat", timeoutMs, options));
+      },
+    }, options);
+    frames.heartbeat = heartbeat;
+    frames.isPong = options.isPong;
+    const stop = () => {
+      heartbeat.dispose();
+      if (frames.heartbeat !== heartbeat) return;
+      frames.heartbeat = frames.isPong = undefined;
+    };
+    this.#socket.closed.then(stop);
+    return { [Symbol.dispose]: stop };
+  }
+
+  #sendPing(ping: () => Out): boolean {
+    const writer = this.#writer;
+    let sent = false;
+    if (!writer.isOpen) return sent;
+    guard(() => {
+      this.#encode("heartbeat", ping());
+      sent = true;
+    });
+    if (sent) writer.appended("heartbeat");
+    return sent;
   }
 
   /** Ends the socket gracefully, as its `close`; after `detach` it is left alone. */

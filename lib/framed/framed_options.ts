@@ -5,9 +5,10 @@
  */
 
 import { checkBoolean, checkNames, checkNumber } from "../_check.ts";
+import { checkHeartbeatOptions, type HeartbeatOptions } from "./heartbeat.ts";
 
-/** Options of {@linkcode framed}. */
-export interface FramedOptions {
+/** Options of {@linkcode framed}, which receives `In` and sends `Out`. */
+export interface FramedOptions<In = unknown, Out = never> {
   /**
    * Longest from the first byte of a frame to its last, in milliseconds, at least 1,
    * while a call receives. It ends a peer that sends a byte at a time: `receive`
@@ -36,22 +37,32 @@ export interface FramedOptions {
    * @default {true}
    */
   endOnDrain?: boolean;
+  /**
+   * Pings a peer that is silent, and ends the socket with a `TimeoutError` (operation
+   * `"heartbeat"`) where it stays so. Its time counts while a call receives: a program
+   * that is busy with other work cuts no peer. None by default.
+   */
+  heartbeat?: HeartbeatOptions<In, Out>;
 }
 
 const FRAMED_OPTION_NAMES: ReadonlySet<string> = new Set<keyof FramedOptions>([
   "frameTimeoutMs",
   "lendFrames",
   "endOnDrain",
+  "heartbeat",
 ]);
 
 /** Throws if an option is not one, naming it. */
-export function checkFramedOptions(options: FramedOptions): void {
+export function checkFramedOptions<In, Out>(
+  options: FramedOptions<In, Out>,
+): void {
   const action = "frame a socket";
   checkNames(action, "options", options, FRAMED_OPTION_NAMES);
-  const { frameTimeoutMs, lendFrames, endOnDrain } = options;
+  const { frameTimeoutMs, lendFrames, endOnDrain, heartbeat } = options;
   if (frameTimeoutMs !== undefined) {
     checkNumber(action, "frameTimeoutMs", frameTimeoutMs, 1);
   }
   if (lendFrames !== undefined) checkBoolean(action, "lendFrames", lendFrames);
   if (endOnDrain !== undefined) checkBoolean(action, "endOnDrain", endOnDrain);
+  if (heartbeat !== undefined) checkHeartbeatOptions(action, heartbeat);
 }

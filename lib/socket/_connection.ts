@@ -466,6 +466,11 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#end("closed", error, reason ?? error);
   }
 
+  /** A limit of what stands on the socket has passed. */
+  expire(error: TimeoutError): void {
+    this.#cut("closed", error);
+  }
+
   /** Ends it at once, for a limit or a failure: bytes that were written may be lost. */
   #cut(state: "closed" | "broken", error: SocketError): void {
     if (this.writer.pendingBytes > 0) {

@@ -149,6 +149,11 @@ export class Writer
     return this.#failure;
   }
 
+  /** Whether something may be written. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
   /** Whether a caller has been told of the failure. */
   get reported(): boolean {
     return this.#reported;

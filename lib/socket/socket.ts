@@ -32,7 +32,13 @@ export type { SocketStats, Take };
 /** What `Framed` and the server work with, past the public methods. */
 export type SocketHalves = Pick<
   Connection,
-  "readLoop" | "writer" | "isOpen" | "isClosing" | "isHandshakeCut" | "drain"
+  | "readLoop"
+  | "writer"
+  | "isOpen"
+  | "isClosing"
+  | "isHandshakeCut"
+  | "drain"
+  | "expire"
 >;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
