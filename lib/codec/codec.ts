@@ -17,6 +17,13 @@
  * | **the end** | when `decode` has returned `undefined` for the last time, asks `finish` until it returns `undefined`, and asks nothing afterwards | uses up the queue or throws |
  * | **cost** | | looks at each byte a bounded number of times, however the bytes arrive: `indexOf` goes on where it stopped |
  *
+ * And of an encoder:
+ *
+ * | | the caller (`Framed`, `encodeStream`, `checkCodec`) | the encoder |
+ * | --- | --- | --- |
+ * | **asking** | asks `encode` for each frame, one after the other | appends all of the frame, or throws and has changed nothing |
+ * | **the end** | asks `finish` once, before this side ends its stream or goes on with another codec; asks nothing afterwards | appends what ends the stream, or throws |
+ *
  * A decoder that breaks this ends the frames with a `CodecError`, instead of running
  * for ever or filling the memory: at the first frame where no byte was ever taken; at
  * the first that comes without a byte and is `null`; and when more frames come in a row
@@ -86,6 +93,21 @@ export interface Encoder<T> {
    * not keep them for later.
    */
   encode(frame: T, out: ByteWriter): void;
+
+  /**
+   * Appends what stands behind the last frame: the trailer of a compressed stream, a
+   * closing mark, a checksum. Frames of which none was sent have one, too.
+   *
+   * It is asked once, when this side ends its stream in good order (`closeWrite` and
+   * `close` of the framing or of its socket, the end of an `encodeStream`) or changes
+   * codecs (`switch`); never after `abort`, `detach` or a failed write. It must append
+   * before it returns, as `encode` must, and leave alone what was written before.
+   *
+   * When it throws, the peer must not take what it got for the whole: the call that ends
+   * the stream rejects, and nothing can be written any more. An error of this package's
+   * own classes is passed on as it is, any other one is the `cause` of a `CodecError`.
+   */
+  finish?(out: ByteWriter): void;
 }
 
 /** An immutable description of a framing, for any number of connections. */

@@ -1,12 +1,13 @@
 /**
- * The one way to ask an encoder.
+ * The one way to ask an encoder, for a frame and for what ends the stream.
  *
  * @module
  */
 
+import { show } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { CodecError } from "../errors.ts";
+import { CodecError, SocketError } from "../errors.ts";
 import type { Encoder } from "./codec.ts";
 
 /**
@@ -31,12 +32,55 @@ export function encodeFrame<Out>(
   }
 }
 
-/** Throws: what should have encoded a frame made a promise, which may reject. */
-export function refusePromise(result: Promise<unknown>): never {
+/**
+ * Appends to `out` what ends the frames of `encoder`; nothing where that fails.
+ *
+ * @throws {SocketError} What the encoder throws, if it is one of ours.
+ * @throws {CodecError} It throws something else, is asynchronous, or takes back what was
+ * written before.
+ */
+export function finishFrames(encoder: Encoder<never>, out: ByteWriter): void {
+  if (encoder.finish === undefined) return;
+  const mark = out.length;
+  try {
+    const result: unknown = encoder.finish(out);
+    if (result instanceof Promise) refusePromise(result, "finish");
+  } catch (error) {
+    if (out.length > mark) out.truncate(mark);
+    throw error instanceof SocketError ? error : finishFailed(error);
+  }
+  if (out.length < mark) throw finishFailed();
+}
+
+/** The `finish` of an encoder that shapes the frames of `inner`: none where that has none. */
+export function finishOf(
+  inner: Encoder<never>,
+): ((out: ByteWriter) => void) | undefined {
+  // Returned, so that a promise of one that is asynchronous is noticed.
+  return inner.finish === undefined ? undefined : (out) => inner.finish!(out);
+}
+
+function finishFailed(cause?: unknown): CodecError {
+  const why = cause === undefined
+    ? "it must append only, got a message that is shorter"
+    : cause instanceof Error
+    ? cause.message
+    : show(cause);
+  return new CodecError(
+    `Cannot end the frames: finish of the encoder failed: ${why}`,
+    { operation: "finish", ...(cause === undefined ? undefined : { cause }) },
+  );
+}
+
+/** Throws: what should have encoded a frame, or ended them, made a promise, which may reject. */
+export function refusePromise(
+  result: Promise<unknown>,
+  method: "encode" | "finish" = "encode",
+): never {
   // A rejection must not end the process.
   guard(() => result);
   throw new CodecError(
-    "Cannot encode a frame: encode must append all of it before it returns, got a promise",
-    { operation: "encode" },
+    `Cannot encode a frame: ${method} must append all of it before it returns, got a promise`,
+    { operation: method },
   );
 }

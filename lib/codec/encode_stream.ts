@@ -7,13 +7,14 @@
 import { checkMethods } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec } from "./codec.ts";
-import { encodeFrame } from "./encode_frame.ts";
+import { encodeFrame, finishFrames } from "./encode_frame.ts";
 
 /**
- * A TransformStream that encodes frames into bytes, one chunk a frame.
+ * A TransformStream that encodes frames into bytes, one chunk a frame, and one more at
+ * the end where the codec's encoder has a `finish`.
  *
  * A frame that cannot be encoded is the error of both sides; nothing of it comes
- * out, and all frames before it do.
+ * out, and all frames before it do. The same holds for an end that `finish` refuses.
  *
  * Backpressure: a frame is taken only when its bytes are waited for.
  *
@@ -41,8 +42,20 @@ export function encodeStream<Out>(
     transform(frame, controller) {
       const out = new ByteWriter();
       encodeFrame(encoder, frame, out);
-      // A codec may hold a frame back, or leave it out.
-      if (out.length > 0) controller.enqueue(out.toBytes());
+      enqueue(out, controller);
+    },
+    flush(controller) {
+      const out = new ByteWriter();
+      finishFrames(encoder, out);
+      enqueue(out, controller);
     },
   });
+}
+
+/** A codec may hold a frame back, or leave it out. */
+function enqueue(
+  out: ByteWriter,
+  controller: TransformStreamDefaultController<Uint8Array<ArrayBuffer>>,
+): void {
+  if (out.length > 0) controller.enqueue(out.toBytes());
 }

@@ -97,6 +97,11 @@ export class FrameDecoder<T> {
     return this.queue.length > 0 || this.decoderIsMidFrame;
   }
 
+  /** Throws where `next` can only throw. */
+  checkFailure(): void {
+    if (this.#state === "failed") throw this.#failure;
+  }
+
   /** No more frames: `next` throws `error` from now on. */
   fail(error: unknown): void {
     this.#state = "failed";

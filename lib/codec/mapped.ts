@@ -9,7 +9,7 @@ import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError, SocketError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
-import { refusePromise } from "./encode_frame.ts";
+import { finishOf, refusePromise } from "./encode_frame.ts";
 import { unexpectedEof } from "./policy.ts";
 
 /**
@@ -148,10 +148,12 @@ class MappedDecoder<In, InnerIn> implements Decoder<In> {
 }
 
 class MappedEncoder<Out, InnerOut> implements Encoder<Out> {
+  readonly finish: Encoder<Out>["finish"];
   readonly #inner: Encoder<InnerOut>;
   readonly #map: (frame: Out) => InnerOut;
 
   constructor(inner: Encoder<InnerOut>, map: (frame: Out) => InnerOut) {
+    this.finish = finishOf(inner);
     this.#inner = inner;
     this.#map = map;
   }

@@ -7,6 +7,7 @@
 import { wrongKind } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "./codec.ts";
+import { finishOf } from "./encode_frame.ts";
 import { FieldImpl } from "./field.ts";
 import { mapped } from "./mapped.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
@@ -74,10 +75,12 @@ export function packets<In, Out>(
 let idle: ByteWriter | undefined;
 
 class PacketEncoder<Out> implements Encoder<Out> {
+  readonly finish: Encoder<Out>["finish"];
   readonly #packet: PacketImpl<unknown, Out>;
   readonly #inner: Encoder<Uint8Array>;
 
   constructor(packet: PacketImpl<unknown, Out>, inner: Encoder<Uint8Array>) {
+    this.finish = finishOf(inner);
     this.#packet = packet;
     this.#inner = inner;
   }

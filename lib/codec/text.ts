@@ -6,6 +6,7 @@
 
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder, TextCodec } from "./codec.ts";
+import { finishOf } from "./encode_frame.ts";
 import { mapped } from "./mapped.ts";
 import { checkMethods, checkNames, wrongKind } from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
@@ -62,10 +63,12 @@ export function text(
 }
 
 class TextFrameEncoder implements Encoder<string> {
+  readonly finish: Encoder<string>["finish"];
   readonly #encoding: TextEncoding;
   readonly #inner: Encoder<Uint8Array>;
 
   constructor(encoding: TextEncoding, inner: Encoder<Uint8Array>) {
+    this.finish = finishOf(inner);
     this.#encoding = encoding;
     this.#inner = inner;
   }

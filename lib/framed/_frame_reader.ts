@@ -6,7 +6,7 @@
 
 import type { Decoder } from "../codec/codec.ts";
 import { FrameDecoder } from "../codec/frame_decoder.ts";
-import { CodecError } from "../errors.ts";
+import { BusyError, CodecError } from "../errors.ts";
 import type { SocketHalves } from "../socket/socket.ts";
 import type { Alarm } from "../time/coarse_timer.ts";
 import type { FramedOptions } from "./framed_options.ts";
@@ -21,7 +21,7 @@ export class FrameReader<In> {
   heartbeat: Heartbeat | undefined;
   /** Whether a frame answers a ping, and is not handed out. */
   isPong: ((frame: In) => boolean) | undefined;
-  readonly #frames: FrameDecoder<In>;
+  #frames: FrameDecoder<In>;
   readonly reusesMemory: boolean;
   readonly #endsOnDrain: boolean;
   /** From the first byte of a frame to its last. Few connections have it. */
@@ -57,6 +57,29 @@ export class FrameReader<In> {
   fail(error: unknown): void {
     this.#frameLimit?.dispose();
     this.#frames.fail(error);
+  }
+
+  /** Throws unless all that was taken off the queue has become frames, which were received. */
+  checkSwitch(operation: string): void {
+    this.readLoop.check(operation);
+    const frames = this.#frames;
+    if (this.#errorBehind !== undefined) this.#throwErrorBehind();
+    frames.checkFailure();
+    if (!frames.decoderIsMidFrame) return;
+    throw new BusyError(
+      `Cannot ${operation}: a part of a frame was received (its rest must come first)`,
+      { operation },
+    );
+  }
+
+  /** Frames from now on are those of `decoder`: see {@linkcode FrameReader.checkSwitch}. */
+  switchDecoder(decoder: Decoder<In>): void {
+    this.#frames = new FrameDecoder(decoder, this.readLoop.queue);
+    this.#frameLimit?.disarm();
+    this.#decoderIsMidFrame = false;
+    // Its pings and pongs were frames of the old decoder's codec.
+    this.heartbeat?.dispose();
+    this.heartbeat = this.isPong = undefined;
   }
 
   /** The next frame, or `undefined` if it has not arrived; at the end, if there is none. */

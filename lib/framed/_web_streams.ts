@@ -29,12 +29,12 @@ export function readableOf<In>(
 
 /** Frames to send. */
 export function writableOf<Out>(
-  send: (frame: Out) => Promise<void>,
+  sender: { send(frame: Out): Promise<void>; closeWrite(): Promise<void> },
   socket: Socket,
 ): WritableStream<Out> {
   return new WritableStream({
-    write: send,
-    close: () => socket.closeWrite(),
+    write: (frame) => sender.send(frame),
+    close: () => sender.closeWrite(),
     abort: (reason) => socket.abort(reason),
   });
 }

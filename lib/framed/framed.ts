@@ -12,8 +12,8 @@
 import { checkMethods, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import type { Codec, Encoder } from "../codec/codec.ts";
-import { encodeFrame } from "../codec/encode_frame.ts";
+import type { Codec, Decoder, Encoder } from "../codec/codec.ts";
+import { encodeFrame, finishFrames } from "../codec/encode_frame.ts";
 import { BusyError, ClosedError, TimeoutError } from "../errors.ts";
 import { type CallOptions, startLimits } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
@@ -116,7 +116,9 @@ export class Framed<In, Out = In>
   readonly #halves: SocketHalves;
   readonly #writer: SocketHalves["writer"];
   readonly #frames: FrameReader<In>;
-  readonly #encoder: Encoder<Out>;
+  #encoder: Encoder<Out>;
+  /** Calls of `sendAll` that are under way. */
+  #sendingAll = 0;
   #detached = false;
   // Made on first use.
   #readable: ReadableStream<In> | undefined;
@@ -135,11 +137,17 @@ export class Framed<In, Out = In>
     const { readLoop, writer } = this.#halves;
     this.#writer = writer;
     this.#frames = new FrameReader(readLoop, codec.decoder(), options);
-    this.#encoder = codec.encoder();
-    checkMethods("encode", "the encoder of a codec", this.#encoder, "encode");
+    this.#encoder = encoderOf(codec);
+    if (this.#encoder.finish !== undefined) this.#finishAtEnd();
     if (options.heartbeat !== undefined) {
       this.#startHeartbeat(options.heartbeat);
     }
+  }
+
+  /** However the socket is ended in good order, `finish` is asked before. */
+  #finishAtEnd(): void {
+    const encoder = this.#encoder;
+    this.#writer.trailer = (out) => finishFrames(encoder, out);
   }
 
   /**
@@ -275,6 +283,7 @@ export class Framed<In, Out = In>
     const limits = startLimits("sendAll", options);
     let message: ByteWriter | undefined;
     let full = 0;
+    this.#sendingAll++;
     try {
       for (const frame of frames) {
         this.#encode("sendAll", frame);
@@ -291,6 +300,7 @@ export class Framed<In, Out = In>
         }
       }
     } finally {
+      this.#sendingAll--;
       // Also what came before a bad frame is on its way.
       if (writer.failure === undefined) {
         await writer.appended("sendAll", limits);
@@ -321,18 +331,129 @@ export class Framed<In, Out = In>
     );
   }
 
-  /** Frames to send, as a stream, with the errors of `send`. Closing it is the socket's `closeWrite`, aborting it is `abort`. */
+  /** Frames to send, as a stream, with the errors of `send`. Closing it is `closeWrite`, aborting it is the socket's `abort`. */
   get writable(): WritableStream<Out> {
-    return this.#writable ??= writableOf(
-      (frame: Out) => this.send(frame),
-      this.#socket,
-    );
+    return this.#writable ??= writableOf(this, this.#socket);
+  }
+
+  /**
+   * Goes on with another codec from here on, in both directions. No byte is lost: what is
+   * behind the last frame that was received is for the new codec, and so is what is sent
+   * from now on. What ends the frames of the old codec (see `Encoder.finish`) is sent.
+   *
+   * The switch is for the moments between two frames. It throws, and changes nothing,
+   * while a `receive`, a loop that waits or a `sendAll` is under way, and while a part of a
+   * frame has been taken from the bytes, as by a decoder that decompresses or in the
+   * middle of a frame of `inParts`.
+   *
+   * It is the same object afterwards, under its new type. Loops over it and its streams go
+   * on, with frames of the codec of the day: their types are those of the old one, so
+   * switch back before the next frame, or leave the loop. A batch was decoded whole
+   * before its first frame was looked at: with `batches()`, switch only where the peer
+   * waits for an answer behind that frame. Where the bytes behind it were no frames of the
+   * old codec, the switch throws the error that the next batch would have been.
+   *
+   * A heartbeat ends, as its pings are frames of the old codec: start another one.
+   *
+   * To change one direction only, and not the state of the other, give a codec whose
+   * `encoder` or `decoder` returns the one that is in use.
+   *
+   * @typeParam NewIn What is received from now on.
+   * @typeParam NewOut What is sent from now on.
+   * @param codec How frames look from now on.
+   * @returns This framing, under its new type.
+   * @throws {TypeError} `codec` is not a codec.
+   * @throws {BusyError} It is not a moment between two frames.
+   * @throws {CodecError} The `finish` of the old codec fails; nothing can be sent any more.
+   * @throws {ClosedError} This side was closed, or `detach` was called.
+   * @throws {unknown} The error that has ended the frames, if one has.
+   *
+   * @example Lines, then a message of a size that a line says, then lines again
+   * ```ts
+   * import { fixed, framed, lines } from "@sluice/net";
+   * import { memoryPair } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [left, right] = memoryPair();
+   * await left.write("BDAT 3\nabcQUIT\n");
+   * const commands = framed(right, lines());
+   * assertEquals(await commands.receive(), "BDAT 3");
+   * const message = commands.switch(fixed({ frameBytes: 3 }));
+   * assertEquals((await message.receive())?.length, 3);
+   * message.switch(lines());
+   * assertEquals(await commands.receive(), "QUIT");
+   * ```
+   */
+  switch<NewIn, NewOut>(codec: Codec<NewIn, NewOut>): Framed<NewIn, NewOut> {
+    const action = "switch codecs";
+    checkMethods(action, "codec", codec, "decoder", "encoder");
+    if (this.#detached) throw detachedError();
+    const frames = this.#frames;
+    const writer = this.#writer;
+    frames.checkSwitch(action);
+    // What was ended by `closeWrite` can go on receiving, by another codec too.
+    if (!writer.isOver) writer.check(action);
+    if (this.#sendingAll > 0) {
+      throw new BusyError(`Cannot ${action}: sendAll is under way`, {
+        operation: action,
+      });
+    }
+    const decoder = decoderOf(codec);
+    const encoder = encoderOf(codec);
+    const switched = this as unknown as Framed<NewIn, NewOut>;
+    if (!writer.isOver && encoder !== switched.#encoder) {
+      writer.appendTrailer(action);
+      switched.#encoder = encoder;
+      if (encoder.finish !== undefined) switched.#finishAtEnd();
+    }
+    switched.#frames.switchDecoder(decoder);
+    return switched;
+  }
+
+  /**
+   * Ends this side, after everything that was sent and what the codec's `finish` adds. The
+   * peer can go on sending, and frames can go on being received.
+   *
+   * @param options Limits of this call.
+   * @throws {CodecError} The `finish` of the codec fails; nothing can be sent any more.
+   * @throws {ClosedError} `detach` was called.
+   * @throws As `Socket.closeWrite`.
+   *
+   * @example
+   * ```ts
+   * import { framed, lines } from "@sluice/net";
+   * import { memoryPair } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const [left, right] = memoryPair();
+   * const sender = framed(left, lines());
+   * await sender.send("one");
+   * await sender.closeWrite();
+   * assertEquals(await Array.fromAsync(framed(right, lines())), ["one"]);
+   * ```
+   */
+  closeWrite(options?: CallOptions): Promise<void> {
+    return this.#detached
+      ? Promise.reject(detachedError())
+      : this.#socket.closeWrite(options);
+  }
+
+  /**
+   * Ends the socket gracefully, as its `close`, after everything that was sent and what
+   * the codec's `finish` adds; after `detach` it is left alone.
+   *
+   * @param options Limits of this call.
+   * @throws {CodecError} The `finish` of the codec fails.
+   * @throws As `Socket.close`.
+   */
+  close(options?: CallOptions): Promise<void> {
+    return this.#detached ? Promise.resolve() : this.#socket.close(options);
   }
 
   /**
    * Gives the socket back. Bytes behind the last received frame are still in the
    * socket, for its own reads or for another framing. Frames already sent are on
-   * their way.
+   * their way; what the codec's `finish` would add is not sent.
    *
    * @returns The socket, which belongs to the caller again.
    * @throws {BusyError} A `receive` is under way.
@@ -355,6 +476,7 @@ export class Framed<In, Out = In>
   detach(): { socket: Socket } {
     this.#frames.readLoop.check("detach");
     this.#detached = true;
+    this.#writer.trailer = undefined;
     this.#frames.fail(detachedError());
     return { socket: this.#socket };
   }
@@ -404,10 +526,22 @@ export class Framed<In, Out = In>
     return sent;
   }
 
-  /** Ends the socket gracefully, as its `close`; after `detach` it is left alone. */
+  /** Ends the socket gracefully, as {@linkcode Framed.close}; after `detach` it is left alone. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#detached) await this.#socket[Symbol.asyncDispose]();
   }
+}
+
+function decoderOf<In>(codec: Codec<In, never>): Decoder<In> {
+  const decoder = codec.decoder();
+  checkMethods("decode", "the decoder of a codec", decoder, "decode");
+  return decoder;
+}
+
+function encoderOf<Out>(codec: Codec<unknown, Out>): Encoder<Out> {
+  const encoder = codec.encoder();
+  checkMethods("encode", "the encoder of a codec", encoder, "encode");
+  return encoder;
 }
 
 function detachedError(): ClosedError {

@@ -131,6 +131,8 @@ export class Writer
   #rejectEnd: ((reason: unknown) => void) | undefined;
   #alarm: Alarm | undefined;
   #minimumRate: MinimumRate | undefined;
+  /** Appends what a framing has to send before this side ends. */
+  trailer: ((out: ByteWriter) => void) | undefined;
 
   constructor(context: ConnectionContext) {
     this.#context = context;
@@ -159,6 +161,11 @@ export class Writer
     return this.#reported;
   }
 
+  /** Whether nothing will be accepted any more: this side has ended, or failed. */
+  get isOver(): boolean {
+    return this.#state === "ended" || this.#state === "failed";
+  }
+
   /** Bytes accepted and not yet taken by the transport. */
   get pendingBytes(): number {
     return this.#position - this.#sent;
@@ -175,9 +182,10 @@ export class Writer
     return Math.max(0, this.#waiters.length - free) * WAITER_BYTES;
   }
 
-  /** Whether all is sent, so that nothing has failed, and this side has not ended. */
+  /** Whether all is sent, so that nothing has failed, and the end of this side is neither begun nor has a trailer. */
   get isIdle(): boolean {
-    return this.pendingBytes === 0 && this.#ending === undefined;
+    return this.pendingBytes === 0 && this.#ending === undefined &&
+      this.trailer === undefined;
   }
 
   /** Bytes that fit before what appends more should wait for `appended` first. */
@@ -405,6 +413,9 @@ export class Writer
   }
 
   async #end(byClosing: boolean): Promise<void> {
+    // A getter of a frame may end this side: what is there of the frame is taken back first.
+    if (this.#frameStart >= 0) await DONE;
+    this.appendTrailer("closeWrite");
     await this.flush();
     if (byClosing) return;
     // It may have ended in the moment in which the last byte left.
@@ -417,6 +428,29 @@ export class Writer
       this.fail(failure);
       throw failure;
     }
+  }
+
+  /**
+   * Appends the trailer, if there is one. Without it the stream must not look whole: where
+   * it throws, nothing can be written any more.
+   */
+  appendTrailer(operation: string): void {
+    const { trailer } = this;
+    if (trailer === undefined) return;
+    this.trailer = undefined;
+    this.#checkFailure();
+    // As for a frame: nothing comes between, and nothing leaves before it is whole.
+    this.#frameStart = this.#position;
+    if (this.#state === "open") this.#state = "encoding";
+    try {
+      trailer(this.message);
+    } catch (error) {
+      this.fail(this.#context.translate(operation, error));
+    }
+    this.#leaveFrame();
+    this.#checkFailure();
+    // Nothing waits for it: it leaves with what is sent next, or by itself.
+    observed(this.appended(operation));
   }
 
   /** A transport may be closed and leave its `closeWrite` pending all the same. */

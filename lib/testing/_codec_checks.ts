@@ -5,7 +5,8 @@
  */
 
 import { ByteWriter } from "../bytes/byte_writer.ts";
-import type { Codec } from "../codec/codec.ts";
+import type { Codec, Encoder } from "../codec/codec.ts";
+import { finishFrames } from "../codec/encode_frame.ts";
 import { FrameTooLargeError } from "../errors.ts";
 import type { CheckCodecOptions } from "./check_codec_options.ts";
 import { CodecCost, SAME_BYTES } from "./_codec_cost.ts";
@@ -67,6 +68,8 @@ export class CodecChecks<In, Out> {
         if (result instanceof Promise) refusePromise(result);
         this.#bounds.push(out.length);
       }
+      // What ends the stream is no frame, and must not look like one.
+      this.#finish(encoder, out);
     });
     this.#wire = out.toBytes();
   }
@@ -84,6 +87,15 @@ export class CodecChecks<In, Out> {
       () => this.#cost.check(),
       () => this.#checkManyTimes(),
     ]);
+  }
+
+  /** Appends what ends the stream of an encoder. */
+  #finish(encoder: Encoder<Out>, out: ByteWriter): void {
+    try {
+      finishFrames(encoder, out);
+    } catch (error) {
+      this.#fail("finish of the encoder must end the samples", error);
+    }
   }
 
   /** What is tried for as long as there is time. */
@@ -114,6 +126,7 @@ export class CodecChecks<In, Out> {
       this.#budget.check();
       encoder.encode(sample, out);
     }
+    this.#finish(encoder, out);
     const bytes = out.toBytes();
     if (bytes[0] !== 0xa5) {
       this.#fail("an encoder must leave alone what was written before", "lost");

@@ -22,7 +22,8 @@ const ACTION = "check a codec";
  *   would make both sides wait for ever.
  * - Where the decoder has a `midFrame`, it is true inside a sample whose bytes were
  *   taken, and false between two.
- * - Encoding leaves alone what is in the writer already.
+ * - Encoding leaves alone what is in the writer already, and so does the encoder's
+ *   `finish`, which is asked once, behind the samples: what it appends is not a frame.
  * - A stream that ends after any byte gives the frames before that place, and then
  *   a frame or an error of class `SocketError`.
  * - Random bytes, and messages with random damage, end in the same.

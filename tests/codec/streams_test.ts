@@ -5,7 +5,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import type { Decoder } from "../../lib/codec/codec.ts";
+import type { Codec, Decoder } from "../../lib/codec/codec.ts";
 import { decodeStream } from "../../lib/codec/decode_stream.ts";
 import { encodeStream } from "../../lib/codec/encode_stream.ts";
 import { json } from "../../lib/codec/json.ts";
@@ -420,6 +420,47 @@ Deno.test("encodeStream() refuses what is no codec, and an encoder that is async
   const { frames, error } = await readAll(stream);
   assertEquals(frames, []);
   assert(error instanceof CodecError);
+});
+
+Deno.test("encodeStream() ends with what finish() appends, asked once", async () => {
+  for (const frames of [["a", "b"], []]) {
+    let finished = 0;
+    const codec: Codec<string> = {
+      decoder: () => lines().decoder(),
+      encoder: () => ({
+        encode: (line, out) => lines().encoder().encode(line, out),
+        finish: (out) => void out.writeText(`end ${++finished}\n`),
+      }),
+    };
+    const stream = ReadableStream.from(frames).pipeThrough(encodeStream(codec));
+    const { frames: chunks, error } = await readAll(stream);
+    assertEquals(error, undefined);
+    assertEquals(chunks.map(toText), [
+      ...frames.map((line) => `${line}\n`),
+      "end 1\n",
+    ]);
+    const wire = ReadableStream.from(frames).pipeThrough(encodeStream(codec));
+    await wire.cancel();
+    assertEquals(finished, 1);
+  }
+});
+
+Deno.test("encodeStream() fails where finish() does, after all frames", async () => {
+  const cause = new Error("no trailer");
+  const stream = ReadableStream.from(["a"]).pipeThrough(encodeStream<string>({
+    decoder: () => lines().decoder(),
+    encoder: () => ({
+      encode: (line, out) => lines().encoder().encode(line, out),
+      finish(out) {
+        out.writeText("half");
+        throw cause;
+      },
+    }),
+  }));
+  const { frames, error } = await readAll(stream);
+  assertEquals(frames.map(toText), ["a\n"]);
+  assert(error instanceof CodecError);
+  assertEquals(error.cause, cause);
 });
 
 Deno.test("encodeStream() gives chunks that are never written to again", async () => {

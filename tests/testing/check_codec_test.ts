@@ -685,3 +685,66 @@ Deno.test("checkCodec() finds an encoder that is asynchronous, as framed does", 
   }
   await new Promise((resolve) => setTimeout(resolve));
 });
+
+/** A byte of length and as many bytes; 0 is behind the last frame. */
+function terminated(
+  finish: (out: ByteWriter) => void = (out) => out.writeByte(0),
+): Codec<Uint8Array> {
+  return {
+    decoder() {
+      let ended = false;
+      return {
+        decode(bytes) {
+          if (bytes.length === 0) return undefined;
+          const size = bytes.at(0);
+          if (ended) {
+            throw new MalformedFrameError("Cannot decode: it has ended");
+          }
+          if (size === 0) {
+            bytes.skip(1);
+            ended = true;
+            return undefined;
+          }
+          if (bytes.length < 1 + size) return undefined;
+          bytes.skip(1);
+          return bytes.take(size);
+        },
+        finish(bytes) {
+          if (bytes.length === 0 && ended) return undefined;
+          throw new MalformedFrameError("Cannot decode: the end is missing");
+        },
+      };
+    },
+    encoder: () => ({
+      encode(frame, out) {
+        out.writeUint(frame.length, 1);
+        out.write(frame);
+      },
+      finish,
+    }),
+  };
+}
+
+Deno.test("checkCodec() asks finish() of an encoder, whose bytes must be no frame", () => {
+  const samples = [new Uint8Array([1, 2, 3]), new Uint8Array(90)];
+  checkCodec(terminated(), samples);
+  const wrong: [(out: ByteWriter) => void, string][] = [
+    [() => {}, "the samples must decode"],
+    [(out) => out.write(Uint8Array.of(1, 7, 0)), "the frames must be 2"],
+    [(out) => out.truncate(0), "finish of the encoder must end the samples"],
+    [() => {
+      throw new Error("no");
+    }, "finish of the encoder must end the samples"],
+    [
+      // deno-lint-ignore require-await -- what the kit has to find
+      (async (out: ByteWriter) => out.writeByte(0)) as (
+        out: ByteWriter,
+      ) => void,
+      "finish of the encoder must end the samples",
+    ],
+  ];
+  for (const [finish, text] of wrong) {
+    const codec = terminated(finish);
+    assertThrows(() => checkCodec(codec, samples), Error, text);
+  }
+});
