@@ -126,8 +126,15 @@ export class SlabList {
 
   /** The byte at `offset` from the first of them: there must be one. */
   at(offset: number): number {
-    const { bytes, start, place } = this.slabs[this.indexOf(offset)];
-    return bytes[start + this.slabs[this.first].place + offset - place];
+    const { bytes, at } = this.from(offset);
+    return bytes[at];
+  }
+
+  /** The slab with the byte at `offset`, and where in it that byte is. */
+  from(offset: number): { bytes: Uint8Array; at: number; end: number } {
+    const { bytes, start, end, place } = this.slabs[this.indexOf(offset)];
+    const at = start + this.slabs[this.first].place + offset - place;
+    return { bytes, at, end };
   }
 }
 

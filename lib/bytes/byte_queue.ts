@@ -227,14 +227,27 @@ export class ByteQueue {
    * {@linkcode peek}.
    *
    * @param most The most bytes to look at.
-   * @throws {RangeError} `most` is not a size.
+   * @param index Where to begin, from the front.
+   * @throws {RangeError} `most` is not a size, or `index` is behind the last byte.
    */
-  peekChunk(most = Infinity): Uint8Array {
+  peekChunk(most = Infinity, index = 0): Uint8Array {
     if (most !== Infinity && most >>> 0 !== most) {
       checkSize("peek at bytes", "most", most, 0, Number.MAX_SAFE_INTEGER);
     }
+    if (index !== 0) return this.#peekChunkAt(most, index);
     const stop = Math.min(this.#end, this.#start + most);
     return this.#bytes.subarray(this.#start, stop);
+  }
+
+  #peekChunkAt(most: number, index: number): Uint8Array {
+    checkSize("peek at bytes", "index", index, 0, this.length);
+    const front = this.#end - this.#start;
+    if (index < front || this.#rest.isEmpty) {
+      const at = this.#start + index;
+      return this.#bytes.subarray(at, Math.min(this.#end, at + most));
+    }
+    const { bytes, at, end } = this.#rest.from(index - front);
+    return bytes.subarray(at, Math.min(end, at + most));
   }
 
   /** A copy of the first `length` bytes, which reach beyond the front slab. */

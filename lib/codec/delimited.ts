@@ -9,6 +9,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { copyOf } from "../bytes/plain_array.ts";
 import { Pattern } from "../bytes/pattern.ts";
 import { FrameTooLargeError } from "../errors.ts";
+import { DelimiterScan, DelimiterSet } from "./_delimiter_set.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
 import {
   checkBoolean,
@@ -33,11 +34,15 @@ import {
 /** Options of {@linkcode delimited}. */
 export interface DelimitedOptions
   extends OversizeOptions<DelimitedOversizePolicy>, EofOptions {
-  /** What ends a frame: at least one byte, or text, which stands for its UTF-8. */
-  delimiter: Uint8Array | string;
+  /**
+   * What ends a frame: at least one byte, or text, which stands for its UTF-8; or a list
+   * of up to 64 of them, of 1,024 bytes in all, each of which ends a frame.
+   */
+  delimiter: Uint8Array | string | readonly (Uint8Array | string)[];
   /**
    * Whether frames contain their delimiter. A frame to be encoded may then end in
-   * it or not; without it, it is added.
+   * it or not; without it, it is added. Of several, a frame was ended by the longest one
+   * that it ends in.
    *
    * @default {false}
    */
@@ -59,12 +64,21 @@ const OPTION_NAMES = new Set([
   "atEof",
 ]);
 
+/** Delimiters of a list, and bytes of all of them. */
+const MAX_DELIMITERS = 64;
+const MAX_DELIMITER_BYTES = 1024;
+
 interface Settings {
+  /** What encoding adds. */
   readonly delimiter: Uint8Array;
+  /** Where there are several. */
+  readonly set: DelimiterSet | undefined;
   readonly keep: boolean;
-  /** Size of the largest frame without its delimiter. */
-  readonly most: number;
   readonly limit: number;
+  /** Size of the largest frame without its delimiter, where that is the shortest one. */
+  readonly most: number;
+  /** What is left of a frame that is cut: no delimiter can begin in it. */
+  readonly head: number;
   readonly oversize: DelimitedOversizePolicy;
   readonly onOversize: OversizeOptions["onOversize"];
   readonly atEof: EofPolicy;
@@ -77,12 +91,20 @@ interface Settings {
  * | frame | delimiter | frame | delimiter |
  * ```
  *
+ * Of several delimiters, the one ends a frame that begins first, and of those that begin
+ * at the same place the longest, however the bytes are cut. So where one goes on from
+ * another, as `"\r\n"` from `"\r"`, a frame behind the shorter one comes with the byte
+ * that decides, or at the end of the stream. Encoding ends frames with the first of the
+ * list, which may not be such a shorter one. To get to know which one ended a frame, keep
+ * it (`keepDelimiter`).
+ *
  * Frames are views. Waiting for a delimiter costs linear time and at most
- * `maxFrameBytes` of memory, however the bytes arrive. A stream that ends without
- * a delimiter is an `UnexpectedEofError`, unless `atEof` says otherwise.
+ * `maxFrameBytes` of memory, however the bytes arrive. (Of several delimiters, as many
+ * bytes as the longest one has may be looked at twice behind a frame.) A stream that ends
+ * without a delimiter is an `UnexpectedEofError`, unless `atEof` says otherwise.
  *
  * Decoding throws `FrameTooLargeError`. Encoding throws `FrameTooLargeError`,
- * `RangeError` for a frame that contains the delimiter, or would together with the
+ * `RangeError` for a frame that contains a delimiter, or would together with the
  * delimiter that follows it (it would arrive as another), and `TypeError` for one that
  * is not a `Uint8Array`.
  *
@@ -102,6 +124,17 @@ interface Settings {
  * const decoder = delimited({ delimiter: "\0" }).decoder();
  * assertEquals(decoder.decode(bytes), new Uint8Array([1, 2]));
  * assertEquals(decoder.decode(bytes), undefined);
+ * ```
+ *
+ * @example Any of the three ways to end a line
+ * ```ts
+ * import { decodeStream, delimited, text } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const codec = text(delimited({ delimiter: ["\r\n", "\n", "\r"], atEof: "emit" }));
+ * const body = new Response("one\rtwo\r\nthree\n\nfour").body!;
+ * const received = await Array.fromAsync(body.pipeThrough(decodeStream(codec)));
+ * assertEquals(received, ["one", "two", "three", "", "four"]);
  * ```
  */
 export function delimited(options: DelimitedOptions): Codec<Uint8Array> {
@@ -124,46 +157,153 @@ function toSettings(options: DelimitedOptions): Settings {
     onOversize,
     atEof = "error",
   } = options;
-  const delimiter = delimiterBytes(action, given);
+  const delimiters = toDelimiters(action, given);
+  const delimiter = delimiters[0];
+  const set = delimiters.length > 1 ? new DelimiterSet(delimiters) : undefined;
+  if (set?.canGoOn(delimiter)) {
+    const must = "none that another one goes on from (put the longest first)";
+    throw outOfRange(action, "the first delimiter", must, delimiter);
+  }
+  const { shortest = delimiter.length, longest = delimiter.length } = set ?? {};
   checkBoolean(action, "keepDelimiter", keep);
-  checkLimit(action, "maxFrameBytes", limit, keep ? delimiter.length : 0);
+  checkLimit(action, "maxFrameBytes", limit, keep ? longest : 0);
   checkOversize(action, oversize, onOversize, ["fail", "skip", "truncate"]);
   checkEof(action, atEof);
-  const most = keep ? limit - delimiter.length : limit;
-  return { delimiter, keep, most, limit, oversize, onOversize, atEof };
+  const most = keep ? limit - shortest : limit;
+  const head = keep ? limit - longest : limit;
+  const policies = { oversize, onOversize, atEof };
+  return { delimiter, set, keep, limit, most, head, ...policies };
 }
 
-function delimiterBytes(action: string, given: unknown): Uint8Array {
+function toDelimiters(action: string, given: unknown): Uint8Array[] {
+  if (!Array.isArray(given)) return [toBytes(action, "delimiter", given)];
+  const { length } = given;
+  const delimiters = Array.from(
+    given.slice(0, MAX_DELIMITERS),
+    (each, i) => toBytes(action, `delimiter[${i}]`, each),
+  );
+  const size = delimiters.reduce((sum, { length }) => sum + length, 0);
+  if (
+    length === 0 || length > MAX_DELIMITERS || size > MAX_DELIMITER_BYTES
+  ) {
+    const must =
+      `1 to ${MAX_DELIMITERS} delimiters of at most ${MAX_DELIMITER_BYTES} bytes in all`;
+    throw outOfRange(action, "delimiter", must, given);
+  }
+  return delimiters;
+}
+
+function toBytes(action: string, name: string, given: unknown): Uint8Array {
   if (typeof given !== "string" && !(given instanceof Uint8Array)) {
-    throw wrongKind(action, "delimiter", "a string or a Uint8Array", given);
+    throw wrongKind(action, name, "a string or a Uint8Array", given);
   }
   if (given.length === 0) {
-    throw outOfRange(action, "delimiter", "at least 1 byte", given);
+    throw outOfRange(action, name, "at least 1 byte", given);
   }
   if (typeof given !== "string") return copyOf(given);
   // Encoded, it would be another delimiter: U+FFFD.
   if (!given.isWellFormed()) {
-    throw outOfRange(action, "delimiter", "free of lone surrogates", given);
+    throw outOfRange(action, name, "free of lone surrogates", given);
   }
   return new TextEncoder().encode(given);
 }
 
+/** Finds the first delimiter in a queue, and goes on where it stopped. */
+interface DelimiterFinder {
+  /** The size of the one that was found. */
+  readonly size: number;
+  /** Where it begins, or -1 where none has come, or it may still be another one. */
+  find(bytes: ByteQueue, ended: boolean): number;
+  /** Where none was found: before this place none begins. */
+  free(bytes: ByteQueue): number;
+  /** Skips bytes before that place. */
+  skip(bytes: ByteQueue, count: number): void;
+}
+
+class OneFinder implements DelimiterFinder {
+  readonly size: number;
+  readonly #delimiter: Uint8Array;
+
+  constructor(delimiter: Uint8Array) {
+    this.#delimiter = delimiter;
+    this.size = delimiter.length;
+  }
+
+  find(bytes: ByteQueue): number {
+    return bytes.indexOf(this.#delimiter);
+  }
+
+  free(bytes: ByteQueue): number {
+    return bytes.length - this.size + 1;
+  }
+
+  skip(bytes: ByteQueue, count: number): void {
+    bytes.skip(count);
+  }
+}
+
+/** Bytes that are looked at first, as the first delimiter is often among them. */
+const FIRST_BYTES = 64;
+const MOST_BYTES = 64 * 1024;
+
+class AnyFinder implements DelimiterFinder {
+  readonly #scan: DelimiterScan;
+  /** The queue's revision at the scan's first byte. */
+  #revision = -1;
+
+  constructor(set: DelimiterSet) {
+    this.#scan = new DelimiterScan(set);
+  }
+
+  get size(): number {
+    return this.#scan.size;
+  }
+
+  find(bytes: ByteQueue, ended: boolean): number {
+    const scan = this.#scan;
+    // A frame was taken, or bytes were put back.
+    if (bytes.revision !== this.#revision) {
+      scan.reset();
+      this.#revision = bytes.revision;
+    }
+    const { length } = bytes;
+    while (!scan.settled && scan.position < length) {
+      const most = Math.max(FIRST_BYTES, Math.min(scan.position, MOST_BYTES));
+      scan.scan(bytes.peekChunk(most, scan.position));
+    }
+    return scan.settled || ended ? scan.start : -1;
+  }
+
+  free(): number {
+    return this.#scan.free;
+  }
+
+  skip(bytes: ByteQueue, count: number): void {
+    bytes.skip(count);
+    this.#scan.forget(count);
+    this.#revision = bytes.revision;
+  }
+}
+
 class DelimitedDecoder implements Decoder<Uint8Array> {
   readonly #settings: Settings;
-  readonly #delimiter: Uint8Array;
-  readonly #size: number;
+  readonly #finder: DelimiterFinder;
   readonly #keep: boolean;
+  readonly #limit: number;
   readonly #most: number;
   /** Whether the rest of a frame that is too large is being dropped. */
   #dropping = false;
   #dropped = 0;
 
   constructor(settings: Settings) {
+    const { set, delimiter, keep, limit, most } = settings;
     this.#settings = settings;
-    this.#delimiter = settings.delimiter;
-    this.#size = settings.delimiter.length;
-    this.#keep = settings.keep;
-    this.#most = settings.most;
+    this.#finder = set === undefined
+      ? new OneFinder(delimiter)
+      : new AnyFinder(set);
+    this.#keep = keep;
+    this.#limit = limit;
+    this.#most = most;
   }
 
   get midFrame(): boolean {
@@ -171,15 +311,23 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
   }
 
   decode(bytes: ByteQueue): Uint8Array | undefined {
-    while (!this.#dropping || this.#drop(bytes)) {
-      const end = bytes.indexOf(this.#delimiter);
+    return this.#next(bytes, false);
+  }
+
+  #next(bytes: ByteQueue, ended: boolean): Uint8Array | undefined {
+    const finder = this.#finder;
+    while (!this.#dropping || this.#drop(bytes, ended)) {
+      const end = finder.find(bytes, ended);
       if (end < 0) {
         // All but the last bytes, which may begin a delimiter, are of the frame.
-        if (bytes.length - this.#size < this.#most) return undefined;
-      } else if (end <= this.#most) {
-        if (this.#keep) return bytes.take(end + this.#size);
+        if (finder.free(bytes) <= this.#most) return undefined;
+      } else if (this.#keep) {
+        const size = end + finder.size;
+        if (size <= this.#limit) return bytes.take(size);
+      } else if (end <= this.#limit) {
+        const { size } = finder;
         const frame = bytes.take(end);
-        bytes.skip(this.#size);
+        bytes.skip(size);
         return frame;
       }
       const head = this.#refuse(bytes);
@@ -189,6 +337,9 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
   }
 
   finish(bytes: ByteQueue): Uint8Array | undefined {
+    // No byte can make another delimiter of one that came any more.
+    const last = this.#next(bytes, true);
+    if (last !== undefined) return last;
     const { atEof } = this.#settings;
     const received = bytes.length + this.#dropped;
     if (received === 0 && !this.#dropping) return undefined;
@@ -206,7 +357,7 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
 
   /** Throws, or begins to drop the frame at the front; gives its head if truncating. */
   #refuse(bytes: ByteQueue): Uint8Array | undefined {
-    const { limit, oversize, onOversize } = this.#settings;
+    const { limit, head: most, oversize, onOversize } = this.#settings;
     if (oversize === "fail") {
       throw new FrameTooLargeError(limit, undefined, { operation: "decode" });
     }
@@ -214,10 +365,10 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     let head: Uint8Array | undefined;
     if (oversize === "truncate") {
       // Not up to the limit if that includes a delimiter: one could begin there.
-      head = bytes.take(this.#most);
+      head = bytes.take(most);
       // A frame takes at least a byte, also where it may have none.
-      if (this.#most === 0) bytes.skip(1);
-      this.#dropped = Math.max(1, this.#most);
+      if (most === 0) bytes.skip(1);
+      this.#dropped = Math.max(1, most);
     }
     // Last, as the hook may ask for more.
     reportOversize(onOversize, limit, undefined);
@@ -225,15 +376,16 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
   }
 
   /** Drops what is there of a frame that is too large: `true` at its end. */
-  #drop(bytes: ByteQueue): boolean {
-    const end = bytes.indexOf(this.#delimiter);
+  #drop(bytes: ByteQueue, ended: boolean): boolean {
+    const finder = this.#finder;
+    const end = finder.find(bytes, ended);
     if (end < 0) {
-      const count = Math.max(0, bytes.length - this.#size + 1);
-      bytes.skip(count);
+      const count = Math.max(0, finder.free(bytes));
+      finder.skip(bytes, count);
       this.#dropped += count;
       return false;
     }
-    bytes.skip(end + this.#size);
+    bytes.skip(end + finder.size);
     this.#dropping = false;
     this.#dropped = 0;
     return true;
@@ -251,20 +403,42 @@ class DelimitedEncoder implements Encoder<Uint8Array> {
 
   encode(frame: Uint8Array, out: ByteWriter): void {
     checkBytes("encode a frame", "frame", frame);
-    const { delimiter, keep, most, limit } = this.#settings;
+    const { keep, limit, set } = this.#settings;
+    const delimiter = this.#ending(frame);
     const body = keep && endsWith(frame, delimiter)
       ? frame.subarray(0, frame.length - delimiter.length)
       : frame;
-    if (body.length > most) {
-      const size = keep ? body.length + delimiter.length : body.length;
+    const size = keep ? body.length + delimiter.length : body.length;
+    if (size > limit) {
       throw new FrameTooLargeError(limit, size, { operation: "encode" });
     }
-    if (this.#isBroken(body)) {
+    const isBroken = set === undefined
+      ? this.#isBroken(body)
+      : isBrokenByAny(set, body, delimiter);
+    if (isBroken) {
       const must = "free of the delimiter";
       throw outOfRange("encode a frame", "frame", must, frame);
     }
     out.write(body);
     out.write(delimiter);
+  }
+
+  /** What ends the frame on the wire: of several that are kept, the longest it ends in. */
+  #ending(frame: Uint8Array): Uint8Array {
+    const { delimiter, keep, set } = this.#settings;
+    if (!keep || set === undefined) return delimiter;
+    let longest = delimiter.subarray(0, 0);
+    for (const each of set.delimiters) {
+      if (each.length > longest.length && endsWith(frame, each)) longest = each;
+    }
+    if (longest.length === 0) return delimiter;
+    if (set.canGoOn(longest)) {
+      // The next frame could make another delimiter of it.
+      const must =
+        "one that ends in no delimiter that another one goes on from";
+      throw outOfRange("encode a frame", "frame", must, frame);
+    }
+    return longest;
   }
 
   /** Whether the first delimiter in `body` and its delimiter is not the latter. */
@@ -278,6 +452,18 @@ class DelimitedEncoder implements Encoder<Uint8Array> {
     pattern.scan(bytes, 0, bytes.length, matched);
     return pattern.end < bytes.length;
   }
+}
+
+/** The same where there are several. */
+function isBrokenByAny(
+  set: DelimiterSet,
+  body: Uint8Array,
+  delimiter: Uint8Array,
+): boolean {
+  const scan = new DelimiterScan(set);
+  scan.scan(body);
+  scan.scan(delimiter);
+  return scan.start !== body.length || scan.size !== delimiter.length;
 }
 
 function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {

@@ -91,9 +91,9 @@ export class CountingQueue extends ByteQueue {
     return bytes;
   }
 
-  override peekChunk(most?: number): Uint8Array {
+  override peekChunk(most?: number, index?: number): Uint8Array {
     const { work } = this;
-    const bytes = super.peekChunk(most);
+    const bytes = super.peekChunk(most, index);
     this.#count(work, 1 + bytes.length);
     return bytes;
   }

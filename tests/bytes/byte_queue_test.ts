@@ -557,3 +557,29 @@ Deno.test("ByteQueue finds what is there, whatever is taken and put back", () =>
     }
   }));
 });
+
+Deno.test("ByteQueue.peekChunk() looks ahead from any place, slab by slab", () => {
+  const queue = new ByteQueue();
+  const all = new Uint8Array(20_000).map((_, i) => i % 251);
+  queue.append(all.slice(0, 5000));
+  queue.append(all.slice(5000, 11_000));
+  queue.append(all.slice(11_000));
+  queue.skip(100);
+  for (const index of [0, 1, 4899, 4900, 4901, 10_899, 10_900, 19_899]) {
+    const chunk = queue.peekChunk(Infinity, index);
+    assert(chunk.length > 0);
+    assertEquals(chunk, all.slice(100 + index, 100 + index + chunk.length));
+    assertEquals(
+      queue.peekChunk(1, index),
+      all.slice(100 + index, 101 + index),
+    );
+  }
+  let seen = 0;
+  while (seen < queue.length) seen += queue.peekChunk(777, seen).length;
+  assertEquals(seen, 19_900);
+  assertEquals(queue.peekChunk(5, 19_900).length, 0);
+  for (const index of [19_901, -1, 0.5, NaN]) {
+    assertThrows(() => queue.peekChunk(5, index), RangeError, "index");
+  }
+  assertEquals(queue.length, 19_900);
+});

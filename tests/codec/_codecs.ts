@@ -153,6 +153,14 @@ function searching(): Subject[] {
             { makeFrame, oversized: LONG },
           )
         ),
+        ...[["\r\n", "\n", "\r"], ["--->", ";", "->-"]].map((delimiter) =>
+          subject(
+            `delimited by any of ${JSON.stringify(delimiter)}: ${how}`,
+            delimited({ delimiter, maxFrameBytes: LIMIT, ...options }),
+            frames.filter((_, i) => i !== 2),
+            { makeFrame, oversized: LONG },
+          )
+        ),
         ...(["\n", "\r\n"] as const).map((newline) =>
           subject(
             `lines ending in ${JSON.stringify(newline)}: ${how}`,

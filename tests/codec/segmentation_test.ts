@@ -293,9 +293,22 @@ const HEADERS = streamOf(
   [0xc3, 0x81],
 );
 
-const DELIMITED = streamOf("a", "b", "aab", "aa", "ab", "--", "-", "12345", [
-  0,
-]);
+const DELIMITED = streamOf(
+  "a",
+  "b",
+  "aab",
+  "aa",
+  "ab",
+  "--",
+  "-",
+  "12345",
+  "\r",
+  "\n",
+  "\r\n",
+  [
+    0,
+  ],
+);
 
 const DOCUMENTS = streamOf(
   '{"a":1}',
@@ -351,15 +364,30 @@ function sizedSubjects(): Subject[] {
   );
 }
 
+/** The last ones go on from each other, begin in each other, and hide each other. */
+const DELIMITERS: (string | string[])[] = [
+  "\0",
+  "--",
+  "aab",
+  ["\r\n", "\n"],
+  ["\r\n", "\n", "\r"],
+  ["aab", "-", "ba"],
+  ["abab", "aa", "b", "a"],
+];
+
+function longestOf(delimiter: string | string[]): number {
+  return Math.max(...[delimiter].flat().map(({ length }) => length));
+}
+
 function searchingSubjects(): Subject[] {
   return CUTTING.flatMap((oversize) =>
     ENDINGS.flatMap((atEof) => {
       const policies = { oversize, onOversize, atEof };
       const how = `${oversize}, ${atEof}`;
       return [
-        ...["\0", "--", "aab"].flatMap((delimiter) =>
+        ...DELIMITERS.flatMap((delimiter) =>
           [false, true].flatMap((keepDelimiter) =>
-            [keepDelimiter ? delimiter.length : 0, LIMIT].map((
+            [keepDelimiter ? longestOf(delimiter) : 0, LIMIT].map((
               maxFrameBytes,
             ) => ({
               name: `delimited by ${
