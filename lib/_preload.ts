@@ -18,6 +18,7 @@ import "./bytes/byte_queue.ts";
 import "./bytes/byte_writer.ts";
 import "./bytes/pattern.ts";
 import "./bytes/plain_array.ts";
+import "./codec/_delimiter_set.ts";
 import "./codec/_field_reader.ts";
 import "./codec/_length_source.ts";
 import "./codec/_line_decoder.ts";
