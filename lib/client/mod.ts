@@ -1,5 +1,6 @@
 /**
- * For clients that run for long: connections that are used again.
+ * For clients that run for long: connections that are used again, and sessions that run
+ * again on a new one.
  *
  * @example A pool of connections
  * ```ts
@@ -32,6 +33,25 @@ export type {
   PoolStats,
   PoolUseOptions,
 } from "./pool_options.ts";
+export { reconnect, ReconnectingSession } from "./reconnect.ts";
+export type {
+  ConnectedEvent,
+  ConnectFailedEvent,
+  ConnectingEvent,
+  EndedEvent,
+  LostEvent,
+  ReconnectAnyOptions,
+  ReconnectConnectOptions,
+  ReconnectEvent,
+  ReconnectOpenOptions,
+  ReconnectOutcome,
+  ReconnectRetryOptions,
+  ReconnectRules,
+  ReconnectState,
+  Session,
+  SessionContext,
+  WaitingEvent,
+} from "./reconnect_options.ts";
 
 export type { HeartbeatOptions } from "../framed/heartbeat.ts";
 

@@ -42,6 +42,7 @@ import {
   type AlarmOptions,
 } from "../time/coarse_timer.ts";
 import { Deadline } from "../time/deadline.ts";
+import { closedOf, closeOf, cutOf } from "./_endings.ts";
 import { watchEnd } from "./_watch_end.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import {
@@ -685,7 +686,7 @@ class LiveStats implements PoolStats {
   }
 }
 
-/** Closes a value. */
+/** Closes a connection. */
 type Close<T> = (value: T, reason: unknown) => unknown;
 
 function isOver(
@@ -700,35 +701,8 @@ function closedError(operation: string): ClosedError {
   return new ClosedError(why, { operation });
 }
 
-/** What a pool may know of a connection. */
-interface Known {
-  closed?: unknown;
-  [Symbol.asyncDispose]?: () => PromiseLike<void>;
-  [Symbol.dispose]?: () => void;
-}
-
-function closedOf(value: unknown): PromiseLike<unknown> | undefined {
-  const closed = (value as Known | null | undefined)?.closed;
-  return closed instanceof Promise ? closed : undefined;
-}
-
-function closeOf(value: unknown): unknown {
-  const known = value as Known | null | undefined;
-  return known?.[Symbol.asyncDispose] !== undefined
-    ? known[Symbol.asyncDispose]!()
-    : known?.[Symbol.dispose]?.();
-}
-
 const USE_OPTION_NAMES: ReadonlySet<string> = new Set(
   ["signal", "timeoutMs", "deadline", "keepOnError"] satisfies (
     keyof PoolUseOptions
   )[],
 );
-
-/** Ends it at once, where it can do that. */
-function cutOf(value: unknown): unknown {
-  const known = value as Known | null | undefined;
-  return known?.[Symbol.dispose] !== undefined
-    ? known[Symbol.dispose]!()
-    : closeOf(value);
-}

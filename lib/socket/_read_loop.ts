@@ -94,6 +94,8 @@ interface ReadEnd {
   reported?: boolean;
   /** Nothing at all may be read any more, whatever the queue holds. */
   closed?: SocketError;
+  /** Whether the peer's end had been read by then. */
+  endedBefore?: boolean;
   /** The same, but what was read belongs to the next owner of the transport. */
   detached?: SocketError;
 }
@@ -163,6 +165,13 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   /** Whether a transport read is in flight. */
   get inFlight(): boolean {
     return this.#target !== undefined;
+  }
+
+  /** Whether the peer's end was read, and not only after this side was closed. */
+  get endedFirst(): boolean {
+    return this.#end?.closed === undefined
+      ? this.#ended
+      : this.#end.endedBefore === true;
   }
 
   /** Whether {@linkcode ReadLoop.drain} was called. */
@@ -240,7 +249,9 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
 
   /** Nothing may be read any more. A call that waits rejects with `error`. */
   close(error: SocketError): void {
-    (this.#end ??= {}).closed ??= error;
+    const end = this.#end ??= {};
+    end.endedBefore ??= this.#ended;
+    end.closed ??= error;
     this.queue.clear();
     this.#limits?.dispose();
     this.interrupt(error);

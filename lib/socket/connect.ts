@@ -48,12 +48,17 @@ export type ClientOptions = SocketOptions & {
 /** The server's address, time limits, and options of the socket. */
 export type ConnectOptions = DialOptions & ClientOptions;
 
-const NAMES = namesOf(DIAL_OPTION_NAMES, SOCKET_OPTION_NAMES, [
-  "timeoutMs",
-  "signal",
-  "deadline",
-  "retry",
-]);
+/** The names of {@linkcode ConnectOptions}. */
+export const CONNECT_OPTION_NAMES: ReadonlySet<string> = namesOf(
+  DIAL_OPTION_NAMES,
+  SOCKET_OPTION_NAMES,
+  [
+    "timeoutMs",
+    "signal",
+    "deadline",
+    "retry",
+  ],
+);
 
 const TIMEOUT_MS = 10_000;
 
@@ -87,9 +92,7 @@ const TIMEOUT_MS = 10_000;
  * ```
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
-  checkNames("connect", "options", options, NAMES);
-  checkSocketOptions("connect", options);
-  checkDialOptions(options);
+  checkConnectOptions(options);
   const { signal, deadline, retry: again } = options;
   const { timeoutMs = again === undefined ? TIMEOUT_MS : Infinity } = options;
   const limits = { signal, timeoutMs, deadline };
@@ -99,6 +102,13 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   }
   checkObject("connect", "retry", again);
   return await connectAgain(options, again, limits);
+}
+
+/** Throws if an option of `connect` is wrong, but for its limits and `retry`. */
+export function checkConnectOptions(options: ConnectOptions): void {
+  checkNames("connect", "options", options, CONNECT_OPTION_NAMES);
+  checkSocketOptions("connect", options);
+  checkDialOptions(options);
 }
 
 function checkLimits(limits: CallOptions): void {

@@ -13,7 +13,7 @@ import {
   wrongKind,
 } from "../_check.ts";
 import { guard } from "../_guard.ts";
-import { backoffDelayMs } from "./_backoff.ts";
+import { type Backoff, backoffDelayMs } from "./_backoff.ts";
 import {
   type CallOptions,
   checkCall,
@@ -23,6 +23,8 @@ import {
 import { Deadline } from "./deadline.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { pause } from "./sleep.ts";
+
+export { backoffDelayMs };
 
 /** What the task of {@linkcode retry} gets beside the number of the attempt. */
 export interface RetryContext {
@@ -175,22 +177,8 @@ export async function retry<T>(
 ): Promise<T> {
   checkNames("retry", "options", options, RETRY_OPTION_NAMES);
   checkFunction("retry", "task", task);
-  const { attempts = 5, attemptTimeoutMs = Infinity } = options;
-  const { minDelayMs = 100, factor = 2, jitter = 0.5 } = options;
-  const { retryIf = () => true, budget, onRetry = () => {} } = options;
-  checkLimit("retry", "attempts", attempts, 1);
-  checkAboveZero("retry", "attemptTimeoutMs", attemptTimeoutMs);
-  checkNumber("retry", "minDelayMs", minDelayMs, 0);
-  const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
-  checkNumber("retry", "maxDelayMs", maxDelayMs, minDelayMs);
-  checkNumber("retry", "factor", factor, 1);
-  checkNumber("retry", "jitter", jitter, 0, 1);
-  checkFunction("retry", "retryIf", retryIf);
-  if (budget !== undefined && !(budget instanceof RetryBudget)) {
-    throw wrongKind("retry", "budget", "a RetryBudget", budget);
-  }
-  checkFunction("retry", "onRetry", onRetry);
-  const backoff = { minDelayMs, maxDelayMs, factor, jitter };
+  const rules = checkRetryRules("retry", options);
+  const { attempts, attemptTimeoutMs, retryIf, budget, onRetry } = rules;
   const limits = startLimits("retry", options) ?? {};
 
   budget?.addRequest();
@@ -204,12 +192,50 @@ export async function retry<T>(
       // A limit of the whole call is not a failure of the attempt.
       checkCall("retry", limits);
       if (attempt >= attempts) throw error;
-      const again = Promise.try(retryIf, error, attempt);
+      const again = Promise.try(retryIf ?? always, error, attempt);
       if (await waitWithin("retry", again, limits) === false) throw error;
       if (budget?.tryRetry() === false) throw error;
-      const delayMs = backoffDelayMs(attempt, backoff);
-      guard(() => onRetry({ attempt, error, delayMs }));
+      const delayMs = backoffDelayMs(attempt, rules);
+      guard(() => onRetry?.({ attempt, error, delayMs }));
       await pause("retry", delayMs, limits);
     }
   }
+}
+
+const always = (): boolean => true;
+
+/** How often, how soon and after what is tried again, with all defaults. */
+export interface RetryRules extends Backoff {
+  attempts: number;
+  attemptTimeoutMs: number;
+  retryIf: RetryOptions["retryIf"];
+  budget: RetryBudget | undefined;
+  onRetry: RetryOptions["onRetry"];
+}
+
+/**
+ * Throws if an option is wrong, but for the limits of the whole. Gives all with their
+ * defaults.
+ */
+export function checkRetryRules(
+  action: string,
+  options: RetryOptions,
+): RetryRules {
+  const { attempts = 5, attemptTimeoutMs = Infinity } = options;
+  const { minDelayMs = 100, factor = 2, jitter = 0.5 } = options;
+  const { retryIf, budget, onRetry } = options;
+  checkLimit(action, "attempts", attempts, 1);
+  checkAboveZero(action, "attemptTimeoutMs", attemptTimeoutMs);
+  checkNumber(action, "minDelayMs", minDelayMs, 0);
+  const { maxDelayMs = Math.max(30_000, minDelayMs) } = options;
+  checkNumber(action, "maxDelayMs", maxDelayMs, minDelayMs);
+  checkNumber(action, "factor", factor, 1);
+  checkNumber(action, "jitter", jitter, 0, 1);
+  if (retryIf !== undefined) checkFunction(action, "retryIf", retryIf);
+  if (budget !== undefined && !(budget instanceof RetryBudget)) {
+    throw wrongKind(action, "budget", "a RetryBudget", budget);
+  }
+  if (onRetry !== undefined) checkFunction(action, "onRetry", onRetry);
+  const backoff = { minDelayMs, maxDelayMs, factor, jitter };
+  return { attempts, attemptTimeoutMs, ...backoff, retryIf, budget, onRetry };
 }

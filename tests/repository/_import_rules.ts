@@ -38,7 +38,17 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   socket: ["traffic", "transport", "time", "bytes", "errors", "addr"],
   framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
   server: ["socket", "transport", "time", "bytes", "errors", "addr", "ip"],
-  client: ["framed", "socket", "codec", "time", "bytes", "errors", "addr"],
+  client: [
+    "framed",
+    "socket",
+    "codec",
+    "transport",
+    "time",
+    "bytes",
+    "errors",
+    "addr",
+    "ip",
+  ],
   permissions: ["transport", "errors", "addr", "ip"],
 };
 

@@ -1,0 +1,77 @@
+/**
+ * Which errors mean that a connection was lost, so that another one may do better.
+ *
+ * @module
+ */
+
+import {
+  BusyError,
+  ClosedError,
+  CodecError,
+  PermissionError,
+  SocketError,
+  TlsError,
+  type TlsReason,
+  UnexpectedEofError,
+} from "../errors.ts";
+import { halvesOf, Socket } from "../socket/socket.ts";
+
+/** TLS failed as the connection did: they say nothing of a certificate. */
+const LOST_TLS: ReadonlySet<TlsReason> = new Set<TlsReason>([
+  "closed-in-handshake",
+  "truncated",
+  "other",
+]);
+
+/** Wrappers within wrappers are looked through so far. */
+const MAX_CAUSES = 8;
+
+/**
+ * Whether an error is one of a connection that failed: it broke, was too slow, or made no
+ * sense. Of other errors their causes are looked at. What needs another program, another
+ * certificate or another permission is none.
+ *
+ * @param hasEnded Whether the connection has ended: else a `ClosedError` is about
+ * something different.
+ */
+export function isLoss(error: unknown, hasEnded: boolean): boolean {
+  let each = error;
+  for (let i = 0; i < MAX_CAUSES; i++) {
+    if (each instanceof SocketError) return isLossOfSocket(each, hasEnded);
+    if (!(each instanceof Error)) return false;
+    // Also that of `AbortSignal.timeout()`.
+    if (each.name === "TimeoutError") return true;
+    each = each.cause;
+  }
+  return false;
+}
+
+function isLossOfSocket(error: SocketError, hasEnded: boolean): boolean {
+  if (error instanceof TlsError) return LOST_TLS.has(error.reason);
+  if (error instanceof ClosedError) return hasEnded;
+  return !(error instanceof PermissionError || error instanceof BusyError ||
+    error instanceof CodecError);
+}
+
+/** Whether a connection has ended, where that can be known. */
+export function hasEnded(connection: unknown): boolean {
+  return connection instanceof Socket && !halvesOf(connection).isOpen;
+}
+
+/**
+ * Why a connection was lost, where its peer ended it or it broke; undefined where it goes
+ * on, where this side closed it, and where nothing is known.
+ */
+export function lossOf(connection: unknown): unknown {
+  if (!(connection instanceof Socket)) return undefined;
+  const { readLoop, isOpen } = halvesOf(connection);
+  if (readLoop.endedFirst) {
+    const { localAddr, remoteAddr } = connection;
+    const why = "Cannot go on with the session: the peer ended the stream";
+    return new UnexpectedEofError(0, undefined, why, { localAddr, remoteAddr });
+  }
+  if (isOpen) return undefined;
+  const { signal } = connection;
+  const isOwn = !signal.aborted || signal.reason instanceof ClosedError;
+  return isOwn ? undefined : signal.reason;
+}

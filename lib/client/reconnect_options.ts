@@ -1,0 +1,316 @@
+/**
+ * Options of `reconnect`, what a session gets, and what is told of it.
+ *
+ * @module
+ */
+
+import {
+  checkFunction,
+  checkNames,
+  checkNumber,
+  checkOneOf,
+  wrongKind,
+} from "../_check.ts";
+import {
+  checkConnectOptions,
+  CONNECT_OPTION_NAMES,
+  type ConnectOptions,
+} from "../socket/connect.ts";
+import type { SocketOptions } from "../socket/options.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { CallOptions } from "../time/call_limits.ts";
+import { checkEnds } from "../time/deadline.ts";
+import {
+  checkRetryRules,
+  RETRY_OPTION_NAMES,
+  type RetryOptions,
+  type RetryRules,
+} from "../time/retry.ts";
+import type { DialOptions } from "../transport/options.ts";
+
+/**
+ * How soon, how often and after what another attempt is made. `attempts` counts those
+ * since the last session that has lived for `stableMs`, and is `Infinity` by default;
+ * `attemptTimeoutMs` is 10,000 by default. `retryIf` is asked about errors of connecting
+ * and of the session alike, and decides alone where it is given. Where `budget` has no
+ * retry left, the next attempt waits until it has one: at least a second.
+ */
+export type ReconnectRetryOptions = Omit<RetryOptions, keyof CallOptions>;
+
+/** What `open` gets; it fits `connect`. */
+export interface ReconnectOpenOptions {
+  /** Aborts where it takes longer than `attemptTimeoutMs`, or all of it is closed. */
+  signal: AbortSignal;
+}
+
+/** What all forms of {@linkcode ReconnectOptions} share. */
+export interface ReconnectRules {
+  /** How soon, how often and after what another attempt is made. */
+  retry?: ReconnectRetryOptions;
+  /**
+   * How long a session must live, in milliseconds, at least 0, for the pauses to be short
+   * again and `attempts` to count from 1. A server that accepts everybody and ends them at
+   * once is not asked in a loop.
+   *
+   * @default {10_000}
+   */
+  stableMs?: number;
+  /**
+   * What a session that returns ends: `"always"` all of it; `"unless-lost"` all of it, but
+   * where it has read the end of the peer's stream, or its socket broke, it was a loss. A
+   * server that restarts ends the streams of its clients in good order, and loops over
+   * what they send then end without an error.
+   *
+   * @default {"unless-lost"}
+   */
+  endOnReturn?: "always" | "unless-lost";
+  /** Is told what happens. `onEvent` of what `reconnect` returns can be set, too. */
+  onEvent?: (event: ReconnectEvent) => void;
+  /** Ends all of it, as `close` does. None by default. */
+  signal?: AbortSignal;
+  /** Ends all of it, as `close` does, when it passes. None by default. */
+  deadline?: CallOptions["deadline"];
+  /** Absent: `retry.attemptTimeoutMs` limits an attempt, `connected()` a wait. */
+  timeoutMs?: undefined;
+}
+
+/** Over which socket, made by `connect` with these options, the session runs. */
+export type ReconnectConnectOptions =
+  & DialOptions
+  & SocketOptions
+  & ReconnectRules
+  & {
+    /** Absent: see `ReconnectAnyOptions`. */
+    open?: undefined;
+  };
+
+/** Over what, made by a function of yours, the session runs. */
+export interface ReconnectAnyOptions<T> extends ReconnectRules {
+  /**
+   * Makes what the session runs over: a socket of `connect`, or one that is logged in,
+   * framed, or made by another library. It should end when its signal aborts;
+   * what it gives after that is ended. When a session is over, it is ended by its
+   * `Symbol.asyncDispose` or `Symbol.dispose`, at once where it was lost.
+   */
+  open: (options: ReconnectOpenOptions) => T | Promise<T>;
+}
+
+/** What a session gets beside its connection. */
+export interface SessionContext {
+  /** Attempts to connect since the last session that was stable, this one included; from 1. */
+  readonly attempt: number;
+  /** How many sessions there were, this one included; from 1. */
+  readonly session: number;
+  /**
+   * Aborts when the session should end: all of it is closed, or the connection was lost.
+   * Also once the session is over, so that what it has started ends with it.
+   */
+  readonly signal: AbortSignal;
+}
+
+/** What runs over a connection. */
+export type Session<T, R> = (
+  connection: T,
+  context: SessionContext,
+) => R | Promise<R>;
+
+/**
+ * What is going on:
+ *
+ * - `"connecting"`: an attempt to connect is under way;
+ * - `"connected"`: a session runs;
+ * - `"waiting"`: between two attempts;
+ * - `"closing"`: it was closed, and the session has yet to end;
+ * - `"ended"`: it is over, `ended` says how.
+ */
+export type ReconnectState =
+  | "connecting"
+  | "connected"
+  | "waiting"
+  | "closing"
+  | "ended";
+
+/** How all of it ended. */
+export type ReconnectOutcome<R> =
+  /** The session returned. */
+  | {
+    /** The session did. */
+    endedBy: "return";
+    /** What it returned. */
+    value: R;
+  }
+  /** An error that is not worth another attempt, or after which none was left. */
+  | {
+    /** An error did. */
+    endedBy: "error";
+    /** What connecting failed with or the session threw, untouched. */
+    error: unknown;
+  }
+  /** `close` was called. */
+  | {
+    /** The caller of `close` did. */
+    endedBy: "close";
+  }
+  /** `signal` has aborted, or the deadline passed. */
+  | {
+    /** A limit did. */
+    endedBy: "signal";
+    /** The reason of the signal, untouched, or a `TimeoutError`. */
+    error: unknown;
+  };
+
+/** An attempt to connect begins. */
+export interface ConnectingEvent {
+  /** The kind of the event. */
+  type: "connecting";
+  /** See {@linkcode SessionContext.attempt}. */
+  attempt: number;
+}
+
+/** An attempt to connect has failed. */
+export interface ConnectFailedEvent {
+  /** The kind of the event. */
+  type: "connect-failed";
+  /** See {@linkcode SessionContext.attempt}. */
+  attempt: number;
+  /** What it failed with. */
+  error: unknown;
+}
+
+/** A session begins. */
+export interface ConnectedEvent {
+  /** The kind of the event. */
+  type: "connected";
+  /** See {@linkcode SessionContext.attempt}. */
+  attempt: number;
+  /** See {@linkcode SessionContext.session}. */
+  session: number;
+}
+
+/** A session was lost. */
+export interface LostEvent {
+  /** The kind of the event. */
+  type: "lost";
+  /** See {@linkcode SessionContext.session}. */
+  session: number;
+  /** What the session threw, or why its connection has ended. */
+  error: unknown;
+  /** How long it lived, in milliseconds. */
+  livedMs: number;
+}
+
+/** A pause before the next attempt begins. */
+export interface WaitingEvent {
+  /** The kind of the event. */
+  type: "waiting";
+  /** The next attempt. */
+  attempt: number;
+  /** Length of the pause, in milliseconds. */
+  delayMs: number;
+  /** Why there is one: the backoff, or a `budget` with no retry left. */
+  reason: "backoff" | "budget";
+}
+
+/** All of it is over. */
+export interface EndedEvent {
+  /** The kind of the event. */
+  type: "ended";
+  /** How, as `ended` says it. */
+  outcome: ReconnectOutcome<unknown>;
+}
+
+/** What `onEvent` is told. */
+export type ReconnectEvent =
+  | ConnectingEvent
+  | ConnectFailedEvent
+  | ConnectedEvent
+  | LostEvent
+  | WaitingEvent
+  | EndedEvent;
+
+/** What was given, checked, with all defaults. */
+export interface Reconnection<T> {
+  open: (options: ReconnectOpenOptions) => T | Promise<T>;
+  rules: RetryRules;
+  stableMs: number;
+  endOnReturn: "always" | "unless-lost";
+  onEvent: ((event: ReconnectEvent) => void) | undefined;
+  limits: CallOptions;
+}
+
+const ACTION = "reconnect";
+
+const RULE_NAMES = [
+  "retry",
+  "stableMs",
+  "endOnReturn",
+  "onEvent",
+  "signal",
+  "deadline",
+] satisfies (keyof ReconnectRules)[];
+
+const ANY_NAMES: ReadonlySet<string> = new Set([
+  ...RULE_NAMES,
+  "open",
+  "timeoutMs",
+]);
+
+const CONNECT_NAMES: ReadonlySet<string> = new Set([
+  ...RULE_NAMES,
+  ...CONNECT_OPTION_NAMES,
+  "open",
+]);
+
+const RETRY_NAMES: ReadonlySet<string> = RETRY_OPTION_NAMES.difference(
+  new Set(["signal", "timeoutMs", "deadline"]),
+);
+
+/** Throws if an option is wrong. */
+export function checkReconnectOptions<T>(
+  options: ReconnectConnectOptions | ReconnectAnyOptions<T>,
+  connectWith: (options: ConnectOptions) => Promise<Socket>,
+): Reconnection<T> {
+  const isAny = Object(options).open !== undefined;
+  checkNames(ACTION, "options", options, isAny ? ANY_NAMES : CONNECT_NAMES);
+  const {
+    retry = {},
+    stableMs = 10_000,
+    endOnReturn = "unless-lost",
+    onEvent,
+    signal,
+    deadline,
+    timeoutMs,
+    open,
+    ...connectOptions
+  } = options as
+    & ReconnectAnyOptions<T>
+    & Omit<ConnectOptions, "retry" | "timeoutMs">;
+  if (timeoutMs !== undefined) {
+    const must =
+      "absent (retry.attemptTimeoutMs limits an attempt, connected() a wait)";
+    throw wrongKind(ACTION, "timeoutMs", must, timeoutMs);
+  }
+  checkNames(ACTION, "retry", retry, RETRY_NAMES);
+  const { attempts = Infinity, attemptTimeoutMs = 10_000 } = retry;
+  const rules = checkRetryRules(ACTION, {
+    ...retry,
+    attempts,
+    attemptTimeoutMs,
+  });
+  checkNumber(ACTION, "stableMs", stableMs, 0);
+  checkOneOf(ACTION, "endOnReturn", endOnReturn, ["always", "unless-lost"]);
+  if (onEvent !== undefined) checkFunction(ACTION, "onEvent", onEvent);
+  checkEnds(ACTION, { signal, deadline });
+  const own = { rules, stableMs, endOnReturn, onEvent };
+  const limits = { signal, deadline };
+  if (open !== undefined) {
+    checkFunction(ACTION, "open", open);
+    return { ...own, limits, open };
+  }
+  const given = connectOptions as ConnectOptions;
+  checkConnectOptions(given);
+  const connectAgain = ({ signal }: ReconnectOpenOptions) =>
+    // `attemptTimeoutMs` limits it.
+    connectWith({ ...given, signal, timeoutMs: Infinity });
+  return { ...own, limits, open: connectAgain as Reconnection<T>["open"] };
+}
