@@ -1,5 +1,5 @@
 /**
- * Which hosts of a simulated network can reach each other.
+ * Which hosts of a simulated network can reach each other, and how slowly.
  *
  * @module
  */
@@ -13,15 +13,31 @@ interface Barrier {
   readonly hosts: readonly string[];
 }
 
+/** How much slower than the network a host is. */
+export interface Slowness {
+  readonly latencyMs: number;
+  readonly jitterMs: number;
+  readonly bytesPerSecond: number;
+}
+
+const NOT_SLOW: Slowness = {
+  latencyMs: 0,
+  jitterMs: 0,
+  bytesPerSecond: Infinity,
+};
+
 /** The way between two hosts. */
 export interface Route {
   /** Settles when the way may be free again; `undefined` where it is. */
   readonly waiting: Promise<void> | undefined;
+  /** What the two hosts add to the delays of the network. */
+  readonly slowness: Slowness;
 }
 
-/** The barriers between the hosts of a network. */
+/** The barriers between the hosts of a network, and the hosts that are slow. */
 export class Topology {
   #barriers: Barrier[] = [];
+  readonly #slow = new Map<string, Slowness>();
   #changed: PromiseWithResolvers<void> | undefined;
 
   /** Puts a barrier up. Those that are there already stay. */
@@ -39,6 +55,12 @@ export class Topology {
     this.#changed = undefined;
   }
 
+  /** Makes a host slower than the network is; `undefined` makes it as fast. */
+  slow(host: string, slowness: Partial<Slowness> | undefined): void {
+    if (slowness === undefined) this.#slow.delete(host);
+    else this.#slow.set(host, { ...NOT_SLOW, ...slowness });
+  }
+
   /** The way between two hosts, as it is whenever it is looked at. */
   route(a: string, b: string): Route {
     const isBlocked = () =>
@@ -46,12 +68,24 @@ export class Topology {
         hosts.every((host) => host === a || host === b)
       );
     const changed = () => (this.#changed ??= Promise.withResolvers()).promise;
+    const slow = this.#slow;
     return {
+      get slowness() {
+        return slow.size === 0 ? NOT_SLOW : sum(slow.get(a), slow.get(b));
+      },
       get waiting() {
         return isBlocked() ? changed() : undefined;
       },
     };
   }
+}
+
+function sum(some = NOT_SLOW, others = NOT_SLOW): Slowness {
+  return {
+    latencyMs: some.latencyMs + others.latencyMs,
+    jitterMs: some.jitterMs + others.jitterMs,
+    bytesPerSecond: Math.min(some.bytesPerSecond, others.bytesPerSecond),
+  };
 }
 
 function sameHosts(some: readonly string[], others: readonly string[]) {

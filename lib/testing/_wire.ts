@@ -70,7 +70,7 @@ export class Wire {
 
   async #collect(): Promise<void> {
     const { windowBytes } = this.#options;
-    const buffer = new Uint8Array(Math.min(windowBytes, 65_536));
+    const buffer = new Uint8Array(Math.min(windowBytes, 16_384));
     for (;;) {
       while (this.#inFlightBytes >= windowBytes && !this.#stopped) {
         await new Promise<void>((resolve) => this.#room = resolve);
@@ -93,10 +93,14 @@ export class Wire {
   }
 
   #send(what: Segment["what"], byteCount: number): void {
-    const { bytesPerSecond, latencyMs, jitterMs, random } = this.#options;
+    const { bytesPerSecond, latencyMs, jitterMs, random, route } =
+      this.#options;
+    const slow = route.slowness;
     const startMs = Math.max(performance.now(), this.#freeMs);
-    this.#freeMs = startMs + byteCount / bytesPerSecond * 1000;
-    const dueMs = this.#freeMs + latencyMs + random() * jitterMs;
+    const rate = Math.min(bytesPerSecond, slow.bytesPerSecond);
+    this.#freeMs = startMs + byteCount / rate * 1000;
+    const dueMs = this.#freeMs + latencyMs + slow.latencyMs +
+      random() * (jitterMs + slow.jitterMs);
     this.#inFlightBytes += byteCount;
     this.#segments.push({ dueMs, what });
     this.#wake?.();

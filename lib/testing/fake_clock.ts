@@ -5,133 +5,45 @@
  */
 
 import { checkNumber, outOfRange } from "../_check.ts";
-import { sharedClock } from "../time/coarse_timer.ts";
+import { FakeTime, isTimeReplaced } from "./_fake_time.ts";
 
 /** Turns of the event loop in which everything that a timer woke up has run. */
 const SETTLE_TURNS = 8;
 
-/** Those of the platform count up from 1: no number means a timer of each. */
-const FIRST_ID = 2 ** 30;
-
-// Taken before a test replaces it.
-const nextTurn = globalThis.setImmediate;
-
-let present: FakeClock | undefined;
-
-/** What `setTimeout` gives: as in Deno and Node an object, which can pass for a number. */
-class FakeTimer implements Disposable {
-  readonly id: number;
-  readonly callback: () => void;
-  dueMs: number;
-  readonly #ms: number;
-  readonly #clock: FakeClock;
-  #holdsProcess = true;
-
-  constructor(clock: FakeClock, id: number, ms: number, callback: () => void) {
-    this.#clock = clock;
-    this.#ms = ms;
-    this.id = id;
-    this.callback = callback;
-    this.dueMs = clock.nowMs + ms;
-  }
-
-  ref(): this {
-    this.#holdsProcess = true;
-    return this;
-  }
-
-  unref(): this {
-    this.#holdsProcess = false;
-    return this;
-  }
-
-  hasRef(): boolean {
-    return this.#holdsProcess;
-  }
-
-  refresh(): this {
-    this.dueMs = this.#clock.nowMs + this.#ms;
-    return this;
-  }
-
-  close(): this {
-    this[Symbol.dispose]();
-    return this;
-  }
-
-  [Symbol.toPrimitive](): number {
-    return this.id;
-  }
-
-  [Symbol.dispose](): void {
-    clearFakeTimer(this.#clock, this);
-  }
-}
-
-let clearFakeTimer: (clock: FakeClock, id: unknown) => void;
-
 /**
- * Stands in for the clock of the process: `setTimeout`, `clearTimeout`,
- * `performance.now` and `Date.now`, so that limits, retries and simulated networks take
- * no real time and give the same result on every run. Made by {@linkcode fakeClock}.
+ * Stands in for the clock of the process, so that limits, retries and simulated networks
+ * take no real time and give the same result on every run. Made by
+ * {@linkcode fakeClock}.
+ *
+ * It replaces `setTimeout`, `setInterval` and what clears them, `AbortSignal.timeout`,
+ * `performance.now`, `Date`, `Temporal.Now`, `Deno.refTimer` and `Deno.unrefTimer`. What
+ * it does not: functions that a module has kept for itself, `node:timers`,
+ * `process.hrtime`; `setImmediate` and microtasks take no time.
  *
  * What began on the real clock stays on it: its timers fire in real time, and so does a
  * limit that was set before, until the next call that it limits.
- *
- * `AbortSignal.timeout` and `setInterval` still follow real time.
  */
 export class FakeClock implements Disposable {
-  #nowMs = 0;
-  #lastId = FIRST_ID;
-  readonly #timers = new Map<number, FakeTimer>();
-  readonly #clearRealTimeout = globalThis.clearTimeout;
-  readonly #restore: () => void;
+  readonly #time: FakeTime;
 
   /** Use {@linkcode fakeClock}. */
   constructor() {
-    if (present !== undefined) {
+    if (isTimeReplaced()) {
       throw new TypeError(
         "Cannot make a fake clock: another one is in place, dispose of it first",
       );
     }
-    const { setTimeout, clearTimeout } = globalThis;
-    const dateNow = Date.now;
-    const epochMs = dateNow();
-    const performanceNow = Object.getOwnPropertyDescriptor(performance, "now");
-    Object.assign(globalThis, {
-      setTimeout: this.#setTimeout,
-      clearTimeout: this.#clearTimeout,
-    });
-    Date.now = () => Math.floor(epochMs + this.#nowMs);
-    // On the object itself, in front of the one that its prototype has.
-    Object.defineProperty(performance, "now", {
-      configurable: true,
-      value: () => this.#nowMs,
-    });
-    present = this;
-    // Limits that are set from now on are this clock's.
-    sharedClock();
-    this.#restore = () => {
-      sharedClock().end();
-      Object.assign(globalThis, { setTimeout, clearTimeout });
-      Date.now = dateNow;
-      delete (performance as { now?: unknown }).now;
-      if (performanceNow !== undefined) {
-        Object.defineProperty(performance, "now", performanceNow);
-      }
-      present = undefined;
-      sharedClock();
-    };
+    this.#time = new FakeTime(Date.now());
   }
 
   /** Milliseconds since the clock was made, which is what `performance.now` says. */
   get nowMs(): number {
-    return this.#nowMs;
+    return this.#time.timers.nowMs;
   }
 
   /** Timers that are running. */
   get pending(): number {
-    return this.#timers.size;
+    return this.#time.timers.size;
   }
 
   /**
@@ -141,23 +53,25 @@ export class FakeClock implements Disposable {
    * @param ms How far, in milliseconds; 0 lets what is ready run.
    * @throws {TypeError} `ms` is not a number.
    * @throws {RangeError} `ms` is negative or not finite.
+   * @throws {unknown} What a timer's function throws, at once: the time stays there.
    */
   async advance(ms: number): Promise<void> {
     checkNumber("advance the clock", "ms", ms, 0);
     if (ms === Infinity) {
       throw outOfRange("advance the clock", "ms", "finite", ms);
     }
-    const untilMs = this.#nowMs + ms;
+    const { timers } = this.#time;
+    const untilMs = timers.nowMs + ms;
     await settle();
-    let timer;
-    while ((timer = this.#next(untilMs)) !== undefined) {
-      this.#timers.delete(timer.id);
-      this.#nowMs = Math.max(this.#nowMs, timer.dueMs);
+    for (
+      let timer;
+      (timer = timers.takeNext(untilMs)) !== undefined;
+    ) {
       timer.callback();
       await settle();
     }
     // Another call may have moved it further meanwhile.
-    this.#nowMs = Math.max(this.#nowMs, untilMs);
+    timers.moveTo(untilMs);
   }
 
   /**
@@ -166,46 +80,13 @@ export class FakeClock implements Disposable {
    * Safe to call twice.
    */
   [Symbol.dispose](): void {
-    if (present !== this) return;
-    this.#restore();
-    this.#timers.clear();
-  }
-
-  /** The first timer that is due by then; of equals the one that was set first. */
-  #next(untilMs: number): FakeTimer | undefined {
-    let first: FakeTimer | undefined;
-    for (const timer of this.#timers.values()) {
-      if (timer.dueMs > untilMs) continue;
-      if (first === undefined || timer.dueMs < first.dueMs) first = timer;
-    }
-    return first;
-  }
-
-  readonly #setTimeout = (
-    callback: (...args: unknown[]) => void,
-    ms = 0,
-    ...args: unknown[]
-  ): FakeTimer => {
-    const delayMs = Math.max(0, Number(ms) || 0);
-    const call = () => callback(...args);
-    const timer = new FakeTimer(this, ++this.#lastId, delayMs, call);
-    this.#timers.set(timer.id, timer);
-    return timer;
-  };
-
-  readonly #clearTimeout = (id: unknown): void => {
-    // One that was set before is still the real clock's.
-    if (!this.#timers.delete(Number(id))) this.#clearRealTimeout(id as number);
-  };
-
-  static {
-    clearFakeTimer = (clock, id) => clock.#clearTimeout(id);
+    this.#time[Symbol.dispose]();
   }
 }
 
 async function settle(): Promise<void> {
   for (let turn = 0; turn < SETTLE_TURNS; turn++) {
-    await new Promise<void>((resolve) => void nextTurn(resolve));
+    await new Promise<void>((resolve) => void setImmediate(resolve));
   }
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkText, wrongKind } from "../_check.ts";
+import { checkNames, checkText, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { listen, type Listener } from "../server/listen.ts";
@@ -23,6 +23,7 @@ import { MemoryAcceptor } from "./_memory_acceptor.ts";
 import {
   type CheckedOptions,
   checkMemoryNetworkOptions,
+  checkSlowHostOptions,
   type ConnectionEvent,
   type HostEvent,
   type MemoryConnectOptions,
@@ -30,6 +31,7 @@ import {
   type MemoryNetworkOptions,
   type MemoryServeOptions,
   type NetworkEvent,
+  type SlowHostOptions,
 } from "./memory_network_options.ts";
 import { type BarrierKind, Topology } from "./_topology.ts";
 
@@ -44,6 +46,8 @@ export class MemoryNetwork implements Disposable {
   readonly #links = new Map<Link, { client: string; server: string }>();
   readonly #topology = new Topology();
   readonly #crashed = new Set<string>();
+  /** How often each host has crashed: what one life has begun the next does not end. */
+  readonly #crashes = new Map<string, number>();
   readonly #trace: NetworkEvent[] = [];
   #servers = 0;
   #clients = 0;
@@ -88,6 +92,43 @@ export class MemoryNetwork implements Disposable {
       dial: (_target, { signal }) => this.#dial(name, from, signal),
     };
     return connect({ ...rest, dialer });
+  }
+
+  /**
+   * Makes a dialer, for programs that connect by themselves: what they give as `hostname`
+   * is the name that a server listens on, and any `port` will do.
+   *
+   * @param options `from`: the host that connects; a new one each time by default.
+   * @throws {TypeError} `from` is not a name.
+   *
+   * @example A program that is given how it connects
+   * ```ts
+   * import { connect, type Dialer } from "@sluice/net";
+   * import { memoryNetwork } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * async function askTime(dialer?: Dialer): Promise<string | null> {
+   *   const address = { hostname: "time.example", port: 13 };
+   *   await using socket = await connect(dialer ? { ...address, dialer } : address);
+   *   return await socket.readLine();
+   * }
+   *
+   * using network = memoryNetwork();
+   * network.serve({ name: "time.example" }, (socket) => socket.write("noon\n"));
+   * assertEquals(await askTime(network.dialer()), "noon");
+   * ```
+   */
+  dialer(options: { from?: string } = {}): Dialer {
+    checkNames("make a dialer", "options", options, DIALER_OPTION_NAMES);
+    const { from } = options;
+    if (from !== undefined) checkText("make a dialer", "from", from);
+    return {
+      addr: { transport: "memory", name: from ?? "client" },
+      dial: async ({ hostname }, { signal }) => {
+        checkText("connect", "hostname", hostname);
+        return await this.#dial(hostname, from, signal);
+      },
+    };
   }
 
   /** Connections that are alive. */
@@ -167,6 +208,48 @@ export class MemoryNetwork implements Disposable {
   }
 
   /**
+   * Makes a host slower than the network is: what is sent to it and by it from now on.
+   *
+   * @param host Its name.
+   * @param options How slow it is; said again, that counts alone.
+   * @throws {TypeError} `host` is not a name, or an option is of the wrong kind.
+   * @throws {RangeError} An option is out of its range.
+   *
+   * @example
+   * ```ts
+   * import { fakeClock, memoryNetwork } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * using clock = fakeClock();
+   * using network = memoryNetwork();
+   * network.serve({ name: "db" }, (socket) => socket.write("hello\n"));
+   * network.slowDown("db", { latencyMs: 500 });
+   *
+   * const connecting = network.connect({ name: "db" });
+   * await clock.advance(1_500);
+   * assertEquals(await (await connecting).readLine(), "hello");
+   * ```
+   */
+  slowDown(host: string, options: SlowHostOptions): void {
+    checkText("slow a host down", "host", host);
+    checkSlowHostOptions(options);
+    this.#topology.slow(host, options);
+    this.#emit({ atMs: performance.now(), type: "slowed", hosts: [host] });
+  }
+
+  /**
+   * Makes a host as fast as the network is again.
+   *
+   * @param host Its name.
+   * @throws {TypeError} It is not a name.
+   */
+  speedUp(host: string): void {
+    checkText("speed a host up", "host", host);
+    this.#topology.slow(host, undefined);
+    this.#emit({ atMs: performance.now(), type: "sped-up", hosts: [host] });
+  }
+
+  /**
    * Ends a host as when its process is killed: its listener is closed, its connections
    * break, and its peers see a reset when that has travelled to them. Connecting to it is
    * refused; what its code still tries, to listen or to connect, fails until it restarts.
@@ -177,6 +260,7 @@ export class MemoryNetwork implements Disposable {
   crash(host: string): void {
     checkText("crash a host", "host", host);
     this.#crashed.add(host);
+    this.#crashes.set(host, this.#crashesOf(host) + 1);
     this.#emit({ atMs: performance.now(), type: "crashed", hosts: [host] });
     for (const [link, { client, server }] of [...this.#links]) {
       if (client === host) link.crash("client");
@@ -251,12 +335,14 @@ export class MemoryNetwork implements Disposable {
     const emit = this.#emitter(client, server);
     const { latencyMs } = this.#options;
     this.#checkUp(client);
+    const crashes = this.#crashesOf(client);
     const route = this.#topology.route(client, server);
-    if (latencyMs > 0) await sleep(2 * latencyMs, { signal });
+    const onceMs = latencyMs + route.slowness.latencyMs;
+    if (onceMs > 0) await sleep(2 * onceMs, { signal });
     for (let { waiting } = route; waiting !== undefined; { waiting } = route) {
       await waitWithin("connect", waiting, { signal });
     }
-    this.#checkUp(client);
+    if (this.#crashesOf(client) !== crashes) throw unreachable();
     const acceptor = this.#acceptors.get(server);
     if (acceptor === undefined) {
       emit({ type: "refused" });
@@ -303,9 +389,18 @@ export class MemoryNetwork implements Disposable {
   }
 
   #checkUp(host: string): void {
-    if (!this.#crashed.has(host)) return;
-    throw new Deno.errors.NetworkUnreachable("Network is unreachable");
+    if (this.#crashed.has(host)) throw unreachable();
   }
+
+  #crashesOf(host: string): number {
+    return this.#crashes.get(host) ?? 0;
+  }
+}
+
+const DIALER_OPTION_NAMES: ReadonlySet<string> = new Set(["from"]);
+
+function unreachable(): Error {
+  return new Deno.errors.NetworkUnreachable("Network is unreachable");
 }
 
 function checkHosts(action: string, hosts: readonly string[]): void {
@@ -320,7 +415,7 @@ function checkHosts(action: string, hosts: readonly string[]): void {
  * takes, `network.connect` what `connect` takes, with a `name` in place of a host and
  * port. The network can be slow (`latencyMs`, `jitterMs`, `bytesPerSecond`), cut bytes
  * at random places, reset connections at random or on demand, be partitioned between
- * hosts, hold back what is sent, and have hosts that crash and restart.
+ * hosts, hold back what is sent, and have hosts that are slow, or crash and restart.
  *
  * All time is the global clock's. On a `fakeClock()` nothing waits for real, and the
  * same seed gives the same run. `using` ends the network.

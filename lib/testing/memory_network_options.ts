@@ -99,10 +99,34 @@ export interface HostEvent {
     | "healed"
     | "held"
     | "released"
+    | "slowed"
+    | "sped-up"
     | "crashed"
     | "restarted";
   /** The hosts that were named: two, one for "it and all others", or none for all. */
   readonly hosts: readonly string[];
+}
+
+/** How much slower than its network a host is: {@linkcode MemoryNetwork.slowDown}. */
+export interface SlowHostOptions {
+  /**
+   * Milliseconds that bytes to it and from it travel longer.
+   *
+   * @default {0}
+   */
+  latencyMs?: number;
+  /**
+   * Most milliseconds that they travel longer at random.
+   *
+   * @default {0}
+   */
+  jitterMs?: number;
+  /**
+   * Most bytes a second in each direction of each of its connections.
+   *
+   * @default {Infinity}
+   */
+  bytesPerSecond?: number;
 }
 
 /** A name to listen on, beside what every listener takes. */
@@ -190,4 +214,20 @@ export function checkMemoryNetworkOptions(
   checkInteger(ACTION, "maxTraceEvents", options.maxTraceEvents, 0);
   checkFunction(ACTION, "onEvent", options.onEvent);
   return options;
+}
+
+const SLOW_OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["latencyMs", "jitterMs", "bytesPerSecond"] satisfies (
+    keyof SlowHostOptions
+  )[],
+);
+
+/** Throws if an option of a slow host is wrong. */
+export function checkSlowHostOptions(options: SlowHostOptions): void {
+  const action = "slow a host down";
+  checkNames(action, "options", options, SLOW_OPTION_NAMES);
+  const { latencyMs = 0, jitterMs = 0, bytesPerSecond = 1 } = options;
+  checkNumber(action, "latencyMs", latencyMs, 0);
+  checkNumber(action, "jitterMs", jitterMs, 0);
+  checkNumber(action, "bytesPerSecond", bytesPerSecond, 1);
 }

@@ -28,4 +28,26 @@ export type {
   MemoryNetworkOptions,
   MemoryServeOptions,
   NetworkEvent,
+  SlowHostOptions,
 } from "./memory_network_options.ts";
+export {
+  type HostConnectOptions,
+  type HostListenOptions,
+  HostProcess,
+  type HostServeOptions,
+} from "./host_process.ts";
+export { SimulatedHost } from "./simulated_host.ts";
+export { simulate } from "./simulate.ts";
+export type {
+  HostProgram,
+  Scenario,
+  SimulatedNetworkOptions,
+  SimulateOptions,
+  SimulationReport,
+} from "./simulate_options.ts";
+export {
+  SimulationError,
+  type SimulationErrorOptions,
+  type SimulationFailure,
+} from "./simulation_error.ts";
+export { type SimulatedClock, World } from "./world.ts";

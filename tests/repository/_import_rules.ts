@@ -52,9 +52,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   permissions: ["transport", "errors", "addr", "ip"],
 };
 
-/** The one thing of the runtime's that is no global: where tracing tools listen. */
+/** What of the runtime's is no global: where tracing tools listen, and whose code runs. */
 const OUTSIDE: Record<string, string> = {
   "lib/server/_events.ts": "node:diagnostics_channel",
+  "lib/testing/_run.ts": "node:async_hooks",
 };
 
 /** Generated: it names files, and uses none of them. */

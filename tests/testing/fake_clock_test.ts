@@ -244,3 +244,81 @@ Deno.test("fakeClock() never goes back, whoever advances it", async () => {
   await Promise.all([clock.advance(100), clock.advance(10)]);
   assertEquals(clock.nowMs, 100);
 });
+
+Deno.test("fakeClock() has intervals, which go on until they are cleared", async () => {
+  using clock = fakeClock();
+  const calls: number[] = [];
+  const id = setInterval(() => calls.push(performance.now()), 10);
+  await clock.advance(35);
+  clearInterval(id);
+  await clock.advance(35);
+  assertEquals([calls, clock.pending], [[10, 20, 30], 0]);
+  // One that is slow to be cleared, and a timeout that is cleared as an interval.
+  const own = setInterval(() => clearInterval(own), 10);
+  clearInterval(setTimeout(() => calls.push(0), 10));
+  await clock.advance(100);
+  assertEquals([calls.length, clock.pending], [3, 0]);
+});
+
+Deno.test("fakeClock() takes delays as the platform does", async () => {
+  using clock = fakeClock();
+  const calls: [unknown, number][] = [];
+  const delays = [0, -5, NaN, Infinity, 2 ** 31, 1.5, "20", undefined];
+  for (const ms of delays) {
+    setTimeout(() => calls.push([ms, clock.nowMs]), ms as number);
+  }
+  await clock.advance(20);
+  assertEquals(calls, [
+    [0, 1],
+    [-5, 1],
+    [NaN, 1],
+    [Infinity, 1],
+    [2 ** 31, 1],
+    [undefined, 1],
+    [1.5, 1.5],
+    ["20", 20],
+  ]);
+});
+
+Deno.test("fakeClock() moves Date, Temporal and AbortSignal.timeout() along", async () => {
+  using clock = fakeClock();
+  const begun = new Date();
+  const instant = Temporal.Now.instant();
+  const signal = AbortSignal.timeout(500);
+  await clock.advance(499);
+  assertEquals(signal.aborted, false);
+  await clock.advance(1);
+  assertEquals(signal.reason.name, "TimeoutError");
+  assertEquals(new Date().getTime() - begun.getTime(), 500);
+  assertEquals(
+    instant.until(Temporal.Now.instant()).total("milliseconds"),
+    500,
+  );
+  assertEquals(new Date(5).getTime(), 5);
+  assertEquals(new Date(2020, 0).getFullYear(), 2020);
+});
+
+Deno.test("fakeClock() knows which timers hold the process", async () => {
+  using clock = fakeClock();
+  // deno-lint-ignore no-explicit-any -- an object, though its type is a number
+  const timer = setTimeout(() => {}, 10) as any;
+  Deno.unrefTimer(timer);
+  assertEquals(timer.hasRef(), false);
+  Deno.refTimer(Number(timer));
+  assertEquals(timer.hasRef(), true);
+  await clock.advance(10);
+});
+
+Deno.test("fakeClock() keeps thousands of timers in order, at a cost for each alone", async () => {
+  using clock = fakeClock();
+  const due: number[] = [];
+  const timers = Array.from({ length: 20_000 }, (_, i) => {
+    const ms = (i * 7_919) % 20_000 + 1;
+    return setTimeout(() => due.push(ms), ms);
+  });
+  for (let i = 0; i < timers.length; i += 2) clearTimeout(timers[i]);
+  assertEquals(clock.pending, 10_000);
+  await clock.advance(1_000);
+  assertEquals(due, [...due].sort((a, b) => a - b));
+  assert(due.length > 400 && due.length < 600, `${due.length}`);
+});

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { BrokenError, TimeoutError } from "../../lib/errors.ts";
+import { connect } from "../../lib/socket/connect.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { type FakeClock, fakeClock } from "../../lib/testing/fake_clock.ts";
@@ -335,7 +336,10 @@ Deno.test("the ends of a simulated connection do all that a transport has to do"
       highWaterMarkBytes: 5_000,
       resetRate: 0,
       names: ["client", "server"],
-      route: { waiting: undefined },
+      route: {
+        waiting: undefined,
+        slowness: { latencyMs: 0, jitterMs: 0, bytesPerSecond: Infinity },
+      },
       onArrival: () => {},
       onReset: () => {},
       onDone: () => {},
@@ -524,6 +528,98 @@ Deno.test("crash() behind a partition is not known before it ends", async () => 
   network.heal();
   await clock.advance(1);
   await reading;
+});
+
+Deno.test("slowDown() makes a host slower than the network, until speedUp()", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 5, split: false });
+  const [left, right] = await twoClients(clock, network);
+  network.slowDown("left", { latencyMs: 100 });
+  const echoAfter = async (socket: Socket, bytes = 2): Promise<number> => {
+    const startMs = clock.nowMs;
+    let tookMs = NaN;
+    const reading = socket.readExactly(bytes)
+      .then(() => tookMs = clock.nowMs - startMs);
+    await socket.write(new Uint8Array(bytes));
+    await clock.advance(10_000);
+    await reading;
+    return tookMs;
+  };
+  assertEquals(await echoAfter(left), 210);
+  assertEquals(await echoAfter(right), 10);
+  network.slowDown("echo", { latencyMs: 20 });
+  assertEquals([await echoAfter(left), await echoAfter(right)], [250, 50]);
+  network.slowDown("echo", { bytesPerSecond: 1_000 });
+  // A second to the server, a second back.
+  assertEquals(await echoAfter(right, 1_000), 2_010);
+  const startMs = clock.nowMs;
+  const connecting = network.connect({ name: "echo", from: "left" })
+    .then(() => clock.nowMs - startMs);
+  await clock.advance(1_000);
+  assertEquals(await connecting, 210);
+  network.speedUp("echo");
+  network.speedUp("left");
+  assertEquals([await echoAfter(left), await echoAfter(right)], [10, 10]);
+  assertEquals(
+    network.trace.flatMap((event) =>
+      "hosts" in event ? [`${event.type} ${event.hosts}`] : []
+    ),
+    [
+      "slowed left",
+      "slowed echo",
+      "slowed echo",
+      "sped-up echo",
+      "sped-up left",
+    ],
+  );
+  assertThrows(() => network.slowDown("", {}), TypeError, "host must be");
+  assertThrows(() => network.speedUp(5 as never), TypeError, "host must be");
+  for (const options of [{ latencyMs: -1 }, { bytesPerSecond: 0 }]) {
+    assertThrows(() => network.slowDown("a", options), RangeError);
+  }
+  assertThrows(
+    () => network.slowDown("a", { latency: 1 } as never),
+    TypeError,
+    "did you mean latencyMs?",
+  );
+});
+
+Deno.test("dialer() connects a program that only knows connect()", async () => {
+  using network = memoryNetwork();
+  network.serve({ name: "echo.example" }, echo);
+  const target = { hostname: "echo.example", port: 7 };
+  const dialer = network.dialer({ from: "app" });
+  await using socket = await connect({ ...target, dialer });
+  assertEquals(socket.localAddr, { transport: "memory", name: "app" });
+  await socket.write("x\n");
+  assertEquals(await socket.readLine(), "x");
+  const refused = await assertRejects(
+    () => connect({ ...target, hostname: "no.example", dialer }),
+    BrokenError,
+  );
+  assertEquals(refused.reason, "refused");
+  await assertRejects(
+    () => connect({ dialer }),
+    TypeError,
+    "hostname must be a string",
+  );
+  assertThrows(() => network.dialer({ from: "" }), TypeError, "from must be");
+});
+
+Deno.test("crash() ends what the host was connecting to, also where it restarts at once", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 50 });
+  network.serve({ name: "echo" }, echo);
+  const connecting = assertRejects(
+    () => network.connect({ name: "echo", from: "client" }),
+    BrokenError,
+  );
+  await clock.advance(10);
+  network.crash("client");
+  network.restart("client");
+  await clock.advance(200);
+  assertEquals((await connecting).reason, "unreachable");
+  assertEquals(network.connections, 0);
 });
 
 Deno.test("trace has the last of what happened, the same for the same seed", async () => {

@@ -1,0 +1,166 @@
+/**
+ * One life of a simulated host: what its program is given.
+ *
+ * A function of JavaScript cannot be stopped from outside. So what a host runs goes on
+ * when the host has crashed, but it has no way to the network any more: its sockets and
+ * listeners are gone, and every call of its process fails, also once the host has
+ * restarted with a new process.
+ *
+ * @module
+ */
+
+import type { MemoryAddr } from "../addr.ts";
+import { BrokenError, SocketError } from "../errors.ts";
+import type { Listener } from "../server/listen.ts";
+import type { Server } from "../server/serve.ts";
+import type { Handler } from "../server/serve_options.ts";
+import type { Socket } from "../socket/socket.ts";
+import type { CallOptions } from "../time/call_limits.ts";
+import { Deadline } from "../time/deadline.ts";
+import { sleep } from "../time/sleep.ts";
+import type { Dialer } from "../transport/options.ts";
+import type { MemoryNetwork } from "./memory_network.ts";
+import type {
+  MemoryConnectOptions,
+  MemoryListenOptions,
+  MemoryServeOptions,
+} from "./memory_network_options.ts";
+
+/** A listener of a host, which listens on the host's own name. */
+export type HostListenOptions = Omit<MemoryListenOptions, "name">;
+
+/** A server of a host, which listens on the host's own name. */
+export type HostServeOptions = Omit<MemoryServeOptions, "name" | "tls">;
+
+/** A host to connect to, by its name, beside all that `connect` takes. */
+export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls">;
+
+/** What a process is part of. */
+export interface ProcessContext {
+  readonly host: string;
+  readonly network: MemoryNetwork;
+  /** Aborts when it ends. */
+  readonly signal: AbortSignal;
+  /** Called with what it fails with while it is alive. */
+  readonly onFailure: (error: unknown) => void;
+}
+
+/**
+ * What a host does in one of its lives, from its start to its crash or the end of the
+ * simulation.
+ */
+export class HostProcess {
+  readonly #context: ProcessContext;
+
+  /** Made by {@linkcode simulate}. */
+  constructor(context: ProcessContext) {
+    this.#context = context;
+  }
+
+  /** The name of its host. */
+  get name(): string {
+    return this.#context.host;
+  }
+
+  /** Aborts when the host crashes, or when the simulation ends. */
+  get signal(): AbortSignal {
+    return this.#context.signal;
+  }
+
+  /** Whether it has not ended yet. */
+  get alive(): boolean {
+    return !this.signal.aborted;
+  }
+
+  /**
+   * Listens on the name of the host.
+   *
+   * @throws {BrokenError} The host listens already, or the process has ended.
+   */
+  listen(options: HostListenOptions = {}): Listener<MemoryAddr> {
+    this.#checkAlive("listen");
+    return this.#context.network.listen({ ...options, name: this.name });
+  }
+
+  /**
+   * Serves on the name of the host, until it crashes or the server shuts down. An error of
+   * a handler that is no `SocketError` is a bug of the program: without `onError` it fails
+   * the simulation.
+   *
+   * @throws {BrokenError} The host listens already, or the process has ended.
+   */
+  serve(options: HostServeOptions, handler: Handler): Server<MemoryAddr>;
+  /** Serves without options. */
+  serve(handler: Handler): Server<MemoryAddr>;
+  serve(
+    options: HostServeOptions | Handler,
+    handler?: Handler,
+  ): Server<MemoryAddr> {
+    if (typeof options === "function") return this.serve({}, options);
+    this.#checkAlive("serve");
+    const onError = (error: unknown): void => {
+      if (!(error instanceof SocketError)) this.#fail(error);
+    };
+    const given = { onError, ...options, name: this.name };
+    return this.#context.network.serve(given, handler!);
+  }
+
+  /**
+   * Connects to another host by its name.
+   *
+   * @throws {BrokenError} That host does not listen, or the process has ended.
+   * @throws {TimeoutError} `timeoutMs` passed: the network is partitioned, or slow.
+   */
+  async connect(options: HostConnectOptions): Promise<Socket> {
+    this.#checkAlive("connect");
+    return await this.#context.network.connect({ ...options, from: this.name });
+  }
+
+  /** For programs that connect by themselves: see {@linkcode MemoryNetwork.dialer}. */
+  get dialer(): Dialer {
+    const { addr, dial } = this.#context.network.dialer({ from: this.name });
+    return {
+      addr,
+      dial: async (target, context) => {
+        this.#checkAlive("connect");
+        return await dial(target, context);
+      },
+    };
+  }
+
+  /**
+   * Runs a task beside others. What it throws while the process is alive fails the
+   * simulation, whether what is returned is awaited or not.
+   */
+  spawn<T>(task: () => T | Promise<T>): Promise<T> {
+    const running = Promise.try(task);
+    running.catch((error) => this.#fail(error));
+    return running;
+  }
+
+  /**
+   * Waits, in simulated time.
+   *
+   * @throws {ClosedError} The process has ended meanwhile.
+   */
+  async sleep(ms: number, options: CallOptions = {}): Promise<void> {
+    using end = Deadline.after(Infinity, {
+      signal: this.signal,
+      deadline: options.deadline,
+    });
+    await sleep(ms, { ...options, deadline: end });
+  }
+
+  #fail(error: unknown): void {
+    if (this.alive) this.#context.onFailure(error);
+  }
+
+  #checkAlive(operation: string): void {
+    if (this.alive) return;
+    throw new BrokenError(
+      "unreachable",
+      `Cannot ${operation}: the process of host ${this.name} has ended`,
+      { operation },
+    );
+  }
+}
