@@ -111,6 +111,7 @@ export {
   type MemoryAddr,
   parseAddress,
   type ParsedAddress,
+  type StreamAddr,
 } from "./lib/addr.ts";
 
 // Frames

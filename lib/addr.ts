@@ -17,8 +17,16 @@ export interface MemoryAddr {
   name: string;
 }
 
-/** The address of one end of a connection: TCP and TLS, Unix, or memory. */
-export type Addr = Deno.Addr | MemoryAddr;
+/** The address of an end of a stream that is no socket, such as a WebSocket. */
+export interface StreamAddr {
+  /** Always `"stream"`. */
+  transport: "stream";
+  /** A name, for messages and events. */
+  name: string;
+}
+
+/** The address of one end of a connection: TCP and TLS, Unix, memory, or a stream. */
+export type Addr = Deno.Addr | MemoryAddr | StreamAddr;
 
 /**
  * What {@linkcode parseAddress} makes of an address: options for `connect`, and
@@ -163,7 +171,8 @@ function fail(subject: string, need: string, address: unknown): never {
 /**
  * Says an address in one line, as {@linkcode parseAddress} reads it:
  * `127.0.0.1:80`, `[::1]:80`, `tls://example.com:443`, `unix:/run/x.sock`,
- * `unix-abstract:x`. For in-memory connections it is `memory:` and their name.
+ * `unix-abstract:x`. For connections in memory it is `memory:` and their name, for streams
+ * that are no sockets `stream:` and theirs.
  *
  * @param address An address of a socket, or options of `connect` or `listen`.
  * `hostname` is `127.0.0.1` by default, as it is there.
@@ -190,7 +199,7 @@ export function formatAddress(address: FormattableAddress): string {
     if (path.startsWith("\0")) return `unix-abstract:${path.slice(1)}`;
     return path.startsWith("//") ? `unix://${path}` : `unix:${path}`;
   }
-  if ("name" in address) return `memory:${address.name}`;
+  if ("name" in address) return `${address.transport}:${address.name}`;
   if ("cid" in address) return `vsock:${address.cid}:${address.port}`;
   const { hostname = "127.0.0.1", port } = address;
   const bare = withoutBrackets(hostname);

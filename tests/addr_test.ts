@@ -141,6 +141,7 @@ Deno.test("formatAddress() says every kind of address", () => {
     [{ transport: "unixpacket", path: "x.sock" }, "unix:x.sock"],
     [{ transport: "vsock", cid: 2, port: 80 }, "vsock:2:80"],
     [{ transport: "memory", name: "left" }, "memory:left"],
+    [{ transport: "stream", name: "websocket" }, "stream:websocket"],
     [{ port: 80 }, "127.0.0.1:80"],
     [{ path: undefined, port: 80 }, "127.0.0.1:80"],
     // As `URL.hostname` gives it.

@@ -58,7 +58,7 @@ export type { HeartbeatOptions } from "../framed/heartbeat.ts";
 // The limits of a call, and the errors.
 export type { CallOptions } from "../time/call_limits.ts";
 export { Deadline, type DeadlineOptions } from "../time/deadline.ts";
-export type { Addr, MemoryAddr } from "../addr.ts";
+export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";
 export {
   ClosedError,
   LimitError,

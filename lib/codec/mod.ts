@@ -99,7 +99,7 @@ export { decodeStream, type DecodeStreamOptions } from "./decode_stream.ts";
 export { encodeStream } from "./encode_stream.ts";
 
 // Errors, and what their fields are made of.
-export type { Addr, MemoryAddr } from "../addr.ts";
+export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";
 export {
   CodecError,
   FrameTooLargeError,

@@ -16,7 +16,7 @@ export {
 } from "./permission_plan.ts";
 
 // The error, and what its fields are made of.
-export type { Addr, MemoryAddr } from "../addr.ts";
+export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";
 export {
   PermissionError,
   SocketError,

@@ -24,6 +24,13 @@ export interface CheckTransportOptions {
    */
   halfClose?: boolean;
   /**
+   * Whether a write waits while the peer does not read. Where it cannot, as over a
+   * WebSocket, the peer must end the connection instead: writing on and on has to fail.
+   *
+   * @default {true}
+   */
+  backpressure?: boolean;
+  /**
    * Bytes of the big transfer, each way.
    *
    * @default {4_194_304}
@@ -48,6 +55,7 @@ const ACTION = "check a transport";
 const OPTION_NAMES: ReadonlySet<string> = new Set(
   [
     "halfClose",
+    "backpressure",
     "bulkBytes",
     "stallMs",
     "timeoutMs",
@@ -90,6 +98,7 @@ export async function checkTransport(
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const {
     halfClose = true,
+    backpressure = true,
     bulkBytes = 4 * 1024 * 1024,
     stallMs = 100,
     timeoutMs = 10_000,
@@ -100,12 +109,14 @@ export async function checkTransport(
     checkNumber(ACTION, name, value, 1);
   }
   checkBoolean(ACTION, "halfClose", halfClose);
+  checkBoolean(ACTION, "backpressure", backpressure);
+  const conditions = { halfClose, backpressure, bulkBytes, stallMs };
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makePair();
       const [left, right] = turned ? pair.toReversed() : pair;
       try {
-        const checked = check(left, right, { halfClose, bulkBytes, stallMs });
+        const checked = check(left, right, conditions);
         await waitWithin("check", checked, { timeoutMs });
       } catch (cause) {
         const reason = cause instanceof Error ? cause.message : String(cause);

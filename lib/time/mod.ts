@@ -23,7 +23,7 @@ export { sleep } from "./sleep.ts";
 export { withTimeout } from "./with_timeout.ts";
 
 // The error, and what its fields are made of.
-export type { Addr, MemoryAddr } from "../addr.ts";
+export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";
 export {
   SocketError,
   type SocketErrorCode,

@@ -49,13 +49,18 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "addr",
     "ip",
   ],
+  adapters: ["socket", "transport", "time", "bytes", "errors", "addr"],
   permissions: ["transport", "errors", "addr", "ip"],
 };
 
-/** What of the runtime's is no global: where tracing tools listen, and whose code runs. */
+/**
+ * What of the runtime's is no global: where tracing tools listen, whose code runs, and the
+ * streams of Node, which only programs that use them load.
+ */
 const OUTSIDE: Record<string, string> = {
   "lib/server/_events.ts": "node:diagnostics_channel",
   "lib/testing/_run.ts": "node:async_hooks",
+  "lib/adapters/from_duplex.ts": "node:stream",
 };
 
 /** Generated: it names files, and uses none of them. */

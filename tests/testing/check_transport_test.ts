@@ -1,4 +1,4 @@
-import { assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type { Transport } from "../../lib/transport/options.ts";
@@ -157,6 +157,45 @@ Deno.test("checkTransport() wants a write to wait, in bounded memory", () =>
     Error,
     'Cannot pass "makes a write wait while the peer does not read"',
   ).then(() => {}));
+
+Deno.test("checkTransport() without backpressure wants the peer to be cut off", async () => {
+  const told = { ...QUICK, backpressure: false };
+  const room = { highWaterMarkBytes: Infinity };
+  await assertRejects(
+    () => checkTransport(changed(() => ({}), room), told),
+    Error,
+    "Writing on and on must fail",
+  );
+  let cuts = 0;
+  const makePair = (): [Transport, Transport] => {
+    const ends = memoryTransportPair(room);
+    return ends.map((end): Transport => {
+      let unread = 0;
+      return {
+        localAddr: end.localAddr,
+        remoteAddr: end.remoteAddr,
+        async read(p) {
+          const count = await end.read(p);
+          unread = 0;
+          return count;
+        },
+        async write(p) {
+          const count = await end.write(p);
+          unread += count;
+          if (unread > 1_000_000) {
+            cuts++;
+            end.reset();
+          }
+          return count;
+        },
+        closeWrite: () => end.closeWrite(),
+        close: () => end.close(),
+      };
+    }) as [Transport, Transport];
+  };
+  await checkTransport(makePair, told);
+  assertEquals(cuts >= 2, true);
+});
 
 Deno.test("checkTransport() takes a transport without half-close where told", async () => {
   const change: Change = (inner) => {
