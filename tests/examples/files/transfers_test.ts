@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ClosedError, type Socket } from "@sluice/net";
+import { ClosedError, sleep, type Socket } from "@sluice/net";
 import { memoryPair } from "@sluice/net/testing";
 import { Transfers } from "../../../examples/files/transfers.ts";
 import { TIMEOUT } from "../../_support/sockets.ts";
