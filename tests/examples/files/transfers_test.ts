@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { ClosedError, sleep, type Socket } from "@sluice/net";
+import { ClosedError, sleep } from "@sluice/net";
 import { memoryPair } from "@sluice/net/testing";
 import { Transfers } from "../../../examples/files/transfers.ts";
 import { TIMEOUT } from "../../_support/sockets.ts";
@@ -15,25 +15,24 @@ Deno.test(
       maxPerAddress: 1,
       slowBytesPerSecond: 0,
     });
-    const order: Socket[] = [];
+    const order: number[] = [];
     const [first, gone, ...others] = sockets;
     const place = await transfers.begin(first);
     const left = assertRejects(() => transfers.begin(gone), ClosedError);
-    const all = others.map(async (socket) => {
-      using _ = await transfers.begin(socket);
-      order.push(socket);
-    });
+    // They begin at different times, so that without a queue each would look at its own.
+    const all: Promise<void>[] = [];
+    for (const [i, socket] of others.entries()) {
+      await sleep(40);
+      all.push((async () => {
+        using _ = await transfers.begin(socket);
+        order.push(i);
+        await sleep(130);
+      })());
+    }
     gone.abort();
     place[Symbol.dispose]();
     await Promise.all([left, ...all]);
-    assertEquals(order.map((each) => sockets.indexOf(each)), [
-      2,
-      3,
-      4,
-      5,
-      6,
-      7,
-    ]);
+    assertEquals(order, [0, 1, 2, 3, 4, 5]);
     for (const [a, b] of pairs) (a.abort(), b.abort());
   },
 );
