@@ -25,7 +25,7 @@ export function encodeFrame<Out>(
   const mark = out.length;
   try {
     const result: unknown = encoder.encode(frame, out);
-    if (result instanceof Promise) refusePromise(result);
+    if (result !== undefined) checkEncoded(result);
   } catch (error) {
     if (out.length > mark) out.truncate(mark);
     throw error;
@@ -70,6 +70,11 @@ function finishFailed(cause?: unknown): CodecError {
     `Cannot end the frames: finish of the encoder failed: ${why}`,
     { operation: "finish", ...(cause === undefined ? undefined : { cause }) },
   );
+}
+
+/** Throws where what an encoder returned shows that it is not done. */
+export function checkEncoded(result: unknown): void {
+  if (result instanceof Promise) refusePromise(result);
 }
 
 /** Throws: what should have encoded a frame, or ended them, made a promise, which may reject. */

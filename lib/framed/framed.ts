@@ -13,7 +13,7 @@ import { checkMethods, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Decoder, Encoder } from "../codec/codec.ts";
-import { encodeFrame, finishFrames } from "../codec/encode_frame.ts";
+import { checkEncoded, finishFrames } from "../codec/encode_frame.ts";
 import { BusyError, ClosedError, TimeoutError } from "../errors.ts";
 import { type CallOptions, startLimits } from "../time/call_limits.ts";
 import { observed } from "../socket/observed.ts";
@@ -254,7 +254,8 @@ export class Framed<In, Out = In>
     const writer = this.#writer;
     const message = writer.beginFrame(operation);
     try {
-      encodeFrame(this.#encoder, frame, message);
+      const result: unknown = this.#encoder.encode(frame, message);
+      if (result !== undefined) checkEncoded(result);
     } catch (error) {
       writer.dropFrame();
       throw error;

@@ -121,7 +121,7 @@ export class Writer
   #waiters: Waiter[] | undefined;
   /** What will make the batch that fills leave, if nothing does before. */
   #scheduled: "no" | "soon" | "late" | "budget" = "no";
-  /** Where the frame begins that is being encoded; -1 for none. */
+  /** Where in the batch that fills the frame begins that is being encoded; -1 for none. */
   #frameStart = -1;
   /** Whether something was to leave while a frame was encoded. */
   #postponed = false;
@@ -280,15 +280,22 @@ export class Writer
    */
   beginFrame(operation: string): ByteWriter {
     if (this.#state !== "open") this.#refuse(operation);
-    this.#frameStart = this.#position;
+    const { message } = this;
     this.#state = "encoding";
-    return this.message;
+    this.#frameStart = message.length;
+    return message;
   }
 
   /** The frame is whole. Throws, and takes it back, where this side has ended meanwhile. */
   endFrame(operation: string): void {
-    if (this.#state === "encoding" && this.#position >= this.#frameStart) {
-      this.#leaveFrame();
+    const filling = this.#filling;
+    if (
+      this.#state === "encoding" && filling !== undefined &&
+      filling.message.length >= this.#frameStart
+    ) {
+      this.#frameStart = -1;
+      this.#state = "open";
+      if (this.#postponed) this.#sendPostponed();
     } else {
       this.dropFrame();
       this.#refuse(operation);
@@ -299,20 +306,18 @@ export class Writer
   dropFrame(): void {
     const message = this.#filling?.message;
     if (message !== undefined) {
-      const mark = this.#frameStart - this.#committed;
+      const mark = this.#frameStart;
       if (message.length > mark) message.truncate(mark);
       else if (message.length < mark) this.#failLost();
     }
-    this.#leaveFrame();
-  }
-
-  #leaveFrame(): void {
     this.#frameStart = -1;
     if (this.#state === "encoding") this.#state = "open";
-    if (this.#postponed) {
-      this.#postponed = false;
-      this.send();
-    }
+    if (this.#postponed) this.#sendPostponed();
+  }
+
+  #sendPostponed(): void {
+    this.#postponed = false;
+    this.send();
   }
 
   /** What was accepted before will never be sent: the connection cannot go on. */
@@ -385,7 +390,9 @@ export class Writer
       return observed(Promise.reject(error));
     }
     this.#sendInTurn();
-    const position = this.#frameStart < 0 ? this.#position : this.#frameStart;
+    const position = this.#frameStart < 0
+      ? this.#position
+      : this.#committed + this.#frameStart;
     if (this.#sent === position) return DONE;
     // A flush that is cut off leaves the bytes on their way.
     return options === undefined
