@@ -212,9 +212,11 @@ export function checkMethods(
   ...methods: string[]
 ): void {
   const found = Object(value) as Record<string, unknown>;
-  if (methods.every((method) => typeof found[method] === "function")) return;
-  const must = `an object with ${methods.join("() and ")}()`;
-  throw wrongKind(action, name, must, value);
+  for (const method of methods) {
+    if (typeof found[method] === "function") continue;
+    const must = `an object with ${methods.join("() and ")}()`;
+    throw wrongKind(action, name, must, value);
+  }
 }
 
 /** Throws unless `value` is a signal that can be listened to. */
@@ -271,10 +273,12 @@ export function checkObject(
 
 /** Options that were found good: one object may serve every connection of a server. */
 const checkedNames = new WeakMap<object, ReadonlySet<string>>();
+/** So few names are looked at again in less time than it takes to remember their object. */
+const FEW_NAMES = 4;
 
 /**
- * Throws unless `options` is an object whose own names are all among `known`. Looked at
- * once for each object and each set of names.
+ * Throws unless `options` is an object whose own names are all among `known`. Where
+ * it has many they are looked at once for each object and set of names.
  *
  * @param name What the object is called in an error, for instance `"tls"`.
  */
@@ -286,10 +290,11 @@ export function checkNames(
 ): asserts options is object {
   checkObject(action, name, options);
   if (checkedNames.get(options) === known) return;
-  for (const given of Object.keys(options)) {
+  const names = Object.keys(options);
+  for (const given of names) {
     if (!known.has(given)) throw unknownName(action, name, given, known);
   }
-  checkedNames.set(options, known);
+  if (names.length > FEW_NAMES) checkedNames.set(options, known);
 }
 
 function unknownName(

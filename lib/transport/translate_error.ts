@@ -365,8 +365,11 @@ export function translateError(error: unknown, context: ErrorContext): unknown {
         return new ClosedError(`${start}: this side has ended`, options);
       }
   }
-  const tls = translateTls(error, code, start, options);
-  if (tls !== undefined) return tls;
+  // Of a connection that breaks the system speaks, and never of TLS.
+  if (!/ \(os error \d+\)$/.test(message)) {
+    const tls = translateTls(error, code, start, options);
+    if (tls !== undefined) return tls;
+  }
   let reason: BrokenReason | undefined = BY_CODE[code];
   reason ??= Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (/^failed to lookup address/.test(message)) reason = "dns";
