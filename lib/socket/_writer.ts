@@ -293,9 +293,7 @@ export class Writer
       this.#state === "encoding" && filling !== undefined &&
       filling.message.length >= this.#frameStart
     ) {
-      this.#frameStart = -1;
-      this.#state = "open";
-      if (this.#postponed) this.#sendPostponed();
+      this.#leaveFrame();
     } else {
       this.dropFrame();
       this.#refuse(operation);
@@ -310,14 +308,16 @@ export class Writer
       if (message.length > mark) message.truncate(mark);
       else if (message.length < mark) this.#failLost();
     }
-    this.#frameStart = -1;
-    if (this.#state === "encoding") this.#state = "open";
-    if (this.#postponed) this.#sendPostponed();
+    this.#leaveFrame();
   }
 
-  #sendPostponed(): void {
-    this.#postponed = false;
-    this.send();
+  #leaveFrame(): void {
+    this.#frameStart = -1;
+    if (this.#state === "encoding") this.#state = "open";
+    if (this.#postponed) {
+      this.#postponed = false;
+      this.send();
+    }
   }
 
   /** What was accepted before will never be sent: the connection cannot go on. */
@@ -447,10 +447,11 @@ export class Writer
     this.trailer = undefined;
     this.#checkFailure();
     // As for a frame: nothing comes between, and nothing leaves before it is whole.
-    this.#frameStart = this.#position;
+    const { message } = this;
+    this.#frameStart = message.length;
     if (this.#state === "open") this.#state = "encoding";
     try {
-      trailer(this.message);
+      trailer(message);
     } catch (error) {
       this.fail(this.#context.translate(operation, error));
     }
