@@ -185,6 +185,7 @@ export {
 
 // Errors
 export {
+  AbortError,
   BrokenError,
   type BrokenReason,
   BusyError,

@@ -11,6 +11,7 @@ export type SocketErrorCode =
   | "broken"
   | "busy"
   | "timeout"
+  | "aborted"
   | "unexpected-eof"
   | "frame-too-large"
   | "malformed-frame"
@@ -39,6 +40,8 @@ export type BrokenReason =
   | "not-found"
   /** The backlog is full, or the system is out of descriptors or memory. */
   | "exhausted"
+  /** The peer ended its stream while answers of it were due. */
+  | "ended"
   /** A write was cut off, so an unknown part of it is on the wire. */
   | "write-cancelled"
   /** Anything else; see `cause`. */

@@ -25,6 +25,8 @@ export interface SocketErrorOptions extends ErrorOptions {
   localAddr?: Addr;
   /** The peer's address, where known. */
   remoteAddr?: Addr;
+  /** See {@linkcode SocketError.sent}. */
+  sent?: boolean;
 }
 
 /**
@@ -47,15 +49,21 @@ export abstract class SocketError extends Error {
   declare readonly localAddr?: Addr;
   /** The peer's address. */
   declare readonly remoteAddr?: Addr;
+  /**
+   * Of an error that ended a request of `Requests`: whether its bytes may have reached the
+   * peer. Where it is `false` they have not, and will not, so the request can be repeated.
+   */
+  declare readonly sent?: boolean;
 
   /** Made by the subclasses. */
   constructor(message: string, options: SocketErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
-    const { operation, localAddr, remoteAddr } = options;
+    const { operation, localAddr, remoteAddr, sent } = options;
     // Only what is known becomes a property: inspected errors stay short.
     if (operation !== undefined) this.operation = operation;
     if (localAddr !== undefined) this.localAddr = localAddr;
     if (remoteAddr !== undefined) this.remoteAddr = remoteAddr;
+    if (sent !== undefined) this.sent = sent;
   }
 }
 
@@ -169,6 +177,32 @@ export class TimeoutError extends SocketError {
     );
     this.timeoutMs = timeoutMs;
   }
+}
+
+/**
+ * A request was given up, as a signal said: its `cause` is the signal's reason, untouched,
+ * and `sent` says whether the request can be repeated. (Calls that are no requests reject
+ * with the reason itself.) Its `name` is what the platform uses too.
+ *
+ * @example
+ * ```ts
+ * import { AbortError, framed, lines } from "@sluice/net";
+ * import { Requests } from "@sluice/net/client";
+ * import { memoryPair } from "@sluice/net/testing";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ * const [client] = memoryPair();
+ * using requests = new Requests(framed(client, lines()), { match: "order" });
+ * const signal = AbortSignal.abort("not now");
+ * const error = await assertRejects(() => requests.request("GET", { signal }), AbortError);
+ * assertEquals([error.cause, error.sent], ["not now", false]);
+ * ```
+ */
+export class AbortError extends SocketError {
+  static {
+    this.prototype.name = "AbortError";
+  }
+  /** Always `"aborted"`. */
+  readonly code: "aborted" = "aborted";
 }
 
 /**

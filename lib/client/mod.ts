@@ -1,6 +1,6 @@
 /**
- * For clients that run for long: connections that are used again, and sessions that run
- * again on a new one.
+ * For clients that run for long: connections that are used again, sessions that run again
+ * on a new one, and requests that share one.
  *
  * @example A pool of connections
  * ```ts
@@ -55,13 +55,25 @@ export type {
 
 export type { HeartbeatOptions } from "../framed/heartbeat.ts";
 
+export { Requests } from "./requests.ts";
+export type {
+  RequestIds,
+  RequestsOptions,
+  RequestsStats,
+  RequestStreamOptions,
+} from "./requests_options.ts";
+
 // The limits of a call, and the errors.
 export type { CallOptions } from "../time/call_limits.ts";
 export { Deadline, type DeadlineOptions } from "../time/deadline.ts";
 export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";
 export {
+  AbortError,
+  BrokenError,
+  BusyError,
   ClosedError,
   LimitError,
+  MalformedFrameError,
   SocketError,
   type SocketErrorCode,
   type SocketErrorOptions,

@@ -4,7 +4,7 @@
  * This folder guarantees that frames are cut and joined exactly as the codec says,
  * that a bad frame leaves no part of itself on the wire, and that nothing read is
  * lost when `detach` gives the socket back. It knows no codec. It may
- * import `socket/` and `codec/`; nothing in `lib/` but `testing/` imports it.
+ * import `socket/` and `codec/`; nothing in `lib/` but `client/` and `testing/` imports it.
  *
  * @module
  */
@@ -73,8 +73,15 @@ export interface FramedParts<In, Out> {
   readonly frames: FrameReader<In>;
   /** Appends a frame to what the writer sends; follow with its `appended`. */
   encode(operation: string, frame: Out): void;
-  /** Pings the peer as the option does, until what is returned is disposed of. */
-  startHeartbeat(options: HeartbeatOptions<In, Out>): Disposable;
+  /**
+   * Pings the peer as the option does, until what is returned is disposed of.
+   *
+   * @param send Sends a ping, where another one knows better how.
+   */
+  startHeartbeat(
+    options: HeartbeatOptions<In, Out>,
+    send?: (frame: Out) => void,
+  ): Disposable;
 }
 
 /** Reaches them. Not for users: `mod.ts` does not export it. */
@@ -108,7 +115,7 @@ export class Framed<In, Out = In>
       halves: framed.#halves,
       frames: framed.#frames,
       encode: (operation, frame) => framed.#encode(operation, frame),
-      startHeartbeat: (options) => framed.#startHeartbeat(options),
+      startHeartbeat: (options, send) => framed.#startHeartbeat(options, send),
     });
   }
 
@@ -482,7 +489,10 @@ export class Framed<In, Out = In>
     return { socket: this.#socket };
   }
 
-  #startHeartbeat(options: HeartbeatOptions<In, Out>): Disposable {
+  #startHeartbeat(
+    options: HeartbeatOptions<In, Out>,
+    send: (frame: Out) => void = (frame) => this.#sendPing(frame),
+  ): Disposable {
     const halves = this.#halves;
     const frames = this.#frames;
     const { stats, localAddr, remoteAddr } = this.#socket;
@@ -498,7 +508,16 @@ export class Framed<In, Out = In>
       get receiving() {
         return halves.readLoop.inFlight;
       },
-      sendPing: () => this.#sendPing(options.ping),
+      sendPing() {
+        let sent = false;
+        if (halves.writer.isOpen) {
+          guard(() => {
+            send(options.ping());
+            sent = true;
+          });
+        }
+        return sent;
+      },
       onSilence: (timeoutMs) => {
         const options = { localAddr, remoteAddr };
         halves.expire(new TimeoutError("heartbeat", timeoutMs, options));
@@ -515,16 +534,9 @@ export class Framed<In, Out = In>
     return { [Symbol.dispose]: stop };
   }
 
-  #sendPing(ping: () => Out): boolean {
-    const writer = this.#writer;
-    let sent = false;
-    if (!writer.isOpen) return sent;
-    guard(() => {
-      this.#encode("heartbeat", ping());
-      sent = true;
-    });
-    if (sent) writer.appended("heartbeat");
-    return sent;
+  #sendPing(frame: Out): void {
+    this.#encode("heartbeat", frame);
+    this.#writer.appended("heartbeat");
   }
 
   /** Ends the socket gracefully, as {@linkcode Framed.close}; after `detach` it is left alone. */

@@ -133,6 +133,13 @@ export class Writer
   #minimumRate: MinimumRate | undefined;
   /** Appends what a framing has to send before this side ends. */
   trailer: ((out: ByteWriter) => void) | undefined;
+  /**
+   * Batches that the transport was given, at least in part. Of bytes that were appended
+   * while it was lower the peer may have got some.
+   */
+  batchesBegun = 0;
+  /** Called once, when nothing can be written any more. */
+  onFail: ((error: SocketError) => void) | undefined;
 
   constructor(context: ConnectionContext) {
     this.#context = context;
@@ -490,6 +497,11 @@ export class Writer
     // Not given back: the transport may still be reading what is on its way.
     this.#committed = this.#position;
     this.#filling = undefined;
+    this.#rejectWaiters(error);
+    this.onFail?.(error);
+  }
+
+  #rejectWaiters(error: SocketError): void {
     const waiters = this.#waiters;
     if (waiters === undefined) return;
     this.#waiters = undefined;
@@ -615,6 +627,7 @@ export class Writer
     this.#filling = undefined;
     this.#sending = batch;
     this.#committed += batch.message.length;
+    this.batchesBegun++;
     batch.start(this);
   }
 

@@ -86,6 +86,7 @@ const EXPLANATIONS: Record<Exclude<BrokenReason, "other">, string> = {
   "not-available": "address not available (it is not one of this machine's)",
   "not-found": "no such path (no server has made that socket)",
   "exhausted": "the backlog is full, or descriptors or memory have run out",
+  "ended": "the peer ended its stream",
   "write-cancelled": "a write was cut off",
 };
 
