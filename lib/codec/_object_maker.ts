@@ -7,6 +7,9 @@
 /** Makes an object of some values. */
 export type ObjectMaker = (values: readonly unknown[]) => object;
 
+/** A name; where there is none, there is no property of that value. */
+export type PropertyName = string | undefined;
+
 /**
  * A function that makes objects with the properties `names` out of their values.
  *
@@ -15,8 +18,10 @@ export type ObjectMaker = (values: readonly unknown[]) => object;
  * 190 ns, the literal 80. Only the names go into it, as string literals. Where the
  * engine forbids such code, properties are added one by one.
  */
-export function objectMaker(names: readonly string[]): ObjectMaker {
-  const properties = names.map((name, i) => `${JSON.stringify(name)}: v[${i}]`);
+export function objectMaker(names: readonly PropertyName[]): ObjectMaker {
+  const properties = names.flatMap((name, i) =>
+    name === undefined ? [] : [`${JSON.stringify(name)}: v[${i}]`]
+  );
   try {
     return new Function(
       "v",
@@ -29,10 +34,13 @@ export function objectMaker(names: readonly string[]): ObjectMaker {
 
 /** What {@linkcode objectMaker} does without code made at run time. */
 export function slowObject(
-  names: readonly string[],
+  names: readonly PropertyName[],
   values: readonly unknown[],
 ): object {
   const object: Record<string, unknown> = {};
-  for (let i = 0; i < names.length; i++) object[names[i]] = values[i];
+  for (let i = 0; i < names.length; i++) {
+    const name = names[i];
+    if (name !== undefined) object[name] = values[i];
+  }
   return object;
 }

@@ -6,17 +6,15 @@
 
 import { checkObject, outOfRange, show, wrongKind } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
-import { FieldReader } from "./_field_reader.ts";
 import {
   type AnyField,
-  badValue,
   type Field,
   FieldImpl,
-  implOf,
-  type UintField,
+  type IntegerField,
+  soleField,
 } from "./field.ts";
-import { isUint } from "./number_fields.ts";
-import { soleField } from "./sized_fields.ts";
+import { PacketReader } from "./_packet_reader.ts";
+import { argumentError, badValue, Refusal } from "./_refusal.ts";
 
 /**
  * A field that may be absent: a byte that is 0 or 1, and after a 1 the value.
@@ -53,10 +51,11 @@ export function optional<In, Out>(
   of: Field<In, Out>,
   flag?: string,
 ): Field<In | undefined, Out | undefined> {
+  const action = "make an optional field";
   if (flag !== undefined && typeof flag !== "string") {
-    throw wrongKind("make an optional field", "flag", "a field's name", flag);
+    throw wrongKind(action, "flag", "a field's name", flag);
   }
-  return new OptionalField<In, Out>(soleField("optional", of), flag);
+  return new OptionalField<In, Out>(soleField(action, of), flag);
 }
 
 /**
@@ -66,7 +65,7 @@ export function optional<In, Out>(
  * @param of The number field underneath.
  * @param names Each name's number.
  * @throws {RangeError} A number does not fit, or is there twice, or there is none.
- * @throws {TypeError} `of` is not an unsigned number field.
+ * @throws {TypeError} `of` is not a field of whole numbers.
  *
  * @example
  * ```ts
@@ -78,10 +77,11 @@ export function optional<In, Out>(
  * ```
  */
 export function enumOf<const Names extends Readonly<Record<string, number>>>(
-  of: UintField,
+  of: IntegerField,
   names: Names,
 ): Field<keyof Names & string> {
-  return new EnumField<keyof Names & string>(implOf(of, "enumOf"), names);
+  const field = soleField("make an enumOf field", of);
+  return new EnumField<keyof Names & string>(field, names);
 }
 
 /**
@@ -108,19 +108,29 @@ export function literal<const T extends number | bigint | boolean | string>(
   of: Field<number> | Field<bigint> | Field<boolean> | Field<string>,
   value: T,
 ): Field<T, T | undefined> {
-  return new LiteralField<T>(soleField("literal", of), value);
+  return new LiteralField<T>(soleField("make a literal field", of), value);
 }
 
 /** Refuses what every encode would refuse, and what could never be decoded. */
-function checkRoundTrip(of: AnyField, value: unknown): void {
+function checkRoundTrip(
+  action: string,
+  name: string,
+  of: AnyField,
+  value: unknown,
+): void {
   const out = new ByteWriter();
-  of.write(value, out, "literal");
-  const reader = new FieldReader();
-  reader.open(out.toBytes());
-  const decoded: unknown = of.read(reader, "literal", -1);
+  const reader = new PacketReader();
+  let decoded: unknown;
+  try {
+    of.write(value, out);
+    reader.open(out.toBytes());
+    decoded = of.read(reader);
+  } catch (thrown) {
+    throw argumentError(action, name, thrown);
+  }
   if (decoded === value) return;
   const must = `a value that ${of.kind} can give back`;
-  throw outOfRange("make a literal field", "its value", must, value);
+  throw outOfRange(action, name, must, value);
 }
 
 class OptionalField<In, Out>
@@ -141,24 +151,29 @@ class OptionalField<In, Out>
     this.takesRest = of.takesRest;
   }
 
-  read(reader: FieldReader, name: string, count: number): In | undefined {
-    const present = this.ref === undefined
-      ? reader.take(1, name)[0] !== 0
-      : count !== 0;
-    return present ? this.#of.read(reader, name, -1) : undefined;
+  read(reader: PacketReader, held?: unknown): In | undefined {
+    const present = reader.resume() ??
+      (this.ref === undefined ? reader.byte() !== 0 : held);
+    if (present !== true) return undefined;
+    const { position } = reader;
+    try {
+      return this.#of.read(reader);
+    } catch (thrown) {
+      throw reader.stopped(thrown, position, true, "");
+    }
   }
 
-  write(value: Out | undefined, out: ByteWriter, name: string): number {
+  write(value: Out | undefined, out: ByteWriter): number {
     const present = value === undefined ? 0 : 1;
     if (this.ref === undefined) out.writeByte(present);
-    if (present === 1) this.#of.write(value, out, name);
+    if (present === 1) this.#of.write(value, out);
     return present;
   }
 }
 
 class EnumField<Name extends string> extends FieldImpl<Name> {
   readonly kind = "enumOf";
-  readonly fixedBytes: number;
+  readonly fixedBytes: number | undefined;
   readonly minBytes: number;
   readonly names: readonly Name[];
   readonly #of: AnyField;
@@ -168,12 +183,14 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
   constructor(of: AnyField, numbers: Readonly<Record<string, number>>) {
     super();
     const action = "make an enumOf field";
-    if (!isUint(of)) {
-      throw wrongKind(action, "its field", "u8, u16, u24 or u32", of.kind);
+    if (typeof of.max !== "number") {
+      const must = "one of whole numbers such as u8";
+      throw wrongKind(action, "its field", must, of.kind);
     }
     checkObject(action, "names", numbers);
     this.#of = of;
-    this.fixedBytes = this.minBytes = of.fixedBytes;
+    this.fixedBytes = of.fixedBytes;
+    this.minBytes = of.minBytes;
     this.#numbers = new Map(Object.entries(numbers));
     this.names = Object.keys(numbers) as Name[];
     if (this.names.length === 0) {
@@ -181,10 +198,7 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
     }
     for (const name of this.names) {
       const number = numbers[name];
-      if (!(Number.isInteger(number) && number >= 0 && number <= of.max)) {
-        const must = `an integer from 0 to ${of.max}`;
-        throw outOfRange(action, show(name), must, number);
-      }
+      checkRoundTrip(action, show(name), of, number);
       if (this.#names.has(number)) {
         throw outOfRange(action, show(name), "a number of its own", number);
       }
@@ -192,23 +206,23 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
     }
   }
 
-  read(reader: FieldReader, name: string): Name {
-    const number = this.#of.read(reader, name, -1) as number;
+  read(reader: PacketReader): Name {
+    const number = this.#of.read(reader) as number;
     const value = this.#names.get(number);
     if (value === undefined) {
       const numbers = [...this.#names.keys()].join(", ");
-      throw reader.malformed(name, `be one of ${numbers}`, number);
+      throw new Refusal(`must be one of ${numbers}, got ${number}`);
     }
     return value;
   }
 
-  write(value: Name, out: ByteWriter, name: string): number {
+  write(value: Name, out: ByteWriter): number {
     const number = this.#numbers.get(value);
     if (number === undefined) {
       const must = `one of ${this.names.map(show).join(", ")}`;
-      throw badValue(name, must, value, ["string"]);
+      throw badValue(must, value, ["string"]);
     }
-    return this.#of.write(number, out, name);
+    return this.#of.write(number, out);
   }
 }
 
@@ -228,7 +242,7 @@ class LiteralField<T extends number | bigint | boolean | string>
 
   constructor(of: AnyField, value: T) {
     super();
-    checkRoundTrip(of, value);
+    checkRoundTrip("make a literal field", "its value", of, value);
     this.#of = of;
     this.#value = value;
     this.takesRest = of.takesRest;
@@ -236,19 +250,19 @@ class LiteralField<T extends number | bigint | boolean | string>
     this.minBytes = of.minBytes;
   }
 
-  read(reader: FieldReader, name: string): T {
-    const value = this.#of.read(reader, name, -1);
+  read(reader: PacketReader): T {
+    const value = this.#of.read(reader);
     if (value !== this.#value) {
-      throw reader.malformed(name, `be ${show(this.#value)}`, show(value));
+      throw new Refusal(`must be ${show(this.#value)}, got ${show(value)}`);
     }
     return this.#value;
   }
 
-  write(value: T | undefined, out: ByteWriter, name: string): number {
+  write(value: T | undefined, out: ByteWriter): number {
     if (value !== undefined && value !== this.#value) {
       const must = `${show(this.#value)}, or left out`;
-      throw badValue(name, must, value, [typeof this.#value]);
+      throw badValue(must, value, [typeof this.#value]);
     }
-    return this.#of.write(this.#value, out, name);
+    return this.#of.write(this.#value, out);
   }
 }

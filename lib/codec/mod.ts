@@ -44,7 +44,8 @@ export { text } from "./text.ts";
 export type { TextOptions } from "./text_encoding.ts";
 
 // Typed packets.
-export type { Field, UintField } from "./field.ts";
+export type { Field, IntegerField, LengthField, UintField } from "./field.ts";
+export type { FieldReader } from "./field_reader.ts";
 export {
   bool,
   f32,
@@ -68,7 +69,14 @@ export {
   u64le,
   u8,
 } from "./number_fields.ts";
-export { array, type ArrayOptions, bytes, utf8 } from "./sized_fields.ts";
+export { varint, type VarintOptions } from "./varint.ts";
+export { type BitParts, bits, type BitsOf, type BitsOptions } from "./bits.ts";
+export { bytes, utf8 } from "./sized_fields.ts";
+export { cstring, type CstringOptions } from "./cstring.ts";
+export { sized, type SizedFieldOptions } from "./sized.ts";
+export { array, type ArrayOptions } from "./array_field.ts";
+export { pad, type PadField, rest } from "./plain_fields.ts";
+export { mappedField } from "./mapped_field.ts";
 export { enumOf, literal, optional } from "./choice_fields.ts";
 export type { Packet } from "./packet.ts";
 export {
@@ -83,6 +91,7 @@ export {
   type StructFields,
   type StructIn,
   type StructOut,
+  type ValueKeys,
 } from "./struct.ts";
 export {
   union,

@@ -7,12 +7,13 @@
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import {
   type AnyField,
-  badValue,
   type Field,
   FieldImpl,
+  type IntegerField,
   type UintField,
 } from "./field.ts";
-import type { FieldReader } from "./_field_reader.ts";
+import type { PacketReader } from "./_packet_reader.ts";
+import { badValue } from "./_refusal.ts";
 
 /** What a number is made of. A number itself, so that a `switch` over it is a jump. */
 export type NumberCode = typeof CODES[keyof typeof CODES];
@@ -40,15 +41,16 @@ export class NumberField<T extends number | bigint | boolean>
   readonly minBytes: number;
   readonly code: NumberCode;
   readonly littleEndian: boolean;
-  readonly min: number | bigint;
-  readonly max: number | bigint;
+  /** The smallest, where it is a whole number. */
+  readonly min: number | bigint | undefined;
+  override readonly max: number | bigint | undefined;
 
   constructor(
     code: keyof typeof CODES,
     size: number,
     littleEndian: boolean,
-    min: number | bigint,
-    max: number | bigint,
+    min?: number | bigint,
+    max?: number | bigint,
   ) {
     super();
     this.kind = littleEndian ? `${code}le` : code;
@@ -59,8 +61,8 @@ export class NumberField<T extends number | bigint | boolean>
     this.max = max;
   }
 
-  read(reader: FieldReader, name: string): T {
-    reader.need(this.fixedBytes, name);
+  read(reader: PacketReader): T {
+    reader.need(this.fixedBytes);
     const value = readNumber(
       reader.view,
       reader.position,
@@ -71,19 +73,28 @@ export class NumberField<T extends number | bigint | boolean>
     return value as T;
   }
 
-  write(value: T, out: ByteWriter, name: string): number {
+  write(value: T, out: ByteWriter): number {
     const start = out.allocate(this.fixedBytes);
-    writeNumber(out.view, start, this, value, name);
+    writeNumber(out.view, start, this, value);
     return 0;
   }
 }
 
-/** Whether a field can say a length: a whole number of up to 4 bytes. */
+/** A number field that can say a length, and be written once that is known. */
+export type FixedInteger = NumberField<number | bigint> & {
+  readonly max: number | bigint;
+};
+
+/** Whether a field is a whole number of a fixed size. */
+export function isFixedInteger(field: AnyField): field is FixedInteger {
+  return field instanceof NumberField && field.max !== undefined;
+}
+
+/** Whether a field is an unsigned number of up to 4 bytes. */
 export function isUint(
   field: AnyField,
 ): field is NumberField<number> & UintField {
-  return field instanceof NumberField && field.min === 0 &&
-    field.fixedBytes <= 4 && field.code !== CODES.bool;
+  return isFixedInteger(field) && field.min === 0;
 }
 
 /** Whether a field can say that another is there. */
@@ -164,14 +175,13 @@ export function writeNumber(
   at: number,
   field: NumberField<number | bigint | boolean>,
   value: unknown,
-  name: string,
 ): void {
   const { code, littleEndian } = field;
-  if (code >= CODES.f32) return writeFloat(view, at, field, value, name);
-  if (code >= CODES.u64) return writeLong(view, at, field, value, name);
+  if (code >= CODES.f32) return writeFloat(view, at, field, value);
+  if (code >= CODES.u64) return writeLong(view, at, field, value);
   if (code === CODES.bool) {
     if (typeof value !== "boolean") {
-      throw badValue(name, "a boolean", value, []);
+      throw badValue("a boolean", value, []);
     }
     return view.setUint8(at, value ? 1 : 0);
   }
@@ -181,7 +191,7 @@ export function writeNumber(
       number <= (field.max as number))
   ) {
     const must = `an integer from ${field.min} to ${field.max}`;
-    throw badValue(name, must, value, ["number"]);
+    throw badValue(must, value, ["number"]);
   }
   switch (code) {
     case CODES.u8:
@@ -204,13 +214,12 @@ function writeFloat(
   at: number,
   { code, littleEndian }: NumberField<number | bigint | boolean>,
   value: unknown,
-  name: string,
 ): void {
-  if (typeof value !== "number") throw badValue(name, "a number", value, []);
+  if (typeof value !== "number") throw badValue("a number", value, []);
   if (code === CODES.f64) return view.setFloat64(at, value, littleEndian);
   if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) {
     const must = "a number that 32 bits can hold";
-    throw badValue(name, must, value, ["number"]);
+    throw badValue(must, value, ["number"]);
   }
   view.setFloat32(at, value, littleEndian);
 }
@@ -220,11 +229,10 @@ function writeLong(
   at: number,
   { min, max, littleEndian }: NumberField<number | bigint | boolean>,
   value: unknown,
-  name: string,
 ): void {
-  if (!(typeof value === "bigint" && value >= min && value <= max)) {
+  if (!(typeof value === "bigint" && value >= min! && value <= max!)) {
     const must = `a bigint from ${min} to ${max}`;
-    throw badValue(name, must, value, ["bigint"]);
+    throw badValue(must, value, ["bigint"]);
   }
   view.setBigInt64(at, value, littleEndian);
 }
@@ -247,16 +255,31 @@ function int(
   code: "i8" | "i16" | "i32",
   size: number,
   littleEndian = false,
-): Field<number> {
+): IntegerField {
   const most = 2 ** (8 * size - 1);
-  return new NumberField<number>(code, size, littleEndian, -most, most - 1);
+  return new NumberField<number>(
+    code,
+    size,
+    littleEndian,
+    -most,
+    most - 1,
+  ) as NumberField<number> & IntegerField;
 }
 
-function long(code: "u64" | "i64", littleEndian: boolean): Field<bigint> {
+function long(
+  code: "u64" | "i64",
+  littleEndian: boolean,
+): IntegerField<bigint> {
   const signed = code === "i64";
   const min = signed ? -(2n ** 63n) : 0n;
   const max = signed ? 2n ** 63n - 1n : 2n ** 64n - 1n;
-  return new NumberField<bigint>(code, 8, littleEndian, min, max);
+  return new NumberField<bigint>(
+    code,
+    8,
+    littleEndian,
+    min,
+    max,
+  ) as NumberField<bigint> & IntegerField<bigint>;
 }
 
 function float(
@@ -264,54 +287,52 @@ function float(
   size: number,
   littleEndian: boolean,
 ): Field<number> {
-  return new NumberField<number>(code, size, littleEndian, -Infinity, Infinity);
+  return new NumberField<number>(code, size, littleEndian);
 }
 
 /** An integer from 0 to 255 in one byte. */
-export const u8: UintField = uint("u8", 1);
+export const u8: UintField = /* @__PURE__ */ uint("u8", 1);
 /** An integer from 0 to 65,535 in two bytes, the highest first. */
-export const u16: UintField = uint("u16", 2);
+export const u16: UintField = /* @__PURE__ */ uint("u16", 2);
 /** An integer from 0 to 65,535 in two bytes, the lowest first. */
-export const u16le: UintField = uint("u16", 2, true);
+export const u16le: UintField = /* @__PURE__ */ uint("u16", 2, true);
 /** An integer from 0 to 2^24 - 1 in three bytes, the highest first. */
-export const u24: UintField = uint("u24", 3);
+export const u24: UintField = /* @__PURE__ */ uint("u24", 3);
 /** An integer from 0 to 2^24 - 1 in three bytes, the lowest first. */
-export const u24le: UintField = uint("u24", 3, true);
+export const u24le: UintField = /* @__PURE__ */ uint("u24", 3, true);
 /** An integer from 0 to 2^32 - 1 in four bytes, the highest first. */
-export const u32: UintField = uint("u32", 4);
+export const u32: UintField = /* @__PURE__ */ uint("u32", 4);
 /** An integer from 0 to 2^32 - 1 in four bytes, the lowest first. */
-export const u32le: UintField = uint("u32", 4, true);
+export const u32le: UintField = /* @__PURE__ */ uint("u32", 4, true);
 /** A bigint from 0 to 2^64 - 1 in eight bytes, the highest first. */
-export const u64: Field<bigint> = long("u64", false);
+export const u64: IntegerField<bigint> = /* @__PURE__ */ long("u64", false);
 /** A bigint from 0 to 2^64 - 1 in eight bytes, the lowest first. */
-export const u64le: Field<bigint> = long("u64", true);
+export const u64le: IntegerField<bigint> = /* @__PURE__ */ long("u64", true);
 /** An integer from -128 to 127 in one byte. */
-export const i8: Field<number> = int("i8", 1);
+export const i8: IntegerField = /* @__PURE__ */ int("i8", 1);
 /** An integer from -32,768 to 32,767 in two bytes, the highest first. */
-export const i16: Field<number> = int("i16", 2);
+export const i16: IntegerField = /* @__PURE__ */ int("i16", 2);
 /** An integer from -32,768 to 32,767 in two bytes, the lowest first. */
-export const i16le: Field<number> = int("i16", 2, true);
+export const i16le: IntegerField = /* @__PURE__ */ int("i16", 2, true);
 /** An integer from -2^31 to 2^31 - 1 in four bytes, the highest first. */
-export const i32: Field<number> = int("i32", 4);
+export const i32: IntegerField = /* @__PURE__ */ int("i32", 4);
 /** An integer from -2^31 to 2^31 - 1 in four bytes, the lowest first. */
-export const i32le: Field<number> = int("i32", 4, true);
+export const i32le: IntegerField = /* @__PURE__ */ int("i32", 4, true);
 /** A bigint from -2^63 to 2^63 - 1 in eight bytes, the highest first. */
-export const i64: Field<bigint> = long("i64", false);
+export const i64: IntegerField<bigint> = /* @__PURE__ */ long("i64", false);
 /** A bigint from -2^63 to 2^63 - 1 in eight bytes, the lowest first. */
-export const i64le: Field<bigint> = long("i64", true);
+export const i64le: IntegerField<bigint> = /* @__PURE__ */ long("i64", true);
 /** An IEEE 754 number of single precision in four bytes, the highest first. */
-export const f32: Field<number> = float("f32", 4, false);
+export const f32: Field<number> = /* @__PURE__ */ float("f32", 4, false);
 /** An IEEE 754 number of single precision in four bytes, the lowest first. */
-export const f32le: Field<number> = float("f32", 4, true);
+export const f32le: Field<number> = /* @__PURE__ */ float("f32", 4, true);
 /** An IEEE 754 number of double precision in eight bytes, the highest first. */
-export const f64: Field<number> = float("f64", 8, false);
+export const f64: Field<number> = /* @__PURE__ */ float("f64", 8, false);
 /** An IEEE 754 number of double precision in eight bytes, the lowest first. */
-export const f64le: Field<number> = float("f64", 8, true);
+export const f64le: Field<number> = /* @__PURE__ */ float("f64", 8, true);
 /** A boolean in one byte: 0 is false, any other value true; true is sent as 1. */
-export const bool: Field<boolean> = new NumberField<boolean>(
+export const bool: Field<boolean> = /* @__PURE__ */ new NumberField<boolean>(
   "bool",
   1,
   false,
-  0,
-  1,
 );

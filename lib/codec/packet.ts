@@ -6,9 +6,10 @@
 
 import { checkBytes } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
-import { FieldReader } from "./_field_reader.ts";
-import { resetWrittenItems, writtenItems } from "./_written_items.ts";
 import { type Field, FieldImpl } from "./field.ts";
+import { PacketReader } from "./_packet_reader.ts";
+import { locatedError, Refusal } from "./_refusal.ts";
+import { resetWrittenItems, writtenItems } from "./_written_items.ts";
 
 /** A field that can also be a whole frame: a `struct` or a `union`. */
 export interface Packet<In, Out = In> extends Field<In, Out> {
@@ -38,23 +39,25 @@ export interface Packet<In, Out = In> extends Field<In, Out> {
  * One reader serves one packet after the other. It is taken while a packet is decoded, so
  * that a field which decodes another packet meanwhile gets a reader of its own.
  */
-let idle: FieldReader | undefined;
+let idle: PacketReader | undefined;
 
 /** A packet's two methods, on top of how it is read and written as a field. */
 export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
   implements Packet<In, Out> {
   decode(frame: Uint8Array): In {
     checkBytes("decode", "the frame", frame);
-    const reader = idle ?? new FieldReader();
+    const reader = idle ?? new PacketReader();
     idle = undefined;
     try {
       reader.open(frame);
-      const value = this.read(reader, this.kind, -1);
+      const value = this.read(reader);
       if (reader.left > 0) {
-        const must = "be all there is in the frame";
-        throw reader.malformed(this.kind, must, `${reader.left} bytes left`);
+        const must = "must be all there is in the frame";
+        throw new Refusal(`${must}, got ${reader.left} bytes left`);
       }
       return value;
+    } catch (thrown) {
+      throw reader.frameError(thrown);
     } finally {
       reader.close();
       idle = reader;
@@ -75,7 +78,9 @@ export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
   writeWhole(value: Out, out: ByteWriter): void {
     const before = writtenItems();
     try {
-      this.write(value, out, this.kind);
+      this.write(value, out);
+    } catch (thrown) {
+      throw locatedError(thrown);
     } finally {
       resetWrittenItems(before);
     }

@@ -6,22 +6,21 @@
 
 import { checkObject, outOfRange, show } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import type { FieldReader } from "./_field_reader.ts";
-import {
-  type NamedNumber,
-  type NumbersReader,
-  numbersReader,
-} from "./_numbers_reader.ts";
-import { type ObjectMaker, objectMaker } from "./_object_maker.ts";
-import { type AnyField, badValue, type Field, implOf } from "./field.ts";
+import { type AnyField, type Field, implOf } from "./field.ts";
+import { checkName, isInherited, ownValue } from "./_names.ts";
 import {
   isBool,
-  isUint,
+  isFixedInteger,
   NumberField,
   readNumber,
   writeNumber,
 } from "./number_fields.ts";
+import { type NumbersReader, numbersReader } from "./_numbers_reader.ts";
+import { type ObjectMaker, objectMaker } from "./_object_maker.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
+import type { PacketReader } from "./_packet_reader.ts";
+import { type PadField, PadImpl } from "./plain_fields.ts";
+import { badValue, within } from "./_refusal.ts";
 
 /** The fields of a {@linkcode struct}, in the order of their bytes. */
 export type StructFields = Readonly<
@@ -29,39 +28,46 @@ export type StructFields = Readonly<
 >;
 
 /** What decoding a field gives. */
-export type InOf<F extends Field<unknown, unknown, string>> = NonNullable<
-  F["types"]
->["in"];
+export type InOf<F extends Field<unknown, unknown, string>> = F extends
+  Field<infer In, infer _Out, infer _Ref> ? In : never;
 
 /** What encoding a field takes. */
-export type OutOf<F extends Field<unknown, unknown, string>> = NonNullable<
-  F["types"]
->["out"];
+export type OutOf<F extends Field<unknown, unknown, string>> = F extends
+  Field<infer _In, infer Out, infer _Ref> ? Out : never;
 
 /** Names of other fields that a field leans on. */
-export type RefOf<F extends Field<unknown, unknown, string>> = NonNullable<
-  F["types"]
->["ref"];
+export type RefOf<F extends Field<unknown, unknown, string>> = F extends unknown
+  ? "types" extends keyof F ? NonNullable<F["types"]>["ref"] : never
+  : never;
 
 /** Shows a computed type as the plain object that it is. */
 export type Plain<T> = { [K in keyof T]: T[K] };
 
+/** The names of fields that have a value: all but those of a {@linkcode pad}. */
+export type ValueKeys<Fields extends StructFields> = {
+  [K in keyof Fields]: Fields[K] extends PadField ? never : K;
+}[keyof Fields];
+
 /** What decoding a struct gives. */
 export type StructIn<Fields extends StructFields> = {
-  -readonly [K in keyof Fields]: InOf<Fields[K]>;
+  -readonly [
+    K in keyof Fields as Fields[K] extends PadField ? never : K
+  ]: InOf<Fields[K]>;
 };
 
 /** Fields that may be left out: those that are computed, optional or literal. */
-export type OmissibleKeys<Fields extends StructFields> =
+export type OmissibleKeys<Fields extends StructFields> = Extract<
   | {
     [K in keyof Fields]: undefined extends OutOf<Fields[K]> ? K : never;
   }[keyof Fields]
-  | (RefOf<Fields[keyof Fields]> & keyof Fields);
+  | (RefOf<Fields[keyof Fields]> & keyof Fields),
+  ValueKeys<Fields>
+>;
 
 /** What encoding a struct takes. */
 export type StructOut<Fields extends StructFields> = Plain<
   & {
-    [K in Exclude<keyof Fields, OmissibleKeys<Fields>>]: OutOf<Fields[K]>;
+    [K in Exclude<ValueKeys<Fields>, OmissibleKeys<Fields>>]: OutOf<Fields[K]>;
   }
   & { [K in OmissibleKeys<Fields>]?: OutOf<Fields[K]> }
 >;
@@ -69,7 +75,8 @@ export type StructOut<Fields extends StructFields> = Plain<
 /** Lets the compiler refuse a length that names no number or bool of the struct. */
 export type CheckedFields<Fields extends StructFields> = {
   [K in keyof Fields]: RefOf<Fields[K]> extends {
-    [N in keyof Fields]: InOf<Fields[N]> extends number | boolean ? N : never;
+    [N in keyof Fields]: InOf<Fields[N]> extends number | bigint | boolean ? N
+      : never;
   }[keyof Fields] ? Fields[K]
     : never;
 };
@@ -103,10 +110,11 @@ export interface Struct<In, Out = In> extends Packet<In, Out> {
  *
  * A struct is a field, too, so structs nest.
  *
- * @param fields Names and fields, in the order of their bytes; at least one.
+ * @param fields Names and fields, in the order of their bytes. None at all for a packet
+ * without content, such as a variant of a {@linkcode union} that is its tag alone.
  * @returns The packet; put it on a connection with {@linkcode packets}.
  * @throws {TypeError} `fields` is not an object, or one of them is not a field.
- * @throws {RangeError} There are no fields; a length names a field that does not come
+ * @throws {RangeError} A length names a field that does not come
  * before, or that cannot say it; a field takes the rest of the frame and is not the last;
  * a name is a whole number, which JavaScript would move to the front.
  *
@@ -133,14 +141,22 @@ interface Slot {
   readonly field: AnyField;
   /** The field again, if it is a number: read and written without a call. */
   readonly number: NumberField<number | bigint | boolean> | undefined;
-  /** Bytes of the numbers in a row that begin here; 0 inside of such a row. */
+  /** Bytes of a pad; 0 for all else. */
+  readonly pad: number;
+  /** Bytes of the numbers and pads in a row that begin here; 0 inside of such a row. */
   run: number;
   /** The slot that holds this one's length; -1 for none. */
   readonly from: number;
   /** Whether it is the length of another. */
   computed: boolean;
-  /** Whether every object has something of this name, such as `constructor`. */
+  /** Whether every object has something of this name. */
   readonly inherited: boolean;
+}
+
+/** How far a struct is. */
+interface State {
+  readonly values: unknown[];
+  readonly next: number;
 }
 
 /** Positions and values of computed fields, while a struct is written. */
@@ -170,108 +186,120 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
     this.fields = fields;
     const slots = compile(fields);
     this.#slots = slots;
-    this.#make = objectMaker(slots.map(({ name }) => name));
-    this.#readNumbers = slots.every(isNumber)
-      ? numbersReader(slots)
-      : undefined;
+    this.#make = objectMaker(
+      slots.map(({ name, pad }) => pad > 0 ? undefined : name),
+    );
+    this.#readNumbers = numbersReader(slots);
     this.#hasComputed = slots.some(({ computed }) => computed);
-    this.takesRest = slots.at(-1)!.field.takesRest;
+    this.takesRest = slots.at(-1)?.field.takesRest ?? false;
     this.minBytes = sum(slots.map(({ field }) => field.minBytes));
     this.fixedBytes = slots.some(({ field }) => field.fixedBytes === undefined)
       ? undefined
       : this.minBytes;
   }
 
-  read(reader: FieldReader): In {
+  read(reader: PacketReader): In {
     const slots = this.#slots;
     if (this.#readNumbers !== undefined) {
-      reader.need(this.minBytes, slots[0].name);
+      if (this.minBytes > reader.left) throw this.#missingNumbers(reader);
       const value = this.#readNumbers(reader.view, reader.position);
       reader.position += this.minBytes;
       return value as In;
     }
+    const state = reader.resume() as State | undefined;
     // An array of its own: one that is kept would keep the frame, and a struct may be
     // decoded while another value of it is.
-    const values = new Array<unknown>(slots.length);
+    const values = state?.values ?? new Array<unknown>(slots.length);
     const { view } = reader;
     let { position } = reader;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i];
-      const { number } = slot;
-      if (number === undefined) {
-        reader.position = position;
-        const count = slot.from < 0 ? -1 : Number(values[slot.from]);
-        values[i] = slot.field.read(reader, slot.name, count);
-        position = reader.position;
-        continue;
+    let i = state?.next ?? 0;
+    try {
+      for (; i < slots.length; i++) {
+        const slot = slots[i];
+        const { number } = slot;
+        if (slot.run > 0) {
+          reader.position = position;
+          reader.need(slot.run);
+        }
+        if (number !== undefined) {
+          const { code, littleEndian } = number;
+          values[i] = readNumber(view, position, code, littleEndian);
+          position += number.fixedBytes;
+        } else if (slot.pad > 0) {
+          position += slot.pad;
+        } else {
+          reader.position = position;
+          const held = slot.from < 0 ? undefined : values[slot.from];
+          values[i] = slot.field.read(reader, held);
+          position = reader.position;
+        }
       }
-      if (slot.run > 0) {
-        reader.position = position;
-        reader.need(slot.run, slot.name);
-      }
-      values[i] = readNumber(view, position, number.code, number.littleEndian);
-      position += number.fixedBytes;
+    } catch (thrown) {
+      const state: State = { values, next: i };
+      throw reader.stopped(thrown, position, state, slots[i].name);
     }
     reader.position = position;
     return this.#make(values) as In;
   }
 
-  write(value: Out, out: ByteWriter, name: string): number {
+  #missingNumbers(reader: PacketReader): unknown {
+    return within(reader.missing(this.minBytes), this.#slots[0].name);
+  }
+
+  write(value: Out, out: ByteWriter): number {
     if (typeof value !== "object" || value === null) {
-      throw badValue(name, "an object", value, []);
+      throw badValue("an object", value, []);
     }
     const given = value as Record<string, unknown>;
     const slots = this.#slots;
     const marks = this.#hasComputed ? new Array<Mark>(slots.length) : NO_MARKS;
     let position = 0;
     let start = 0;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i];
-      const { number } = slot;
-      if (number === undefined) {
-        const count = slot.field.write(ownValue(given, slot), out, slot.name);
-        if (slot.from >= 0) {
-          fill(slots[slot.from], marks[slot.from], count, out);
+    // The field that an error would be about.
+    let at = 0;
+    try {
+      for (let i = 0; i < slots.length; i++) {
+        const slot = slots[i];
+        const { number, pad } = slot;
+        at = i;
+        if (slot.run > 0) {
+          position = out.length;
+          start = out.allocate(slot.run);
         }
-        continue;
+        if (number !== undefined) {
+          if (slot.computed) marks[i] = { position, count: -1 };
+          else writeNumber(out.view, start, number, ownValue(given, slot));
+          position += number.fixedBytes;
+          start += number.fixedBytes;
+        } else if (pad > 0) {
+          out.block.fill(0, start, start + pad);
+          position += pad;
+          start += pad;
+        } else {
+          const count = slot.field.write(ownValue(given, slot), out);
+          if (slot.from < 0) continue;
+          at = slot.from;
+          fill(slots[at], marks[at], count, out);
+        }
       }
-      if (slot.run > 0) {
-        position = out.length;
-        start = out.allocate(slot.run);
-      }
-      if (slot.computed) marks[i] = { position, count: -1 };
-      else {
-        const item = ownValue(given, slot);
-        writeNumber(out.view, start, number, item, slot.name);
-      }
-      position += number.fixedBytes;
-      start += number.fixedBytes;
+    } catch (thrown) {
+      throw within(thrown, slots[at].name);
     }
     if (this.#hasComputed) checkGiven(slots, marks, given);
     return 0;
   }
 }
 
-/** What an object holds of a field; never what all objects inherit. */
-function ownValue(
-  given: Record<string, unknown>,
-  { name, inherited }: Slot,
-): unknown {
-  if (inherited && !Object.hasOwn(given, name)) return undefined;
-  return given[name];
-}
-
 /** Writes what a computed field must say. */
 function fill(slot: Slot, mark: Mark, count: number, out: ByteWriter): void {
-  const { name, number } = slot;
   if (mark.count >= 0 && mark.count !== count) {
     const must = `the length of all fields that name it, such as ${mark.count}`;
-    throw badValue(name, must, count, ["number"]);
+    throw badValue(must, count, ["number"]);
   }
   mark.count = count;
-  const { max, fixedBytes, littleEndian } = number!;
-  if (count > Number(max)) {
-    throw badValue(name, `a length of at most ${max}`, count, ["number"]);
+  const { max = 1, fixedBytes, littleEndian } = slot.number!;
+  if (count > max) {
+    throw badValue(`a length of at most ${max}`, count, ["number"]);
   }
   out.setUint(mark.position, count, fixedBytes, littleEndian);
 }
@@ -284,33 +312,25 @@ function checkGiven(
 ): void {
   for (let i = 0; i < slots.length; i++) {
     if (!slots[i].computed) continue;
-    const { name } = slots[i];
     const value = ownValue(given, slots[i]);
     if (value === undefined) continue;
     const { count } = marks[i];
     if (Number(value) !== count) {
       const must = `${count}, as long as the field that names it, or left out`;
-      throw badValue(name, must, value, ["number", "boolean"]);
+      const types = ["number", "bigint", "boolean"];
+      throw within(badValue(must, value, types), slots[i].name);
     }
   }
-}
-
-function isNumber(slot: Slot): slot is Slot & NamedNumber {
-  return slot.number !== undefined;
 }
 
 const ACTION = "make a struct";
 
 function compile(fields: StructFields): Slot[] {
   checkObject(ACTION, "fields", fields);
-  const names = Object.keys(fields);
-  if (names.length === 0) {
-    throw outOfRange(ACTION, "fields", "an object of at least 1", fields);
-  }
   const slots: Slot[] = [];
-  for (const name of names) {
-    checkName(name);
-    const field = implOf(fields[name], `field ${show(name)}`);
+  for (const name of Object.keys(fields)) {
+    checkName(ACTION, name);
+    const field = implOf(ACTION, `field ${show(name)}`, fields[name]);
     const before = slots.at(-1);
     if (before?.field.takesRest) {
       const taker = `field ${show(before.name)}`;
@@ -319,11 +339,12 @@ function compile(fields: StructFields): Slot[] {
     }
     const from = findRef(slots, name, field);
     const number = field instanceof NumberField ? field : undefined;
-    const inherited = name in Object.prototype;
+    const inherited = isInherited(name);
     slots.push({
       name,
       field,
       number,
+      pad: field instanceof PadImpl ? field.fixedBytes : 0,
       run: 0,
       from,
       computed: false,
@@ -333,25 +354,16 @@ function compile(fields: StructFields): Slot[] {
   }
   let run = 0;
   for (let i = slots.length - 1; i >= 0; i--) {
-    const { number } = slots[i];
-    run = number === undefined ? 0 : run + number.fixedBytes;
-    if (i === 0 || slots[i - 1].number === undefined) slots[i].run = run;
+    const size = plainBytes(slots[i]);
+    run = size === 0 ? 0 : run + size;
+    if (i === 0 || plainBytes(slots[i - 1]) === 0) slots[i].run = run;
   }
   return slots;
 }
 
-/**
- * Refuses names that an object does not keep in their place: JavaScript moves whole
- * numbers to the front of an object, and `__proto__` sets its prototype.
- */
-function checkName(name: string): void {
-  if (/^(0|[1-9]\d*)$/.test(name)) {
-    const must = "more than a whole number, which would move to the front";
-    throw outOfRange(ACTION, "a field's name", must, name);
-  }
-  if (name === "__proto__") {
-    throw outOfRange(ACTION, "a field's name", "another than __proto__", name);
-  }
+/** The size of what is read and written here, not by a field's own methods. */
+function plainBytes({ number, pad }: Slot): number {
+  return number?.fixedBytes ?? pad;
 }
 
 /** The place of the field that holds the length of `field`, or -1 for none. */
@@ -365,9 +377,9 @@ function findRef(
   const from = slots.findIndex((slot) => slot.name === ref);
   const found = slots[from]?.field;
   const fits = found !== undefined &&
-    (refKind === "flag" ? isBool(found) : isUint(found));
+    (refKind === "flag" ? isBool(found) : isFixedInteger(found));
   if (fits) return from;
-  const must = refKind === "flag" ? "a bool" : "a u8, u16, u24 or u32";
+  const must = refKind === "flag" ? "a bool" : "a whole number of a fixed size";
   throw outOfRange(
     ACTION,
     `the ${refKind} of ${show(name)}`,

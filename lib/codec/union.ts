@@ -6,11 +6,11 @@
 
 import { checkObject, outOfRange, show, wrongKind } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import type { FieldReader } from "./_field_reader.ts";
 import { literal, namesOf } from "./choice_fields.ts";
-import { type AnyField, badValue, type Field, implOf } from "./field.ts";
-import { isUint } from "./number_fields.ts";
+import { type AnyField, type Field, soleField } from "./field.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
+import type { PacketReader } from "./_packet_reader.ts";
+import { badValue, Refusal, within } from "./_refusal.ts";
 import {
   type InOf,
   type OutOf,
@@ -115,7 +115,7 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
       throw wrongKind(ACTION, "tag", "an object of one field", tag);
     }
     this.#tagName = tagName;
-    this.#tag = implOf(tag[tagName], `field ${show(tagName)}`);
+    this.#tag = soleField(ACTION, tag[tagName]);
     const names = checkTags(this.#tag, Object.keys(variants));
     for (const name of Object.keys(variants)) {
       const value = names === undefined ? Number(name) : name;
@@ -132,20 +132,33 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
       : undefined;
   }
 
-  read(reader: FieldReader): In {
+  read(reader: PacketReader): In {
     const { position } = reader;
-    const tag = this.#tag.read(reader, this.#tagName, -1);
-    const variant = this.#variants.get(tag);
-    if (variant === undefined) {
-      throw reader.malformed(this.#tagName, `be ${this.#tags()}`, show(tag));
-    }
+    const variant = reader.resume() as StructImpl<In, Out> | undefined ??
+      this.#readTag(reader);
     reader.position = position;
-    return variant.read(reader);
+    try {
+      return variant.read(reader);
+    } catch (thrown) {
+      throw reader.stopped(thrown, position, variant, "");
+    }
   }
 
-  write(value: Out, out: ByteWriter, name: string): number {
+  /** The struct that the tag says; it reads the tag again, as its first field. */
+  #readTag(reader: PacketReader): StructImpl<In, Out> {
+    try {
+      const tag = this.#tag.read(reader);
+      const variant = this.#variants.get(tag);
+      if (variant !== undefined) return variant;
+      throw new Refusal(`must be ${this.#tags()}, got ${show(tag)}`);
+    } catch (thrown) {
+      throw within(thrown, this.#tagName);
+    }
+  }
+
+  write(value: Out, out: ByteWriter): number {
     if (typeof value !== "object" || value === null) {
-      throw badValue(name, "an object", value, []);
+      throw badValue("an object", value, []);
     }
     const tag = Object.hasOwn(value, this.#tagName)
       ? (value as Record<string, unknown>)[this.#tagName]
@@ -153,9 +166,9 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
     const variant = this.#variants.get(tag);
     if (variant === undefined) {
       const types = ["string", "number"];
-      throw badValue(this.#tagName, this.#tags(), tag, types);
+      throw within(badValue(this.#tags(), tag, types), this.#tagName);
     }
-    return variant.write(value, out, name);
+    return variant.write(value, out);
   }
 
   #tags(): string {
@@ -169,8 +182,8 @@ function checkTags(
   keys: readonly string[],
 ): readonly string[] | undefined {
   const names = namesOf(tag);
-  if (names === undefined && !isUint(tag)) {
-    const must = "an enumOf, u8, u16, u24 or u32";
+  if (names === undefined && typeof tag.max !== "number") {
+    const must = "an enumOf or a field of whole numbers such as u8";
     throw wrongKind(ACTION, "its tag", must, tag.kind);
   }
   const fit = names === undefined
@@ -188,7 +201,7 @@ function checkTags(
 
 /** One way to write each number: "0x1", " 1" and "" would be 1, 1 and 0, too. */
 function isTagNumber(key: string, tag: AnyField): boolean {
-  return isUint(tag) && /^(0|[1-9]\d*)$/.test(key) && Number(key) <= tag.max;
+  return /^(0|[1-9]\d*)$/.test(key) && Number(key) <= tag.max!;
 }
 
 function checkVariant(

@@ -1,6 +1,7 @@
+import { assert, assertThrows } from "@std/assert";
 import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import type { Codec } from "../../lib/codec/codec.ts";
-import type { SocketError } from "../../lib/errors.ts";
+import { MalformedFrameError, type SocketError } from "../../lib/errors.ts";
 import { decodeChunks } from "../../lib/testing/_decoding.ts";
 
 const encoder = new TextEncoder();
@@ -58,3 +59,25 @@ export function decodeAll<In>(
 
 /** Chunk sizes that a decoder must not care about. */
 export const CHUNKS = [1, 2, 3, 7, Infinity];
+
+/** Runs it where the engine refuses to make code out of text. */
+export function withoutFunction<T>(run: () => T): T {
+  const original = globalThis.Function;
+  try {
+    globalThis.Function = class {
+      constructor() {
+        throw new EvalError("not allowed");
+      }
+    } as unknown as FunctionConstructor;
+    return run();
+  } finally {
+    globalThis.Function = original;
+  }
+}
+
+/** Refuses the frame, says why, and would go on with the next. */
+export function assertMalformed(decode: () => unknown, text: string): void {
+  const error = assertThrows(decode, MalformedFrameError, text);
+  assert(error.recoverable);
+  assert(error.frame instanceof Uint8Array);
+}

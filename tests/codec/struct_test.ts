@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import * as codecs from "../../lib/codec/mod.ts";
 import { objectMaker, slowObject } from "../../lib/codec/_object_maker.ts";
 import {
@@ -20,14 +20,7 @@ import {
   u8,
   utf8 as utf8Field,
 } from "../../lib/codec/mod.ts";
-import { bytes, utf8 } from "./_support.ts";
-
-/** Refuses the frame, says why, and would go on with the next. */
-function assertMalformed(decode: () => unknown, text: string): void {
-  const error = assertThrows(decode, MalformedFrameError, text);
-  assert(error.recoverable);
-  assert(error.frame instanceof Uint8Array);
-}
+import { assertMalformed, bytes, utf8, withoutFunction } from "./_support.ts";
 
 Deno.test("struct() lays out every kind of number as documented", () => {
   const cases = [
@@ -208,7 +201,7 @@ Deno.test("struct() takes the rest of a frame for a last field without a length"
   assertEquals(data.decode(bytes(1)), { id: 1, rest: bytes() });
   const list = struct({ rest: array(u16) });
   assertEquals(list.decode(bytes(0, 1, 0, 2)), { rest: [1, 2] });
-  assertMalformed(() => list.decode(bytes(0, 1, 0)), '"rest"');
+  assertMalformed(() => list.decode(bytes(0, 1, 0)), '"rest[1]"');
   const text = struct({ rest: utf8Field() });
   assertEquals(text.decode(utf8("é")), { rest: "é" });
 });
@@ -307,7 +300,11 @@ Deno.test("enumOf() names numbers, and refuses all others", () => {
   assertThrows(() => enumOf(u8, { a: 256 }), RangeError, "from 0 to 255");
   assertThrows(() => enumOf(u8, { a: -1 }), RangeError);
   assertThrows(() => enumOf(u8, { a: 1, b: 1 }), RangeError, "of its own");
-  assertThrows(() => enumOf(f32 as typeof u8, { a: 1 }), TypeError, "u8, u16");
+  assertThrows(
+    () => enumOf(f32 as typeof u8, { a: 1 }),
+    TypeError,
+    "whole numbers",
+  );
   assertThrows(() => enumOf(bool as unknown as typeof u8, { a: 1 }), TypeError);
 });
 
@@ -343,7 +340,6 @@ Deno.test("literal() is always the same", () => {
 
 Deno.test("struct() refuses definitions that make no sense", () => {
   const cases = [
-    [() => struct({}), RangeError, "at least 1"],
     [
       () => struct({ a: 1 as unknown as typeof u8 }),
       TypeError,
@@ -406,17 +402,17 @@ Deno.test("struct() refuses definitions that make no sense", () => {
     [
       () => struct({ a: bytesField("b"), b: u8 }),
       RangeError,
-      "must be a u8, u16, u24 or u32 before it",
+      "must be a whole number of a fixed size before it",
     ],
     [
       () => struct({ b: f32, a: bytesField("b") }),
       RangeError,
-      "must be a u8, u16, u24 or u32 before it",
+      "must be a whole number of a fixed size before it",
     ],
     [
       () => struct({ b: bool, a: bytesField("b") }),
       RangeError,
-      "u32 before it",
+      "fixed size before it",
     ],
     [
       () => struct({ b: u8, a: optional(u8, "b") }),
@@ -425,7 +421,7 @@ Deno.test("struct() refuses definitions that make no sense", () => {
     ],
     [() => bytesField(-1), RangeError, "from 0 to 4294967295"],
     [() => utf8Field(0.5), RangeError, "got 0.5"],
-    [() => bytesField(f32 as typeof u8), RangeError, "u8, u16, u24 or u32"],
+    [() => bytesField(f32 as typeof u8), RangeError, "whole numbers like u16"],
     [() => array(1 as unknown as typeof u8), TypeError, "must be a field"],
     [() => array(bytesField()), RangeError, "at least 1 byte"],
     [() => array(bytesField(0)), RangeError, "at least 1 byte"],
@@ -477,21 +473,6 @@ Deno.test("struct() makes the same objects where no code may be made at run time
   const packet = withoutFunction(() => struct({ a: u8, b: utf8Field(u8) }));
   assertEquals(packet.decode(bytes(1, 1, 65)), { a: 1, b: "A" });
 });
-
-/** Runs it where the engine refuses to make code out of text. */
-function withoutFunction<T>(run: () => T): T {
-  const original = globalThis.Function;
-  try {
-    globalThis.Function = class {
-      constructor() {
-        throw new EvalError("not allowed");
-      }
-    } as unknown as FunctionConstructor;
-    return run();
-  } finally {
-    globalThis.Function = original;
-  }
-}
 
 Deno.test("struct() reads numbers alone as it reads them one by one", () => {
   const kinds = ["u8", "i8", "bool", "u16", "i16", "u24"].concat(

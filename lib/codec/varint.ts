@@ -1,0 +1,208 @@
+/**
+ * Numbers of variable size.
+ *
+ * @module
+ */
+
+import { checkBoolean, checkInteger, checkNames } from "../_check.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { FieldImpl, type IntegerField } from "./field.ts";
+import type { PacketReader } from "./_packet_reader.ts";
+import { badValue, Refusal } from "./_refusal.ts";
+
+/** Options of {@linkcode varint}. */
+export interface VarintOptions {
+  /**
+   * Most bytes of a value, from 1 to 10: 5 for protobuf's `uint32`, 4 for MQTT. Each byte
+   * has seven bits of it.
+   *
+   * @default {8, and 10 with bigint}
+   */
+  maxBytes?: number;
+  /**
+   * Whether values are signed, as in protobuf's `sint32` and `sint64`: 0, -1, 1, -2 are
+   * sent as 0, 1, 2, 3.
+   *
+   * @default {false}
+   */
+  zigzag?: boolean;
+  /**
+   * Whether values are bigints: all of 64 bits, where a number is exact up to 2^53 - 1.
+   *
+   * @default {false}
+   */
+  bigint?: boolean;
+  /**
+   * Whether to accept values in more bytes than they need, such as 0x80 0x00 for 0.
+   * Protobuf's decoders do; MQTT forbids them, and so does all that compares bytes.
+   *
+   * @default {false}
+   */
+  overlong?: boolean;
+}
+
+const ACTION = "make a varint field";
+const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "maxBytes",
+  "zigzag",
+  "bigint",
+  "overlong",
+]);
+/** So many bytes are read as one number, and what is above them as another. */
+const LOW_BYTES = 7;
+/** What the other one counts. */
+const LOW = 2 ** 49;
+const MAX_U64 = 0xffff_ffff_ffff_ffffn;
+
+/**
+ * A field of a bigint in LEB128: see the other form of it.
+ *
+ * @param options With `bigint: true`.
+ * @throws {RangeError} `maxBytes` is out of range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ */
+export function varint(
+  options: VarintOptions & { bigint: true },
+): IntegerField<bigint>;
+/**
+ * A field of a whole number in LEB128: seven bits a byte, the lowest first, and the top bit
+ * set on all but the last. Protobuf, MQTT, WebAssembly and DWARF have such numbers.
+ *
+ * It can be the length of other fields: `bytes(varint())`, `sized(varint({ maxBytes: 4 }), …)`.
+ *
+ * Decoding refuses what is longer than `maxBytes`, or than it need be, and a number that
+ * is above 2^53 - 1, or with `bigint` above 2^64 - 1. Encoding uses as few bytes as it can,
+ * and refuses what these cannot hold.
+ *
+ * @param options Limit and kind.
+ * @throws {RangeError} `maxBytes` is out of range.
+ * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ *
+ * @example
+ * ```ts
+ * import { struct, varint } from "@sluice/net/codec";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const point = struct({ id: varint(), x: varint({ zigzag: true }) });
+ * assertEquals(point.encode({ id: 300, x: -2 }), new Uint8Array([0xac, 2, 3]));
+ * ```
+ */
+export function varint(
+  options?: VarintOptions & { bigint?: false },
+): IntegerField;
+export function varint(
+  options: VarintOptions = {},
+): IntegerField<bigint> | IntegerField {
+  checkNames(ACTION, "options", options, OPTION_NAMES);
+  const { zigzag = false, bigint = false, overlong = false } = options;
+  const { maxBytes = bigint ? 10 : 8 } = options;
+  checkInteger(ACTION, "maxBytes", maxBytes, 1, 10);
+  for (const [name, value] of Object.entries({ zigzag, bigint, overlong })) {
+    checkBoolean(ACTION, name, value);
+  }
+  return new VarintField(maxBytes, zigzag, bigint, overlong) as
+    & VarintField
+    & IntegerField;
+}
+
+class VarintField extends FieldImpl<number | bigint> {
+  readonly kind = "varint";
+  readonly fixedBytes = undefined;
+  readonly minBytes = 1;
+  readonly min: number | bigint;
+  override readonly max: number | bigint;
+  readonly #maxBytes: number;
+  readonly #zigzag: boolean;
+  readonly #bigint: boolean;
+  readonly #overlong: boolean;
+  /** The largest that is sent, before it is made signed. */
+  readonly #most: number | bigint;
+
+  constructor(
+    maxBytes: number,
+    zigzag: boolean,
+    bigint: boolean,
+    overlong: boolean,
+  ) {
+    super();
+    this.#maxBytes = maxBytes;
+    this.#zigzag = zigzag;
+    this.#bigint = bigint;
+    this.#overlong = overlong;
+    const most = 2n ** BigInt(7 * maxBytes) - 1n;
+    const limit = bigint ? MAX_U64 : BigInt(Number.MAX_SAFE_INTEGER);
+    const bounded = most < limit ? most : limit;
+    const of = bigint ? (value: bigint) => value : Number;
+    this.#most = of(bounded);
+    this.max = of(zigzag ? bounded >> 1n : bounded);
+    this.min = of(zigzag ? -(bounded >> 1n) - 1n : 0n);
+  }
+
+  read(reader: PacketReader): number | bigint {
+    let low = 0;
+    let high = 0;
+    let scale = 1;
+    for (let i = 1;; i++) {
+      const byte = reader.byte();
+      if (i <= LOW_BYTES) low += (byte & 0x7f) * scale;
+      else high += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        if (byte === 0 && i > 1 && !this.#overlong) {
+          throw new Refusal(`must be as short as it can be, got ${i} bytes`);
+        }
+        return this.#signed(low, high);
+      }
+      if (i === this.#maxBytes) {
+        throw new Refusal(`must be at most ${i} bytes long, got more`);
+      }
+      scale = i === LOW_BYTES ? 1 : scale * 128;
+    }
+  }
+
+  #signed(low: number, high: number): number | bigint {
+    const value = this.#bigint
+      ? BigInt(low) + BigInt(high) * BigInt(LOW)
+      : low + high * LOW;
+    if (value > this.#most) {
+      throw new Refusal(`must be at most ${this.#most}, got more`);
+    }
+    if (!this.#zigzag) return value;
+    if (typeof value === "bigint") return (value >> 1n) ^ -(value & 1n);
+    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+  }
+
+  write(value: number | bigint, out: ByteWriter): number {
+    const { min, max } = this;
+    const type = typeof max;
+    const isWhole = typeof value === type &&
+      (type === "bigint" || Number.isInteger(value));
+    if (!(isWhole && value >= min && value <= max)) {
+      const noun = type === "bigint" ? "a bigint" : "an integer";
+      throw badValue(`${noun} from ${min} to ${max}`, value, [type]);
+    }
+    if (typeof value === "bigint") {
+      writeLong(this.#zigzag ? (value << 1n) ^ (value >> 63n) : value, out);
+    } else {
+      const coded = value < 0 ? -2 * value - 1 : 2 * value;
+      writeVarint(this.#zigzag ? coded : value, out);
+    }
+    return 0;
+  }
+}
+
+/** Appends a safe whole number of at least 0. */
+function writeVarint(value: number, out: ByteWriter): void {
+  while (value > 0x7f) {
+    out.writeByte(value % 128 | 0x80);
+    value = Math.floor(value / 128);
+  }
+  out.writeByte(value);
+}
+
+function writeLong(value: bigint, out: ByteWriter): void {
+  while (value > Number.MAX_SAFE_INTEGER) {
+    out.writeByte(Number(value & 0x7fn) | 0x80);
+    value >>= 7n;
+  }
+  writeVarint(Number(value), out);
+}
