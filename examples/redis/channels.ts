@@ -5,8 +5,8 @@
  */
 
 import type { ClientMemory, Holder } from "./client_memory.ts";
-import { owned } from "./owned.ts";
-import { encodeReply, Raw } from "./resp.ts";
+import { owned } from "./latin1.ts";
+import { encodeReply, type Protocol, Push, Raw } from "./reply.ts";
 
 /** Most channels of one client. */
 export const MAX_CHANNELS = 10_000;
@@ -16,7 +16,7 @@ const SUBSCRIPTION_BYTES = 320;
 /** A client has as many channels as it may have. */
 export class TooManyChannelsError extends Error {}
 
-/** A message, encoded once for all that subscribed to its channel. */
+/** A message, encoded once for all that subscribed to its channel in one protocol. */
 export class Message extends Raw<Uint8Array> {
   /** Subscribers that have not read it yet. */
   readers = 0;
@@ -26,6 +26,8 @@ export class Message extends Raw<Uint8Array> {
 export interface Subscriber extends Holder {
   /** Its channels. */
   readonly channels: Set<string>;
+  /** In what it is spoken to. */
+  protocol: Protocol;
   /** Hands over a message. Must not wait. */
   push(message: Message): void;
 }
@@ -80,9 +82,15 @@ export class Channels {
   publish(channel: string, text: string): number {
     const subscribers = this.#subscribers.get(channel);
     if (subscribers === undefined) return 0;
-    const message = new Message(encodeReply(["message", channel, text]));
+    const push = new Push(["message", channel, text]);
+    const messages: Partial<Record<Protocol, Message>> = {};
     const count = subscribers.size;
-    for (const subscriber of subscribers) subscriber.push(message);
+    for (const subscriber of subscribers) {
+      const { protocol } = subscriber;
+      subscriber.push(
+        messages[protocol] ??= new Message(encodeReply(push, protocol)),
+      );
+    }
     return count;
   }
 }

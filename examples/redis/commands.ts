@@ -1,95 +1,190 @@
 /**
- * The commands, each with the number of its arguments and what it does.
+ * Runs commands: finds what each is, whether its client may say it now, and its reply.
  *
  * @module
  */
 
-import {
-  MAX_CHANNELS,
-  type Subscriber,
-  TooManyChannelsError,
-} from "./channels.ts";
+import { CHANNEL_COMMANDS, whileSubscribedError } from "./channel_commands.ts";
+import type { Command } from "./command.ts";
+import { CommandError } from "./command_error.ts";
+import { CONNECTION_COMMANDS } from "./connection_commands.ts";
 import type { Database } from "./database.ts";
-import { FullError, type Keyspace } from "./keyspace.ts";
-import { type Command, Failure, type Reply, Several, Status } from "./resp.ts";
+import { KEY_COMMANDS } from "./key_commands.ts";
+import { FullError } from "./keyspace.ts";
+import { Failure, NOTHING, Pairs, type Reply, Status } from "./reply.ts";
+import type { Session } from "./session.ts";
+import { command, OK, type Slices, type Spec, wrongCount } from "./spec.ts";
+import { STRING_COMMANDS } from "./string_commands.ts";
 
-/** A command was wrong; its client hears why. */
-class CommandError extends Error {}
-
-interface Spec {
-  /** Fewest and most arguments, the name left out. */
-  readonly least: number;
-  readonly most: number;
-  /** `args` begins with the name. */
-  run(args: Command, db: Database, client: Subscriber): Reply;
-}
-
-const OK = new Status("OK");
-const PONG = new Status("PONG");
-const SYNTAX_ERROR = "ERR syntax error";
-const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
+const QUEUED = new Status("QUEUED");
 const MANY_ARGUMENTS = 16;
-/** What a client may say while it listens to channels. */
-const WHILE_SUBSCRIBED = ["SUBSCRIBE", "UNSUBSCRIBE", "PING", "QUIT"];
+/** What one `EXEC` may do: its commands are bounded, and what two of them do as well. */
+const MAX_WORK_AT_ONCE = 70_000;
 
 /** Runs a command, and never throws for what a client did. */
 export function run(
-  command: Command,
+  args: Command,
   db: Database,
-  client: Subscriber,
-): Reply {
-  const name = command[0];
+  session: Session,
+): Reply | Slices {
+  const name = args[0];
   const spec = find(name);
-  if (spec === undefined) {
-    return new Failure(`ERR unknown command '${name.slice(0, 128)}'`);
+  const { transaction } = session;
+  try {
+    if (spec === undefined) {
+      throw new CommandError(`ERR unknown command '${name.slice(0, 128)}'`);
+    }
+    const count = args.length - 1;
+    if (count < spec.least || count > spec.most) throw wrongCount(name);
+    if (!session.authenticated && !spec.beforeLogin) {
+      throw new CommandError("NOAUTH Authentication required.");
+    }
+    if (
+      session.channels.size > 0 && session.protocol === 2 &&
+      !spec.whileSubscribed
+    ) throw whileSubscribedError(name);
+    if (!transaction.open || spec.inTransaction === "at-once") {
+      return execute(spec, args, db, session);
+    }
+    if (spec.inTransaction === "refused") {
+      throw new CommandError("ERR Command not allowed inside a transaction");
+    }
+    transaction.add(args);
+    return QUEUED;
+  } catch (error) {
+    // In a transaction all commands are done, or none.
+    if (transaction.open && spec?.inTransaction !== "at-once") {
+      transaction.fail();
+    }
+    return failureOf(error);
   }
-  const count = command.length - 1;
-  if (count < spec.least || count > spec.most) {
-    return new Failure(
-      `ERR wrong number of arguments for '${name.toLowerCase()}' command`,
-    );
-  }
-  if (
-    client.channels.size > 0 && !WHILE_SUBSCRIBED.includes(name.toUpperCase())
-  ) {
-    return new Failure(
-      `ERR Can't execute '${name.toLowerCase()}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT are allowed in this context`,
-    );
-  }
+}
+
+function execute(
+  spec: Spec,
+  args: Command,
+  db: Database,
+  session: Session,
+): Reply | Slices {
   // Most commands of many arguments do as much for each of them.
-  if (count > MANY_ARGUMENTS) db.addWork(count);
-  return guarded(() => spec.run(command, db, client));
+  if (args.length > MANY_ARGUMENTS) db.addWork(args.length);
+  return spec.run(args, db, session);
 }
 
 /** What a client did wrong becomes its reply. */
-function guarded(run: () => Reply): Reply {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof CommandError) return new Failure(error.message);
-    if (error instanceof FullError) {
-      return new Failure(
-        "OOM command not allowed when used memory > 'maxmemory'",
-      );
+function failureOf(error: unknown): Failure {
+  if (error instanceof CommandError) return new Failure(error.message);
+  if (error instanceof FullError) {
+    return new Failure(
+      "OOM command not allowed when used memory > 'maxmemory'.",
+    );
+  }
+  throw error;
+}
+
+/** By name, in capitals. */
+const TRANSACTION_COMMANDS: Record<string, Spec> = {
+  MULTI: command(0, 0, (_, _db, { transaction }) => {
+    if (transaction.open) {
+      throw new CommandError("ERR MULTI calls can not be nested");
     }
-    if (error instanceof TooManyChannelsError) {
-      return new Failure(
-        `ERR a client may subscribe to at most ${MAX_CHANNELS} channels`,
-      );
+    transaction.begin();
+    return OK;
+  }, { inTransaction: "at-once" }),
+  EXEC: command(0, Infinity, exec, { inTransaction: "at-once" }),
+  DISCARD: command(0, 0, (_, _db, { transaction }) => {
+    if (!transaction.open) throw new CommandError("ERR DISCARD without MULTI");
+    transaction.discard();
+    return OK;
+  }, { inTransaction: "at-once" }),
+  WATCH: command(1, Infinity, ([, ...keys], { keyspace }, { transaction }) => {
+    if (transaction.open) {
+      throw new CommandError("ERR WATCH inside MULTI is not allowed");
     }
-    throw error;
+    for (const key of keys) transaction.watch(keyspace, key);
+    return OK;
+  }, { keys: [1, -1, 1], inTransaction: "at-once" }),
+  UNWATCH: command(0, 0, (_, _db, { transaction }) => {
+    transaction.unwatch();
+    return OK;
+  }),
+};
+
+/** All commands of a transaction, with no other client's between them. */
+function exec(args: Command, db: Database, session: Session): Reply {
+  const { transaction } = session;
+  if (args.length > 1) {
+    // Said wrongly, it ends the transaction all the same.
+    transaction.discard();
+    throw new CommandError(
+      "EXECABORT Transaction discarded because of: " +
+        wrongCount(args[0]).message.slice("ERR ".length),
+    );
+  }
+  if (!transaction.open) throw new CommandError("ERR EXEC without MULTI");
+  const commands = transaction.take(db.keyspace);
+  if (commands === "changed") return NOTHING;
+  if (commands === "failed") {
+    throw new CommandError(
+      "EXECABORT Transaction discarded because of previous errors.",
+    );
+  }
+  return commands.map((args) => {
+    // A message to many, or a long value that grows: the sum is not known before.
+    if (db.work > MAX_WORK_AT_ONCE) {
+      return new Failure("ERR the transaction does too much at once");
+    }
+    db.addWork(1);
+    try {
+      return execute(find(args[0])!, args, db, session) as Reply;
+    } catch (error) {
+      return failureOf(error);
+    }
+  });
+}
+
+/** `COMMAND` and what clients ask it for. */
+function describe([, verb, ...names]: Command, db: Database): Reply {
+  db.addWork(NAMES.length);
+  switch (verb?.toUpperCase()) {
+    case undefined:
+      return NAMES.map(describeOne);
+    case "COUNT":
+      return NAMES.length;
+    case "LIST":
+      return NAMES;
+    case "INFO":
+      return (names.length === 0 ? NAMES : names).map(describeOne);
+    case "DOCS":
+      return new Pairs([]);
+    default:
+      throw new CommandError(
+        `ERR unknown subcommand '${verb.slice(0, 128)}'. Try COMMAND HELP.`,
+      );
   }
 }
 
-const COMMANDS = new Map<string, Spec>();
+function describeOne(name: string): Reply {
+  const spec = find(name);
+  if (spec === undefined) return null;
+  const { least, most, keys, writes } = spec;
+  const flags = keys[0] > 0 ? [new Status(writes ? "write" : "readonly")] : [];
+  const arity = least === most ? least + 1 : -(least + 1);
+  return [name.toLowerCase(), arity, flags, ...keys];
+}
 
-function define(
-  name: string,
-  least: number,
-  most: number,
-  run: Spec["run"],
-): void {
-  const spec = { least, most, run };
+const SPECS: Record<string, Spec> = {
+  ...CONNECTION_COMMANDS,
+  ...STRING_COMMANDS,
+  ...KEY_COMMANDS,
+  ...CHANNEL_COMMANDS,
+  ...TRANSACTION_COMMANDS,
+  COMMAND: command(0, 1_000, describe),
+};
+const NAMES = Object.keys(SPECS).map((name) => name.toLowerCase());
+
+const COMMANDS = new Map<string, Spec>();
+for (const [name, spec] of Object.entries(SPECS)) {
   COMMANDS.set(name, spec).set(name.toLowerCase(), spec);
 }
 
@@ -102,196 +197,4 @@ function find(name: string): Spec | undefined {
   const spec = COMMANDS.get(name) ?? COMMANDS.get(name.toUpperCase());
   if (spec !== undefined) recent = { name, spec };
   return spec;
-}
-
-// ---- connection -----------------------------------------------------------
-
-define("PING", 0, 1, ([, text], _, { channels }) => {
-  if (channels.size > 0) return ["pong", text ?? ""];
-  return text ?? PONG;
-});
-define("ECHO", 1, 1, ([, text]) => text);
-define("QUIT", 0, 0, () => OK);
-define("SELECT", 1, 1, ([, index]) => {
-  if (index !== "0") throw new CommandError("ERR DB index is out of range");
-  return OK;
-});
-// Enough for redis-cli and redis-benchmark to feel at home.
-define("CLIENT", 1, Infinity, () => OK);
-define("COMMAND", 0, Infinity, () => []);
-define("CONFIG", 1, Infinity, ([, verb, ...names]) => {
-  if (verb.toUpperCase() !== "GET") {
-    throw new CommandError("ERR only CONFIG GET is supported");
-  }
-  const known = names.filter((name) => ["save", "appendonly"].includes(name));
-  return known.flatMap((name) => [name, name === "save" ? "" : "no"]);
-});
-define("INFO", 0, 1, (_, { keyspace, memory, evictedClients }) =>
-  [
-    "# Server",
-    "redis_mode:standalone",
-    `deno_version:${Deno.version.deno}`,
-    "# Memory",
-    `used_memory:${keyspace.bytes}`,
-    `mem_clients_normal:${memory.bytes}`,
-    "# Stats",
-    `evicted_clients:${evictedClients}`,
-    "# Keyspace",
-    `db0:keys=${keyspace.size}`,
-    "",
-  ].join("\r\n"));
-
-// ---- strings --------------------------------------------------------------
-
-define("GET", 1, 1, ([, key], { keyspace }) => keyspace.get(key) ?? null);
-define("SET", 2, 7, (args, { keyspace }) => {
-  const [, key, value] = args;
-  if (args.length === 3) {
-    keyspace.set(key, value, Infinity);
-    return OK;
-  }
-  const { expiresAt, only } = setOptions(args);
-  if (only !== undefined) {
-    const exists = keyspace.get(key) !== undefined;
-    if (exists !== (only === "XX")) return null;
-  }
-  keyspace.set(key, value, expiresAt);
-  return OK;
-});
-define("MGET", 1, Infinity, ([, ...keys], { keyspace }) => {
-  return keys.map((key) => keyspace.get(key) ?? null);
-});
-define("MSET", 2, Infinity, (args, { keyspace }) => {
-  if (args.length % 2 === 0) {
-    throw new CommandError("ERR wrong number of arguments for 'mset' command");
-  }
-  for (let i = 1; i < args.length; i += 2) {
-    keyspace.set(args[i], args[i + 1], Infinity);
-  }
-  return OK;
-});
-define("STRLEN", 1, 1, ([, key], { keyspace }) => {
-  return keyspace.get(key)?.length ?? 0;
-});
-define("INCR", 1, 1, ([, key], { keyspace }) => add(keyspace, key, 1));
-define("DECR", 1, 1, ([, key], { keyspace }) => add(keyspace, key, -1));
-define("INCRBY", 2, 2, ([, key, step], { keyspace }) => {
-  return add(keyspace, key, integer(step));
-});
-define("DECRBY", 2, 2, ([, key, step], { keyspace }) => {
-  return add(keyspace, key, -integer(step));
-});
-
-// ---- keys -----------------------------------------------------------------
-
-define("DEL", 1, Infinity, ([, ...keys], { keyspace }) => {
-  return keys.filter((key) => keyspace.delete(key)).length;
-});
-define("EXISTS", 1, Infinity, ([, ...keys], { keyspace }) => {
-  return keys.filter((key) => keyspace.get(key) !== undefined).length;
-});
-define("EXPIRE", 2, 2, ([, key, seconds], { keyspace }) => {
-  return keyspace.expire(key, Date.now() + integer(seconds) * 1000) ? 1 : 0;
-});
-define("PEXPIRE", 2, 2, ([, key, ms], { keyspace }) => {
-  return keyspace.expire(key, Date.now() + integer(ms)) ? 1 : 0;
-});
-define("TTL", 1, 1, ([, key], { keyspace }) => {
-  const ms = remaining(keyspace, key);
-  return ms < 0 ? ms : Math.round(ms / 1000);
-});
-define("PTTL", 1, 1, ([, key], { keyspace }) => remaining(keyspace, key));
-define("PERSIST", 1, 1, ([, key], { keyspace }) => {
-  if (remaining(keyspace, key) < 0) return 0;
-  keyspace.expire(key, Infinity);
-  return 1;
-});
-define("DBSIZE", 0, 0, (_, { keyspace }) => keyspace.size);
-define("FLUSHALL", 0, 1, (_, { keyspace }) => {
-  keyspace.clear();
-  return OK;
-});
-
-// ---- publish and subscribe ------------------------------------------------
-
-define("PUBLISH", 2, 2, ([, channel, message], db) => {
-  const count = db.channels.publish(channel, message);
-  db.addWork(count);
-  return count;
-});
-define("SUBSCRIBE", 1, 1_000, ([, ...names], { channels }, client) => {
-  return several(names, (name) => {
-    channels.subscribe(client, name);
-    return ["subscribe", name, client.channels.size];
-  });
-});
-define("UNSUBSCRIBE", 0, 1_000, ([, ...names], { channels }, client) => {
-  if (names.length === 0) names = [...client.channels];
-  if (names.length === 0) return ["unsubscribe", null, 0];
-  return new Several(names.map((name) => {
-    channels.unsubscribe(client, name);
-    return ["unsubscribe", name, client.channels.size];
-  }));
-});
-
-// ---- what they have in common ---------------------------------------------
-
-/** A reply for each name, up to the first that fails: what came before it was done. */
-function several(names: string[], run: (name: string) => Reply): Several {
-  const replies: Reply[] = [];
-  for (const name of names) {
-    const reply = guarded(() => run(name));
-    replies.push(reply);
-    if (reply instanceof Failure) break;
-  }
-  return new Several(replies);
-}
-
-/** The options of `SET`; each at most once. */
-function setOptions(
-  args: Command,
-): { expiresAt: number | undefined; only: "NX" | "XX" | undefined } {
-  let expiresAt: number | undefined = Infinity;
-  let only: "NX" | "XX" | undefined;
-  for (let i = 3; i < args.length; i++) {
-    const option = args[i].toUpperCase();
-    if ((option === "NX" || option === "XX") && only === undefined) {
-      only = option;
-      continue;
-    }
-    // When it vanishes can be said once.
-    if (expiresAt !== Infinity) throw new CommandError(SYNTAX_ERROR);
-    if (option === "KEEPTTL") expiresAt = undefined;
-    else if ((option === "EX" || option === "PX") && i + 1 < args.length) {
-      const time = integer(args[++i]) * (option === "EX" ? 1000 : 1);
-      if (time <= 0) {
-        throw new CommandError("ERR invalid expire time in 'set' command");
-      }
-      expiresAt = Date.now() + time;
-    } else throw new CommandError(SYNTAX_ERROR);
-  }
-  return { expiresAt, only };
-}
-
-/** A whole number that is exact in JavaScript: 2^53, not Redis' 2^63. */
-function integer(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || String(value) !== text) {
-    throw new CommandError(NOT_AN_INTEGER);
-  }
-  return value;
-}
-
-function add(keyspace: Keyspace, key: string, step: number): number {
-  const sum = integer(keyspace.get(key) ?? "0") + step;
-  if (!Number.isSafeInteger(sum)) throw new CommandError(NOT_AN_INTEGER);
-  keyspace.set(key, String(sum));
-  return sum;
-}
-
-/** Milliseconds until a key vanishes; -1 for never, -2 if there is none. */
-function remaining(keyspace: Keyspace, key: string): number {
-  const at = keyspace.expiresAt(key);
-  if (at === undefined) return -2;
-  return at === Infinity ? -1 : Math.max(0, at - Date.now());
 }

@@ -12,19 +12,24 @@ import {
   MalformedFrameError,
   type Socket,
 } from "@sluice/net";
-import { PendingConnections } from "../_pending_connections.ts";
-import type { Message, Subscriber } from "./channels.ts";
-import type { Recipient } from "./outbox.ts";
+import { addressOf, PendingConnections } from "../_pending_connections.ts";
+import type { Message } from "./channels.ts";
+import type { Command } from "./command.ts";
 import { run } from "./commands.ts";
 import type { Database, LongReply } from "./database.ts";
+import type { Recipient } from "./outbox.ts";
 import {
-  type Command,
+  countOf,
   Failure,
   piecesOf,
+  type Protocol,
   type Reply,
-  resp,
   sizeOf,
-} from "./resp.ts";
+} from "./reply.ts";
+import { resp, type RespOptions } from "./resp.ts";
+import type { Session } from "./session.ts";
+import { Slices } from "./spec.ts";
+import { Transaction } from "./transaction.ts";
 
 /** A client that says nothing for so long has left, unless it listens to channels. */
 export const IDLE_MS = 300_000;
@@ -39,6 +44,9 @@ const PIECE_BYTES = 64 * 1024;
 /** What a long reply costs: a piece that was made, one on its way, and its list. */
 const LONG_REPLY_BYTES = 2 * PIECE_BYTES;
 const ARGUMENT_BYTES = 48;
+const ITEM_BYTES = 16;
+/** Most bytes of a command of a client that has not said the password yet. */
+const MAX_FIRST_BYTES = 16 * 1024;
 /** Work, in small commands, after which it is the other clients' turn. */
 const MAX_WORK = 1_000;
 
@@ -61,12 +69,8 @@ export async function converse(
   signal.addEventListener("abort", onDrain);
   using pendingHere = pending.add(socket);
   try {
-    const first = await connection.receive();
-    pendingHere[Symbol.dispose]();
-    if (first === null || await client.answer([first]) || signal.aborted) {
-      return;
-    }
     for await (const commands of connection.batches()) {
+      if (client.authenticated) pendingHere[Symbol.dispose]();
       if (await client.answer(commands) || signal.aborted) return;
     }
   } catch (error) {
@@ -82,9 +86,22 @@ export async function converse(
   }
 }
 
+/** What a client holds, in bytes. */
+interface Held {
+  part: number;
+  reply: number;
+  transaction: number;
+}
+
 /** One client: its replies under backpressure, its messages between them. */
-class Client implements Subscriber, Recipient, LongReply {
+class Client implements Session, Recipient, LongReply {
+  readonly id: number;
+  readonly address: string;
+  name = "";
   readonly channels = new Set<string>();
+  readonly transaction = new Transaction((bytes) =>
+    this.#hold("transaction", bytes)
+  );
   readonly connection: Framed<Command, Reply>;
   /** Whether commands of it are being run. */
   answering = false;
@@ -95,8 +112,11 @@ class Client implements Subscriber, Recipient, LongReply {
   #waiting: Message[] = [];
   readonly #unread = new Set<Message>();
   #backlog = 0;
+  /** How commands come and replies go. */
+  readonly #speech: RespOptions;
+  #authenticated = false;
   /** Held beside messages and subscriptions. */
-  readonly #held = { part: 0, reply: 0 };
+  readonly #held: Held = { part: 0, reply: 0, transaction: 0 };
   /** The long reply that is being sent: its bytes, and those it takes at least. */
   #reply: { size: number; cost: number; since: number } | undefined;
   #work = 0;
@@ -105,8 +125,29 @@ class Client implements Subscriber, Recipient, LongReply {
   constructor(socket: Socket, db: Database) {
     this.#socket = socket;
     this.#db = db;
-    const codec = resp({ onPart: (bytes) => this.#hold("part", bytes) });
+    this.id = db.nextId();
+    this.address = addressOf(socket);
+    this.#speech = { onPart: (bytes) => this.#hold("part", bytes) };
+    this.authenticated = db.password === undefined;
+    const codec = resp(this.#speech);
     this.connection = framed(socket, codec, { frameTimeoutMs: COMMAND_MS });
+  }
+
+  get authenticated(): boolean {
+    return this.#authenticated;
+  }
+
+  set authenticated(value: boolean) {
+    this.#authenticated = value;
+    this.#speech.maxCommandBytes = value ? undefined : MAX_FIRST_BYTES;
+  }
+
+  get protocol(): Protocol {
+    return this.#speech.protocol ?? 2;
+  }
+
+  set protocol(value: Protocol) {
+    this.#speech.protocol = value;
   }
 
   /**
@@ -125,14 +166,21 @@ class Client implements Subscriber, Recipient, LongReply {
     for (let i = 0; i < commands.length && !quit; i++) {
       const command = commands[i];
       quit = isQuit(command);
-      const reply = run(command, this.#db, this);
-      const size = sizeOf(reply);
+      const since = this.#db.keyspace.droppedBytes;
+      const outcome = run(command, this.#db, this);
       this.#work += 1 + this.#db.takeWork();
+      const fresh = this.#db.takeFresh();
+      const reply = outcome instanceof Slices
+        ? await this.#finish(outcome)
+        : outcome;
+      const size = sizeOf(reply);
       if (size > PIECE_BYTES) {
         await this.connection.sendAll(replies);
         replies = [];
         bytes = 0;
-        await this.#sendLong(reply, size, command.length);
+        const cost = LONG_REPLY_BYTES + command.length * ARGUMENT_BYTES +
+          countOf(reply) * ITEM_BYTES + fresh;
+        await this.#sendLong(reply, { size, cost, since });
       } else {
         replies.push(reply);
         bytes += size;
@@ -160,10 +208,24 @@ class Client implements Subscriber, Recipient, LongReply {
     await this.#db.turns.next();
   }
 
-  async #sendLong(reply: Reply, size: number, count: number): Promise<void> {
-    const { keyspace, longReplies } = this.#db;
-    const cost = LONG_REPLY_BYTES + count * ARGUMENT_BYTES;
-    this.#reply = { size, cost, since: keyspace.droppedBytes };
+  /** Does a command that takes long, a part at each of its turns. */
+  async #finish({ steps }: Slices): Promise<Reply> {
+    while (true) {
+      const { value, done } = steps.next();
+      this.#hold("reply", done ? 0 : value);
+      if (done) return value;
+      await this.#yield();
+      // It was cut off: sending says so.
+      if (this.#gone) return null;
+    }
+  }
+
+  async #sendLong(
+    reply: Reply,
+    about: { size: number; cost: number; since: number },
+  ): Promise<void> {
+    const { longReplies } = this.#db;
+    this.#reply = about;
     longReplies.add(this);
     this.recount();
     for (const piece of piecesOf(reply, PIECE_BYTES)) {
@@ -183,7 +245,7 @@ class Client implements Subscriber, Recipient, LongReply {
     this.#hold("reply", cost + Math.min(size, dropped));
   }
 
-  #hold(what: "part" | "reply", bytes: number): void {
+  #hold(what: keyof Held, bytes: number): void {
     if (this.#gone) return;
     const more = bytes - this.#held[what];
     this.#held[what] = bytes;
@@ -259,7 +321,8 @@ class Client implements Subscriber, Recipient, LongReply {
     this.#waiting = [];
     for (const message of this.#unread) this.#read(message);
     this.#db.longReplies.delete(this);
-    this.#db.memory.release(this, this.#held.part + this.#held.reply);
+    const { part, reply, transaction } = this.#held;
+    this.#db.memory.release(this, part + reply + transaction);
   }
 }
 

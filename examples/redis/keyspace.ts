@@ -4,7 +4,7 @@
  * @module
  */
 
-import { owned } from "./owned.ts";
+import { owned } from "./latin1.ts";
 
 /** What a key costs beside its bytes: an estimate of the engine's own records. */
 const ENTRY_BYTES = 192;
@@ -19,11 +19,23 @@ interface Entry {
   value: string;
   /** When it vanishes, in milliseconds since 1970; `Infinity` for never. */
   expiresAt: number;
+  /** Where it is in the list of keys. */
+  index: number;
+  /** Which change of all was its last one. */
+  revision: number;
 }
 
-/** Strings by key, within a limit of memory. */
+/**
+ * Strings by key, within a limit of memory.
+ *
+ * The keys are in a list as well, without gaps: the last one takes the place of one that
+ * is removed. A walk from its end to its beginning meets every key that is there all the
+ * time, some of them twice, and has nothing to remember but where it is.
+ */
 export class Keyspace {
   readonly #entries = new Map<string, Entry>();
+  #keys: string[] = [];
+  #revision = 0;
   /** The keys that vanish some day. */
   readonly #mortal = new Set<string>();
   readonly #maxBytes: number;
@@ -47,7 +59,7 @@ export class Keyspace {
     return this.#bytes;
   }
 
-  /** Bytes of all values that were ever replaced or removed. */
+  /** Bytes of all keys and values that were ever replaced or removed. */
   get droppedBytes(): number {
     return this.#droppedBytes;
   }
@@ -85,11 +97,16 @@ export class Keyspace {
     if (entry !== undefined) {
       this.#droppedBytes += entry.value.length;
       entry.value = owned(value);
+      entry.revision = ++this.#revision;
     } else {
-      this.#entries.set(owned(key), {
+      const name = owned(key);
+      this.#entries.set(name, {
         value: owned(value),
         expiresAt: Infinity,
+        index: this.#keys.length,
+        revision: ++this.#revision,
       });
+      this.#keys.push(name);
     }
     if (expiresAt !== undefined) this.expire(key, expiresAt);
   }
@@ -101,16 +118,22 @@ export class Keyspace {
     return entry !== undefined;
   }
 
-  #remove(key: string, { value }: Entry): void {
+  #remove(key: string, { value, index }: Entry): void {
     this.#entries.delete(key);
+    const last = this.#keys.pop()!;
+    if (index < this.#keys.length) {
+      this.#keys[index] = last;
+      this.#entries.get(last)!.index = index;
+    }
     this.#mortal.delete(key);
     this.#bytes -= key.length + value.length + ENTRY_BYTES;
-    this.#droppedBytes += value.length;
+    this.#droppedBytes += key.length + value.length;
   }
 
   /** Removes all keys. */
   clear(): void {
     this.#entries.clear();
+    this.#keys = [];
     this.#mortal.clear();
     this.#droppedBytes += this.#bytes;
     this.#bytes = 0;
@@ -128,7 +151,24 @@ export class Keyspace {
     if (at !== Infinity) this.#mortal.add(owned(key));
     else if (entry.expiresAt !== Infinity) this.#mortal.delete(key);
     entry.expiresAt = at;
+    entry.revision = ++this.#revision;
     return true;
+  }
+
+  /** Changes with each change of a key; 0 where there is no such key. */
+  revisionOf(key: string): number {
+    return this.#find(key)?.revision ?? 0;
+  }
+
+  /** The key at a place of the list, unless its time has come. */
+  keyAt(index: number): string | undefined {
+    const key = this.#keys[index];
+    return this.#find(key) === undefined ? undefined : key;
+  }
+
+  /** The list as it is now. */
+  keys(): string[] {
+    return this.#keys.slice();
   }
 
   /** Removes some of the keys whose time has come; call it now and then. */

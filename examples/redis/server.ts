@@ -1,6 +1,6 @@
 #!/usr/bin/env -S deno run --allow-net=127.0.0.1
 /**
- * A small Redis in memory: `redis-cli` and `redis-benchmark` work with it.
+ * A small Redis in memory, for `redis-cli`, `redis-benchmark` and Redis clients.
  *
  * @module
  */
@@ -14,23 +14,29 @@ import { Database } from "./database.ts";
 const HELP = `
 A small Redis in memory. Ctrl-C drains it.
 
-Usage: deno task examples redis/server [--listen ADDRESS] [--memory MB] [--clients MB]
+Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
+                                       [--memory MB] [--clients MB]
 
   --listen ADDRESS  where to listen; 127.0.0.1:6379 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
-                    Deno as well; there is no password.
+                    Deno as well; give it a password.
+  --password TEXT   what clients must say first (AUTH), none by default. Other users of
+                    this machine may see it in the list of programs.
   --memory MB       most memory for keys and values, 1 to 2048; 64 by default
   --clients MB      most memory that all clients may hold beside it, 1 to 2048; 256 by
                     default. Above that the one that holds the most is cut off.
   --help            shows this text
 `;
 
+/** No argument can be this: "none" could be a password. */
+const NO_PASSWORD = "\0";
 const MEGABYTE = 1024 * 1024;
 /** How often expired keys are dropped, and what clients hold is counted. */
 const SWEEP_MS = 100;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:6379",
+  password: NO_PASSWORD,
   memory: "64",
   clients: "256",
 });
@@ -39,7 +45,11 @@ const SIZES = { least: 1, most: 2048 };
 const memory = integerFlag("memory", flags.memory, SIZES);
 const clients = integerFlag("clients", flags.clients, SIZES);
 
-const db = new Database(memory * MEGABYTE, clients * MEGABYTE);
+const db = new Database({
+  maxBytes: memory * MEGABYTE,
+  maxClientBytes: clients * MEGABYTE,
+  password: flags.password === NO_PASSWORD ? undefined : flags.password,
+});
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));

@@ -5,7 +5,7 @@
  */
 
 import { sleep } from "@sluice/net";
-import { Guesses } from "./guesses.ts";
+import { Guesses } from "../_guesses.ts";
 import type { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 

@@ -7,17 +7,17 @@ import {
   UnexpectedEofError,
 } from "@sluice/net";
 import { checkCodec } from "@sluice/net/testing";
+import type { Command } from "../../../examples/redis/command.ts";
 import {
-  type Command,
   encodeReply,
   Failure,
   piecesOf,
   Raw,
   type Reply,
-  resp,
   Several,
   Status,
-} from "../../../examples/redis/resp.ts";
+} from "../../../examples/redis/reply.ts";
+import { resp } from "../../../examples/redis/resp.ts";
 
 const ALL_BYTES = String.fromCharCode(
   ...Array.from({ length: 256 }, (_, i) => i),

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Guesses } from "../../../examples/socks5/guesses.ts";
-import { Users } from "../../../examples/socks5/users.ts";
+import { Guesses } from "../../examples/_guesses.ts";
+import { Users } from "../../examples/socks5/users.ts";
 
 Deno.test("Guesses allows ten, then one a minute, to each address", () => {
   let now = 5;
