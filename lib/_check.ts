@@ -321,6 +321,8 @@ function nearestName(
   given: string,
   known: ReadonlySet<string>,
 ): string | undefined {
+  const elsewhere = NAMES_ELSEWHERE[given];
+  if (known.has(elsewhere)) return elsewhere;
   const wanted = given.slice(0, MAX_COMPARED_LETTERS);
   let nearest: string | undefined;
   let best = 0;
@@ -337,6 +339,9 @@ function nearestName(
   }
   return nearest;
 }
+
+/** What Node calls it, where another name has more letters of it. */
+const NAMES_ELSEWHERE: Record<string, string> = { host: "hostname" };
 
 const MAX_COMPARED_LETTERS = 64;
 

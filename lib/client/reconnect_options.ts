@@ -26,7 +26,8 @@ import {
   type RetryOptions,
   type RetryRules,
 } from "../time/retry.ts";
-import type { DialOptions } from "../transport/options.ts";
+import { checkHosts } from "../transport/check_hosts.ts";
+import type { DialOptions, HostsDialOptions } from "../transport/options.ts";
 
 /**
  * How soon, how often and after what another attempt is made. `attempts` counts those
@@ -76,7 +77,7 @@ export interface ReconnectRules {
 
 /** Over which socket, made by `connect` with these options, the session runs. */
 export type ReconnectConnectOptions =
-  & DialOptions
+  & (DialOptions | HostsDialOptions)
   & SocketOptions
   & ReconnectRules
   & {
@@ -309,6 +310,7 @@ export function checkReconnectOptions<T>(
   }
   const given = connectOptions as ConnectOptions;
   checkConnectOptions(given);
+  if (given.hosts !== undefined) checkHosts(given);
   const connectAgain = ({ signal }: ReconnectOpenOptions) =>
     // `attemptTimeoutMs` limits it.
     connectWith({ ...given, signal, timeoutMs: Infinity });

@@ -10,6 +10,7 @@ export {
   type PermissionPlan,
   permissionsFor,
   type PermissionsForOptions,
+  type PlannableDialer,
   type PlannableOptions,
   type PlannedAction,
   type PlannedDescriptor,

@@ -13,7 +13,7 @@ import {
   outOfRange,
   wrongKind,
 } from "../_check.ts";
-import { formatAddress, parseAddress } from "../addr.ts";
+import { type Addr, formatAddress, parseAddress } from "../addr.ts";
 
 /**
  * The part of the options of `connect`, `listen` and `serve` that permissions depend
@@ -33,6 +33,47 @@ export type PlannableOptions =
     tls?: unknown;
     /** Absent: a path has no host. */
     path?: undefined;
+    /** Absent: several hosts have their own names. */
+    hosts?: undefined;
+    /** What `connect` goes through, a proxy of `viaProxy` say: then only that is reached. */
+    dialer?: PlannableDialer;
+  }
+  | {
+    /** Several hosts, all of which may be reached. */
+    hosts: readonly {
+      /**
+       * Name or address of the host. An IPv6 address may be in brackets.
+       *
+       * @default {"127.0.0.1"}
+       */
+      hostname?: string;
+      /** Its port. */
+      port: number;
+    }[];
+    /** TLS takes no permission of its own. */
+    tls?: unknown;
+    /** What `connect` goes through: then only that is reached. */
+    dialer?: PlannableDialer;
+    /** Absent: see `hosts`. */
+    hostname?: undefined;
+    /** Absent: see `hosts`. */
+    port?: undefined;
+    /** Absent: see `hosts`. */
+    path?: undefined;
+  }
+  | {
+    /** What `connect` goes through: then only that is reached. */
+    dialer: PlannableDialer;
+    /** Name or address of the host: the dialer's business. */
+    hostname?: string;
+    /** Its port: the dialer's business. */
+    port?: number;
+    /** TLS takes no permission of its own. */
+    tls?: unknown;
+    /** Absent: see `dialer`. */
+    path?: undefined;
+    /** Absent: see `dialer`. */
+    hosts?: undefined;
   }
   | {
     /** Path of a Unix socket. */
@@ -43,7 +84,19 @@ export type PlannableOptions =
     hostname?: undefined;
     /** Absent: a Unix socket has no port. */
     port?: undefined;
+    /** Absent: a path has no host. */
+    hosts?: undefined;
+    /** Absent: it connects to hosts. */
+    dialer?: undefined;
   };
+
+/** The part of a `Dialer` that permissions depend on. */
+export interface PlannableDialer {
+  /**
+   * What it connects to: a proxy, say. One in memory takes no permission.
+   */
+  readonly addr: Addr;
+}
 
 /** What is going to be done with the options. */
 export type PlannedAction = "connect" | "listen";
@@ -93,7 +146,8 @@ export interface PermissionPlan {
  * Nothing is asked, looked up or opened. Deno compares the host as it is written,
  * so `localhost` takes another flag than `127.0.0.1`, and each port takes its own:
  * port 0 is written as such. A Unix socket takes three permissions, for its whole
- * path. Reading certificate files is not part of it.
+ * path. Of several hosts each takes its own. Through a dialer, such as that of `viaProxy`,
+ * only its own address is reached. Reading certificate files is not part of it.
  *
  * @param options What will be given to `connect`, `listen` or `serve`.
  * @param how What for, so that messages can say so.
@@ -127,16 +181,65 @@ export function permissionsFor(
   if (action !== undefined) {
     checkOneOf(ACTION, "action", action, ["connect", "listen"]);
   }
-  const { path, hostname, port } = options;
-  const descriptors = path === undefined
-    ? describeHost(hostname, port)
-    : describePath(path, { hostname, port });
+  const { descriptors, target } = describe(options);
   return {
-    purpose: `${phrase(action)} ${valueOf(descriptors.at(-1)!)}`,
+    purpose: `${phrase(action)} ${target}`,
     flags: flagsOf(descriptors),
     descriptors,
     unstable: [],
   };
+}
+
+/** The permissions, and what to call that which they are for. */
+interface Description {
+  descriptors: PlannedDescriptor[];
+  target: string;
+}
+
+function describe(options: PlannableOptions): Description {
+  const { path, hostname, port, hosts, dialer } = options;
+  if (dialer !== undefined) {
+    checkAbsent("dialer", { path });
+    return describeDialer(dialer);
+  }
+  if (hosts !== undefined) {
+    checkAbsent("hosts", { path, hostname, port });
+    return describeHosts(hosts);
+  }
+  const descriptors = path === undefined
+    ? describeHost(hostname, port)
+    : describePath(path, { hostname, port });
+  return { descriptors, target: valueOf(descriptors.at(-1)!) };
+}
+
+function describeHosts(
+  hosts: readonly { hostname?: string; port: number }[],
+): Description {
+  if (!Array.isArray(hosts) || hosts.length === 0) {
+    throw wrongKind(ACTION, "hosts", "an array of at least one host", hosts);
+  }
+  const all = new Map<string, PlannedDescriptor>();
+  for (const [index, host] of hosts.entries()) {
+    checkHost(host, index);
+    for (const each of describeHost(host.hostname, host.port)) {
+      all.set(valueOf(each), each);
+    }
+  }
+  return { descriptors: [...all.values()], target: [...all.keys()].join(", ") };
+}
+
+function checkHost(host: unknown, index: number): void {
+  checkObject(ACTION, `hosts[${index}]`, host);
+}
+
+function describeDialer(dialer: PlannableDialer): Description {
+  checkObject(ACTION, "dialer", dialer);
+  const { addr } = dialer;
+  checkObject(ACTION, "dialer.addr", addr);
+  if (addr.transport === "memory") {
+    return { descriptors: [], target: formatAddress(addr) };
+  }
+  return describe(addr as PlannableOptions);
 }
 
 const ACTION = "plan permissions";
@@ -159,15 +262,19 @@ function describeHost(
   return [{ name: "net", host }];
 }
 
+function checkAbsent(kind: string, beside: Record<string, unknown>): void {
+  for (const [name, value] of Object.entries(beside)) {
+    if (value !== undefined) {
+      throw wrongKind(ACTION, name, `absent beside ${kind}`, value);
+    }
+  }
+}
+
 function describePath(
   path: string,
   beside: Record<string, unknown>,
 ): PlannedDescriptor[] {
-  for (const [name, value] of Object.entries(beside)) {
-    if (value !== undefined) {
-      throw wrongKind(ACTION, name, "absent beside path", value);
-    }
-  }
+  checkAbsent("path", beside);
   checkText(ACTION, "path", path);
   if (path.includes(",")) {
     throw outOfRange(ACTION, "path", "without a comma, for Deno's flags", path);

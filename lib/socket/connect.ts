@@ -16,7 +16,11 @@ import { retry, type RetryOptions } from "../time/retry.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import { checkDialOptions, dial } from "../transport/dial.ts";
 import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
-import type { DialOptions, Transport } from "../transport/options.ts";
+import type {
+  DialOptions,
+  HostsDialOptions,
+  Transport,
+} from "../transport/options.ts";
 import {
   checkSocketOptions,
   SOCKET_OPTION_NAMES,
@@ -46,7 +50,7 @@ export type ClientOptions = SocketOptions & {
 };
 
 /** The server's address, time limits, and options of the socket. */
-export type ConnectOptions = DialOptions & ClientOptions;
+export type ConnectOptions = (DialOptions | HostsDialOptions) & ClientOptions;
 
 /** The names of {@linkcode ConnectOptions}. */
 export const CONNECT_OPTION_NAMES: ReadonlySet<string> = namesOf(
@@ -70,6 +74,12 @@ const TIMEOUT_MS = 10_000;
  * the descriptor until the server says something or leaves. On `node:tls`, with `verify`
  * say, it does not.
  *
+ * With `hosts` any one of several servers will do: they are tried in random order, the next
+ * one as soon as one fails, and beside it where it takes longer than `hostDelayMs`, so that
+ * one that hangs holds up no caller. The first connection wins. Where all fail, the error is
+ * one of the below, and its `cause` an `AggregateError` with those of all hosts. With
+ * `retry` each attempt tries all of them.
+ *
  * @param options The server's address, and limits. `hostname` is `127.0.0.1` by default.
  * @returns A socket that is ready to read and write.
  * @throws {BrokenError} Refused, unreachable, no such name; see `reason`.
@@ -90,6 +100,19 @@ const TIMEOUT_MS = 10_000;
  * await using socket = await connect({ port: server.addr.port, timeoutMs: 1_000 });
  * assertEquals(await socket.readLine(), "welcome");
  * ```
+ *
+ * @example One of several servers
+ * ```ts
+ * import { connect, serve } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using gone = serve({ port: 0 }, () => {});
+ * await gone.shutdown();
+ * await using server = serve({ port: 0 }, (socket) => socket.write("welcome\n"));
+ *
+ * await using socket = await connect({ hosts: [gone.addr, server.addr] });
+ * assertEquals(await socket.readLine(), "welcome");
+ * ```
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
   checkConnectOptions(options);
@@ -104,11 +127,12 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   return await connectAgain(options, again, limits);
 }
 
-/** Throws if an option of `connect` is wrong, but for its limits and `retry`. */
+/** Throws if an option of `connect` is wrong, but for its hosts, its limits and `retry`. */
 export function checkConnectOptions(options: ConnectOptions): void {
   checkNames("connect", "options", options, CONNECT_OPTION_NAMES);
   checkSocketOptions("connect", options);
-  checkDialOptions(options);
+  // Those of several hosts are checked where they are dialled.
+  if (options.hosts === undefined) checkDialOptions(options);
 }
 
 function checkLimits(limits: CallOptions): void {
@@ -161,9 +185,13 @@ async function connectAgain(
 
 /** One attempt; its own controller ends it, whatever it is waiting for. */
 async function dialWithin(
-  options: DialOptions,
+  options: DialOptions | HostsDialOptions,
   limits: CallOptions,
 ): Promise<Transport> {
+  if (options.hosts !== undefined) {
+    const { dialHosts } = await import("./hosts.ts");
+    return await dialHosts(options, limits);
+  }
   const controller = new AbortController();
   const unwatch = watchCall(
     "connect",

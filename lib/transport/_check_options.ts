@@ -36,10 +36,17 @@ type Kind = "dialer" | "acceptor" | "path" | "port";
 
 /** What cannot be meant beside what: it would be ignored without a word. */
 const ABSENT_BESIDE: Record<Kind, readonly string[]> = {
-  dialer: ["path", "noDelay", "keepAlive"],
+  dialer: ["path", "noDelay", "keepAlive", "order", "hostDelayMs"],
   acceptor: ["path", "hostname", "port", "mode", "noDelay", "keepAlive"],
-  path: ["hostname", "port", "noDelay", "keepAlive"],
-  port: ["mode"],
+  path: [
+    "hostname",
+    "port",
+    "noDelay",
+    "keepAlive",
+    "order",
+    "hostDelayMs",
+  ],
+  port: ["mode", "order", "hostDelayMs"],
 };
 
 function checkKind(action: string, options: object): Kind {
@@ -54,7 +61,8 @@ function checkKind(action: string, options: object): Kind {
   return kind;
 }
 
-function optional(
+/** Checks what was given; all may be left out. */
+export function optional(
   check: (action: string, name: string, value: unknown) => void,
   action: string,
   name: string,
@@ -63,7 +71,12 @@ function optional(
   if (value !== undefined) check(action, name, value);
 }
 
-function checkHostname(action: string, name: string, value: unknown): void {
+/** Throws unless it can be a host to connect to or to listen on. */
+export function checkHostname(
+  action: string,
+  name: string,
+  value: unknown,
+): void {
   if (typeof value !== "string" || value === "") {
     throw wrongKind(action, name, "a name or an address", value);
   }
@@ -309,7 +322,8 @@ export function checkTlsBindOptions(
   checkedForServers.add(options);
 }
 
-function checkClientTls(action: string, tls: unknown): void {
+/** Throws unless it can be the `tls` of a client. */
+export function checkClientTls(action: string, tls: unknown): void {
   if (typeof tls === "object" && tls !== null) checkTlsDialOptions(action, tls);
   else optional(checkBoolean, action, "tls", tls);
 }

@@ -10,6 +10,7 @@
 import type {
   AcceptorOptions,
   DialerOptions,
+  HostsDialOptions,
   TcpBindOptions,
   TcpDialOptions,
   TlsBindOptions,
@@ -31,11 +32,16 @@ export function namesOf(
   return new Set(sets.flatMap((names) => [...names]));
 }
 
-const dialNames: Names<TcpDialOptions & UnixDialOptions & DialerOptions> = {
+const dialNames: Names<
+  TcpDialOptions & UnixDialOptions & DialerOptions & HostsDialOptions
+> = {
   hostname: true,
   port: true,
   path: true,
   dialer: true,
+  hosts: true,
+  order: true,
+  hostDelayMs: true,
   tls: true,
   noDelay: true,
   keepAlive: true,

@@ -243,6 +243,12 @@ export interface TcpDialOptions {
   path?: undefined;
   /** Absent: see `DialerOptions`. */
   dialer?: undefined;
+  /** Absent: see `HostsDialOptions`. */
+  hosts?: undefined;
+  /** Absent: it is about several hosts. */
+  order?: undefined;
+  /** Absent: it is about several hosts. */
+  hostDelayMs?: undefined;
 }
 
 /** Where to connect to over a Unix socket. */
@@ -271,6 +277,12 @@ export interface UnixDialOptions {
   keepAlive?: undefined;
   /** Absent: see `DialerOptions`. */
   dialer?: undefined;
+  /** Absent: see `HostsDialOptions`. */
+  hosts?: undefined;
+  /** Absent: it is about several hosts. */
+  order?: undefined;
+  /** Absent: it is about several hosts. */
+  hostDelayMs?: undefined;
 }
 
 /** The host and port that `connect` was given, for a {@linkcode Dialer}. */
@@ -320,6 +332,78 @@ export interface DialerOptions {
   noDelay?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
+  /** Absent: see `HostsDialOptions`. */
+  hosts?: undefined;
+  /** Absent: it is about several hosts. */
+  order?: undefined;
+  /** Absent: it is about several hosts. */
+  hostDelayMs?: undefined;
+}
+
+/** One of several hosts: an address of a server will do. */
+export interface DialHost {
+  /**
+   * Name or address of the host. An IPv6 address may be in brackets.
+   *
+   * @default {"127.0.0.1"}
+   */
+  hostname?: string;
+  /** Its port, from 1 to 65535. */
+  port: number;
+  /** As addresses have it: only `"tcp"` can be meant. */
+  transport?: Deno.NetAddr["transport"];
+}
+
+/** Where to connect to, where any one of several hosts will do. */
+export interface HostsDialOptions {
+  /** The hosts, of which there must be one. */
+  hosts: readonly DialHost[];
+  /**
+   * In which order they are tried. A client that always begins with the first one, or
+   * that stays with the last good one, does not come back after a failover; where all
+   * clients do, one server has them all.
+   *
+   * @default {"random"}
+   */
+  order?: "random" | "given";
+  /**
+   * How long one host is given before the next one is tried beside it, in milliseconds, at
+   * least 0; less where the time limit would not leave as much to each of them. A host
+   * that fails is given no more. 250 is what Happy Eyeballs (RFC 8305) recommends.
+   * `Infinity` leaves it at the share of the time limit.
+   *
+   * @default {250}
+   */
+  hostDelayMs?: number;
+  /** Makes the connections, to one host at a time. */
+  dialer?: Dialer;
+  /**
+   * Sends small writes at once (no Nagle). Absent beside `dialer`.
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * As {@linkcode TcpDialOptions.keepAlive}. Absent beside `dialer`.
+   *
+   * @default {false}
+   */
+  keepAlive?: boolean;
+  /**
+   * Speaks TLS: `true`, or how. The certificate must be for `serverName`, or else the
+   * `hostname` of the host.
+   *
+   * @default {false}
+   */
+  tls?: boolean | TlsDialOptions;
+  /** Absent: see `hosts`. */
+  hostname?: undefined;
+  /** Absent: see `hosts`. */
+  port?: undefined;
+  /** Absent: see `hosts`. */
+  path?: undefined;
+  /** Absent: see `hosts`. */
+  transport?: undefined;
 }
 
 /** Where to connect to. */

@@ -6,6 +6,7 @@ import {
   permissionsFor,
   type PlannedAction,
 } from "../../lib/permissions/mod.ts";
+import { dialHosts } from "../../lib/socket/hosts.ts";
 import { bind } from "../../lib/transport/bind.ts";
 import { dial } from "../../lib/transport/dial.ts";
 
@@ -21,7 +22,7 @@ async function run(): Promise<string> {
       return "ok";
     }
     case "connect":
-      (await dial(options)).close();
+      (await (options.hosts ? dialHosts(options, {}) : dial(options))).close();
       return "ok";
     case "ensure": {
       const plans = options as [

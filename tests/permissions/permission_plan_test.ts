@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { parseAddress } from "../../lib/addr.ts";
+import { type Addr, parseAddress } from "../../lib/addr.ts";
 import { permissionsFor } from "../../lib/permissions/permission_plan.ts";
 import { runProbe } from "./_run_probe.ts";
 
@@ -68,6 +68,44 @@ Deno.test("permissionsFor() takes what parseAddress() gives", () => {
   }
 });
 
+Deno.test("permissionsFor() plans each of several hosts once", () => {
+  const hosts = [
+    { hostname: "db1", port: 5432 },
+    { hostname: "db2", port: 5432 },
+    { hostname: "db1", port: 5432 },
+    { port: 80 },
+  ];
+  const plan = permissionsFor({ hosts, tls: true }, { action: "connect" });
+  assertEquals(plan.flags, ["--allow-net=db1:5432,db2:5432,127.0.0.1:80"]);
+  assertEquals(plan.purpose, "connect to db1:5432, db2:5432, 127.0.0.1:80");
+  assertEquals(plan.descriptors.length, 3);
+});
+
+Deno.test("permissionsFor() plans what a dialer goes through, and not what is behind it", () => {
+  const dialers: [Addr, string[]][] = [
+    [{ transport: "tcp", hostname: "proxy", port: 1080 }, [
+      "--allow-net=proxy:1080",
+    ]],
+    [{ transport: "unix", path: "/run/x" }, [
+      "--allow-read=/run/x",
+      "--allow-write=/run/x",
+      "--allow-net=unix:/run/x",
+    ]],
+    [{ transport: "memory", name: "test" }, []],
+  ];
+  for (const [addr, flags] of dialers) {
+    const dialer = { addr };
+    const hosts = [{ hostname: "a", port: 1 }];
+    for (
+      const options of [
+        { hostname: "a", port: 1, dialer },
+        { dialer },
+        { hosts, dialer },
+      ]
+    ) assertEquals(permissionsFor(options).flags, flags);
+  }
+});
+
 Deno.test("permissionsFor() refuses what no flag can express", () => {
   const hosts = ["a,b", "hôte", "a b", ":::"].map((hostname) => ({
     hostname,
@@ -91,6 +129,13 @@ Deno.test("permissionsFor() refuses what no flag can express", () => {
     [{ path: "/a,b" }, RangeError, "path must be without a comma"],
     [{ path: "\0a" }, RangeError, "path must be that of a file"],
     [{ path: "/a", port: 1 }, TypeError, "port must be absent beside path"],
+    [{ hosts: [] }, TypeError, "hosts must be an array of at least one host"],
+    [{ hosts: [5] }, TypeError, "hosts[0] must be an object, got 5"],
+    [{ hosts: [{}] }, TypeError, "port must be a number, got undefined"],
+    [{ hosts: [{ port: 1 }], port: 1 }, TypeError, "absent beside hosts"],
+    [{ dialer: 5 }, TypeError, "dialer must be an object, got 5"],
+    [{ dialer: {} }, TypeError, "dialer.addr must be an object"],
+    [{ dialer: { addr: {} }, path: "/a" }, TypeError, "absent beside dialer"],
     [
       { path: "/a", hostname: "b" },
       TypeError,
@@ -159,6 +204,14 @@ Deno.test("a plan to connect to TCP is exact", TIMEOUT, async () => {
   if (!HAS_IPV6) return;
   await withServer("::1", async (port) => {
     await assertExact("connect", { hostname: "::1", port });
+  });
+});
+
+Deno.test("a plan to connect to several hosts is exact", TIMEOUT, async () => {
+  await withServer("127.0.0.1", async (port) => {
+    await assertExact("connect", {
+      hosts: [{ hostname: "localhost", port }, { hostname: "localhost", port }],
+    });
   });
 });
 

@@ -67,9 +67,12 @@ Deno.test("bind() gives the kind of address that it was asked for", () => {
 Deno.test("every option of connecting and of listening has its name", () => {
   assertEquals([...DIAL_OPTION_NAMES].sort(), [
     "dialer",
+    "hostDelayMs",
     "hostname",
+    "hosts",
     "keepAlive",
     "noDelay",
+    "order",
     "path",
     "port",
     "tls",
