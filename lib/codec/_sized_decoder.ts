@@ -45,6 +45,7 @@ export interface HeaderReader {
 export class SizedDecoder implements Decoder<Uint8Array> {
   readonly #header: HeaderReader;
   readonly #settings: SizedSettings;
+  readonly #most: number;
   /** Bytes still to be dropped of a message that is too large. */
   #dropping = 0;
   /** Bytes of it that were dropped. */
@@ -55,6 +56,7 @@ export class SizedDecoder implements Decoder<Uint8Array> {
   constructor(header: HeaderReader, settings: SizedSettings) {
     this.#header = header;
     this.#settings = settings;
+    this.#most = settings.most;
   }
 
   get midFrame(): boolean {
@@ -63,19 +65,32 @@ export class SizedDecoder implements Decoder<Uint8Array> {
 
   decode(bytes: ByteQueue): Uint8Array | undefined {
     const header = this.#header;
+    if (this.#dropping > 0 || !header.read(bytes)) {
+      // Nearly always there is just nothing more.
+      if (this.#dropping === 0 || !this.reachFrame(bytes)) return undefined;
+    } else if (header.frameBytes > this.#most && !this.reachFrame(bytes)) {
+      return undefined;
+    }
+    const { headBytes, frameBytes, tailBytes } = header;
+    if (bytes.length < headBytes + frameBytes + tailBytes) return undefined;
+    bytes.skip(headBytes);
+    const frame = bytes.take(frameBytes);
+    if (tailBytes > 0) header.takeTail(bytes);
+    return frame;
+  }
+
+  /**
+   * Whether the header at the front is read, and is that of a frame which may be handed
+   * over: those that are too large are refused or dropped.
+   */
+  reachFrame(bytes: ByteQueue): boolean {
+    const header = this.#header;
     while (this.#dropping === 0 || this.#drop(bytes)) {
-      if (!header.read(bytes)) return undefined;
-      const { headBytes, frameBytes, tailBytes } = header;
-      if (frameBytes <= this.#settings.most) {
-        if (bytes.length < headBytes + frameBytes + tailBytes) return undefined;
-        bytes.skip(headBytes);
-        const frame = bytes.take(frameBytes);
-        if (tailBytes > 0) header.takeTail(bytes);
-        return frame;
-      }
+      if (!header.read(bytes)) return false;
+      if (header.frameBytes <= this.#most) return true;
       this.#refuse(bytes);
     }
-    return undefined;
+    return false;
   }
 
   finish(bytes: ByteQueue): Uint8Array | undefined {

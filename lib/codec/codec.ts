@@ -103,8 +103,9 @@ export interface Encoder<T> {
    * codecs (`switch`); never after `abort`, `detach` or a failed write. It must append
    * before it returns, as `encode` must, and leave alone what was written before.
    *
-   * When it throws, the peer must not take what it got for the whole: the call that ends
-   * the stream rejects, and nothing can be written any more. An error of this package's
+   * When it throws, the peer must not take what it got for the whole: what was sent before
+   * still leaves, the call that ends the stream rejects, and nothing can be written any
+   * more. An error of this package's
    * own classes is passed on as it is, any other one is the `cause` of a `CodecError`.
    */
   finish?(out: ByteWriter): void;
@@ -116,6 +117,15 @@ export interface Codec<In, Out = In> {
   decoder(): Decoder<In>;
   /** An encoder for one connection: what it keeps between calls is its own. */
   encoder(): Encoder<Out>;
+}
+
+/**
+ * A codec of bytes that says the size of a frame before it, which {@linkcode inParts} can
+ * build on.
+ */
+export interface SizedCodec extends Codec<Uint8Array> {
+  /** Tells such codecs from others at run time. */
+  readonly frameType: "sized";
 }
 
 /** A codec whose frames are text, which {@linkcode json} can build on. */

@@ -5,11 +5,11 @@
  */
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
-import type { Codec, Encoder } from "./codec.ts";
-import { checkBytes, checkLimit, checkNames, show } from "../_check.ts";
-import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import type { SizedCodec } from "./codec.ts";
+import { checkLimit, checkNames, show } from "../_check.ts";
+import { SizedCodecImpl } from "./_sized_codec.ts";
+import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   SIZED_OPTION_NAMES,
   type SizedOptions,
@@ -76,18 +76,19 @@ const OPTION_NAMES = new Set([...SIZED_OPTION_NAMES, "maxHeaderBytes"]);
  */
 export function contentLength(
   options: ContentLengthOptions = {},
-): Codec<Uint8Array> {
+): SizedCodec {
   const action = "make a contentLength codec";
   checkNames(action, "options", options, OPTION_NAMES);
   const { maxHeaderBytes = 4096 } = options;
   checkLimit(action, "maxHeaderBytes", maxHeaderBytes, 20);
   const settings = sizedSettings(action, options);
-  const encoder = new ContentLengthEncoder(settings.most);
-  return {
-    decoder: () =>
-      new SizedDecoder(new ContentLengthHeader(maxHeaderBytes), settings),
-    encoder: () => encoder,
-  };
+  return new SizedCodecImpl({
+    settings,
+    isApart: true,
+    header: () => new ContentLengthHeader(maxHeaderBytes),
+    writeHead: (size, out) =>
+      void out.writeText(`Content-Length: ${size}\r\n\r\n`),
+  });
 }
 
 class ContentLengthHeader implements HeaderReader {
@@ -185,22 +186,4 @@ function refuse(must: string, value: string): never {
     `Cannot decode a header block: its ${must}, got ${show(value)}`,
     { operation: "decode" },
   );
-}
-
-class ContentLengthEncoder implements Encoder<Uint8Array> {
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  encode(frame: Uint8Array, out: ByteWriter): void {
-    checkBytes("encode a frame", "frame", frame);
-    const size = frame.length;
-    if (size > this.#most) {
-      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
-    }
-    out.writeText(`Content-Length: ${size}\r\n\r\n`);
-    out.write(frame);
-  }
 }

@@ -7,7 +7,7 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
-import type { Codec, Encoder } from "./codec.ts";
+import type { Encoder, SizedCodec } from "./codec.ts";
 import {
   checkBytes,
   checkInteger,
@@ -15,7 +15,8 @@ import {
   checkOneOf,
   outOfRange,
 } from "../_check.ts";
-import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { SizedCodecImpl } from "./_sized_codec.ts";
+import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   SIZED_OPTION_NAMES,
   type SizedOptions,
@@ -131,17 +132,21 @@ interface Layout {
  */
 export function lengthPrefixed(
   options: LengthPrefixedOptions = {},
-): Codec<Uint8Array> {
+): SizedCodec {
   const action = "make a lengthPrefixed codec";
   checkNames(action, "options", options, OPTION_NAMES);
   const layout = toLayout(action, options);
   const settings = sizedSettings(action, options);
   const header = new LengthHeader(layout);
   const encoder = new LengthPrefixedEncoder(layout, settings.most);
-  return {
-    decoder: () => new SizedDecoder(header, settings),
-    encoder: () => encoder,
+  const framing = {
+    settings,
+    isApart: layout.skip >= layout.head,
+    header: () => header,
+    writeHead: (size: number, out: ByteWriter, given?: Uint8Array) =>
+      encoder.writeHead(size, out, given),
   };
+  return new SizedCodecImpl(framing, encoder);
 }
 
 function toLayout(action: string, options: LengthPrefixedOptions): Layout {
@@ -253,15 +258,12 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
 
   encode(frame: Uint8Array, out: ByteWriter): void {
     checkBytes("encode a frame", "frame", frame);
-    const { width, littleEndian, offset, head, skip, delta } = this.#layout;
+    const { width, littleEndian, offset, head, skip } = this.#layout;
     const size = frame.length;
     if (size > this.#most) {
       throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
     }
-    const value = size - delta;
-    if (value < 0 || value > this.#largest || size < this.#layout.least) {
-      this.#refuse(size);
-    }
+    const value = this.#lengthOf(size);
     if (head === width && skip === width) {
       out.writeUint(value, width, littleEndian);
       out.write(frame);
@@ -275,6 +277,29 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
     out.write(frame.subarray(0, own));
     out.setUint(start + offset, value, width, littleEndian);
     out.write(frame.subarray(own));
+  }
+
+  /** Appends what stands before a frame, where that has the length in it. */
+  writeHead(size: number, out: ByteWriter, given?: Uint8Array): void {
+    const { width, littleEndian, offset, skip } = this.#layout;
+    const value = this.#lengthOf(size);
+    const header = given ?? new Uint8Array(skip);
+    if (header.length !== skip) {
+      const must = `${skip} bytes long`;
+      throw outOfRange("encode a frame", "head.header", must, header);
+    }
+    const start = out.length;
+    out.write(header);
+    out.setUint(start + offset, value, width, littleEndian);
+  }
+
+  /** The value of the length field. */
+  #lengthOf(size: number): number {
+    const value = size - this.#layout.delta;
+    if (value < 0 || value > this.#largest || size < this.#layout.least) {
+      this.#refuse(size);
+    }
+    return value;
   }
 
   #refuse(size: number): never {

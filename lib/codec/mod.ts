@@ -10,7 +10,13 @@
  */
 
 // The contract.
-export type { Codec, Decoder, Encoder, TextCodec } from "./codec.ts";
+export type {
+  Codec,
+  Decoder,
+  Encoder,
+  SizedCodec,
+  TextCodec,
+} from "./codec.ts";
 export { ByteQueue } from "../bytes/byte_queue.ts";
 export { ByteWriter } from "../bytes/byte_writer.ts";
 export type {
@@ -38,6 +44,13 @@ export {
 } from "./varint_prefixed.ts";
 
 // Shaping.
+export {
+  type FrameHead,
+  type FramePart,
+  type FramePartOut,
+  inParts,
+  type InPartsOptions,
+} from "./in_parts.ts";
 export { json, type JsonOptions } from "./json.ts";
 export { mapped } from "./mapped.ts";
 export { text } from "./text.ts";

@@ -5,11 +5,11 @@
  */
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
-import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
-import type { Codec, Encoder } from "./codec.ts";
-import { checkBytes, checkNames, show } from "../_check.ts";
-import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { MalformedFrameError } from "../errors.ts";
+import type { SizedCodec } from "./codec.ts";
+import { checkNames, show } from "../_check.ts";
+import { SizedCodecImpl } from "./_sized_codec.ts";
+import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   SIZED_OPTION_NAMES,
   type SizedOptions,
@@ -60,16 +60,18 @@ const MAX_DIGITS = 20;
  * assertEquals(new TextDecoder().decode(out.toBytes()), "5:hello,");
  * ```
  */
-export function netstring(options: NetstringOptions = {}): Codec<Uint8Array> {
+export function netstring(options: NetstringOptions = {}): SizedCodec {
   const action = "make a netstring codec";
   checkNames(action, "options", options, OPTION_NAMES);
   const settings = sizedSettings(action, options);
   const header = new NetstringHeader();
-  const encoder = new NetstringEncoder(settings.most);
-  return {
-    decoder: () => new SizedDecoder(header, settings),
-    encoder: () => encoder,
-  };
+  return new SizedCodecImpl({
+    settings,
+    isApart: true,
+    header: () => header,
+    writeHead: (size, out) => void out.writeText(`${size}:`),
+    writeTail: (out) => out.writeByte(COMMA),
+  });
 }
 
 class NetstringHeader implements HeaderReader {
@@ -121,23 +123,4 @@ function refuse(must: string, byte: number): never {
     }`,
     { operation: "decode" },
   );
-}
-
-class NetstringEncoder implements Encoder<Uint8Array> {
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  encode(frame: Uint8Array, out: ByteWriter): void {
-    checkBytes("encode a frame", "frame", frame);
-    const size = frame.length;
-    if (size > this.#most) {
-      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
-    }
-    out.writeText(`${size}:`);
-    out.write(frame);
-    out.writeByte(COMMA);
-  }
 }

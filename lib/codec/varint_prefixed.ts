@@ -6,10 +6,11 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
-import { checkBytes, checkNames } from "../_check.ts";
-import type { Codec, Encoder } from "./codec.ts";
-import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
+import { MalformedFrameError } from "../errors.ts";
+import { checkNames } from "../_check.ts";
+import type { SizedCodec } from "./codec.ts";
+import { SizedCodecImpl } from "./_sized_codec.ts";
+import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   SIZED_OPTION_NAMES,
   type SizedOptions,
@@ -58,16 +59,17 @@ const MAX_BYTES = 10;
  */
 export function varintPrefixed(
   options: VarintPrefixedOptions = {},
-): Codec<Uint8Array> {
+): SizedCodec {
   const action = "make a varintPrefixed codec";
   checkNames(action, "options", options, OPTION_NAMES);
   const settings = sizedSettings(action, options);
   const header = new VarintHeader();
-  const encoder = new VarintPrefixedEncoder(settings.most);
-  return {
-    decoder: () => new SizedDecoder(header, settings),
-    encoder: () => encoder,
-  };
+  return new SizedCodecImpl({
+    settings,
+    isApart: true,
+    header: () => header,
+    writeHead: writeVarint,
+  });
 }
 
 class VarintHeader implements HeaderReader {
@@ -129,24 +131,10 @@ function refuse(must: string, value: number): never {
   );
 }
 
-class VarintPrefixedEncoder implements Encoder<Uint8Array> {
-  readonly #most: number;
-
-  constructor(most: number) {
-    this.#most = most;
+function writeVarint(value: number, out: ByteWriter): void {
+  while (value > 0x7f) {
+    out.writeByte(value % 128 | 0x80);
+    value = Math.floor(value / 128);
   }
-
-  encode(frame: Uint8Array, out: ByteWriter): void {
-    checkBytes("encode a frame", "frame", frame);
-    let rest = frame.length;
-    if (rest > this.#most) {
-      throw new FrameTooLargeError(this.#most, rest, { operation: "encode" });
-    }
-    while (rest > 0x7f) {
-      out.writeByte(rest % 128 | 0x80);
-      rest = Math.floor(rest / 128);
-    }
-    out.writeByte(rest);
-    out.write(frame);
-  }
+  out.writeByte(value);
 }

@@ -410,7 +410,7 @@ export class Framed<In, Out = In>
     const encoder = encoderOf(codec);
     const switched = this as unknown as Framed<NewIn, NewOut>;
     if (!writer.isOver && encoder !== switched.#encoder) {
-      writer.appendTrailer(action);
+      writer.endFrames(action);
       switched.#encoder = encoder;
       if (encoder.finish !== undefined) switched.#finishAtEnd();
     }

@@ -429,8 +429,9 @@ export class Writer
   async #end(byClosing: boolean): Promise<void> {
     // A getter of a frame may end this side: what is there of the frame is taken back first.
     if (this.#frameStart >= 0) await DONE;
-    this.appendTrailer("closeWrite");
+    const failure = this.#appendTrailer("closeWrite");
     await this.flush();
+    if (failure !== undefined) this.#failTorn(failure);
     if (byClosing) return;
     // It may have ended in the moment in which the last byte left.
     this.#checkFailure();
@@ -444,13 +445,26 @@ export class Writer
     }
   }
 
-  /**
-   * Appends the trailer, if there is one. Without it the stream must not look whole: where
-   * it throws, nothing can be written any more.
-   */
-  appendTrailer(operation: string): void {
+  /** A framing goes on with other frames: appends the trailer of those before. */
+  endFrames(operation: string): void {
+    const failure = this.#appendTrailer(operation);
+    if (failure === undefined) {
+      // Nothing waits for it: it leaves with what is sent next, or by itself.
+      observed(this.appended(operation));
+      return;
+    }
+    this.#checkFailure();
+    this.#state = "ended";
+    this.#ending ??= observed(
+      this.flush().then(() => this.#failTorn(failure)),
+    );
+    throw failure;
+  }
+
+  /** Appends the trailer, if there is one. Returns why that failed. */
+  #appendTrailer(operation: string): SocketError | undefined {
     const { trailer } = this;
-    if (trailer === undefined) return;
+    if (trailer === undefined) return undefined;
     this.trailer = undefined;
     this.#checkFailure();
     // As for a frame: nothing comes between, and nothing leaves before it is whole.
@@ -459,13 +473,22 @@ export class Writer
     if (this.#state === "open") this.#state = "encoding";
     try {
       trailer(message);
+      return undefined;
     } catch (error) {
-      this.fail(this.#context.translate(operation, error));
+      const failure = this.#context.translate(operation, error);
+      // What was accepted before is sent, unless the trailer took it away.
+      if (message.length < this.#frameStart) this.fail(failure);
+      return failure;
+    } finally {
+      this.#leaveFrame();
     }
-    this.#leaveFrame();
-    this.#checkFailure();
-    // Nothing waits for it: it leaves with what is sent next, or by itself.
-    observed(this.appended(operation));
+  }
+
+  /** The peer has all but the trailer, and must not take that for the whole. */
+  #failTorn(failure: SocketError): never {
+    this.fail(failure);
+    this.#reported = true;
+    throw failure;
   }
 
   /** A transport may be closed and leave its `closeWrite` pending all the same. */

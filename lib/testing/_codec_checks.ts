@@ -176,7 +176,9 @@ export class CodecChecks<In, Out> {
 
   #checkMidFrame({ midFrame }: Feed<In>, inside: boolean, i: number): void {
     if (midFrame === undefined || midFrame === inside) return;
-    if (this.#options.delayedFrames === true) return;
+    const { delayedFrames, framesInParts } = this.#options;
+    if (delayedFrames === true) return;
+    if (framesInParts === true && i < this.#samples.length - 1) return;
     const where = inside ? "inside" : "behind";
     throw broken(
       "the decoder",

@@ -54,6 +54,13 @@ export interface CheckCodecOptions<In, Out> {
    */
   delayedFrames?: boolean;
   /**
+   * Whether several frames make one, as the parts of `inParts` do. Then `midFrame` may be
+   * true between two samples; behind the last one it must be false.
+   *
+   * @default {false}
+   */
+  framesInParts?: boolean;
+  /**
    * Chooses the random splits and the garbage.
    *
    * @default {1}
@@ -70,6 +77,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<
   "maxBufferedBytes",
   "makeFrame",
   "delayedFrames",
+  "framesInParts",
   "seed",
 ]);
 
@@ -82,7 +90,7 @@ export function checkOptions<In, Out>(
 ): void {
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { expected, equals, oversized, makeFrame } = options;
-  const { maxBufferedBytes, delayedFrames, seed } = options;
+  const { maxBufferedBytes, delayedFrames, framesInParts, seed } = options;
   if (expected !== undefined) {
     if (!Array.isArray(expected)) {
       throw wrongKind(ACTION, "expected", "an array", expected);
@@ -100,6 +108,9 @@ export function checkOptions<In, Out>(
   }
   if (delayedFrames !== undefined) {
     checkBoolean(ACTION, "delayedFrames", delayedFrames);
+  }
+  if (framesInParts !== undefined) {
+    checkBoolean(ACTION, "framesInParts", framesInParts);
   }
   if (seed !== undefined) checkInteger(ACTION, "seed", seed, -(2 ** 53 - 1));
 }

@@ -7,6 +7,9 @@ import {
   enumOf,
   f64,
   fixed,
+  type FramePart,
+  type FramePartOut,
+  inParts,
   json,
   lengthPrefixed,
   lines,
@@ -23,6 +26,7 @@ import {
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
 import type { CheckCodecOptions } from "../../lib/testing/check_codec_options.ts";
+import { isEqual } from "../../lib/testing/_equal.ts";
 import { utf8 } from "./_support.ts";
 
 /** The limit of all codecs below, so that garbage reaches every policy. */
@@ -244,8 +248,53 @@ function shaped(): Subject[] {
   ];
 }
 
+/** Frames of 0 to 3,000 bytes in parts of 1,000. */
+function parts(): Subject[] {
+  const samples = [0, 1, 1000, 2500, 3000].flatMap((size) => {
+    const frame = new Uint8Array(size).map((_, i) => i);
+    const parts: FramePartOut[] = [{ head: { size } }];
+    for (let i = 0; i < size; i += 1000) {
+      parts.push({ part: frame.subarray(i, i + 1000) });
+    }
+    return [...parts, { end: true as const }];
+  });
+  const equals = (received: FramePart, expected: FramePart) =>
+    received.head === undefined
+      ? isEqual(received, expected)
+      : received.head.size === expected.head?.size;
+  return policies.flatMap((oversize) =>
+    endings.flatMap((atEof) => {
+      const options = { maxFrameBytes: LIMIT, oversize, atEof };
+      return [
+        lengthPrefixed({ ...options, offset: 2, adjust: -6 }),
+        varintPrefixed(options),
+        netstring(options),
+        contentLength(options),
+      ].map((codec, i) =>
+        subject(
+          `frames in parts, ${i}: ${oversize}, ${atEof}`,
+          inParts(codec, { partBytes: 1000 }),
+          samples,
+          {
+            equals,
+            framesInParts: true,
+            maxBufferedBytes: 4096 + 1000,
+            oversized: [
+              HUGE,
+              Uint8Array.of(0xff, 0xff, 0x7f, ...LONG),
+              utf8("99999:".padEnd(90_000)),
+              utf8("Content-Length: 99999\r\n\r\n".padEnd(90_000)),
+            ][i],
+          },
+        )
+      );
+    })
+  );
+}
+
 /** Every codec of the library, under every policy. */
 export const SUBJECTS: readonly Subject[] = [
+  ...parts(),
   ...sized(),
   ...layouts(),
   ...searching(),

@@ -18,6 +18,7 @@ import {
   enumOf,
   fixed,
   FrameTooLargeError,
+  inParts,
   json,
   lengthPrefixed,
   lines,
@@ -354,6 +355,18 @@ function sizedSubjects(): Subject[] {
           codec: netstring(options),
           wire: NETSTRINGS,
         },
+        ...[
+          [lengthPrefixed({ lengthBytes: 1, ...options }), NUMBERS] as const,
+          [varintPrefixed(options), NUMBERS] as const,
+          [netstring(options), NETSTRINGS] as const,
+          [contentLength(options), HEADERS] as const,
+        ].flatMap(([codec, wire], i) =>
+          [1, 2, 3].map((partBytes) => ({
+            name: `codec ${i} in parts of ${partBytes}: ${how}`,
+            codec: inParts(codec, { partBytes }),
+            wire,
+          }))
+        ),
         ...[20, 30, 4096].map((maxHeaderBytes) => ({
           name: `contentLength, headers of ${maxHeaderBytes}: ${how}`,
           codec: contentLength({ ...options, maxHeaderBytes }),

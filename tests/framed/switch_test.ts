@@ -295,17 +295,21 @@ Deno.test("switch() where finish() fails throws a CodecError, and nothing more i
   const connection = framed(left, {
     decoder: () => lines().decoder(),
     encoder: () => ({
-      encode: () => {},
+      encode: (line: string, out) => lines().encoder().encode(line, out),
       finish() {
         throw new Error("no trailer");
       },
     }),
   });
+  connection.send("sent");
   const error = assertThrows(
     () => connection.switch(lines()),
     CodecError,
     "no trailer",
   );
+  // What was sent before leaves.
+  assertEquals(await right.readLine(), "sent");
+  assertStrictEquals(await outcome(connection.closeWrite()), error);
   assertStrictEquals(await outcome(connection.send("x")), error);
   // The old codec still receives.
   await right.write("line\n");
