@@ -25,6 +25,7 @@ import "./codec/_names.ts";
 import "./codec/_numbers_reader.ts";
 import "./codec/_object_maker.ts";
 import "./codec/_packet_reader.ts";
+import "./codec/_packet_stream.ts";
 import "./codec/_refusal.ts";
 import "./codec/_sized_codec.ts";
 import "./codec/_sized_decoder.ts";

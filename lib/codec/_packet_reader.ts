@@ -31,6 +31,24 @@ const KEPT_BYTES = 1024 * 1024;
 /** Thrown where bytes are missing that may still come. No error: nothing is wrong. */
 export const SHORT: object = { toString: () => "more bytes are needed" };
 
+/** How far a packet on a stream is. */
+export interface Progress {
+  /** Bytes of it that were taken. */
+  readonly before: number;
+  /** How many bytes must have come behind them, or `mark` among fewer, unless it is -1. */
+  readonly needed: number;
+  readonly mark: number;
+  /** How many of them were looked at. */
+  readonly seen: number;
+  /** Values of arrays so far. */
+  readonly items: number;
+  /** How far fields of fields are, the outermost last. */
+  readonly saved: unknown[];
+}
+
+/** For frames, which never save anything. */
+export const NOTHING_SAVED: unknown[] = [];
+
 /**
  * A position in a packet. A DataView costs more than all else about a small packet,
  * so one is kept for the whole slab that frames are views of.
@@ -54,10 +72,11 @@ export class PacketReader implements FieldReader {
   /** Up to where bytes must have come, or `mark` before that, unless it is -1. */
   needed = 0;
   mark = -1;
-  /** Where the field begins that must be read again. */
+  /** Whether a field has thrown, and where it begins: it would be read again. */
+  isStopped = false;
   retryAt = 0;
   /** How far fields of fields are, the outermost last. */
-  saved: unknown[] = [];
+  saved: unknown[] = NOTHING_SAVED;
 
   /** Begins to read `frame`. */
   open(frame: Uint8Array): void {
@@ -70,10 +89,43 @@ export class PacketReader implements FieldReader {
     this.items = 0;
   }
 
-  /** Lets go of large memory. */
+  /** Begins or goes on to read a packet that is on a stream: at `chunk`, from `from` on. */
+  openStream(chunk: Uint8Array, limit: number, from: Progress): void {
+    this.open(chunk);
+    this.isOpen = true;
+    this.limit = limit;
+    this.before = from.before;
+    this.end = Math.min(this.end, this.position + limit - from.before);
+    this.items = from.items;
+    this.retryAt = this.position;
+    this.saved = from.saved;
+  }
+
+  /** How far the packet is of which bytes are missing. */
+  get progress(): Progress {
+    const { frame, retryAt, needed, mark, items, saved } = this;
+    const taken = retryAt - frame.byteOffset;
+    return {
+      before: this.before + taken,
+      needed: needed - retryAt,
+      mark,
+      seen: frame.length - taken,
+      items,
+      saved,
+    };
+  }
+
+  /** Bytes before the field that ended the reading. */
+  get passed(): number {
+    return this.retryAt - this.frame.byteOffset;
+  }
+
+  /** Lets go of what was read, and of large memory. */
   close(): void {
     this.frame = NOTHING;
     if (this.view.byteLength > KEPT_BYTES) this.view = NO_VIEW;
+    this.isOpen = this.isShort = this.isStopped = false;
+    this.saved = NOTHING_SAVED;
   }
 
   /** Bytes not read yet. */
@@ -169,7 +221,9 @@ export class PacketReader implements FieldReader {
     this.items += count;
     const items = this.items - before;
     if (items > most) {
-      throw new Refusal(`must have at most ${most} values, got ${items}`);
+      throw this.refusedHere(
+        new Refusal(`must have at most ${most} values, got ${items}`),
+      );
     }
   }
 
@@ -188,16 +242,32 @@ export class PacketReader implements FieldReader {
     state: unknown,
     name: string,
   ): unknown {
+    this.#stopAt(start);
     if (thrown !== SHORT) return within(thrown, name);
-    if (this.saved.length === 0) this.retryAt = start;
+    if (this.saved === NOTHING_SAVED) this.saved = [];
     this.saved.push(state);
     return thrown;
+  }
+
+  /** What a field of fields throws when what it has read of them is refused. */
+  refusedHere(refusal: Refusal): Refusal {
+    this.#stopAt(this.position);
+    return refusal;
+  }
+
+  /** Only the first place counts: it is the innermost field. */
+  #stopAt(position: number): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.retryAt = position;
   }
 
   /** What a field of the user's own throws on; it is read again from its first byte. */
   ownStopped(thrown: unknown, items: number): unknown {
     if (this.isShort) {
+      // Nothing of what is inside of it is kept.
       this.saved.length = 0;
+      this.isStopped = false;
       this.items = items;
       return SHORT;
     }
@@ -216,6 +286,25 @@ export class PacketReader implements FieldReader {
     const { frame } = this;
     return malformedPacket(thrown, { frame, recoverable: true });
   }
+}
+
+/**
+ * One reader serves one packet after the other. It is taken while a packet is decoded, so
+ * that a field which decodes another packet meanwhile gets a reader of its own.
+ */
+let idle: PacketReader | undefined;
+
+/** A reader to open; in the end comes {@linkcode giveBack}. */
+export function borrowReader(): PacketReader {
+  const reader = idle ?? new PacketReader();
+  idle = undefined;
+  return reader;
+}
+
+/** Closes a reader, for the next packet. */
+export function giveBack(reader: PacketReader): void {
+  reader.close();
+  idle = reader;
 }
 
 /** Refuses what is no length. */

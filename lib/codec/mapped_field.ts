@@ -95,7 +95,7 @@ class MappedField<In, Out, Ref extends string> extends FieldImpl<In, Out, Ref> {
     try {
       return this.#decode(value);
     } catch (thrown) {
-      throw new Refusal(reasonOf(thrown), thrown);
+      throw reader.refusedHere(new Refusal(reasonOf(thrown), thrown));
     }
   }
 

@@ -113,7 +113,7 @@ export {
   type UnionTag,
   type UnionVariants,
 } from "./union.ts";
-export { packets } from "./packets.ts";
+export { packets, type PacketsOptions } from "./packets.ts";
 
 // Streams.
 export type { BadFrameError } from "./frame_decoder.ts";

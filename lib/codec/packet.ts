@@ -7,7 +7,7 @@
 import { checkBytes } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import { type Field, FieldImpl } from "./field.ts";
-import { PacketReader } from "./_packet_reader.ts";
+import { borrowReader, giveBack } from "./_packet_reader.ts";
 import { locatedError, Refusal } from "./_refusal.ts";
 import { resetWrittenItems, writtenItems } from "./_written_items.ts";
 
@@ -35,19 +35,12 @@ export interface Packet<In, Out = In> extends Field<In, Out> {
   encode(value: Out): Uint8Array<ArrayBuffer>;
 }
 
-/**
- * One reader serves one packet after the other. It is taken while a packet is decoded, so
- * that a field which decodes another packet meanwhile gets a reader of its own.
- */
-let idle: PacketReader | undefined;
-
 /** A packet's two methods, on top of how it is read and written as a field. */
 export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
   implements Packet<In, Out> {
   decode(frame: Uint8Array): In {
     checkBytes("decode", "the frame", frame);
-    const reader = idle ?? new PacketReader();
-    idle = undefined;
+    const reader = borrowReader();
     try {
       reader.open(frame);
       const value = this.read(reader);
@@ -59,8 +52,7 @@ export abstract class PacketImpl<In, Out> extends FieldImpl<In, Out>
     } catch (thrown) {
       throw reader.frameError(thrown);
     } finally {
-      reader.close();
-      idle = reader;
+      giveBack(reader);
     }
   }
 

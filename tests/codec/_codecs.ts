@@ -1,8 +1,11 @@
 import {
   array,
+  bits,
+  bool,
   bytes as bytesField,
   type Codec,
   contentLength,
+  cstring,
   delimited,
   enumOf,
   f64,
@@ -16,6 +19,7 @@ import {
   netstring,
   optional,
   packets,
+  sized as sizedField,
   struct,
   text,
   u16,
@@ -23,6 +27,7 @@ import {
   u8,
   union,
   utf8 as utf8Field,
+  varint,
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
 import type { CheckCodecOptions } from "../../lib/testing/check_codec_options.ts";
@@ -183,6 +188,15 @@ const message = union({ type: enumOf(u8, { move: 1, say: 2 }) }, {
   say: struct({ size: u32le, text: utf8Field("size"), tags: array(u16, u8) }),
 });
 
+const log = struct({
+  kind: bits({ urgent: bool, level: 7 }),
+  name: cstring({ maxBytes: 100 }),
+  tags: array(struct({ key: utf8Field(u8), values: array(varint(), u8) }), u16),
+  data: sizedField(varint({ maxBytes: 4 }), bytesField()),
+});
+const table = struct({ rows: array(struct({ name: utf8Field(u8) }), u16) });
+const word = struct({ word: cstring({ maxBytes: LIMIT }) });
+
 function shaped(): Subject[] {
   const documents = [{ a: 1, b: [null, "x\n"] }, [], "", 5, false];
   const sent = [
@@ -239,6 +253,51 @@ function shaped(): Subject[] {
           tags: [],
         }),
       },
+    ),
+    subject("packets without frames", packets(log, { maxFrameBytes: LIMIT }), [
+      {
+        kind: { urgent: true, level: 5 },
+        name: "a",
+        tags: [],
+        data: utf8("x"),
+      },
+      {
+        kind: { urgent: false, level: 0 },
+        name: "é".repeat(40),
+        tags: [{ key: "k", values: [1, 300, 70_000] }, { key: "", values: [] }],
+        data: frames[4],
+      },
+    ], {
+      makeFrame: (size) => ({
+        kind: { urgent: true, level: 5 },
+        name: "",
+        tags: [],
+        data: new Uint8Array(Math.max(0, size - 20)),
+      }),
+      oversized: Uint8Array.of(3, 0, 0, 0, 0xff, 0xff, 0x7f, ...LONG),
+    }),
+    subject("packets without frames, of many fields", packets(table), [
+      { rows: [] },
+      { rows: Array.from({ length: 300 }, (_, i) => ({ name: `${i}` })) },
+    ], { maxBufferedBytes: 1024 * 1024 }),
+    subject(
+      "packets without frames, of one field to search for",
+      packets(word),
+      [
+        { word: "" },
+        { word: "x".repeat(3000) },
+      ],
+      {
+        maxBufferedBytes: LIMIT + 1,
+        makeFrame: (size) => ({ word: "y".repeat(size) }),
+      },
+    ),
+    subject(
+      "packets without frames, of numbers",
+      packets(struct({ a: u16, b: f64 })),
+      [
+        { a: 1, b: 2.5 },
+      ],
     ),
     subject(
       "packets of one size",

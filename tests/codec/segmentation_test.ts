@@ -10,22 +10,33 @@ import { framed, Socket } from "../../mod.ts";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import {
   array,
+  bits,
+  bool,
   bytes as bytesField,
   type Codec,
   contentLength,
+  cstring,
   decodeStream,
   delimited,
   enumOf,
+  type Field,
   fixed,
   FrameTooLargeError,
+  i16,
+  i32,
   inParts,
   json,
   lengthPrefixed,
   lines,
+  literal,
   MalformedFrameError,
   mapped,
+  mappedField,
   netstring,
+  optional,
   packets,
+  pad,
+  sized,
   struct,
   text,
   u16,
@@ -33,6 +44,7 @@ import {
   UnexpectedEofError,
   union,
   utf8 as utf8Field,
+  varint,
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
 import { ByteSource } from "../../lib/testing/_pieces.ts";
@@ -60,7 +72,8 @@ const onOversize = ({ limit, claimed }: FrameTooLargeError) => {
 
 function errorEvent(error: unknown): unknown {
   if (error instanceof MalformedFrameError) {
-    return ["malformed", error.code, error.recoverable, error.frame];
+    const { code, message, recoverable, frame } = error;
+    return ["malformed", code, recoverable, frame, message];
   }
   if (error instanceof FrameTooLargeError) {
     const { code, limit, claimed, skipped } = error;
@@ -478,6 +491,87 @@ function textSubjects(): Subject[] {
   return [...lined, ...framings];
 }
 
+const inner = struct({ a: array(u8, 1) });
+
+/** A field of one's own that reads others, and searches. */
+const pair: Field<[number, number, string]> = {
+  kind: "pair",
+  minBytes: 3,
+  read: (bytes) => {
+    const { a } = inner.read(bytes);
+    const b = varint().read(bytes);
+    return [a[0], b, String.fromCharCode(...bytes.takeUntil(59, 4))];
+  },
+  write([a, b, text], out) {
+    u8.write(a, out);
+    varint().write(b, out);
+    out.writeText(`${text};`);
+  },
+};
+
+/** Every field there is, where a packet may stop inside of any of them. */
+const everything = union({ op: varint() }, {
+  0: struct({}),
+  1: struct({
+    flags: bits({ a: bool, _: pad(3), b: 4 }),
+    n: varint({ maxBytes: 3 }),
+    text: cstring({ maxBytes: 4 }),
+    inner: sized(u8, struct({ id: u8, rest: bytesField() })),
+    _: pad(1),
+  }),
+  2: struct({
+    list: array(
+      struct({ x: u8, maybe: optional(array(pair, u8)) }),
+      varint(),
+      { maxItems: 9 },
+    ),
+    size: i16,
+    has: bool,
+    data: bytesField("size"),
+    more: optional(utf8Field(u8), "has"),
+  }),
+  3: struct({
+    even: mappedField(
+      struct({ x: u8, data: bytesField(u8) }),
+      ({ x }) => {
+        if (x % 2 === 1) throw new RangeError("odd");
+        return x;
+      },
+      (x: number) => ({ x, data: new Uint8Array() }),
+    ),
+    last: u8,
+  }),
+  130: struct({
+    deep: struct({
+      kind: enumOf(u8, { x: 0, y: 1 }),
+      own: pair,
+      half: mappedField(u16, (n) => n / 2, (n: number) => n * 2),
+    }),
+    magic: literal(utf8Field(2), "ok"),
+    in: sized(i32, bytesField(), { adjust: -4 }),
+  }),
+});
+
+const PACKETS = streamOf(
+  [0],
+  [1, 0x85, 0xac, 2, 97, 98, 0, 3, 9, 1, 2, 0],
+  [1, 5, 0, 0, 1, 9, 255],
+  [1, 0x85, 0x80],
+  [2, 2, 7, 0, 8, 1, 1, 5, 0x81, 1, 97, 59, 0, 2, 1, 33, 34, 1, 98],
+  [2, 0, 0, 0, 0],
+  [2, 3, 7, 1, 2, 5, 6, 59, 9, 1, 59, 8, 0],
+  [3, 2, 1, 9, 7],
+  [3, 1, 2, 9, 9, 7],
+  [0x82, 1, 0, 3, 4, 97, 97, 59, 0, 8, 111, 107, 0, 0, 0, 6, 1, 2],
+  [0x82, 1, 1, 3, 4, 59, 0, 9, 111, 107, 0, 0, 0, 4],
+  [0x82, 1, 2],
+  [97, 97],
+  [0],
+  [59],
+  [0x80, 0],
+  [255, 255],
+);
+
 function shapedSubjects(): Subject[] {
   const message = union({ type: enumOf(u8, { move: 1, say: 2 }) }, {
     move: struct({ x: u8, y: u16 }),
@@ -519,6 +613,18 @@ function shapedSubjects(): Subject[] {
       name: "packets of a union",
       codec: packets(message, small),
       wire: NUMBERS,
+    },
+    ...[7, 24, undefined].map((maxFrameBytes) => ({
+      name: `packets without frames, of ${maxFrameBytes}`,
+      codec: packets(everything, { maxFrameBytes }),
+      wire: PACKETS,
+    })),
+    {
+      name: "packets of every field in frames",
+      codec: packets(everything, small),
+      wire: PACKETS.map((wire) =>
+        Uint8Array.of(Math.min(wire.length, 255), ...wire)
+      ),
     },
     {
       name: "packets of a struct",
@@ -672,7 +778,8 @@ function checkAllCuts(
         chunks.push(wire.subarray(start, start = end));
       }
     }
-    const seen = decodeInMemory(codec, chunks, addByReading).slice(0, -1);
+    const seen = decodeInMemory(codec, chunks, addByReading).slice(0, -1)
+      .map((event) => (event as unknown[]).slice(0, 4));
     assertEquals(seen, [...expected]);
   }
 }
