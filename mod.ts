@@ -203,6 +203,8 @@ export {
   LimitError,
   MalformedFrameError,
   PermissionError,
+  ProxyError,
+  type ProxyReason,
   SocketError,
   type SocketErrorCode,
   type SocketErrorOptions,

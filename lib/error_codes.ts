@@ -17,6 +17,7 @@ export type SocketErrorCode =
   | "malformed-frame"
   | "codec"
   | "tls"
+  | "proxy"
   | "limit"
   | "permission";
 
@@ -46,6 +47,21 @@ export type BrokenReason =
   | "write-cancelled"
   /** Anything else; see `cause`. */
   | "other";
+
+/** What was wrong with a proxy, before it let anything through. */
+export type ProxyReason =
+  /** It asks for a user name and a password, or refuses those that it was given. */
+  | "authentication"
+  /** It refuses to connect there: its rules, for instance. */
+  | "refused"
+  /** It cannot do what is asked of it: another kind of address, say. */
+  | "unsupported"
+  /** What it answers is not the protocol: it is no such proxy. */
+  | "malformed"
+  /** Its answer is larger than any that makes sense. */
+  | "too-large"
+  /** It ended the connection before its answer was complete. */
+  | "closed";
 
 /** What was wrong with a TLS handshake or session. */
 export type TlsReason =

@@ -11,11 +11,12 @@
 import type { Addr } from "./addr.ts";
 import type {
   BrokenReason,
+  ProxyReason,
   SocketErrorCode,
   TlsReason,
 } from "./error_codes.ts";
 
-export type { BrokenReason, SocketErrorCode, TlsReason };
+export type { BrokenReason, ProxyReason, SocketErrorCode, TlsReason };
 
 /** Where an error happened. */
 export interface SocketErrorOptions extends ErrorOptions {
@@ -412,6 +413,45 @@ export class TlsError extends SocketError {
   ) {
     super(message, options);
     this.reason = reason;
+  }
+}
+
+/**
+ * A proxy did not let a connection through: {@linkcode ProxyError.reason} says why. Where it
+ * could not reach the server the error is a `BrokenError`, as without a proxy.
+ *
+ * @example
+ * ```ts
+ * import { ProxyError } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ * const text = "Cannot connect to example.com:443 through the proxy 127.0.0.1:3128";
+ * const error = new ProxyError("authentication", text, { reply: 407 });
+ * assertEquals([error.reason, error.reply], ["authentication", 407]);
+ * ```
+ */
+export class ProxyError extends SocketError {
+  static {
+    this.prototype.name = "ProxyError";
+  }
+  /** Always `"proxy"`. */
+  readonly code: "proxy" = "proxy";
+  /** What is wrong. */
+  readonly reason: ProxyReason;
+  /** What the proxy answered, where it did: a reply of SOCKS 5, or a status of HTTP. */
+  readonly reply: number | undefined;
+
+  /** Says what is wrong with the proxy, or with what was asked of it. */
+  constructor(
+    reason: ProxyReason,
+    message: string,
+    options: SocketErrorOptions & {
+      /** See {@linkcode ProxyError.reply}. */
+      reply?: number;
+    } = {},
+  ) {
+    super(message, options);
+    this.reason = reason;
+    this.reply = options.reply;
   }
 }
 

@@ -5,10 +5,12 @@
  */
 
 import {
+  AbortError,
   BusyError,
   ClosedError,
   CodecError,
   PermissionError,
+  ProxyError,
   SocketError,
   TlsError,
   type TlsReason,
@@ -28,7 +30,7 @@ const MAX_CAUSES = 8;
 
 /**
  * Whether an error is one of a connection that failed: it broke, was too slow, or made no
- * sense. Of other errors their causes are looked at. What needs another program, another
+ * sense. Of other errors, and of what a signal has ended, the cause is looked at. What needs another program, another
  * certificate or another permission is none.
  *
  * @param hasEnded Whether the connection has ended: else a `ClosedError` is about
@@ -37,7 +39,9 @@ const MAX_CAUSES = 8;
 export function isLoss(error: unknown, hasEnded: boolean): boolean {
   let each = error;
   for (let i = 0; i < MAX_CAUSES; i++) {
-    if (each instanceof SocketError) return isLossOfSocket(each, hasEnded);
+    if (each instanceof SocketError && !(each instanceof AbortError)) {
+      return isLossOfSocket(each, hasEnded);
+    }
     if (!(each instanceof Error)) return false;
     // Also that of `AbortSignal.timeout()`.
     if (each.name === "TimeoutError") return true;
@@ -48,6 +52,7 @@ export function isLoss(error: unknown, hasEnded: boolean): boolean {
 
 function isLossOfSocket(error: SocketError, hasEnded: boolean): boolean {
   if (error instanceof TlsError) return LOST_TLS.has(error.reason);
+  if (error instanceof ProxyError) return error.reason === "closed";
   if (error instanceof ClosedError) return hasEnded;
   return !(error instanceof PermissionError || error instanceof BusyError ||
     error instanceof CodecError);

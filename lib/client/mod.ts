@@ -63,6 +63,8 @@ export type {
   RequestStreamOptions,
 } from "./requests_options.ts";
 
+export { viaProxy, type ViaProxyOptions } from "./via_proxy.ts";
+
 // The limits of a call, and the errors.
 export type { CallOptions } from "../time/call_limits.ts";
 export { Deadline, type DeadlineOptions } from "../time/deadline.ts";
@@ -74,6 +76,8 @@ export {
   ClosedError,
   LimitError,
   MalformedFrameError,
+  ProxyError,
+  type ProxyReason,
   SocketError,
   type SocketErrorCode,
   type SocketErrorOptions,

@@ -236,10 +236,9 @@ function describeDialer(dialer: PlannableDialer): Description {
   checkObject(ACTION, "dialer", dialer);
   const { addr } = dialer;
   checkObject(ACTION, "dialer.addr", addr);
-  if (addr.transport === "memory") {
-    return { descriptors: [], target: formatAddress(addr) };
-  }
-  return describe(addr as PlannableOptions);
+  return addr.transport === "tcp" || addr.transport === "unix"
+    ? describe(addr as PlannableOptions)
+    : { descriptors: [], target: formatAddress(addr) };
 }
 
 const ACTION = "plan permissions";

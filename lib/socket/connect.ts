@@ -10,7 +10,7 @@ import {
   checkObject,
   checkSignal,
 } from "../_check.ts";
-import { BrokenError, TimeoutError } from "../errors.ts";
+import { BrokenError, ProxyError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { retry, type RetryOptions } from "../time/retry.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
@@ -212,6 +212,7 @@ async function dialWithin(
 /** Errors that may pass: a server that is starting, a network that fails for a while. */
 function isWorthRetrying(error: unknown): boolean {
   if (error instanceof TimeoutError) return true;
+  if (error instanceof ProxyError) return error.reason === "closed";
   return error instanceof BrokenError &&
     (error.reason === "refused" || error.reason === "reset" ||
       error.reason === "unreachable" || error.reason === "not-found" ||

@@ -16,6 +16,7 @@ import { type Addr, formatAddress } from "../addr.ts";
 import {
   BrokenError,
   PermissionError,
+  ProxyError,
   SocketError,
   TimeoutError,
   TlsError,
@@ -179,6 +180,10 @@ class HostRace {
     if (first instanceof TlsError && errors.every(isTls)) {
       return new TlsError(first.reason, text, options);
     }
+    if (first instanceof ProxyError && errors.every(isProxy)) {
+      const { reason, reply } = first;
+      return new ProxyError(reason, text, { ...options, reply });
+    }
     const broken = errors.filter((error) => error instanceof BrokenError);
     // What may pass counts: the others may have been put right by then.
     const reason = broken.find((error) => error.reason !== "other")?.reason;
@@ -187,16 +192,17 @@ class HostRace {
 }
 
 const isTls = (error: unknown): boolean => error instanceof TlsError;
+const isProxy = (error: unknown): boolean => error instanceof ProxyError;
 
 function addressOf({ hostname = "127.0.0.1", port }: DialHost): Addr {
   return { transport: "tcp", hostname, port };
 }
 
-/** What an error says, without what was tried: that stands before it. */
+/** What an error says, without the host: that stands before it. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error instanceof SocketError
-    ? error.message.replace(/^Cannot connect to \S+: /, "")
+    ? error.message.replace(/^Cannot connect to \S+:? /, "")
     : error.message;
 }
 

@@ -19,6 +19,7 @@
 
 /** The Debian package of each program whose package has another name. */
 const DEBIAN_PACKAGES: Record<string, string> = {
+  danted: "dante-server",
   dig: "bind9-dnsutils",
   nc: "netcat-openbsd",
   node: "nodejs",

@@ -1,5 +1,6 @@
 // Does what its first argument says, with the permissions of this process, and
 // prints how that went: "ok", the code of our error, or what was thrown.
+import { viaProxy } from "../../lib/client/via_proxy.ts";
 import { SocketError } from "../../lib/errors.ts";
 import {
   ensurePermissions,
@@ -23,6 +24,10 @@ async function run(): Promise<string> {
     }
     case "connect":
       (await (options.hosts ? dialHosts(options, {}) : dial(options))).close();
+      return "ok";
+    case "proxy":
+      (await dial({ ...options.target, dialer: viaProxy(options.proxy) }))
+        .close();
       return "ok";
     case "ensure": {
       const plans = options as [

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Addr, parseAddress } from "../../lib/addr.ts";
+import { viaProxy } from "../../lib/client/via_proxy.ts";
 import { permissionsFor } from "../../lib/permissions/permission_plan.ts";
 import { runProbe } from "./_run_probe.ts";
 
@@ -135,6 +136,11 @@ Deno.test("permissionsFor() refuses what no flag can express", () => {
     [{ hosts: [{ port: 1 }], port: 1 }, TypeError, "absent beside hosts"],
     [{ dialer: 5 }, TypeError, "dialer must be an object, got 5"],
     [{ dialer: {} }, TypeError, "dialer.addr must be an object"],
+    [
+      { dialer: { addr: { transport: "tcp" } } },
+      TypeError,
+      "port must be a number",
+    ],
     [{ dialer: { addr: {} }, path: "/a" }, TypeError, "absent beside dialer"],
     [
       { path: "/a", hostname: "b" },
@@ -212,6 +218,18 @@ Deno.test("a plan to connect to several hosts is exact", TIMEOUT, async () => {
     await assertExact("connect", {
       hosts: [{ hostname: "localhost", port }, { hostname: "localhost", port }],
     });
+  });
+});
+
+Deno.test("a plan to connect through a proxy is exact", TIMEOUT, async () => {
+  await withServer("127.0.0.1", async (port) => {
+    const proxy = `socks5://user:password@127.0.0.1:${port}`;
+    const target = { hostname: "example.com", port: 443 };
+    const { flags } = permissionsFor({ ...target, dialer: viaProxy(proxy) });
+    const options = { proxy, target };
+    // The proxy hangs up: the program got as far as that.
+    assertEquals((await runProbe(flags, "proxy", options)).stdout, "proxy");
+    assertEquals((await runProbe([], "proxy", options)).stdout, "permission");
   });
 });
 
