@@ -456,7 +456,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       frame = undefined;
       while (this.#end === undefined && this.#full === undefined) {
         try {
-          frame = frames.next(ended);
+          frame = frames.next(false);
+          if (frame === undefined && ended) frame = this.#lastFrame();
         } catch (error) {
           this.#onBadFrame(error);
           answered = true;
@@ -469,6 +470,13 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       // A frame that is sent may run code of the user, which may leave a stream.
     } while (frame !== undefined && this.#full === undefined);
     if (ended && this.#full === undefined) this.#onEof();
+  }
+
+  /** What the codec makes of the end of the stream. */
+  #lastFrame(): In | undefined {
+    const frame = this.#parts.frames.next(true);
+    if (frame === undefined || this.#options.atEof === "emit") return frame;
+    throw this.#ended("inside an answer");
   }
 
   /** Some answers came: others may be sent, and what is due has its time again. */

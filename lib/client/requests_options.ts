@@ -11,6 +11,7 @@ import {
   checkNames,
   checkNumber,
   checkObject,
+  checkOneOf,
   outOfRange,
   wrongKind,
 } from "../_check.ts";
@@ -115,6 +116,13 @@ export interface RequestsOptions<In = unknown, Out = never> {
    */
   maxGivenUp?: number;
   /**
+   * Whether what the codec makes of the end of the stream is an answer, such as a last line
+   * without its ending: half an answer is an error where nothing is said.
+   *
+   * @default {"error"}
+   */
+  atEof?: "error" | "emit";
+  /**
    * Pings a silent peer, as `framed` does, and ends the connection where it stays silent.
    * Where `isPong` is given the ping is a frame without an answer; otherwise it is a
    * request, whose answer is dropped. None by default.
@@ -175,6 +183,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     "maxWaiting",
     "stallMs",
     "maxGivenUp",
+    "atEof",
     "heartbeat",
   ] satisfies (keyof RequestsOptions)[],
 );
@@ -185,8 +194,11 @@ export function checkRequestsOptions<In, Out>(
   options: RequestsOptions<In, Out>,
 ): RequestsLimits {
   checkNames(action, "options", options, OPTION_NAMES);
-  const { match, isUnsolicited, onUnsolicited, heartbeat } = options;
+  const { match, isUnsolicited, onUnsolicited, atEof, heartbeat } = options;
   checkMatch(action, match);
+  if (atEof !== undefined) {
+    checkOneOf(action, "atEof", atEof, ["error", "emit"]);
+  }
   if (isUnsolicited !== undefined) {
     checkFunction(action, "isUnsolicited", isUnsolicited);
   }

@@ -28,6 +28,8 @@ export interface RequestsPair extends Disposable {
   server: Framed<string, string>;
   /** What has come since it was last asked. From the first time on the server is read. */
   received(): Promise<string[]>;
+  /** Resolves when the client has ended its stream. Reads as `received` does. */
+  ended(): Promise<void>;
 }
 
 /** Makes a {@linkcode RequestsPair} of lines; with `"order"` where nothing is said. */
@@ -59,6 +61,7 @@ export function requestsPair(
       await turn();
       return got.splice(0);
     },
+    ended: () => collecting ??= collect(),
     [Symbol.dispose]() {
       client.abort();
       socket.abort();

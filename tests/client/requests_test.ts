@@ -234,6 +234,21 @@ Deno.test("Requests sends what waits in its order, as places get free", async ()
   }
 });
 
+Deno.test("Requests lets no request of a hook overtake those that wait", async () => {
+  using pair = requestsPair({
+    maxInFlight: 1,
+    isUnsolicited: (line) => line === ">",
+    onUnsolicited: () => void pair.requests.request("c").catch(() => {}),
+  });
+  const answers = ["a", "b"].map((line) => pair.requests.request(line));
+  // The place of the first is free, and the second was not sent yet.
+  await pair.socket.write("A\n>\n");
+  assertEquals(await pair.received(), ["a", "b"]);
+  await pair.server.send("B");
+  assertEquals(await Promise.all(answers), ["A", "B"]);
+  assertEquals(await pair.received(), ["c"]);
+});
+
 Deno.test("Requests waits with more requests while the peer takes nothing", async () => {
   using pair = spiedPair({ left: { highWaterMarkBytes: 1_000 } });
   const requests = new Requests(framed(pair.left, lines()), { match: "order" });
@@ -434,6 +449,24 @@ Deno.test("Requests rejects what is due when the peer ends its stream, between a
   }
 });
 
+Deno.test("Requests takes half a line for no answer, unless it is told to", async () => {
+  using pair = requestsPair();
+  const half = outcome(pair.requests.request("a"));
+  await pair.socket.write("half an ans");
+  await pair.socket.closeWrite();
+  const error = await half as BrokenError;
+  assertInstanceOf(error, BrokenError);
+  assertEquals([error.reason, error.sent], ["ended", true]);
+
+  using other = requestsPair({ atEof: "emit" });
+  const whole = other.requests.request("a");
+  const none = outcome(other.requests.request("b"));
+  await other.socket.write("an answer");
+  await other.socket.closeWrite();
+  assertEquals(await whole, "an answer");
+  assertInstanceOf(await none, BrokenError);
+});
+
 Deno.test("Requests notices the end of the peer's stream while nothing is asked", async () => {
   using pair = requestsPair();
   await pair.server.send("no answer").catch(() => {});
@@ -478,6 +511,19 @@ Deno.test("Requests waits a second for the last answers of a peer that reads no 
     }
     await requests.closed;
   }
+});
+
+Deno.test("Requests ends with the last answer that was due where the peer reads no more", async () => {
+  using pair = spiedPair();
+  const requests = new Requests(framed(pair.left, lines()), IDS);
+  const answer = requests.request("1");
+  await turn();
+  pair.spy.writeError = new Deno.errors.BrokenPipe();
+  await requests.send("no answer");
+  await turn();
+  await pair.right.write("1\n");
+  assertEquals(await answer, "1");
+  await requests.closed;
 });
 
 Deno.test("Requests gives a bad answer to the request that it was for, where the codec moves past it", async () => {
@@ -536,6 +582,7 @@ Deno.test("Requests rejects a request that cannot be encoded, and goes on", asyn
 // ---- close --------------------------------------------------------------------
 
 Deno.test("Requests.close lets what it took finish, and takes no more", async () => {
+  using _clock = fakeClock();
   using pair = requestsPair({ maxInFlight: 1 });
   const { requests, server } = pair;
   const answers = [requests.request("a"), requests.request("b")];
@@ -549,9 +596,24 @@ Deno.test("Requests.close lets what it took finish, and takes no more", async ()
   await server.send("B");
   assertEquals(await answers[1], "B");
   assertEquals(await pair.received(), ["a", "b"]);
+  await pair.ended();
   await pair.socket.close();
   await closing;
   await requests.closed;
+});
+
+Deno.test("Requests.close does not wait for a request that could not be encoded", async () => {
+  using _clock = fakeClock();
+  using pair = requestsPair({ maxInFlight: 1 });
+  const first = pair.requests.request("a");
+  const bad = outcome(pair.requests.request("two\nlines"));
+  const closing = pair.requests.close();
+  await pair.server.send("A");
+  assertEquals(await first, "A");
+  assertInstanceOf(await bad, Error);
+  await pair.ended();
+  await pair.socket.close();
+  await closing;
 });
 
 Deno.test("Requests.close cuts what is left when its time is over", async () => {
@@ -584,6 +646,7 @@ Deno.test("Requests.close rejects with the reason of its signal, and cuts; a lat
 });
 
 Deno.test("Requests.close does not wait for the answers to requests that were given up", async () => {
+  using _clock = fakeClock();
   using pair = requestsPair();
   const controller = new AbortController();
   const { signal } = controller;
@@ -592,7 +655,7 @@ Deno.test("Requests.close does not wait for the answers to requests that were gi
   const closing = pair.requests.close();
   controller.abort();
   await given;
-  await pair.received();
+  await pair.ended();
   await pair.socket.close();
   await closing;
 });
@@ -693,6 +756,7 @@ Deno.test("Requests refuses what is no connection and what is no option", async 
   assertThrows(make({ match, maxWaiting: -1 }), RangeError, "maxWaiting");
   assertThrows(make({ match, stallMs: 0 }), RangeError, "stallMs");
   assertThrows(make({ match, maxGivenUp: 0.5 }), RangeError, "maxGivenUp");
+  assertThrows(make({ match, atEof: "drop" }), RangeError, "atEof");
   assertThrows(make({ match, onUnsolicited: 1 }), TypeError, "onUnsolicited");
   assertThrows(make({ match, isUnsolicited: 1 }), TypeError, "isUnsolicited");
   assertThrows(make({ match, heartbeat: {} }), TypeError, "heartbeat.ping");
