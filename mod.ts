@@ -120,45 +120,50 @@ export {
 export { Framed, framed } from "./lib/framed/framed.ts";
 export type { FramedOptions } from "./lib/framed/framed_options.ts";
 export type { HeartbeatOptions } from "./lib/framed/heartbeat.ts";
+export { ByteQueue } from "./lib/bytes/byte_queue.ts";
+export { ByteWriter } from "./lib/bytes/byte_writer.ts";
+export type {
+  Codec,
+  Decoder,
+  Encoder,
+  SizedCodec,
+  TextCodec,
+} from "./lib/codec/codec.ts";
 export {
-  ByteQueue,
-  ByteWriter,
-  type Codec,
   contentLength,
   type ContentLengthOptions,
-  type Decoder,
-  delimited,
-  type DelimitedOptions,
-  type DelimitedOversizePolicy,
-  type Encoder,
-  type EofOptions,
-  type EofPolicy,
-  fixed,
-  type FixedOptions,
+} from "./lib/codec/content_length.ts";
+export { delimited, type DelimitedOptions } from "./lib/codec/delimited.ts";
+export { fixed, type FixedOptions } from "./lib/codec/fixed.ts";
+export {
   type FrameHead,
   type FramePart,
   type FramePartOut,
   inParts,
   type InPartsOptions,
-  json,
-  type JsonOptions,
+} from "./lib/codec/in_parts.ts";
+export { json, type JsonOptions } from "./lib/codec/json.ts";
+export {
   lengthPrefixed,
   type LengthPrefixedOptions,
-  lines,
-  type LinesOptions,
-  mapped,
-  netstring,
-  type NetstringOptions,
-  type OversizeOptions,
-  type OversizePolicy,
-  type SizedCodec,
-  type SizedOptions,
-  text,
-  type TextCodec,
-  type TextOptions,
+} from "./lib/codec/length_prefixed.ts";
+export { lines, type LinesOptions } from "./lib/codec/lines.ts";
+export { mapped } from "./lib/codec/mapped.ts";
+export { netstring, type NetstringOptions } from "./lib/codec/netstring.ts";
+export type {
+  DelimitedOversizePolicy,
+  EofOptions,
+  EofPolicy,
+  OversizeOptions,
+  OversizePolicy,
+  SizedOptions,
+} from "./lib/codec/policy.ts";
+export { text } from "./lib/codec/text.ts";
+export type { TextOptions } from "./lib/codec/text_encoding.ts";
+export {
   varintPrefixed,
   type VarintPrefixedOptions,
-} from "./lib/codec/mod.ts";
+} from "./lib/codec/varint_prefixed.ts";
 
 // Traffic
 export {
@@ -175,21 +180,22 @@ export { throttle } from "./lib/traffic/throttle.ts";
 export type { ThrottleOptions } from "./lib/traffic/throttle_options.ts";
 
 // Time
+export type { CallOptions } from "./lib/time/call_limits.ts";
+export { Deadline, type DeadlineOptions } from "./lib/time/deadline.ts";
+export { interval } from "./lib/time/interval.ts";
 export {
-  type CallOptions,
-  Deadline,
-  type DeadlineOptions,
-  interval,
   retry,
-  type RetryBudget,
-  retryBudget,
-  type RetryBudgetOptions,
   type RetryContext,
   type RetryEvent,
   type RetryOptions,
-  sleep,
-  withTimeout,
-} from "./lib/time/mod.ts";
+} from "./lib/time/retry.ts";
+export {
+  type RetryBudget,
+  retryBudget,
+  type RetryBudgetOptions,
+} from "./lib/time/retry_budget.ts";
+export { sleep } from "./lib/time/sleep.ts";
+export { withTimeout } from "./lib/time/with_timeout.ts";
 
 // Errors
 export {

@@ -17,6 +17,8 @@ const HEADER = `/**
 /** What the generated file should hold now. */
 export async function preloadText(): Promise<string> {
   const graph = await readGraph();
+  // What it names now may not be needed any more.
+  graph.set("lib/_preload.ts", []);
   const direct = ["mod.ts", "lib/_preload.ts", ...graph.get("mod.ts") ?? []];
   const files = new Set(direct.filter((path) => path !== "lib/_preload.ts"));
   for (const file of files) {
