@@ -46,6 +46,14 @@ export type {
 } from "./lib/server/serve_options.ts";
 export type { AdmissionOptions, OnLimit } from "./lib/server/_admission.ts";
 export type { HandshakeOptions } from "./lib/server/_handshake.ts";
+export type { ProxyProtocolOptions } from "./lib/server/_proxy_gate.ts";
+export type { ProxyLimits } from "./lib/proxy_limits.ts";
+export type {
+  ProxyFields,
+  ProxyHeader,
+  ProxyTls,
+  ProxyTlv,
+} from "./lib/proxy_header.ts";
 export type {
   AcceptedEvent,
   AcceptErrorEvent,
@@ -54,6 +62,7 @@ export type {
   DrainEvent,
   HandlerErrorEvent,
   ListenerEvent,
+  ProxyFailedEvent,
   RejectedEvent,
   RejectionReason,
   ServerEvent,
@@ -87,6 +96,7 @@ export type {
   DialTarget,
   HostsDialOptions,
   PeerCertificate,
+  ProxyInfo,
   PeerCheckOptions,
   TcpBindOptions,
   TcpDialOptions,

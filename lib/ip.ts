@@ -64,6 +64,30 @@ function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   return bytes;
 }
 
+/**
+ * The text of the 4 or 16 bytes of an IP address, as RFC 5952 has it: in lower case, with
+ * the first of the longest runs of zeros left out.
+ */
+export function formatIp(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".");
+  if (isMapped(bytes)) return `::ffff:${bytes.subarray(12).join(".")}`;
+  const groups = Array.from(
+    { length: 8 },
+    (_, i) => (bytes[2 * i] << 8 | bytes[2 * i + 1]).toString(16),
+  );
+  const zeros = groups.join(":").match(/\b0(:0)+\b/g) ?? [];
+  const longest = zeros.reduce(
+    (run, other) => other.length > run.length ? other : run,
+    "",
+  );
+  if (longest === "") return groups.join(":");
+  const at = ` ${groups.join(" ")} `;
+  const run = ` ${longest.replaceAll(":", " ")} `;
+  const [head, ...tail] = at.split(run);
+  const join = (text: string) => text.trim().replaceAll(" ", ":");
+  return `${join(head)}::${join(tail.join(run))}`;
+}
+
 function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff &&
     bytes.subarray(0, 10).every((byte) => byte === 0);

@@ -120,6 +120,19 @@ export type { BadFrameError } from "./frame_decoder.ts";
 export { decodeStream, type DecodeStreamOptions } from "./decode_stream.ts";
 export { encodeStream } from "./encode_stream.ts";
 
+// The PROXY protocol.
+export {
+  type DecodedProxyHeader,
+  decodeProxyHeader,
+  encodeProxyHeader,
+  type ProxyFields,
+  type ProxyHeader,
+  type ProxyHeaderInit,
+  type ProxyTls,
+  type ProxyTlv,
+} from "../proxy_header.ts";
+export type { ProxyLimits } from "../proxy_limits.ts";
+
 // Errors, and what their fields are made of.
 export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";
 export {

@@ -112,29 +112,52 @@ export class Admission {
     this.#room = undefined;
   }
 
-  /** Lets a client in, or says why not. */
-  enter(addr: Addr): RejectionReason | undefined {
-    if ("hostname" in addr && !this.#admits(addr.hostname)) return "denied";
+  /**
+   * Lets a client in, or says why not.
+   *
+   * @param addr Where it comes from; `undefined` where a proxy is yet to say that, and then
+   * {@linkcode identify} follows.
+   */
+  enter(addr: Addr | undefined): RejectionReason | undefined {
+    if (addr !== undefined && !this.#admits(addr)) return "denied";
     if (this.#active >= this.#most) return "max-connections";
-    const key = this.#keyOf(addr);
-    if (key !== undefined) {
-      const count = this.#byAddress.get(key) ?? 0;
-      if (count >= this.#mostPerAddress) return "max-connections-per-address";
-      this.#byAddress.set(key, count + 1);
+    if (addr !== undefined && !this.#hasRoomFor(addr)) {
+      return "max-connections-per-address";
     }
     this.#active++;
     return undefined;
   }
 
-  #admits(hostname: string): boolean {
-    if (this.#deny?.includes(hostname)) return false;
-    return this.#allow === undefined || this.#allow.includes(hostname);
+  /** Where a client comes from that was let in. If there is a reason, it has to leave. */
+  identify(addr: Addr): RejectionReason | undefined {
+    if (!this.#admits(addr)) return "denied";
+    return this.#hasRoomFor(addr) ? undefined : "max-connections-per-address";
   }
 
-  /** A client that was let in has left. */
-  leave(addr: Addr): void {
-    this.#active--;
+  #admits(addr: Addr): boolean {
+    if (!("hostname" in addr)) return true;
+    if (this.#deny?.includes(addr.hostname)) return false;
+    return this.#allow === undefined || this.#allow.includes(addr.hostname);
+  }
+
+  /** Whether one more of its address may come in, which then counts. */
+  #hasRoomFor(addr: Addr): boolean {
     const key = this.#keyOf(addr);
+    if (key === undefined) return true;
+    const count = this.#byAddress.get(key) ?? 0;
+    if (count >= this.#mostPerAddress) return false;
+    this.#byAddress.set(key, count + 1);
+    return true;
+  }
+
+  /**
+   * A client that was let in has left.
+   *
+   * @param addr Under which it counted; `undefined` for none.
+   */
+  leave(addr: Addr | undefined): void {
+    this.#active--;
+    const key = addr === undefined ? undefined : this.#keyOf(addr);
     if (key !== undefined) {
       const count = this.#byAddress.get(key)! - 1;
       if (count === 0) this.#byAddress.delete(key);

@@ -15,13 +15,14 @@ import { halvesOf, Socket } from "../socket/socket.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { performHandshake } from "./_handshake.ts";
-import type { ServerEvent } from "./events.ts";
+import type { ProxyGate } from "./_proxy_gate.ts";
+import type { RejectionReason, ServerEvent } from "./events.ts";
 import type { Handler, ServeContext } from "./serve_options.ts";
 
 /**
  * ```text
- *             TLS                 handler returns           sent, and peer ended
- *  let in --> handshake --> handling -----------> closing -------------------> over
+ *          PROXY header, TLS        handler returns           sent, and peer ended
+ *  let in ----> handshake --> handling -----------> closing -------------------> over
  *                 |             |                    |                          ^
  *                 +-------------+--------------------+--------------------------+
  *                   it fails      it throws            it fails; or cut: any stage
@@ -29,7 +30,7 @@ import type { Handler, ServeContext } from "./serve_options.ts";
  *
  * | stage | what runs | the drain begins | the time of the drain is over | in the report |
  * | --- | --- | --- | --- | --- |
- * | handshake | TLS of the listener | cut | | `handshakes` |
+ * | handshake | a proxy's header, then TLS of the listener | cut | | `handshakes` |
  * | handling | the handler | `context.signal` aborts; frames end between two of them; a TLS handshake has a second | cut | `completed`, or `aborted` if cut |
  * | closing | what was written leaves, then the peer ends its side | once all has left, the peer has a second | cut | `completed`, or `aborted` if cut before all had left |
  * | over | nothing | | | |
@@ -46,6 +47,10 @@ export interface ClientOwner {
   readonly socketOptions: SocketOptions;
   readonly handshakeTimeoutMs: number | undefined;
   emit(event: ServerEvent): void;
+  /** Reads PROXY headers, where the server is behind proxies. */
+  readonly proxies: ProxyGate | undefined;
+  /** A proxy has said where a client comes from. If there is a reason, it has to leave. */
+  identify(client: Client): RejectionReason | undefined;
   /** The handler is about to start. */
   onHandling(): void;
   /** The handler threw. */
@@ -56,15 +61,20 @@ export interface ClientOwner {
 
 /** A client that was let in. */
 export class Client {
-  /** Where it came from, under which it was let in. */
-  readonly remoteAddr: Addr;
-  readonly #transport: AcceptedTransport;
+  /** Under which address it was let in; `undefined` until a proxy has said where it is. */
+  admittedAs: Addr | undefined;
+  #transport: AcceptedTransport;
   readonly #owner: ClientOwner;
   #stage: Stage = "handshake";
   #socket: Socket | undefined;
 
-  constructor(transport: AcceptedTransport, owner: ClientOwner) {
-    this.remoteAddr = transport.remoteAddr;
+  /** @param isProxied Whether a PROXY header comes first. */
+  constructor(
+    transport: AcceptedTransport,
+    owner: ClientOwner,
+    isProxied: boolean,
+  ) {
+    this.admittedAs = isProxied ? undefined : transport.remoteAddr;
     this.#transport = transport;
     this.#owner = owner;
   }
@@ -78,7 +88,46 @@ export class Client {
     return this.#socket;
   }
 
+  /** The peer's address, or the client's once a proxy has said it. */
+  get remoteAddr(): Addr {
+    return this.#transport.remoteAddr;
+  }
+
   start(): void {
+    const { proxies } = this.#owner;
+    if (proxies === undefined) this.#secure();
+    else if (this.admittedAs === undefined) this.#readHeader(proxies);
+    else this.#secureAbove(proxies);
+  }
+
+  async #readHeader(proxies: ProxyGate): Promise<void> {
+    const { context: { signal } } = this.#owner;
+    const { remoteAddr } = this;
+    try {
+      await proxies.read(this.#transport, signal);
+    } catch (error) {
+      return this.#refuse({ type: "proxy-failed", error, remoteAddr });
+    }
+    const reason = this.#owner.identify(this);
+    if (reason !== undefined) {
+      const { remoteAddr } = this;
+      return this.#refuse({ type: "rejected", reason, remoteAddr });
+    }
+    this.#secureAbove(proxies);
+  }
+
+  /** TLS, if any, begins above the header. */
+  #secureAbove(proxies: ProxyGate): void {
+    const { remoteAddr } = this;
+    try {
+      this.#transport = proxies.secure(this.#transport);
+    } catch (error) {
+      return this.#refuse({ type: "tls-failed", error, remoteAddr });
+    }
+    this.#secure();
+  }
+
+  #secure(): void {
     if (this.#transport.handshake === undefined) this.#handle();
     else this.#performHandshake();
   }
@@ -94,22 +143,26 @@ export class Client {
         signal,
       );
     } catch (error) {
-      return this.#refuse(error);
+      return this.#refuseTls(error);
     }
     const { remoteAddr } = this;
     if (!signal.aborted) {
       this.#owner.emit({ type: "tls", remoteAddr, alpnProtocol });
     }
     // The drain may have begun in the tick in which it was done, or by the hook.
-    if (signal.aborted) this.#refuse(signal.reason);
+    if (signal.aborted) this.#refuseTls(signal.reason);
     else this.#handle();
   }
 
-  /** The handshake has come to nothing. */
-  #refuse(error: unknown): void {
-    closeQuietly(this.#transport);
+  #refuseTls(error: unknown): void {
     const { remoteAddr } = this;
-    this.#owner.emit({ type: "tls-failed", error, remoteAddr });
+    this.#refuse({ type: "tls-failed", error, remoteAddr });
+  }
+
+  /** It has come to nothing before a handler could start. */
+  #refuse(event: ServerEvent): void {
+    closeQuietly(this.#transport);
+    this.#owner.emit(event);
     this.#end("handshakes");
   }
 

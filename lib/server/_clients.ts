@@ -15,7 +15,8 @@ import { Client, type ClientOwner, type Outcome } from "./_client.ts";
 import type { EventSink } from "./_events.ts";
 import { MemoryGuard } from "./_memory_guard.ts";
 import { isClosedError, isPeerError } from "./_peer_errors.ts";
-import type { ServerEvent, ServerStats } from "./events.ts";
+import type { ProxyGate } from "./_proxy_gate.ts";
+import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
 import type {
   Handler,
   ServeContext,
@@ -29,6 +30,7 @@ export class Clients implements ClientOwner {
   readonly context: ServeContext;
   readonly socketOptions: SocketOptions;
   readonly handshakeTimeoutMs: number | undefined;
+  readonly proxies: ProxyGate | undefined;
   readonly #onError: ServerOptions["onError"];
   readonly #events: EventSink;
   readonly #draining = new AbortController();
@@ -43,7 +45,13 @@ export class Clients implements ClientOwner {
   readonly #outcomes = { completed: 0, aborted: 0, handshakes: 0 };
   #left: PromiseWithResolvers<void> | undefined;
 
-  constructor(options: ServerOptions, handler: Handler, events: EventSink) {
+  constructor(
+    options: ServerOptions,
+    handler: Handler,
+    events: EventSink,
+    proxies: ProxyGate | undefined,
+  ) {
+    this.proxies = proxies;
     this.handler = handler;
     this.context = { signal: this.#draining.signal };
     this.socketOptions = options;
@@ -65,13 +73,16 @@ export class Clients implements ClientOwner {
   /** Lets a client in, or turns it away. */
   admit(transport: AcceptedTransport): void {
     const { remoteAddr } = transport;
-    const reason = this.#admission.enter(remoteAddr);
+    const isProxied = this.proxies?.trusts(remoteAddr) ?? false;
+    const reason = !isProxied && this.proxies?.refusesOthers
+      ? "untrusted"
+      : this.#admission.enter(isProxied ? undefined : remoteAddr);
     if (reason !== undefined) {
       closeQuietly(transport);
       this.#counts.rejected++;
       return this.emit({ type: "rejected", reason, remoteAddr });
     }
-    const client = new Client(transport, this);
+    const client = new Client(transport, this, isProxied);
     this.#all.add(client);
     client.start();
   }
@@ -99,6 +110,13 @@ export class Clients implements ClientOwner {
     if (this.#events.hasListeners) this.#events.emit(event);
   }
 
+  identify(client: Client): RejectionReason | undefined {
+    const { remoteAddr } = client;
+    const reason = this.#admission.identify(remoteAddr);
+    if (reason === undefined) client.admittedAs = remoteAddr;
+    return reason;
+  }
+
   onHandling(): void {
     this.#counts.accepted++;
     this.#memory.watch();
@@ -124,7 +142,7 @@ export class Clients implements ClientOwner {
 
   onEnd(client: Client, outcome: Outcome): void {
     this.#all.delete(client);
-    this.#admission.leave(client.remoteAddr);
+    this.#admission.leave(client.admittedAs);
     if (this.context.signal.aborted) this.#outcomes[outcome]++;
     if (client.socket === undefined) this.#counts.rejected++;
     else this.#account(client.socket);

@@ -12,6 +12,8 @@ import type { Socket } from "../socket/socket.ts";
 export type RejectionReason =
   /** It is in `deny`, or not in `allow`. */
   | "denied"
+  /** The server is behind proxies (`proxyProtocol`), and it is none of them. */
+  | "untrusted"
   /** `maxConnections` was reached, and `onLimit` is `"reject"`. */
   | "max-connections"
   /** `maxConnectionsPerAddress` was reached. */
@@ -52,6 +54,19 @@ export interface TlsFailedEvent {
   /** A `TlsError`, `TimeoutError`, `BrokenError` or `ClosedError`. */
   error: unknown;
   /** The client's address. */
+  remoteAddr: Addr;
+}
+
+/** A trusted proxy sent no good PROXY header, or none in time. */
+export interface ProxyFailedEvent {
+  /** The kind of the event. */
+  type: "proxy-failed";
+  /**
+   * A `MalformedFrameError`, `FrameTooLargeError`, `UnexpectedEofError`, `TimeoutError`,
+   * `BrokenError`, or `ClosedError` where a shutdown cut it.
+   */
+  error: unknown;
+  /** The proxy's address. */
   remoteAddr: Addr;
 }
 
@@ -124,7 +139,7 @@ export interface DrainEvent {
   active: number;
   /** Of these, those whose handler has returned. */
   closing: number;
-  /** Connections in their TLS handshake, which are cut now. */
+  /** Connections in their PROXY header or TLS handshake, which are cut now. */
   handshakes: number;
 }
 
@@ -140,6 +155,7 @@ export type ServerEvent =
   | ListenerEvent
   | AcceptedEvent
   | RejectedEvent
+  | ProxyFailedEvent
   | HandlerErrorEvent
   | TimeoutEvent
   | ClosedEvent
@@ -151,11 +167,11 @@ export interface ServerStats {
   readonly active: number;
   /** Of these, those whose handler has returned: what it wrote is being sent. */
   readonly closing: number;
-  /** Connections in their TLS handshake now. */
+  /** Connections in their PROXY header or TLS handshake now. */
   readonly handshakes: number;
-  /** Connections whose handshake, if any, was done. */
+  /** Connections whose PROXY header and handshake, if any, were done. */
   readonly accepted: number;
-  /** Clients turned away, or whose handshake failed. */
+  /** Clients turned away, or whose PROXY header or handshake failed. */
   readonly rejected: number;
   /** Handlers that threw. */
   readonly failed: number;

@@ -7,7 +7,7 @@
 import type { Addr } from "../addr.ts";
 import { watchCall } from "../time/call_limits.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
-import { bind } from "../transport/bind.ts";
+import { bind, bindPlain } from "../transport/bind.ts";
 import type {
   AcceptedTransport,
   Acceptor,
@@ -18,6 +18,7 @@ import type {
 import { AcceptLoop } from "./_accept_loop.ts";
 import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
+import { ProxyGate } from "./_proxy_gate.ts";
 import { onTermination } from "./_signals.ts";
 import type { ServerStats } from "./events.ts";
 import {
@@ -86,7 +87,13 @@ export function serve(options: ServeOptions, handler: Handler): Server;
 export function serve(options: ServeOptions, handler: Handler): Server {
   checkServeOptions(options, handler);
   options.signal?.throwIfAborted();
-  return new Server(bind(options), options, handler);
+  const { proxyProtocol } = options;
+  if (proxyProtocol === undefined) {
+    return new Server(bind(options), options, handler);
+  }
+  const { acceptor, secure } = bindPlain(options);
+  const proxies = new ProxyGate(proxyProtocol, secure);
+  return new Server(acceptor, options, handler, proxies);
 }
 
 /**
@@ -111,10 +118,20 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   readonly #onAbort = () => void this.shutdown();
 
   /** Use {@linkcode serve}. */
-  constructor(acceptor: Acceptor<A>, options: ServerOptions, handler: Handler) {
+  constructor(
+    acceptor: Acceptor<A>,
+    options: ServerOptions,
+    handler: Handler,
+    proxies?: ProxyGate,
+  ) {
     this.#options = options;
     const events = new EventSink(this, options.onEvent);
-    const clients = this.#clients = new Clients(options, handler, events);
+    const clients = this.#clients = new Clients(
+      options,
+      handler,
+      events,
+      proxies,
+    );
     this.#loop = new AcceptLoop(acceptor, {
       onAcceptError: (error, retryMs) => {
         this.#acceptErrors++;

@@ -23,6 +23,10 @@ import { BIND_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type { BindOptions } from "../transport/options.ts";
 import { type AdmissionOptions, checkAdmissionOptions } from "./_admission.ts";
 import type { HandshakeOptions } from "./_handshake.ts";
+import {
+  checkProxyProtocolOptions,
+  type ProxyProtocolOptions,
+} from "./_proxy_gate.ts";
 import type { ServerEvent } from "./events.ts";
 
 /** Limits of a server, how it ends, and its hooks. */
@@ -39,6 +43,14 @@ export type ServerOptions =
      * @default {1_073_741_824}
      */
     maxBufferedBytes?: number;
+    /**
+     * Puts the server behind proxies: each connection from one of them begins with a
+     * header that says where the client is (PROXY protocol, versions 1 and 2). The socket's
+     * `remoteAddr` is then the client's address, and so are those that `allow`, `deny` and
+     * `maxConnectionsPerAddress` go by; `socket.proxy` has the rest. With `tls` the header
+     * comes first, and TLS runs on `node:tls`. None by default.
+     */
+    proxyProtocol?: ProxyProtocolOptions;
     /**
      * Shuts down at SIGINT and SIGTERM (on Windows at Ctrl-C and Ctrl-Break); a second
      * signal cuts what is left. The process ends when nothing else keeps it.
@@ -118,6 +130,7 @@ const serverNames: Record<
   deny: true,
   maxBufferedBytes: true,
   handshakeTimeoutMs: true,
+  proxyProtocol: true,
   drainOnSignals: true,
   shutdownTimeoutMs: true,
   signal: true,
@@ -146,7 +159,10 @@ export function checkServeOptions(
   checkSocketOptions(action, options);
   checkAdmissionOptions(action, options);
   const { maxBufferedBytes, handshakeTimeoutMs, shutdownTimeoutMs } = options;
-  const { drainOnSignals, signal, onError, onEvent } = options;
+  const { proxyProtocol, drainOnSignals, signal, onError, onEvent } = options;
+  if (proxyProtocol !== undefined) {
+    checkProxyProtocolOptions(action, proxyProtocol);
+  }
   if (maxBufferedBytes !== undefined) {
     checkNumber(action, "maxBufferedBytes", maxBufferedBytes, 1);
   }

@@ -12,7 +12,12 @@
 import { checkMethods } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import type { CallOptions } from "../time/call_limits.ts";
-import type { PeerCertificate, Transport } from "../transport/options.ts";
+import type {
+  AcceptedTransport,
+  PeerCertificate,
+  ProxyInfo,
+  Transport,
+} from "../transport/options.ts";
 import { Connection } from "./_connection.ts";
 import type { Take } from "./_read_loop.ts";
 import type { SocketStats } from "./_stats.ts";
@@ -138,6 +143,15 @@ export class Socket
   /** The peer's address. */
   get remoteAddr(): Addr {
     return this.#connection.transport.remoteAddr;
+  }
+
+  /**
+   * What a trusted proxy has said of the connection (`proxyProtocol` of `serve`); `null`
+   * where none has. `remoteAddr` is then the client's address.
+   */
+  get proxy(): ProxyInfo | null {
+    const { transport } = this.#connection;
+    return (transport as AcceptedTransport).proxy ?? null;
   }
 
   /** What has been moved so far, in the clear. The counters go on counting. */

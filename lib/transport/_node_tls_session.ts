@@ -8,7 +8,13 @@
 import type { Addr } from "../addr.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import { duplexOver, type NodeDuplex } from "./_node_duplex.ts";
-import type { PeerCertificate, TlsTransport, Transport } from "./options.ts";
+import type {
+  AcceptedTransport,
+  PeerCertificate,
+  ProxyInfo,
+  TlsTransport,
+  Transport,
+} from "./options.ts";
 
 const { BadResource, BrokenPipe, Busy, Interrupted, UnexpectedEof } =
   Deno.errors;
@@ -103,6 +109,10 @@ export class NodeTlsSession implements TlsTransport {
 
   get remoteAddr(): Addr {
     return this.#conn.remoteAddr;
+  }
+
+  get proxy(): ProxyInfo | undefined {
+    return (this.#conn as AcceptedTransport).proxy;
   }
 
   async handshake(): Promise<void> {

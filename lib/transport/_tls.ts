@@ -163,7 +163,9 @@ export async function startTlsClient(
 /** Deno has no class to ask for, and an adapter may have methods of the same names. */
 function isTcpConn(transport: Transport): transport is Deno.TcpConn {
   return transport.constructor?.name === "TcpConn" &&
-    "setNoDelay" in transport;
+    "setNoDelay" in transport &&
+    // What was read behind a PROXY header is not in the connection any more.
+    !("proxy" in transport);
 }
 
 /**
@@ -200,6 +202,21 @@ export function bindTls(
   };
 }
 
+/** Returns what makes TLS of connections, on `node:tls`, whatever they are. */
+export function secureWith(
+  tls: TlsBindOptions,
+): (conn: AcceptedTransport) => AcceptedTransport {
+  const makeSession = sessionMaker(tls);
+  return (conn) => {
+    try {
+      return makeSession(conn);
+    } catch (error) {
+      closeQuietly(conn);
+      throw error;
+    }
+  };
+}
+
 /**
  * The same over any acceptor, on `node:tls`. Where it has to be opened, certificate and key
  * are tried before.
@@ -208,19 +225,13 @@ export function bindTlsOver<A extends Addr>(
   acceptor: Acceptor<A> | (() => Acceptor<A>),
   tls: TlsBindOptions,
 ): Acceptor<A> {
-  const makeSession = sessionMaker(tls);
+  const secure = secureWith(tls);
   const below = typeof acceptor === "function" ? acceptor() : acceptor;
   return {
     addr: below.addr,
     ready: below.ready,
     async accept(): Promise<AcceptedTransport> {
-      const conn = await below.accept();
-      try {
-        return makeSession(conn);
-      } catch (error) {
-        closeQuietly(conn);
-        throw error;
-      }
+      return secure(await below.accept());
     },
     close: () => below.close(),
     ref: () => below.ref?.(),

@@ -8,9 +8,14 @@ import type { Addr } from "../addr.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkBindOptions } from "./_check_options.ts";
 import { bindTcp } from "./_tcp.ts";
-import { bindTls, bindTlsOver } from "./_tls.ts";
+import { bindTls, bindTlsOver, secureWith } from "./_tls.ts";
 import { bindUnix } from "./_unix.ts";
-import type { Acceptor, BindOptions, BoundAddr } from "./options.ts";
+import type {
+  AcceptedTransport,
+  Acceptor,
+  BindOptions,
+  BoundAddr,
+} from "./options.ts";
 import { translateError } from "./translate_error.ts";
 
 /**
@@ -36,6 +41,37 @@ export function bind<Options extends BindOptions>(
       operation: "listen",
       localAddr: addressOf(options),
     });
+  }
+}
+
+/** An acceptor of plain connections, and what speaks TLS on them. */
+export interface PlainBinding {
+  /** Where the connections come from. */
+  acceptor: Acceptor<Addr>;
+  /** Makes a connection speak TLS, if that is asked for. The handshake is yet to come. */
+  secure: (conn: AcceptedTransport) => AcceptedTransport;
+}
+
+/**
+ * Listens, as {@linkcode bind}, but leaves TLS for later: what comes first on each
+ * connection is a PROXY header, in plain text. TLS is that of `node:tls` then, as Deno's own
+ * cannot begin later.
+ *
+ * @throws As {@linkcode bind}.
+ */
+export function bindPlain({ tls, ...options }: BindOptions): PlainBinding {
+  checkBindOptions({ ...options, tls } as BindOptions);
+  const below = options as BindOptions;
+  if (tls === undefined) {
+    return { acceptor: bind(below), secure: (conn) => conn };
+  }
+  try {
+    // First: certificate and key are tried before the port is taken.
+    const secure = secureWith(tls);
+    return { acceptor: bind(below), secure };
+  } catch (error) {
+    const localAddr = addressOf(below);
+    throw translateError(error, { operation: "listen", localAddr });
   }
 }
 

@@ -14,6 +14,7 @@
  * @module
  */
 
+import type { ProxyHeader } from "../proxy_header.ts";
 import type { Addr } from "../addr.ts";
 
 /**
@@ -93,6 +94,17 @@ export interface AcceptedTransport extends Transport {
   readonly alpnProtocol?: string | null;
   /** The client's certificate, where the server checks them; after the handshake. */
   readonly peerCertificate?: PeerCertificate | null;
+  /** What a PROXY header has said of the connection. `remoteAddr` is then the client's. */
+  readonly proxy?: ProxyInfo;
+}
+
+/**
+ * What a trusted proxy has said of a connection, beside the client's address, which is the
+ * socket's `remoteAddr`.
+ */
+export interface ProxyInfo extends Omit<ProxyHeader, "sourceAddr"> {
+  /** The proxy's own address. */
+  peerAddr: Addr;
 }
 
 /** Where a listener gets its connections from. */
