@@ -46,14 +46,16 @@ export class Link {
     this.#options = options;
     const { names, highWaterMarkBytes, split, seed } = options;
     const [client, server] = names;
+    // The wires' own ends are not cut: pieces of pieces would cost much and show nothing.
     const pair = (names: [string, string], seedOfPair: number) =>
       memoryTransportPair({
         names,
         highWaterMarkBytes,
         seed: split ? seedOfPair : undefined,
+        cut: "left",
       });
     [this.client, this.#nearClient] = pair([client, server], seed);
-    [this.#nearServer, this.server] = pair([client, server], seed + 1);
+    [this.server, this.#nearServer] = pair([server, client], seed + 1);
     this.#wires = [
       this.#wire(this.#nearClient, this.#nearServer, "server", seed + 2),
       this.#wire(this.#nearServer, this.#nearClient, "client", seed + 3),

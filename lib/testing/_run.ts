@@ -192,15 +192,14 @@ export class Run implements Disposable {
     const host: SimulatedHost = new SimulatedHost({
       host: name,
       network: this.#network,
-      program: program &&
-        ((process) => programs.run(host, program, process, this.#world)),
+      enter: (program, process) => programs.run(host, program, process),
       onFailure: this.#fail,
       onConnect: (socket, to) => {
         this.#open.set(socket, `from ${name} to ${to}`);
         const forget = () => this.#open.delete(socket);
         socket.closed.then(forget, forget);
       },
-    });
+    }, program && ((process) => program(process, this.#world)));
     this.#hosts.set(name, host);
     return host;
   };

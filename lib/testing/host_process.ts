@@ -35,6 +35,12 @@ export type HostServeOptions = Omit<MemoryServeOptions, "name" | "tls">;
 /** A host to connect to, by its name, beside all that `connect` takes. */
 export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls">;
 
+/**
+ * What a process runs from its start on. It may end earlier than the process; what it
+ * returns is awaited, and otherwise ignored.
+ */
+export type ProcessProgram = (host: HostProcess) => unknown;
+
 /** What a process is part of. */
 export interface ProcessContext {
   readonly host: string;

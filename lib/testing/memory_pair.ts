@@ -22,6 +22,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
   [
     "highWaterMarkBytes",
     "seed",
+    "cut",
     "names",
     "socket",
   ] satisfies (keyof MemoryPairOptions)[],

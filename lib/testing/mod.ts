@@ -35,6 +35,7 @@ export {
   type HostListenOptions,
   HostProcess,
   type HostServeOptions,
+  type ProcessProgram,
 } from "./host_process.ts";
 export { SimulatedHost } from "./simulated_host.ts";
 export { simulate } from "./simulate.ts";

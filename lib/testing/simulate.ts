@@ -151,9 +151,11 @@ async function runAgain(
   scenario: Scenario,
   first: RunResult,
 ): Promise<RunResult> {
-  const second = await runSeed(seed, options, scenario, true);
+  // Where a timer was set is looked up only for one that was left.
+  const tracesTimers = first.failure?.reason === "leak";
+  const second = await runSeed(seed, options, scenario, tracesTimers);
   if (second.fingerprint === first.fingerprint) return second;
-  const third = await runSeed(seed, options, scenario, true);
+  const third = await runSeed(seed, options, scenario, tracesTimers);
   if (third.fingerprint === second.fingerprint && first.failure === undefined) {
     return third;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkFunction } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { ClosedError } from "../errors.ts";
 import type { Listener } from "../server/listen.ts";
@@ -18,12 +19,13 @@ import {
   HostProcess,
   type HostServeOptions,
   type ProcessContext,
+  type ProcessProgram,
 } from "./host_process.ts";
 
 /** What a host is part of. */
 export interface HostContext extends Omit<ProcessContext, "signal"> {
-  /** What it runs; `undefined` where the scenario does all. */
-  readonly program: ((host: HostProcess) => unknown) | undefined;
+  /** Runs a program as this host's. */
+  readonly enter: (program: ProcessProgram, life: HostProcess) => unknown;
   /** Called with each socket that the scenario has connected. */
   readonly onConnect: (socket: Socket, to: string) => void;
 }
@@ -42,12 +44,14 @@ export let stopHost: (host: SimulatedHost) => void;
  */
 export class SimulatedHost {
   readonly #context: HostContext;
+  #program: ProcessProgram | undefined;
   #end = new AbortController();
   #process: HostProcess;
 
   /** Made by {@linkcode simulate}. */
-  constructor(context: HostContext) {
+  constructor(context: HostContext, program?: ProcessProgram) {
     this.#context = context;
+    this.#program = program;
     this.#process = new HostProcess({ ...context, signal: this.#end.signal });
   }
 
@@ -64,6 +68,20 @@ export class SimulatedHost {
   /** Its present process, or its last one where it has crashed. */
   get process(): HostProcess {
     return this.#process;
+  }
+
+  /**
+   * Gives the host its program and starts it, as `hosts` of the options does: it runs again
+   * after each restart. For one that depends on what this world has.
+   *
+   * @param program What to run. What it fails with while the host is up fails the
+   * simulation.
+   * @throws {TypeError} `program` is not a function.
+   */
+  run(program: ProcessProgram): void {
+    checkFunction("run a program", "program", program);
+    this.#program = program;
+    if (this.up) this.#start();
   }
 
   /** See {@linkcode HostProcess.listen}. */
@@ -130,10 +148,11 @@ export class SimulatedHost {
   }
 
   #start(): void {
-    const { program } = this.#context;
+    const program = this.#program;
     const process = this.#process;
     if (program === undefined) return;
-    process.spawn(() => program(process)).catch(() => {});
+    const { enter } = this.#context;
+    process.spawn(() => enter(program, process)).catch(() => {});
   }
 
   #stop(): void {

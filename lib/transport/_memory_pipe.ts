@@ -23,16 +23,18 @@ interface PendingWrite extends PromiseWithResolvers<number> {
  */
 export class MemoryPipe {
   readonly #capacity: number;
-  readonly #cut: Cut;
+  readonly #cutWrite: Cut;
+  readonly #cutRead: Cut;
   #chunks: Uint8Array[] = [];
   #size = 0;
   #ended = false;
   #reads: PendingRead[] = [];
   #writes: PendingWrite[] = [];
 
-  constructor(capacity: number, cut: Cut) {
+  constructor(capacity: number, cutWrite: Cut, cutRead: Cut) {
     this.#capacity = capacity;
-    this.#cut = cut;
+    this.#cutWrite = cutWrite;
+    this.#cutRead = cutRead;
   }
 
   /** Bytes written and not yet read. */
@@ -115,7 +117,8 @@ export class MemoryPipe {
     } else if (source.length === 0) {
       resolve(0);
     } else if (room > 0) {
-      const chunk = source.slice(0, this.#cut(Math.min(room, source.length)));
+      const most = Math.min(room, source.length);
+      const chunk = source.slice(0, this.#cutWrite(most));
       this.#chunks.push(chunk);
       this.#size += chunk.length;
       resolve(chunk.length);
@@ -135,7 +138,7 @@ export class MemoryPipe {
   }
 
   #take(target: Uint8Array): number {
-    const length = this.#cut(Math.min(this.#size, target.length));
+    const length = this.#cutRead(Math.min(this.#size, target.length));
     let taken = 0;
     let used = 0;
     while (taken < length) {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { checkInteger, checkLimit, checkNames } from "../_check.ts";
+import { checkInteger, checkLimit, checkNames, checkOneOf } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
-import { MemoryPipe } from "./_memory_pipe.ts";
+import { type Cut, MemoryPipe } from "./_memory_pipe.ts";
 import { randomCut, seededRandom } from "../_random.ts";
 import type { Transport } from "./options.ts";
 
@@ -24,6 +24,13 @@ export interface MemoryTransportOptions {
    * Without it a call moves all that fits.
    */
   seed?: number;
+  /**
+   * Whose reads and writes are cut where there is a `seed`: those of both ends, or of the
+   * left one alone.
+   *
+   * @default {"both"}
+   */
+  cut?: "both" | "left";
   /**
    * What the two addresses are called.
    *
@@ -60,10 +67,12 @@ const connectionReset = (): Error =>
   new Deno.errors.ConnectionReset("Connection reset by peer");
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(
-  ["highWaterMarkBytes", "seed", "names"] satisfies (
+  ["highWaterMarkBytes", "seed", "cut", "names"] satisfies (
     keyof MemoryTransportOptions
   )[],
 );
+
+const whole: Cut = (length) => length;
 
 class MemoryEnd implements MemoryTransport {
   readonly localAddr: MemoryAddr;
@@ -156,8 +165,8 @@ class MemoryEnd implements MemoryTransport {
  * @param options Room, seed and names.
  * @returns The two ends; what one writes the other reads.
  * @throws {TypeError} An option is of the wrong type, or is not known.
- * @throws {RangeError} `highWaterMarkBytes` is not a count of at least 1, or `seed` is
- * not an integer.
+ * @throws {RangeError} `highWaterMarkBytes` is not a count of at least 1, `seed` is not an
+ * integer, or `cut` is another word.
  *
  * @example
  * ```ts
@@ -172,26 +181,30 @@ class MemoryEnd implements MemoryTransport {
 export function memoryTransportPair(
   options: MemoryTransportOptions = {},
 ): [MemoryTransport, MemoryTransport] {
-  const { highWaterMarkBytes = 65_536, seed, names = ["left", "right"] } =
-    options;
+  const { highWaterMarkBytes = 65_536, seed, cut = "both" } = options;
+  const { names = ["left", "right"] } = options;
   const action = "make a memory pair";
   checkNames(action, "options", options, OPTION_NAMES);
   checkLimit(action, "highWaterMarkBytes", highWaterMarkBytes, 1);
   if (seed !== undefined) {
     checkInteger(action, "seed", seed, Number.MIN_SAFE_INTEGER);
   }
-  const pipe = (lane: number): MemoryPipe => {
+  checkOneOf(action, "cut", cut, ["both", "left"]);
+  const pipe = (lane: number, from: "left" | "right"): MemoryPipe => {
     if (seed === undefined) {
-      return new MemoryPipe(highWaterMarkBytes, (length) => length);
+      return new MemoryPipe(highWaterMarkBytes, whole, whole);
     }
     // A stream of cuts for each direction: one side's traffic leaves the other's alone.
     const random = seededRandom(seed * 2 + lane);
+    const some: Cut = (length) => randomCut(length, random);
+    const both = cut === "both";
     return new MemoryPipe(
       highWaterMarkBytes,
-      (length) => randomCut(length, random),
+      both || from === "left" ? some : whole,
+      both || from === "right" ? some : whole,
     );
   };
-  const [rightwards, leftwards] = [pipe(0), pipe(1)];
+  const [rightwards, leftwards] = [pipe(0, "left"), pipe(1, "right")];
   const left = new MemoryEnd(names[0], names[1], leftwards, rightwards);
   const right = new MemoryEnd(names[1], names[0], rightwards, leftwards);
   left.peer = right;

@@ -658,6 +658,26 @@ Deno.test("a host starts its program before the scenario, in order, and after ea
   });
 });
 
+Deno.test("run() gives a host a program, which runs again after each restart", async () => {
+  await simulate({ seed: 1, hosts: { a: () => {} } }, async (world) => {
+    const host = world.host("a");
+    const started: HostProcess[] = [];
+    host.run((process) => started.push(process));
+    assertEquals(started, [host.process]);
+    host.crash();
+    host.run((process) => started.push(process));
+    assertEquals(started.length, 1);
+    host.restart();
+    assertEquals(started[1], host.process);
+    await world.sleep(1);
+    assertThrows(
+      () => host.run(5 as never),
+      TypeError,
+      "program must be a function, got 5",
+    );
+  });
+});
+
 Deno.test("what a process fails with once its host has crashed does not matter", async () => {
   await simulate({
     seed: 1,

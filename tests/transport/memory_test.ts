@@ -238,6 +238,28 @@ Deno.test("memoryTransportPair() cuts each direction by itself", async () => {
   assertEquals(await cuts(true), await cuts(false));
 });
 
+Deno.test("memoryTransportPair() cuts the calls of the left end alone where it is told to", async () => {
+  const [left, right] = memoryTransportPair({ seed: 7, cut: "left" });
+  const written = await writeAll(left, bytes(100));
+  assert(written.length > 3, `${written}`);
+  left.closeWrite();
+  // What is there is read at once, from the right.
+  assertEquals(await readAll(right, 1_000), {
+    bytes: [...bytes(100)],
+    sizes: [100],
+  });
+  assertEquals(await writeAll(right, bytes(100)), [100]);
+  right.closeWrite();
+  const read = await readAll(left, 1_000);
+  assertEquals(read.bytes, [...bytes(100)]);
+  assert(read.sizes.length > 3, `${read.sizes}`);
+  assertThrows(
+    () => memoryTransportPair({ seed: 1, cut: "right" as never }),
+    RangeError,
+    'cut must be "both" or "left", got "right"',
+  );
+});
+
 Deno.test("memoryTransportPair() names its ends", () => {
   const [left, right] = memoryTransportPair({ names: ["client", "server"] });
   assertEquals(left.localAddr, { transport: "memory", name: "client" });
