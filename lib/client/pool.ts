@@ -42,6 +42,7 @@ import {
   type AlarmOptions,
 } from "../time/coarse_timer.ts";
 import { Deadline } from "../time/deadline.ts";
+import type { RetryBudget } from "../time/retry_budget.ts";
 import { closedOf, closeOf, cutOf } from "./_endings.ts";
 import { watchEnd } from "./_watch_end.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
@@ -97,7 +98,7 @@ const AGE_JITTER = 0.2;
  * used last, so that those which are not needed become idle and end. A call of `acquire`
  * that is cut off leaves its connection to the next one, also where that is only being
  * opened. Where opening fails one caller gets the error, the one that has waited longest;
- * for the others it is tried again.
+ * for the others it is tried again, within the `budget` where there is one.
  *
  * @example
  * ```ts
@@ -140,7 +141,10 @@ export class Pool<T> implements AsyncDisposable {
   readonly #alarm: Alarm;
   readonly #refillAlarm: Alarm;
   readonly #watchAlarm: Alarm;
+  readonly #budget: RetryBudget | undefined;
   #refillMs = REFILL_MIN_MS;
+  /** The last attempt to open a connection has failed: another one is a retry. */
+  #isFailing = false;
   #closing: Promise<void> | undefined;
   /** Resolves when no connection is left. */
   #emptied: PromiseWithResolvers<void> | undefined;
@@ -155,6 +159,7 @@ export class Pool<T> implements AsyncDisposable {
   constructor(options: PoolOptions<T>) {
     this.#limits = checkPoolOptions(options);
     this.#options = { ...options };
+    this.#budget = options.budget;
     this.#stats = new LiveStats(this.#idle, this.#leased, this.#waiters);
     this.#owner = {
       onRelease: (entry) => this.#onRelease(entry as Entry<T>),
@@ -204,6 +209,7 @@ export class Pool<T> implements AsyncDisposable {
     try {
       checkCall("acquire", options);
       this.#checkOpen("acquire");
+      this.#budget?.addRequest();
       if (this.#waiters.size === 0) {
         const lease = this.#takeIdle();
         if (lease !== undefined) return Promise.resolve(lease);
@@ -400,6 +406,9 @@ export class Pool<T> implements AsyncDisposable {
     if (this.#refillAlarm.armed) return;
     const { min } = this.#limits;
     while (this.#stats.total - this.#stats.closing < min && this.#mayOpen) {
+      if (this.#isFailing && this.#budget?.tryRetry() === false) {
+        return this.#refillLater();
+      }
       void this.#open();
     }
   }
@@ -437,6 +446,7 @@ export class Pool<T> implements AsyncDisposable {
       this.#stats.opening--;
       this.#stats.opened++;
       this.#refillMs = REFILL_MIN_MS;
+      this.#isFailing = false;
       const ageMs = maxAgeMs * (1 - AGE_JITTER * Math.random());
       const expiresAt = performance.now() + ageMs;
       this.#onOpened({
@@ -468,15 +478,34 @@ export class Pool<T> implements AsyncDisposable {
 
   #onOpenError(error: unknown): void {
     if (this.#closing !== undefined) return this.#tell();
+    this.#isFailing = true;
     if (this.#waiters.size > this.#coming) {
       this.#nextWaiter()!.fail(error);
+      this.#failOthers(error);
     } else if (!this.#refillAlarm.armed) {
-      // No caller waits for it: it is tried again in a while, and less and less often.
-      this.#refillAlarm.limitMs = this.#refillMs * (1 - Math.random() / 2);
-      this.#refillAlarm.arm();
-      this.#refillMs = Math.min(REFILL_MAX_MS, 2 * this.#refillMs);
+      this.#refillLater();
     }
     this.#supply();
+  }
+
+  /** It would be opened again for calls that wait: they fail where no retry is left. */
+  #failOthers(error: unknown): void {
+    if (this.#budget === undefined || this.#waiters.size <= this.#coming) {
+      return;
+    }
+    if (this.#budget.tryRetry()) return;
+    // The first ones get what is on its way.
+    for (const waiter of [...this.#waiters].slice(this.#coming)) {
+      this.#waiters.delete(waiter);
+      waiter.fail(error);
+    }
+  }
+
+  /** No caller waits for it: it is tried again in a while, and less and less often. */
+  #refillLater(): void {
+    this.#refillAlarm.limitMs = this.#refillMs * (1 - Math.random() / 2);
+    this.#refillAlarm.arm();
+    this.#refillMs = Math.min(REFILL_MAX_MS, 2 * this.#refillMs);
   }
 
   async #check(entry: Entry<T>): Promise<void> {

@@ -11,8 +11,10 @@ import {
   checkLimit,
   checkNames,
   checkNumber,
+  wrongKind,
 } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
+import { RetryBudget } from "../time/retry_budget.ts";
 
 /**
  * What `open` gets; it fits `connect`.
@@ -152,6 +154,14 @@ export interface PoolOptions<T> {
    * answer such as "no such key", say. None by default.
    */
   keepOnError?: (error: unknown) => boolean;
+  /**
+   * Bounds what the pool opens again after opening has failed, together with all that share
+   * it: `retry`, `reconnect` and other pools. Each call of `acquire` counts as a request.
+   * Where no retry is left, all calls that wait for a connection to be opened get the error
+   * at once, and what `min` asks for has to wait. See {@linkcode retryBudget}. None by
+   * default: it is opened once for each call.
+   */
+  budget?: RetryBudget;
 }
 
 /** What a pool has, and has done. Live: look again and it has changed. */
@@ -220,6 +230,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     "maxAgeMs",
     "closeTimeoutMs",
     "keepOnError",
+    "budget",
   ] satisfies (keyof PoolOptions<unknown>)[],
 );
 
@@ -233,6 +244,10 @@ export function checkPoolOptions<T>(options: PoolOptions<T>): PoolLimits {
     const [name, hook] of Object.entries({ close, check, closed, keepOnError })
   ) {
     if (hook !== undefined) checkFunction(action, name, hook);
+  }
+  const { budget } = options;
+  if (budget !== undefined && !(budget instanceof RetryBudget)) {
+    throw wrongKind(action, "budget", "a RetryBudget", budget);
   }
   const { max = 10, min = 0, maxOpening = 5, maxWaiting = 1_000 } = options;
   checkLimit(action, "max", max, 1);

@@ -135,8 +135,8 @@ export class RetryBudget {
  * the requests. Single failures are retried as before; where everything fails, most
  * callers get the error of their first attempt at once.
  *
- * Give one budget to all that talks to one service: `retry({ budget })`, and `connect`
- * by its `retry`.
+ * Give one budget to all that talks to one service: `retry({ budget })`, `connect` and
+ * `reconnect` by their `retry`, and `Pool({ budget })`.
  *
  * @param options How many retries there may be.
  * @returns The budget.

@@ -535,6 +535,12 @@ Deno.test("Pool refuses bad options", () => {
     assertThrows(() => new Pool({ open, ...options }), RangeError, name);
   }
   assertThrows(
+    // @ts-expect-error -- it must be made by retryBudget()
+    () => new Pool({ open, budget: { ratio: 0.1 } }),
+    TypeError,
+    "budget must be a RetryBudget",
+  );
+  assertThrows(
     // @ts-expect-error -- a misspelt name
     () => new Pool({ open, maxIdle: 3 }),
     TypeError,

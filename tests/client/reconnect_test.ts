@@ -461,12 +461,14 @@ Deno.test("connected() does not give a connection whose session is over", async 
   using clock = fakeClock();
   const opened: Connection[] = [];
   const ends: PromiseWithResolvers<void>[] = [];
+  const judging = Promise.withResolvers<boolean>();
   const link = reconnect({
     open: () => {
       const connection = new Connection();
       opened.push(connection);
       return connection;
     },
+    retry: { retryIf: () => judging.promise },
   }, () => {
     const end = Promise.withResolvers<void>();
     ends.push(end);
@@ -478,6 +480,7 @@ Deno.test("connected() does not give a connection whose session is over", async 
   const next = link.connected();
   assertEquals(await isSettled(next), false);
   assertEquals(link.state, "waiting");
+  judging.resolve(true);
   await clock.advance(200);
   assertStrictEquals(await next, opened[1]);
   link[Symbol.dispose]();
@@ -599,6 +602,20 @@ Deno.test("a connection that arrives while it is closed is ended", async () => {
   await closing;
   await turn();
   assertEquals(late.ending, "cut");
+});
+
+Deno.test("a connection is ended in whichever turn it arrives beside the end of all", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const opening = Promise.withResolvers<Connection>();
+    const link = reconnect({ open: () => opening.promise }, untilAborted);
+    await turn();
+    const connection = new Connection();
+    opening.resolve(connection);
+    for (let i = 0; i < turns; i++) await undefined;
+    link[Symbol.dispose]();
+    await turn();
+    assert(connection.ending !== undefined, `after ${turns} turns`);
+  }
 });
 
 Deno.test("signal and deadline end all of it", async () => {

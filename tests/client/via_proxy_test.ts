@@ -517,6 +517,14 @@ const REFUSALS: [
     "is not HTTP/1.1",
   ],
   [
+    "has a CR too many",
+    "http",
+    ["HTTP/1.1 200 x\r\r\n\r\n"],
+    ProxyError,
+    "malformed",
+    "is not HTTP/1.1",
+  ],
+  [
     "has a header without a name",
     "http",
     ["HTTP/1.1 200 x\r\n: b\r\n\r\n"],

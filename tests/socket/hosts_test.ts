@@ -24,7 +24,7 @@ import type { Dialer, Transport } from "../../lib/transport/options.ts";
 import { createAuthority } from "../_support/certificates.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
-import { outcome, TIMEOUT } from "../_support/sockets.ts";
+import { outcome, TIMEOUT, turn } from "../_support/sockets.ts";
 
 /** A port without a listener. */
 function freePort(): number {
@@ -210,6 +210,26 @@ Deno.test(
     );
   },
 );
+
+Deno.test("connect() closes one of two connections that come in the same turn", async () => {
+  const network = new Hosts({ a: "up", b: "up" });
+  const gates = [1, 2].map(() => Promise.withResolvers<void>());
+  let dialled = 0;
+  const dialer: Dialer = {
+    addr: network.addr,
+    async dial(target, context) {
+      await gates[dialled++].promise;
+      return await network.dial(target as { hostname: string }, context);
+    },
+  };
+  const connecting = connect({ hosts: network.hosts, dialer, hostDelayMs: 1 });
+  while (dialled < 2) await sleep(1);
+  for (const gate of gates) gate.resolve();
+  const socket = await connecting;
+  await turn();
+  assertEquals(network.open.size, 1);
+  socket.abort();
+});
 
 Deno.test("connect() names four hosts at most in its text, and all in its cause", async () => {
   const names = Array.from("abcdefgh");
