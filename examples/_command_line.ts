@@ -37,8 +37,8 @@ const FAILED = 1;
  *
  * @param help What `--help` prints.
  * @param defaults Each flag, with the value it has when it is not given.
- * @param options Whether other texts may stand beside the flags, not by default; and
- * flags that have no value.
+ * @param options Whether other texts may stand beside the flags, not by default; flags that
+ * have no value; and whether all that comes after the first text is text, too.
  */
 export function commandLine<
   Name extends string,
@@ -46,16 +46,23 @@ export function commandLine<
 >(
   help: string,
   defaults: Record<Name, string>,
-  { texts: mayHaveTexts = false, switches: switchNames = [] }: {
+  {
+    texts: mayHaveTexts = false,
+    switches: switchNames = [],
+    stopEarly = false,
+  }: {
     texts?: boolean;
     switches?: readonly Switch[];
+    stopEarly?: boolean;
   } = {},
 ): CommandLine<Name, Switch> {
   const names = Object.keys(defaults) as Name[];
   const known = [...names, ...switchNames, "help"]
     .map((name) => `--${name}`).join(", ");
   const args = parseArgs(Deno.args, {
-    string: names,
+    // Texts, too: `007` is no number, and no other name for `7`.
+    string: [...names, "_"],
+    stopEarly,
     boolean: ["help", ...switchNames],
     default: defaults,
     unknown: (arg, key) => {

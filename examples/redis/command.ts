@@ -18,6 +18,11 @@ import { splitWords } from "./words.ts";
 /** The name of a command, then its arguments; a character of them is a byte. */
 export type Command = string[];
 
+/** Commands that go out together, with nothing between them; each has a reply. */
+export class Batch {
+  constructor(readonly commands: readonly Command[]) {}
+}
+
 /** What a server takes for a command. Looked at anew for each. */
 export interface CommandOptions {
   /**
@@ -30,8 +35,12 @@ export interface CommandOptions {
   onPart?: (bytes: number) => void;
 }
 
-/** Writes a command. */
-export function writeCommand(command: Command, out: ByteWriter): void {
+/** Writes a command, or several. */
+export function writeCommand(command: Command | Batch, out: ByteWriter): void {
+  if (command instanceof Batch) {
+    for (const each of command.commands) writeCommand(each, out);
+    return;
+  }
   let text = `*${command.length}\r\n`;
   for (const word of command) {
     if (word.length > LONG_WORD) {

@@ -6,6 +6,7 @@
 
 import type { Codec } from "@sluice/net";
 import {
+  type Batch,
   type Command,
   CommandDecoder,
   type CommandOptions,
@@ -39,7 +40,9 @@ export function resp(options: RespOptions = {}): Codec<Command, Reply> {
 }
 
 /** RESP as a client speaks it: it understands both versions. */
-export function respClient(options: ReplyOptions = {}): Codec<Reply, Command> {
+export function respClient(
+  options: ReplyOptions = {},
+): Codec<Reply, Command | Batch> {
   return {
     decoder: () => new ReplyDecoder(options),
     encoder: () => ({ encode: writeCommand }),

@@ -5,14 +5,14 @@
  */
 
 import { connect, type Framed, framed, type Socket } from "@sluice/net";
-import type { Command } from "../../../examples/redis/command.ts";
+import type { Batch, Command } from "../../../examples/redis/command.ts";
 import type { Reply } from "../../../examples/redis/reply.ts";
 import { respClient } from "../../../examples/redis/resp.ts";
 
 /** One connection to a server. */
 export class Speaker implements AsyncDisposable {
   readonly socket: Socket;
-  readonly #connection: Framed<Reply, Command>;
+  readonly #connection: Framed<Reply, Batch | Command>;
 
   private constructor(socket: Socket) {
     this.socket = socket;
