@@ -23,6 +23,8 @@ const DEBIAN_PACKAGES: Record<string, string> = {
   dig: "bind9-dnsutils",
   nc: "netcat-openbsd",
   node: "nodejs",
+  initdb: "postgresql",
+  postgres: "postgresql",
   "redis-benchmark": "redis-tools",
   "redis-cli": "redis-tools",
   sha256sum: "coreutils",
@@ -34,11 +36,12 @@ const reported = new Set<string>();
  * The path of a program, or undefined.
  *
  * @param name Its name, without an ending.
- * @param searchPath Where to look, in the manner of the PATH, which is the default.
+ * @param searchPath Where to look, in the manner of the PATH, which is the default, with
+ * where Debian keeps the servers of PostgreSQL.
  */
 export function findProgram(
   name: string,
-  searchPath: string = Deno.env.get("PATH") ?? "",
+  searchPath: string = `${Deno.env.get("PATH") ?? ""}:${postgresPath()}`,
 ): string | undefined {
   const windows = Deno.build.os === "windows";
   const folders = searchPath.split(windows ? ";" : ":");
@@ -51,6 +54,16 @@ export function findProgram(
     }
   }
   return undefined;
+}
+
+function postgresPath(): string {
+  const root = "/usr/lib/postgresql";
+  try {
+    return [...Deno.readDirSync(root)]
+      .map(({ name }) => `${root}/${name}/bin`).join(":");
+  } catch {
+    return "";
+  }
 }
 
 /** The path of a program that is known to be there. */

@@ -72,6 +72,7 @@ const OUTSIDE: Record<string, string> = {
   "lib/server/_events.ts": "node:diagnostics_channel",
   "lib/testing/_run.ts": "node:async_hooks",
   "lib/adapters/from_duplex.ts": "node:stream",
+  "lib/adapters/to_duplex.ts": "node:stream",
 };
 
 /** Generated: it names files, and uses none of them. */
