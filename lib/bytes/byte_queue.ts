@@ -19,6 +19,21 @@ const GATHER_BYTES = 4 * 1024;
 const FRONT_GATHER_BYTES = 64;
 const FRONT_SLAB_BYTES = 512;
 
+/** Where numbers are put together. */
+const scratch = /* @__PURE__ */ new DataView(
+  /* @__PURE__ */ new ArrayBuffer(8),
+);
+
+/** Not every runtime's `DataView` has it. */
+function toFloat16(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = bits >> 10 & 31;
+  const fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
 /**
  * A queue of bytes: a reader fills its back, a decoder takes from its front.
  *
@@ -31,6 +46,10 @@ const FRONT_SLAB_BYTES = 512;
  * Costs are linear in the bytes, however they arrive and however many slabs they are
  * in: taking and putting back at the front, and a search that goes on with what came
  * since. Looking far ahead costs a logarithm of the number of slabs.
+ *
+ * It reads all numbers that a `DataView` does, under the same names, from any index and
+ * without taking them: `getInt16(index, littleEndian)` and so on. They throw a `RangeError`
+ * where there are no such bytes.
  *
  * @example
  * ```ts
@@ -123,6 +142,78 @@ export class ByteQueue {
     }
     checkSize("read an integer", "index", index, 0, this.length - width);
     return readUintFrom(this, index, width, littleEndian);
+  }
+
+  /**
+   * Bytes from `index` on, as all methods read them whose names are those of a `DataView`.
+   * A copy: a number may lie in two slabs, and a view of each slab would cost more.
+   */
+  #load(index: number, width: number): DataView {
+    const position = this.#start + index;
+    if (position + width <= this.#end && index >>> 0 === index) {
+      for (let i = 0; i < width; i++) {
+        scratch.setUint8(i, this.#bytes[position + i]);
+      }
+      return scratch;
+    }
+    checkSize("read a number", "index", index, 0, this.length - width);
+    for (let i = 0; i < width; i++) scratch.setUint8(i, this.at(index + i));
+    return scratch;
+  }
+
+  /** The unsigned integer of 1 byte at `index`. */
+  getUint8(index: number): number {
+    return this.#load(index, 1).getUint8(0);
+  }
+
+  /** The signed integer of 1 byte at `index`. */
+  getInt8(index: number): number {
+    return this.#load(index, 1).getInt8(0);
+  }
+
+  /** The unsigned integer of 2 bytes at `index`, the highest byte first. */
+  getUint16(index: number, littleEndian = false): number {
+    return this.#load(index, 2).getUint16(0, littleEndian);
+  }
+
+  /** The signed integer of 2 bytes at `index`, the highest byte first. */
+  getInt16(index: number, littleEndian = false): number {
+    return this.#load(index, 2).getInt16(0, littleEndian);
+  }
+
+  /** The unsigned integer of 4 bytes at `index`, the highest byte first. */
+  getUint32(index: number, littleEndian = false): number {
+    return this.#load(index, 4).getUint32(0, littleEndian);
+  }
+
+  /** The signed integer of 4 bytes at `index`, the highest byte first. */
+  getInt32(index: number, littleEndian = false): number {
+    return this.#load(index, 4).getInt32(0, littleEndian);
+  }
+
+  /** The unsigned integer of 8 bytes at `index`, the highest byte first. */
+  getBigUint64(index: number, littleEndian = false): bigint {
+    return this.#load(index, 8).getBigUint64(0, littleEndian);
+  }
+
+  /** The signed integer of 8 bytes at `index`, the highest byte first. */
+  getBigInt64(index: number, littleEndian = false): bigint {
+    return this.#load(index, 8).getBigInt64(0, littleEndian);
+  }
+
+  /** The number of single precision, 4 bytes, at `index`, the highest byte first. */
+  getFloat32(index: number, littleEndian = false): number {
+    return this.#load(index, 4).getFloat32(0, littleEndian);
+  }
+
+  /** The number of double precision, 8 bytes, at `index`, the highest byte first. */
+  getFloat64(index: number, littleEndian = false): number {
+    return this.#load(index, 8).getFloat64(0, littleEndian);
+  }
+
+  /** The number of half precision, 2 bytes, at `index`, the highest byte first. */
+  getFloat16(index: number, littleEndian = false): number {
+    return toFloat16(this.#load(index, 2).getUint16(0, littleEndian));
   }
 
   /**

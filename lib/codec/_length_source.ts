@@ -31,8 +31,13 @@ export class LengthSource {
   readonly ref: string | undefined;
   /** The length if it is always the same. */
   readonly fixed: number | undefined;
+  /** The largest that can be said here; `Infinity` where another field says it. */
+  readonly most: number;
   readonly #unit: string;
+  /** What says it right before what it counts. */
   readonly #prefix: AnyField | undefined;
+  /** The same, where it can be filled in later. */
+  readonly #later: FixedInteger | undefined;
 
   /** Refuses what is not a length, in the name of `field`; `unit` is what is counted. */
   constructor(field: string, unit: string, length: LengthSpec) {
@@ -44,8 +49,11 @@ export class LengthSource {
       checkInteger(action, "length", length, 0, 2 ** 32 - 1);
       this.fixed = length;
     } else if (length !== undefined) {
-      this.#prefix = prefixOf(action, length);
+      const prefix = prefixOf(action, length);
+      this.#prefix = prefix;
+      if (isFixedInteger(prefix)) this.#later = prefix;
     }
+    this.most = this.fixed ?? Number(this.#prefix?.max ?? Infinity);
   }
 
   /** Size of the smallest value, prefix included, of units of `unitBytes`. */
@@ -59,11 +67,6 @@ export class LengthSource {
       this.#prefix === undefined;
   }
 
-  /** The largest that can be said; `Infinity` where another field says it. */
-  get most(): number {
-    return this.fixed ?? Number(this.#prefix?.max ?? Infinity);
-  }
-
   /** Reads the length: -1 for what is left. `held` is what the field beside it said. */
   read(reader: PacketReader, held: unknown): number {
     if (this.fixed !== undefined) return this.fixed;
@@ -75,7 +78,9 @@ export class LengthSource {
   /** Appends a length that is known: `count`. */
   write(count: number, out: ByteWriter): void {
     this.#check(count);
-    this.#prefix?.write(this.#toValue(count), out);
+    const prefix = this.#prefix;
+    if (prefix === undefined) return;
+    prefix.write(typeof prefix.max === "bigint" ? BigInt(count) : count, out);
   }
 
   /**
@@ -83,57 +88,41 @@ export class LengthSource {
    * counts. In the end comes {@linkcode end}.
    */
   begin(out: ByteWriter): ByteWriter {
-    const prefix = this.#prefix;
-    if (prefix === undefined) return out;
-    // How long such a length is depends on what it says.
-    if (!isFixedInteger(prefix)) return new ByteWriter();
-    out.allocate(prefix.fixedBytes);
+    if (this.#prefix === undefined) return out;
+    // How long a length of variable size is depends on what it says.
+    if (this.#later === undefined) return new ByteWriter();
+    out.allocate(this.#later.fixedBytes);
     return out;
   }
 
   /**
-   * All that is counted has been appended to `content`: says how much it is, less
-   * `adjust`, in the room that was made at `start`.
+   * The length turned out to be `count`, of what was appended to `content`: fills it in at
+   * `start`, where the room for it is.
    */
-  end(out: ByteWriter, start: number, content: ByteWriter, adjust = 0): number {
-    const prefix = this.#prefix;
-    const isApart = content !== out;
-    const size = isApart ? 0 : prefix?.fixedBytes ?? 0;
-    const written = isApart ? content.length : out.length - start - size;
-    if (written < adjust) {
-      throw this.#wrongLength(`at least ${adjust}`, written);
-    }
-    const count = written - adjust;
-    if (isApart) {
+  end(
+    out: ByteWriter,
+    start: number,
+    content: ByteWriter,
+    count: number,
+  ): number {
+    const later = this.#later;
+    if (content !== out) {
       this.write(count, out);
       moveAll(content, out);
-      return count;
-    }
-    this.#check(count);
-    if (prefix !== undefined) {
-      const { littleEndian } = prefix as FixedInteger;
-      out.setUint(start, count, size, littleEndian);
+    } else {
+      this.#check(count);
+      if (later !== undefined) {
+        out.setUint(start, count, later.fixedBytes, later.littleEndian);
+      }
     }
     return count;
   }
 
   #check(count: number): void {
-    const { fixed } = this;
-    const max = this.#prefix?.max;
-    if (fixed !== undefined && count !== fixed) {
-      throw this.#wrongLength(`exactly ${fixed}`, count);
-    }
-    if (max !== undefined && count > max) {
-      throw this.#wrongLength(`at most ${max}`, count);
-    }
-  }
-
-  #wrongLength(must: string, count: number): Error {
-    return badValue(`${must} ${this.#unit} long`, count, ["number"]);
-  }
-
-  #toValue(count: number): number | bigint {
-    return typeof this.#prefix!.max === "bigint" ? BigInt(count) : count;
+    const { fixed, most } = this;
+    if (fixed === undefined ? count <= most : count === fixed) return;
+    const must = fixed === undefined ? "at most" : "exactly";
+    throw badValue(`${must} ${most} ${this.#unit} long`, count, ["number"]);
   }
 }
 

@@ -124,6 +124,7 @@ export class PacketReader implements FieldReader {
   close(): void {
     this.frame = NOTHING;
     if (this.view.byteLength > KEPT_BYTES) this.view = NO_VIEW;
+    if (!this.isStopped && !this.isOpen) return;
     this.isOpen = this.isShort = this.isStopped = false;
     this.saved = NOTHING_SAVED;
   }

@@ -9,6 +9,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
 import type { Encoder, SizedCodec } from "./codec.ts";
 import {
+  checkBoolean,
   checkBytes,
   checkInteger,
   checkNames,
@@ -38,6 +39,13 @@ export interface LengthPrefixedOptions extends SizedOptions {
    */
   byteOrder?: "big" | "little";
   /**
+   * Whether the length field is a signed number, as in PostgreSQL and Kafka: one below 0
+   * is a `MalformedFrameError`, where it would be a huge one otherwise.
+   *
+   * @default {false}
+   */
+  signed?: boolean;
+  /**
    * Bytes of the message before its length field, from 0 to 1024.
    *
    * @default {0}
@@ -64,18 +72,19 @@ const OPTION_NAMES = new Set([
   ...SIZED_OPTION_NAMES,
   "lengthBytes",
   "byteOrder",
+  "signed",
   "offset",
   "adjust",
   "skip",
 ]);
-/** Where an 8-byte length's upper half makes it lose its last bits as a number. */
-const UNSAFE_UPPER = 2 ** 21;
 const MAX_HEADER_BYTES = 1024;
 
 /** The options of {@linkcode lengthPrefixed}, checked and complete. */
 interface Layout {
   readonly width: number;
   readonly littleEndian: boolean;
+  /** Where the byte with the sign is; -1 for none. */
+  readonly signAt: number;
   readonly offset: number;
   /** Bytes up to and with the length field. */
   readonly head: number;
@@ -105,7 +114,7 @@ interface Layout {
  * before the stream does is an `UnexpectedEofError`, also right after its header.
  *
  * Decoding throws `FrameTooLargeError`, and `MalformedFrameError` for a length
- * that is negative after `adjust`. Encoding throws `FrameTooLargeError`,
+ * that is negative, also after `adjust`. Encoding throws `FrameTooLargeError`,
  * `RangeError` for a frame whose length the field cannot hold, and `TypeError` for
  * one that is not a `Uint8Array`.
  *
@@ -153,11 +162,13 @@ function toLayout(action: string, options: LengthPrefixedOptions): Layout {
   const {
     lengthBytes: width = 4,
     byteOrder = "big",
+    signed = false,
     offset = 0,
     adjust = 0,
   } = options;
   checkOneOf(action, "lengthBytes", width, [1, 2, 3, 4, 8]);
   checkOneOf(action, "byteOrder", byteOrder, ["big", "little"]);
+  checkBoolean(action, "signed", signed);
   checkInteger(action, "offset", offset, 0, MAX_HEADER_BYTES);
   checkInteger(action, "adjust", adjust, -(2 ** 31), 2 ** 31);
   const head = offset + width;
@@ -171,6 +182,7 @@ function toLayout(action: string, options: LengthPrefixedOptions): Layout {
   return {
     width,
     littleEndian: byteOrder === "little",
+    signAt: signed ? byteOrder === "little" ? head - 1 : offset : -1,
     offset,
     head,
     skip,
@@ -196,24 +208,33 @@ class LengthHeader implements HeaderReader {
 
   read(bytes: ByteQueue): boolean {
     if (bytes.length < this.#due) return false;
-    const { width, offset, littleEndian, delta, least } = this.#layout;
-    const size = width < 8
-      ? bytes.uintAt(offset, width, littleEndian) + delta
+    const { width, offset, littleEndian, signAt, delta, least } = this.#layout;
+    if (signAt >= 0 && bytes.at(signAt) > 0x7f) this.#refuseNegative(bytes);
+    const value = width < 8
+      ? bytes.uintAt(offset, width, littleEndian)
       : this.#readLong(bytes);
+    const size = value + delta;
     if (size < least) this.#refuse(size);
-    this.frameBytes = size;
+    const most = Math.max(size, value);
+    this.frameBytes = most > Number.MAX_SAFE_INTEGER ? Infinity : size;
     return true;
   }
 
+  /** Inexact above 2^53, where {@linkcode hugeSize} is asked. */
   #readLong(bytes: ByteQueue): number {
-    const { offset, littleEndian, delta } = this.#layout;
-    const [high, low] = littleEndian
-      ? [offset + 4, offset]
-      : [offset, offset + 4];
-    const upper = bytes.uintAt(high, 4, littleEndian);
-    if (upper >= UNSAFE_UPPER) return Infinity;
-    const size = upper * 2 ** 32 + bytes.uintAt(low, 4, littleEndian) + delta;
-    return size > Number.MAX_SAFE_INTEGER ? Infinity : size;
+    const { offset, littleEndian } = this.#layout;
+    const first = bytes.uintAt(offset, 4, littleEndian);
+    const second = bytes.uintAt(offset + 4, 4, littleEndian);
+    return littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+  }
+
+  #refuseNegative(bytes: ByteQueue): never {
+    const { width } = this.#layout;
+    const value = BigInt.asIntN(8 * width, this.#exactValue(bytes));
+    throw new MalformedFrameError(
+      `Cannot decode a frame: its length must be at least 0, got ${value}`,
+      { operation: "decode" },
+    );
   }
 
   #refuse(size: number): never {
@@ -228,11 +249,13 @@ class LengthHeader implements HeaderReader {
   }
 
   hugeSize(bytes: ByteQueue): bigint {
-    const { offset, littleEndian, delta } = this.#layout;
-    const { buffer, byteOffset } = bytes.peek(offset + 8);
-    const value = new DataView(buffer, byteOffset + offset)
-      .getBigUint64(0, littleEndian);
-    return value + BigInt(delta);
+    return this.#exactValue(bytes) + BigInt(this.#layout.delta);
+  }
+
+  #exactValue(bytes: ByteQueue): bigint {
+    const { width, offset, littleEndian } = this.#layout;
+    if (width === 8) return bytes.getBigUint64(offset, littleEndian);
+    return BigInt(bytes.uintAt(offset, width, littleEndian));
   }
 
   takeTail(): void {}
@@ -251,9 +274,8 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
   constructor(layout: Layout, most: number) {
     this.#layout = layout;
     this.#most = most;
-    this.#largest = layout.width === 8
-      ? Number.MAX_SAFE_INTEGER
-      : 2 ** (8 * layout.width) - 1;
+    const bits = 8 * layout.width - (layout.signAt < 0 ? 0 : 1);
+    this.#largest = Math.min(2 ** bits - 1, Number.MAX_SAFE_INTEGER);
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {

@@ -15,7 +15,7 @@ import {
 } from "./field.ts";
 import { LengthSource, type LengthSpec } from "./_length_source.ts";
 import type { PacketReader } from "./_packet_reader.ts";
-import { Refusal } from "./_refusal.ts";
+import { badValue, Refusal } from "./_refusal.ts";
 
 /** Options of a {@linkcode sized} field. */
 export interface SizedFieldOptions {
@@ -152,7 +152,13 @@ class SizedField<In, Out> extends FieldImpl<In, Out> {
   write(value: Out, out: ByteWriter): number {
     const start = out.length;
     const content = this.#length.begin(out);
+    const before = content.length;
     this.#of.write(value, content);
-    return this.#length.end(out, start, content, this.#adjust);
+    const size = content.length - before;
+    const adjust = this.#adjust;
+    if (size < adjust) {
+      throw badValue(`at least ${adjust} bytes long`, size, ["number"]);
+    }
+    return this.#length.end(out, start, content, size - adjust);
   }
 }

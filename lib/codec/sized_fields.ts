@@ -144,8 +144,8 @@ class Utf8Field extends FieldImpl<string> {
     checkWellFormed(value);
     const start = out.length;
     const content = this.#length.begin(out);
-    content.writeText(value);
-    return this.#length.end(out, start, content);
+    const size = content.writeText(value);
+    return this.#length.end(out, start, content, size);
   }
 }
 

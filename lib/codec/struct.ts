@@ -201,7 +201,9 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
   read(reader: PacketReader): In {
     const slots = this.#slots;
     if (this.#readNumbers !== undefined) {
-      if (this.minBytes > reader.left) throw this.#missingNumbers(reader);
+      if (this.minBytes > reader.end - reader.position) {
+        throw this.#missingNumbers(reader);
+      }
       const value = this.#readNumbers(reader.view, reader.position);
       reader.position += this.minBytes;
       return value as In;
@@ -260,27 +262,25 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
     try {
       for (let i = 0; i < slots.length; i++) {
         const slot = slots[i];
-        const { number, pad } = slot;
+        const { number } = slot;
         at = i;
-        if (slot.run > 0) {
-          position = out.length;
-          start = out.allocate(slot.run);
-        }
-        if (number !== undefined) {
-          if (slot.computed) marks[i] = { position, count: -1 };
-          else writeNumber(out.view, start, number, ownValue(given, slot));
-          position += number.fixedBytes;
-          start += number.fixedBytes;
-        } else if (pad > 0) {
-          out.block.fill(0, start, start + pad);
-          position += pad;
-          start += pad;
-        } else {
+        if (number === undefined && slot.pad === 0) {
           const count = slot.field.write(ownValue(given, slot), out);
           if (slot.from < 0) continue;
           at = slot.from;
           fill(slots[at], marks[at], count, out);
+          continue;
         }
+        if (slot.run > 0) {
+          position = out.length;
+          start = out.allocate(slot.run);
+        }
+        if (number === undefined) out.block.fill(0, start, start + slot.pad);
+        else if (slot.computed) marks[i] = { position, count: -1 };
+        else writeNumber(out.view, start, number, ownValue(given, slot));
+        const size = number?.fixedBytes ?? slot.pad;
+        position += size;
+        start += size;
       }
     } catch (thrown) {
       throw within(thrown, slots[at].name);

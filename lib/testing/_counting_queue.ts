@@ -6,6 +6,21 @@
 
 import { ByteQueue } from "../bytes/byte_queue.ts";
 
+/** How numbers are read, under the names that a `DataView` has for them. */
+const NUMBER_READS = [
+  "getUint8",
+  "getInt8",
+  "getUint16",
+  "getInt16",
+  "getUint32",
+  "getInt32",
+  "getBigUint64",
+  "getBigInt64",
+  "getFloat16",
+  "getFloat32",
+  "getFloat64",
+] as const;
+
 /** Needles that a queue remembers: a search for one of them goes on where the last stopped. */
 const REMEMBERED_NEEDLES = 16;
 
@@ -62,6 +77,25 @@ export class CountingQueue extends ByteQueue {
     const value = super.uintAt(index, width, littleEndian);
     this.#count(work, 1);
     return value;
+  }
+
+  static {
+    for (const name of NUMBER_READS) {
+      const read = ByteQueue.prototype[name] as (
+        index: number,
+        littleEndian?: boolean,
+      ) => unknown;
+      this.prototype[name] = function (
+        this: CountingQueue,
+        index: number,
+        littleEndian?: boolean,
+      ): never {
+        const { work } = this;
+        const value = read.call(this, index, littleEndian);
+        this.#count(work, 1);
+        return value as never;
+      };
+    }
   }
 
   override take(length: number): Uint8Array {

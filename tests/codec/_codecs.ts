@@ -125,6 +125,12 @@ function layouts(): Subject[] {
       )
     ),
     subject(
+      "lengthPrefixed: a signed length",
+      lengthPrefixed({ signed: true, maxFrameBytes: LIMIT }),
+      frames,
+      { makeFrame },
+    ),
+    subject(
       "lengthPrefixed: the length counts the header",
       lengthPrefixed({ adjust: -6, offset: 2, maxFrameBytes: LIMIT }),
       frames,

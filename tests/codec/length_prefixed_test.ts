@@ -210,6 +210,71 @@ Deno.test("lengthPrefixed() calls a length malformed that is negative once adjus
   }
 });
 
+Deno.test("lengthPrefixed() calls a signed length below 0 malformed", () => {
+  for (const lengthBytes of [1, 2, 3, 4, 8] as const) {
+    for (const byteOrder of ["big", "little"] as const) {
+      const codec = lengthPrefixed({
+        lengthBytes,
+        byteOrder,
+        signed: true,
+        offset: 1,
+        // What is added to a negative length does not make it good.
+        adjust: 5,
+      });
+      const header = new Uint8Array(1 + lengthBytes).fill(255);
+      const wire = Uint8Array.of(...header, 1, 2, 3, 4);
+      for (const chunk of CHUNKS) {
+        const { frames, errors } = decodeAll(codec, wire, chunk);
+        assertEquals(frames, []);
+        assert(errors[0] instanceof MalformedFrameError);
+        assertEquals(
+          errors[0].message,
+          "Cannot decode a frame: its length must be at least 0, got -1",
+        );
+      }
+      // The smallest and the largest number, alone in their bytes.
+      header.fill(0, 1);
+      const top = byteOrder === "big" ? 1 : lengthBytes;
+      header[top] = 0x80;
+      const [least] = decodeAll(codec, header).errors;
+      const value = -(2n ** BigInt(8 * lengthBytes - 1));
+      assert(least.message.endsWith(`got ${value}`), least.message);
+      header.fill(255, 1);
+      header[top] = 0x7f;
+      const [most] = decodeAll(codec, header).errors;
+      const claimed = 2n ** BigInt(8 * lengthBytes - 1) - 1n + 5n;
+      if (claimed < 1_000_000n) assert(most instanceof UnexpectedEofError);
+      else {
+        assert(most instanceof FrameTooLargeError);
+        assertEquals(BigInt(most.claimed!), claimed);
+      }
+    }
+  }
+  const codec = lengthPrefixed({ lengthBytes: 1, signed: true });
+  assertEquals(encodeAll(codec, new Uint8Array(127)).length, 128);
+  assertThrows(
+    () => encodeAll(codec, new Uint8Array(128)),
+    RangeError,
+    "its size must be from 0 to 127 bytes",
+  );
+  assertThrows(
+    () => lengthPrefixed({ signed: 1 as unknown as boolean }),
+    TypeError,
+    "signed must be a boolean",
+  );
+});
+
+Deno.test("lengthPrefixed() is exact where adjust brings a huge length below 2^53", () => {
+  const codec = lengthPrefixed({
+    lengthBytes: 8,
+    adjust: -8,
+    maxFrameBytes: Infinity,
+  });
+  const [error] = decodeAll(codec, bytes(0, 32, 0, 0, 0, 0, 0, 1)).errors;
+  assert(error instanceof FrameTooLargeError);
+  assertEquals(error.claimed, 2n ** 53n + 1n - 8n);
+});
+
 Deno.test("lengthPrefixed() reports a stream that ends inside a frame", () => {
   const cases = [
     [[0], 1, 2],

@@ -350,6 +350,8 @@ function sizedSubjects(): Subject[] {
         { lengthBytes: 1, skip: 3 },
         { lengthBytes: 4 },
         { lengthBytes: 8 },
+        { lengthBytes: 8, signed: true },
+        { lengthBytes: 1, signed: true, adjust: 1, offset: 1 },
         { lengthBytes: 8, byteOrder: "little", adjust: -4 },
       ] as const;
       return [
