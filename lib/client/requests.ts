@@ -52,7 +52,10 @@ import {
 } from "./requests_options.ts";
 
 /** The read that waits holds the process, not the time that it is watched. */
-const STALL_ALARM: AlarmOptions = { holdsProcess: false };
+const WATCH: AlarmOptions = { holdsProcess: false };
+
+/** After so long without a request the process may end: telling the system costs a call. */
+const REST_MS = 250;
 
 /** How long answers may still come after the peer was found to read no more. */
 const LAST_ANSWERS_MS = 1_000;
@@ -80,6 +83,9 @@ const keepResolve = (resolve: Resolve): void => {
  * peer, and it can be repeated. When the connection ends each request rejects with an error
  * of its own, a `BrokenError`, or a `ClosedError` where this side closed it, whose `cause` is
  * the one error that ended the connection.
+ *
+ * It keeps the process alive while a request waits for its answer, and where there is an
+ * `onUnsolicited`.
  *
  * A frame in an answer is the caller's. Arrays in a request must not change until its answer
  * came: they may be sent from where they are.
@@ -132,6 +138,9 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   readonly #matching: Matching<In, Out>;
   readonly #waiting = new RequestList<In, Out>();
   readonly #alarm: Alarm;
+  /** For the time in which no caller waits; none where pushed frames are waited for. */
+  readonly #restAlarm: Alarm | undefined;
+  #resting = false;
   /** Callers that wait, of requests that wait or are in flight. */
   #callers = 0;
   /** Whether the writer has taken as much as it should. */
@@ -140,8 +149,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   #full: AnswerStream<In> | undefined;
   /** Why nothing can be sent any more, while answers may still come. */
   #writeFailure: SocketError | undefined;
-  /** Why the connection has ended. */
-  #end: unknown;
+  /** Why the connection has ended: whatever a function of the user threw, perhaps. */
+  #end: { readonly error: unknown } | undefined;
   #closing = false;
   /** Whether frames are being handed out. */
   #taking = false;
@@ -183,8 +192,12 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       ? new OrderMatching()
       : new IdMatching(match, this.#limits.maxGivenUp);
     const onAlarm = () => this.#onStall();
-    this.#alarm = new Alarm({ onAlarm }, STALL_ALARM);
+    this.#alarm = new Alarm({ onAlarm }, WATCH);
     if (match === "order") this.#alarm.limitMs = this.#limits.stallMs;
+    if (options.onUnsolicited === undefined) {
+      this.#restAlarm = new Alarm({ onAlarm: () => this.#rest(true) }, WATCH);
+      this.#restAlarm.limitMs = REST_MS;
+    }
     halves.readLoop.check(action);
     if (heartbeat !== undefined) {
       this.#parts.startHeartbeat(
@@ -195,6 +208,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       );
     }
     halves.writer.onFail = (error) => this.#onWriteFailure(error);
+    this.#onCallerLeft();
     this.#read();
   }
 
@@ -323,6 +337,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       return;
     }
     this.#callers++;
+    if (this.#resting) this.#rest(false);
     if (options !== undefined) {
       const unwatch = watchCall(
         "request",
@@ -341,8 +356,9 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   /** Why no request is taken. */
   get #refusal(): SocketError | undefined {
-    const end = this.#end ?? this.#writeFailure;
-    if (end !== undefined) return this.#lossOf(end, false);
+    if (this.#end !== undefined) return this.#lossOf(this.#end.error, false);
+    const failure = this.#writeFailure;
+    if (failure !== undefined) return this.#lossOf(failure, false);
     if (!this.#closing) return undefined;
     const why = "Cannot request: this side is closing the connection";
     return new ClosedError(why, { operation: "request", sent: false });
@@ -372,22 +388,26 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   #send(request: PendingRequest<In, Out>, frame: Out): void {
     try {
-      this.#sendWithPlace(request, frame);
+      this.#append(request, frame);
     } catch (error) {
       this.#fail(request, error);
       return;
     }
     request.state = "inFlight";
+    this.#onAppended();
   }
 
-  /** Appends a frame to what is sent. Its answer is due. */
-  #sendWithPlace(request: PendingRequest<In, Out>, frame: Out): void {
+  /** Appends a frame to what is sent next. Its answer is due. */
+  #append(request: PendingRequest<In, Out>, frame: Out): void {
     const { writer } = this.#parts.halves;
-    const matching = this.#matching;
-    matching.checkFree(request);
+    this.#matching.checkFree(request);
     request.batch = writer.batchesBegun;
     this.#parts.encode("request", frame);
-    matching.add(request);
+    this.#matching.add(request);
+  }
+
+  #onAppended(): void {
+    const { writer } = this.#parts.halves;
     if (!this.#alarm.armed && this.#full === undefined) this.#alarm.arm();
     const accepted = writer.appended("request");
     if (writer.room < 0 && !this.#blocked) {
@@ -417,9 +437,10 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   #sendPing(frame: Out): void {
     const request = new PendingRequest<In, Out>(undefined);
     request.id = this.#matching.idOf(frame);
-    this.#sendWithPlace(request, frame);
+    this.#append(request, frame);
     request.state = "givenUp";
     this.#matching.giveUp(request);
+    this.#onAppended();
   }
 
   // ---- answers ------------------------------------------------------------
@@ -481,7 +502,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   /** Some answers came: others may be sent, and what is due has its time again. */
   #onAnswers(): void {
-    if (this.#callers === 0) this.#drained?.resolve();
+    this.#onCallerLeft();
     if (this.#writeFailure !== undefined) {
       if (this.#callers === 0) this.#break(this.#writeFailure);
       return;
@@ -616,13 +637,26 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     if (state === "inFlight") this.#matching.giveUp(request);
     this.#resume(sink);
     this.#sendWaiting();
-    if (this.#callers === 0) this.#drained?.resolve();
+    this.#onCallerLeft();
   }
 
   #fail(request: PendingRequest<In, Out>, error: unknown): void {
     this.#callers--;
     request.fail("done", error);
-    if (this.#callers === 0) this.#drained?.resolve();
+    this.#onCallerLeft();
+  }
+
+  #onCallerLeft(): void {
+    if (this.#callers > 0) return;
+    this.#drained?.resolve();
+    this.#restAlarm?.arm();
+  }
+
+  /** Lets the process end while no caller waits, and holds it again. */
+  #rest(resting: boolean): void {
+    if (resting && this.#callers > 0) return;
+    this.#resting = resting;
+    this.#parts.halves.onReadOrphaned(resting);
   }
 
   // ---- the end ------------------------------------------------------------
@@ -644,8 +678,9 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   /** The connection has ended: so has every request. */
   #break(error: unknown, reason: unknown = error): void {
     if (this.#end !== undefined) return;
-    this.#end = error;
+    this.#end = { error };
     this.#alarm.dispose();
+    this.#restAlarm?.dispose();
     const { socket, halves: { writer } } = this.#parts;
     const begun = writer.batchesBegun;
     for (const request of this.#waiting.drain()) {

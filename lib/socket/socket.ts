@@ -45,6 +45,7 @@ export type SocketHalves = Pick<
   | "isHandshakeCut"
   | "drain"
   | "expire"
+  | "onReadOrphaned"
 >;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */

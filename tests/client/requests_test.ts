@@ -11,6 +11,7 @@ import {
   BrokenError,
   BusyError,
   ClosedError,
+  connect,
   Deadline,
   framed,
   FrameTooLargeError,
@@ -19,13 +20,23 @@ import {
   LimitError,
   lines,
   MalformedFrameError,
+  serve,
+  Socket,
   type SocketError,
   TimeoutError,
 } from "@sluice/net";
 import { Pool, Requests } from "@sluice/net/client";
 import { fakeClock, memoryPair } from "@sluice/net/testing";
+import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { FailedHooks } from "../_support/failed_hooks.ts";
-import { isSettled, outcome, spiedPair, turn } from "../_support/sockets.ts";
+import { DenoProgram } from "../_support/deno_program.ts";
+import {
+  isSettled,
+  outcome,
+  spiedPair,
+  TIMEOUT,
+  turn,
+} from "../_support/sockets.ts";
 import { idOf, IDS, requestsPair } from "./_requests.ts";
 
 // ---- matching ---------------------------------------------------------------
@@ -96,6 +107,15 @@ Deno.test("Requests passes on what a matching function throws", async () => {
   const error = await answer as BrokenError;
   assertInstanceOf(error, BrokenError);
   assertEquals((error.cause as Error).message, "no response");
+  const nothing = () => {
+    // deno-lint-ignore no-throw-literal -- users do
+    throw undefined;
+  };
+  using third = requestsPair({ match: { request: idOf, response: nothing } });
+  const last = outcome(third.requests.request("1"));
+  await third.server.send("1");
+  assertInstanceOf(await last, BrokenError);
+  assertInstanceOf(await outcome(third.requests.request("2")), BrokenError);
 });
 
 // ---- what is not asked for ----------------------------------------------------
@@ -489,6 +509,28 @@ Deno.test("Requests ends at once where a write fails that no read will notice", 
   assertEquals([error.cause.operation, error.sent], ["write", true]);
 });
 
+Deno.test("Requests rejects a request whose write throws at once", async () => {
+  const [inner] = memoryTransportPair();
+  const reason = new Error("no write");
+  const transport = {
+    localAddr: inner.localAddr,
+    remoteAddr: inner.remoteAddr,
+    read: (p: Uint8Array) => inner.read(p),
+    write: (): Promise<number> => {
+      throw reason;
+    },
+    closeWrite: () => inner.closeWrite(),
+    close: () => inner.close(),
+  };
+  const socket = new Socket(transport);
+  const requests = new Requests(framed(socket, lines()), { match: "order" });
+  // So large that it is not kept for more to come.
+  const error = await outcome(requests.request("x".repeat(20_000)));
+  assertInstanceOf(error, BrokenError);
+  assertEquals(error.sent, true);
+  await requests.closed;
+});
+
 Deno.test("Requests waits a second for the last answers of a peer that reads no more", async () => {
   using clock = fakeClock();
   for (const answers of [true, false]) {
@@ -678,6 +720,88 @@ Deno.test("Requests ends every request by abort and by using", async () => {
   }
   assertInstanceOf(await disposed, ClosedError);
 });
+
+Deno.test(
+  "Requests of a server that drains end when no answer is due",
+  TIMEOUT,
+  async () => {
+    const asked = Promise.withResolvers<void>();
+    const server = serve({ port: 0 }, async (socket) => {
+      const requests = new Requests(framed(socket, lines()), {
+        match: "order",
+      });
+      const answer = requests.request("who are you?");
+      asked.resolve();
+      assertEquals(await answer, "a client");
+      await requests.closed;
+    });
+    await using client = await connect({ port: server.addr.port });
+    await asked.promise;
+    const shutdown = server.shutdown();
+    assertEquals(await client.readLine(), "who are you?");
+    await client.write("a client\n");
+    assertEquals(await client.readLine(), null);
+    await client.close();
+    assertEquals((await shutdown).completed, 1);
+  },
+);
+
+/** A program that uses `requests` over TCP to a server that answers with "pong". */
+function programWith(options: string, body: string): Promise<DenoProgram> {
+  return DenoProgram.start(`
+    import { connect, framed, lines } from "@sluice/net";
+    import { Requests } from "@sluice/net/client";
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepted = listener.accept();
+    const socket = await connect({ port: listener.addr.port });
+    const conn = await accepted;
+    listener.close();
+    const pong = () => conn.write(new TextEncoder().encode("pong\\n"));
+    const requests = new Requests(framed(socket, lines()), {
+      match: "order",
+      ${options}
+    });
+    ${body}
+    console.log("done");
+  `);
+}
+
+Deno.test(
+  "Requests without a caller lets the process end, and with one holds it",
+  TIMEOUT,
+  async () => {
+    await using program = await programWith(
+      "",
+      `
+    const first = requests.request("ping");
+    setTimeout(pong, 1_000);
+    console.log(await first);
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    // It has let go of the process meanwhile.
+    requests.request("ping").then(console.log);
+    Deno.unrefTimer(setTimeout(pong, 600));
+    `,
+    );
+    assertEquals(await program.nextLine(), "pong");
+    assertEquals(await program.nextLine(), "done");
+    assertEquals(await program.nextLine(), "pong");
+    assertEquals((await program.ended()).code, 0);
+  },
+);
+
+Deno.test(
+  "Requests with onUnsolicited holds the process",
+  TIMEOUT,
+  async () => {
+    await using program = await programWith(
+      "onUnsolicited: (line) => { console.log(line); Deno.exit(7); },",
+      "Deno.unrefTimer(setTimeout(pong, 800));",
+    );
+    assertEquals(await program.nextLine(), "done");
+    assertEquals(await program.nextLine(), "pong");
+    assertEquals((await program.ended()).code, 7);
+  },
+);
 
 Deno.test("Requests in a Pool leaves it when its connection ends", async () => {
   const servers: { abort(): void }[] = [];
