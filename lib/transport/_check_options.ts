@@ -341,6 +341,10 @@ export function checkDialOptions(options: DialOptions): void {
   } else if (kind === "path") checkUnix(action, options);
   else checkTcp(action, options, 1);
   checkClientTls(action, options.tls);
+  const { proxyProtocol } = options;
+  if (proxyProtocol !== undefined) {
+    checkObject(action, "proxyProtocol", proxyProtocol);
+  }
 }
 
 /** Throws unless this can be listened on. */

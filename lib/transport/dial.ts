@@ -6,6 +6,7 @@
 
 import { checkMethods } from "../_check.ts";
 import { withoutBrackets } from "../ip.ts";
+import type { ProxyHeaderInit } from "../proxy_header.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
@@ -60,21 +61,53 @@ async function open(
   options: DialOptions,
   signal: AbortSignal | undefined,
 ): Promise<Transport> {
-  const { tls = false } = options;
+  const { tls = false, proxyProtocol } = options;
   const how = tls === true ? {} : tls;
-  if (options.path === undefined && options.dialer === undefined) {
-    return how === false
-      ? await dialTcp(options, signal)
-      : await dialTls(options, how, signal);
+  const isTcp = options.path === undefined && options.dialer === undefined;
+  if (isTcp && how !== false && proxyProtocol === undefined) {
+    return await dialTls(options, how, signal);
   }
-  if (how !== false) checkClientMaterial("connect", how, false);
-  const plain = options.dialer === undefined
-    ? await dialUnix(options.path, signal)
-    : await askDialer(options, signal);
+  if (how !== false) checkClientMaterial("connect", how, isTcp);
+  // First: what cannot be said should not cost a connection.
+  const header = proxyProtocol && await encodeHeader(proxyProtocol);
+  const plain = await dialPlain(options, signal);
+  if (header !== undefined) await sendHeader(plain, header, signal);
   if (how === false) return plain;
-  const { hostname = "localhost" } = options;
+  const { hostname = isTcp ? "127.0.0.1" : "localhost" } = options;
   const { serverName = hostname } = how;
   return await startTlsClient(plain, { ...how, serverName }, signal);
+}
+
+function dialPlain(
+  options: DialOptions,
+  signal: AbortSignal | undefined,
+): Promise<Transport> {
+  if (options.dialer !== undefined) return askDialer(options, signal);
+  return options.path === undefined
+    ? dialTcp(options, signal)
+    : dialUnix(options.path, signal);
+}
+
+async function encodeHeader(init: ProxyHeaderInit): Promise<Uint8Array> {
+  // Other clients do without the code.
+  const { encodeProxyHeader } = await import("../proxy_header.ts");
+  return encodeProxyHeader(init);
+}
+
+async function sendHeader(
+  transport: Transport,
+  header: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    for (let sent = 0; sent < header.length;) {
+      const write = transport.write(header.subarray(sent));
+      sent += await orAbort(write, signal, () => {});
+    }
+  } catch (error) {
+    closeQuietly(transport);
+    throw error;
+  }
 }
 
 /** A dialer of the user's own may ignore the signal, and may give anything. */

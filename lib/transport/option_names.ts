@@ -43,6 +43,7 @@ const dialNames: Names<
   order: true,
   hostDelayMs: true,
   tls: true,
+  proxyProtocol: true,
   noDelay: true,
   keepAlive: true,
   transport: true,

@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { ProxyHeader } from "../proxy_header.ts";
+import type { ProxyHeader, ProxyHeaderInit } from "../proxy_header.ts";
 import type { Addr } from "../addr.ts";
 
 /**
@@ -251,6 +251,11 @@ export interface TcpDialOptions {
    * @default {false}
    */
   tls?: boolean | TlsDialOptions;
+  /**
+   * A PROXY header that is sent before anything else, TLS included: for programs that
+   * connect on behalf of a client, and say where it is. None by default.
+   */
+  proxyProtocol?: ProxyHeaderInit;
   /** Absent: a path has no host. */
   path?: undefined;
   /** Absent: see `DialerOptions`. */
@@ -279,6 +284,11 @@ export interface UnixDialOptions {
    * @default {false}
    */
   tls?: boolean | TlsDialOptions;
+  /**
+   * A PROXY header that is sent before anything else, TLS included: for programs that
+   * connect on behalf of a client, and say where it is. None by default.
+   */
+  proxyProtocol?: ProxyHeaderInit;
   /** Absent: a host has no path. */
   hostname?: undefined;
   /** Absent: a Unix socket has no port. */
@@ -338,6 +348,11 @@ export interface DialerOptions {
    * @default {false}
    */
   tls?: boolean | TlsDialOptions;
+  /**
+   * A PROXY header that is sent before anything else, TLS included: for programs that
+   * connect on behalf of a client, and say where it is. None by default.
+   */
+  proxyProtocol?: ProxyHeaderInit;
   /** Absent: a path is for Unix sockets. */
   path?: undefined;
   /** Absent: it is about TCP. */
