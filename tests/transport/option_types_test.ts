@@ -75,6 +75,7 @@ Deno.test("every option of connecting and of listening has its name", () => {
     "order",
     "path",
     "port",
+    "proxyProtocol",
     "tls",
     "transport",
   ]);
