@@ -1,10 +1,10 @@
 /**
  * Whether a silent peer is still there: pings, and what becomes of a peer that answers none.
  *
- * It guarantees that a ping is sent only when nothing has come for `intervalMs`, that
- * whatever comes counts as life, and that a peer is never cut because this side does not
- * look: the time counts only while a read is in flight, as pongs come where frames are
- * read. It knows no socket: what it watches is a {@linkcode HeartbeatSubject}.
+ * It guarantees that a ping is sent only when nothing has come for `intervalMs` (but where
+ * the peer is asked `always`), that whatever comes counts as life, and that a peer is never
+ * cut because this side does not look: the time counts only while a read is in flight, as
+ * pongs come where frames are read. It knows no socket: what it watches is a {@linkcode HeartbeatSubject}.
  *
  * ```text
  *                intervalMs of silence: ping
@@ -21,6 +21,7 @@
  */
 
 import {
+  checkBoolean,
   checkFunction,
   checkInteger,
   checkNames,
@@ -71,6 +72,13 @@ export interface HeartbeatOptions<In = unknown, Out = never> {
    */
   intervalMs?: number;
   /**
+   * Whether the peer is asked whatever comes, `intervalMs` after its last answer: for one
+   * that counts on signs of life of this side, as a broker of MQTT does.
+   *
+   * @default {false}
+   */
+  always?: boolean;
+  /**
    * Longest that the peer may be silent after a ping, in milliseconds, at least 1.
    *
    * @default {10_000}
@@ -89,6 +97,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     "ping",
     "isPong",
     "intervalMs",
+    "always",
     "timeoutMs",
     "maxMissed",
   ] satisfies (keyof HeartbeatOptions)[],
@@ -100,12 +109,13 @@ export function checkHeartbeatOptions<In, Out>(
   options: HeartbeatOptions<In, Out>,
 ): void {
   checkNames(action, "heartbeat", options, OPTION_NAMES);
-  const { ping, isPong, intervalMs, timeoutMs, maxMissed } = options;
+  const { ping, isPong, intervalMs, always, timeoutMs, maxMissed } = options;
   checkFunction(action, "heartbeat.ping", ping);
   if (isPong !== undefined) checkFunction(action, "heartbeat.isPong", isPong);
   if (intervalMs !== undefined) {
     checkNumber(action, "heartbeat.intervalMs", intervalMs, 1);
   }
+  if (always !== undefined) checkBoolean(action, "heartbeat.always", always);
   if (timeoutMs !== undefined) {
     checkNumber(action, "heartbeat.timeoutMs", timeoutMs, 1);
   }
@@ -134,6 +144,7 @@ export class Heartbeat implements AlarmListener, Disposable {
   readonly #subject: HeartbeatSubject;
   readonly #alarm = new Alarm(this, ALARM);
   readonly #intervalMs: number;
+  readonly #always: boolean;
   readonly #timeoutMs: number;
   readonly #maxMissed: number;
   #bytesSeen: number;
@@ -143,13 +154,12 @@ export class Heartbeat implements AlarmListener, Disposable {
   /** Starts it. */
   constructor(
     subject: HeartbeatSubject,
-    { intervalMs = 30_000, timeoutMs = 10_000, maxMissed = 2 }: Omit<
-      HeartbeatOptions,
-      "ping" | "isPong"
-    >,
+    { intervalMs = 30_000, always = false, timeoutMs = 10_000, maxMissed = 2 }:
+      Omit<HeartbeatOptions, "ping" | "isPong">,
   ) {
     this.#subject = subject;
     this.#intervalMs = intervalMs;
+    this.#always = always;
     this.#timeoutMs = timeoutMs;
     this.#maxMissed = maxMissed;
     this.#bytesSeen = subject.bytesRead;
@@ -162,7 +172,7 @@ export class Heartbeat implements AlarmListener, Disposable {
     const { bytesRead } = this.#subject;
     if (bytesRead === this.#bytesSeen) return;
     this.#bytesSeen = bytesRead;
-    this.#watch();
+    if (!this.#always || this.#unanswered > 0) this.#watch();
   }
 
   #watch(): void {
@@ -176,8 +186,15 @@ export class Heartbeat implements AlarmListener, Disposable {
   /** Nothing that was looked at came in time. */
   onAlarm(): void {
     const subject = this.#subject;
-    if (subject.bytesRead !== this.#bytesSeen) return this.look();
-    if (!subject.receiving) return this.#watch();
+    const isDue = this.#always && this.#unanswered === 0;
+    if (subject.bytesRead !== this.#bytesSeen) {
+      this.look();
+      if (!isDue) return;
+    }
+    if (!subject.receiving) {
+      if (isDue) subject.sendPing();
+      return this.#watch();
+    }
     if (this.#unanswered >= this.#maxMissed) {
       this.dispose();
       subject.onSilence(this.#timeoutMs);

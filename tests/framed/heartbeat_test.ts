@@ -88,6 +88,30 @@ Deno.test("heartbeat of framed sends no ping while anything comes, and takes pon
   await end();
 });
 
+Deno.test("heartbeat of framed pings always, whatever comes, where the peer counts on it", async () => {
+  using clock = fakeClock();
+  const { left, connection, peer, got, end } = connectionWith({ always: true });
+  for (let i = 0; i < 13; i++) {
+    const received = connection.receive();
+    await clock.advance(300);
+    await peer.send(`line ${i}`);
+    assertEquals(await received, `line ${i}`);
+  }
+  assertEquals(got.length, 3);
+  // Also while nothing is received, and then nothing is missed.
+  await clock.advance(10_000);
+  assertEquals(left.signal.aborted, false);
+  const pings = got.length;
+  assertEquals(pings >= 12, true);
+  const received = outcome(connection.receive());
+  await clock.advance(1_100);
+  await clock.advance(700);
+  const error = await received;
+  if (!(error instanceof TimeoutError)) throw error;
+  assertEquals(error.operation, "heartbeat");
+  await end();
+});
+
 Deno.test("heartbeat of framed takes a frame that drips for life", async () => {
   using clock = fakeClock();
   const { left, right, connection, got, end } = connectionWith();
