@@ -17,9 +17,12 @@ import {
 export interface CommandLine<
   Name extends string,
   Switch extends string = never,
+  List extends string = never,
 > {
   /** The value of each flag. */
   flags: Record<Name, string>;
+  /** All values of each flag that may be given several times. */
+  lists: Record<List, string[]>;
   /** Whether each switch was given. */
   switches: Record<Switch, boolean>;
   /** What stood beside the flags. */
@@ -38,33 +41,41 @@ const FAILED = 1;
  * @param help What `--help` prints.
  * @param defaults Each flag, with the value it has when it is not given.
  * @param options Whether other texts may stand beside the flags, not by default; flags that
- * have no value; and whether all that comes after the first text is text, too.
+ * have no value; flags that may be given several times, or not at all; names of one letter;
+ * and whether all that comes after the first text is text, too.
  */
 export function commandLine<
   Name extends string,
   Switch extends string = never,
+  List extends string = never,
 >(
   help: string,
   defaults: Record<Name, string>,
   {
     texts: mayHaveTexts = false,
     switches: switchNames = [],
+    lists: listNames = [],
+    letters = {},
     stopEarly = false,
   }: {
     texts?: boolean;
     switches?: readonly Switch[];
+    lists?: readonly List[];
+    letters?: Readonly<Record<string, NoInfer<Name | Switch | List>>>;
     stopEarly?: boolean;
   } = {},
-): CommandLine<Name, Switch> {
+): CommandLine<Name, Switch, List> {
   const names = Object.keys(defaults) as Name[];
-  const known = [...names, ...switchNames, "help"]
+  const known = [...names, ...listNames, ...switchNames, "help"]
     .map((name) => `--${name}`).join(", ");
   const args = parseArgs(Deno.args, {
     // Texts, too: `007` is no number, and no other name for `7`.
-    string: [...names, "_"],
+    string: [...names, ...listNames, "_"],
+    collect: listNames,
     stopEarly,
     boolean: ["help", ...switchNames],
     default: defaults,
+    alias: letters,
     unknown: (arg, key) => {
       if (key === undefined && mayHaveTexts) return;
       stop(
@@ -77,21 +88,23 @@ export function commandLine<
     console.log(help.trim());
     Deno.exit();
   }
+  const given = args as Record<string, unknown>;
+  const checkValue = (name: string, value: unknown): string => {
+    if (value !== "") return String(value);
+    stop(`Cannot run: --${name} must have a value, got none`, BAD_USAGE);
+  };
   const flags = {} as Record<Name, string>;
-  for (const name of names) {
-    flags[name] = String((args as Record<string, unknown>)[name]);
-    if (flags[name] === "") {
-      stop(
-        `Cannot run: --${name} must have a value, got none`,
-        BAD_USAGE,
-      );
-    }
+  for (const name of names) flags[name] = checkValue(name, given[name]);
+  const lists = {} as Record<List, string[]>;
+  for (const name of listNames) {
+    const values = given[name] as string[];
+    lists[name] = values.map((value) => checkValue(name, value));
   }
   const switches = {} as Record<Switch, boolean>;
   for (const name of switchNames) {
-    switches[name] = (args as Record<string, unknown>)[name] === true;
+    switches[name] = given[name] === true;
   }
-  return { flags, switches, texts: args._.map(String) };
+  return { flags, lists, switches, texts: args._.map(String) };
 }
 
 /** The address in a flag; ends the program with exit code 2 if it is none. */

@@ -21,6 +21,9 @@
 const DEBIAN_PACKAGES: Record<string, string> = {
   danted: "dante-server",
   dig: "bind9-dnsutils",
+  mosquitto_passwd: "mosquitto",
+  mosquitto_pub: "mosquitto-clients",
+  mosquitto_sub: "mosquitto-clients",
   nc: "netcat-openbsd",
   node: "nodejs",
   initdb: "postgresql",

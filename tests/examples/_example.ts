@@ -107,6 +107,11 @@ export class Example implements AsyncDisposable {
     this.#child.kill("SIGINT");
   }
 
+  /** Waits for the program to end by itself, with its input open. Gives its exit code. */
+  async status(): Promise<number> {
+    return (await this.#child.status).code;
+  }
+
   /** Ends the input, and waits for the program to end by itself. */
   async ended(): Promise<Ending> {
     await this.#input.close().catch(() => {});

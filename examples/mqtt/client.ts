@@ -1,0 +1,479 @@
+/**
+ * A client of MQTT 3.1.1 that goes on when its connection does not.
+ *
+ * @module
+ */
+
+import {
+  BrokenError,
+  type CallOptions,
+  ClosedError,
+  Deadline,
+  FrameTooLargeError,
+  LimitError,
+  MalformedFrameError,
+  type Socket,
+  TimeoutError,
+  TlsError,
+  UnexpectedEofError,
+  withTimeout,
+} from "@sluice/net";
+import { reconnect, type ReconnectingSession } from "@sluice/net/client";
+import {
+  bytesOf,
+  type ClientOptions,
+  type Settings,
+  settingsOf,
+} from "./client_options.ts";
+import { Connection } from "./connection.ts";
+import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
+import { PacketIds } from "./packet_ids.ts";
+import { REFUSED } from "./packet.ts";
+import { RefusedError, subscriptionRefused } from "./refused_error.ts";
+import { type SubscribeOptions, Subscription } from "./subscription.ts";
+import { filterFault, topicFault } from "./topic.ts";
+
+/** How a message is published, and the limits of the call. */
+export interface PublishOptions extends CallOptions {
+  /**
+   * 0, at most once: delivered when it is sent. 1, at least once: delivered when the
+   * broker has acknowledged it, on whatever connection. QoS 2 is not offered.
+   *
+   * @default {0}
+   */
+  qos?: 0 | 1;
+  /**
+   * Whether the broker keeps the message for later subscribers.
+   *
+   * @default {false}
+   */
+  retain?: boolean;
+}
+
+/** How long `close` waits where its caller does not say. */
+const CLOSE_MS = 5_000;
+
+/**
+ * A client of an MQTT broker. It connects by itself, and again after each loss, until it is
+ * closed or the broker does what another connection would not mend: it refuses the client
+ * (but where it says that it is not available), or breaks the protocol. Then every call, and
+ * every subscription, ends with that error.
+ *
+ * A message with QoS 1 that `publish` has taken is sent until it is acknowledged: after a
+ * lost connection again, marked as such, in the order in which messages were given, and
+ * under its id, which no other packet has meanwhile. So is what was published before the
+ * first connection was there.
+ *
+ * Subscriptions live as long as the client: where the broker has not kept the session they
+ * are asked for again. **Subscribe in the same turn in which the client is made**, if
+ * `clean` is false: a broker that has kept the session sends what has come meanwhile as
+ * soon as the client is there, and what no subscription is there for is dropped.
+ *
+ * Messages are published and asked for with QoS 0 or 1. A broker that sends one with QoS 2
+ * all the same, as it may in a session that another program has begun, breaks the protocol.
+ */
+export class Client implements AsyncDisposable {
+  readonly #settings: Settings;
+  readonly #link: ReconnectingSession<Socket, void>;
+  readonly #ids = new PacketIds();
+  readonly #inbox: Inbox;
+  readonly #outbox: Outbox;
+  /** What was subscribed to, and what the broker says of it. */
+  readonly #granted = new Map<Subscription, PromiseWithResolvers<number[]>>();
+  /** Those that the broker has granted in this session. */
+  readonly #known = new Set<Subscription>();
+  /** Filters that a session which the broker keeps may still have. */
+  readonly #unwanted = new Set<string>();
+  #connection: Connection | undefined;
+  /** Resolves with the connection that is there, or the next one. */
+  #ready = readiness();
+  /** Resolves when the connection that is there is to be closed. */
+  readonly #leaving = Promise.withResolvers<void>();
+  #wasConnected = false;
+  #isClosing = false;
+  #failure: { error: unknown } | undefined;
+
+  /**
+   * Makes a client, which begins to connect.
+   *
+   * @throws {TypeError} An option is of the wrong kind, not known, or missing.
+   * @throws {RangeError} An option is out of its range.
+   */
+  constructor(options: ClientOptions) {
+    const settings = this.#settings = settingsOf(options);
+    const { broker, retry, onEvent } = settings;
+    this.#inbox = new Inbox(!settings.clean);
+    this.#outbox = new Outbox(this.#ids, settings);
+    const { retryIf = () => true } = retry;
+    this.#link = reconnect({
+      ...broker,
+      retry: {
+        ...retry,
+        retryIf: (error, attempt) => mayPass(error) && retryIf(error, attempt),
+      },
+      onEvent: (event) => {
+        if (event.type !== "connect-failed" && event.type !== "lost") return;
+        onEvent({ type: "disconnected", error: event.error });
+      },
+    }, (socket, { signal }) => this.#serve(socket, signal));
+    this.#link.ended.then((outcome) => this.#end(outcome));
+  }
+
+  /** Whether the broker has let the client in, and it is there. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** Messages that were published and are not delivered. */
+  get pending(): number {
+    return this.#outbox.pending;
+  }
+
+  /** Messages that have come and that no subscription was there for. */
+  get unmatched(): number {
+    return this.#inbox.unmatched;
+  }
+
+  /**
+   * Waits until the broker has let the client in.
+   *
+   * Cancellation: safe. Only the wait ends.
+   *
+   * @throws {RefusedError} The broker refuses the client.
+   * @throws {ClosedError} The client was closed.
+   * @throws {TimeoutError} It was not in time.
+   * @throws What ended the client.
+   */
+  async connected(options: CallOptions = {}): Promise<void> {
+    this.#check("connect");
+    await within("connect", this.#ready.promise, options);
+  }
+
+  /**
+   * Publishes a message. Resolves when it is delivered, as its QoS has it.
+   *
+   * Messages leave in the order of the calls, whatever their QoS. Those that wait for a
+   * connection, or for earlier ones with QoS 1, are bounded by `maxPending`. Their payload
+   * must not change until they are delivered.
+   *
+   * Cancellation: a message that was not sent yet is taken back. One with QoS 1 that was
+   * sent is delivered all the same.
+   *
+   * @throws {RangeError} `topic` is none.
+   * @throws {FrameTooLargeError} The message does not fit into `maxPacketBytes`.
+   * @throws {LimitError} `maxPending` messages are not delivered.
+   * @throws {BrokenError} QoS 0: the connection was lost while it was sent.
+   * @throws {ClosedError} The client was closed before it was delivered.
+   * @throws What ended the client.
+   */
+  async publish(
+    topic: string,
+    payload: Uint8Array | string,
+    { qos = 0, retain = false, ...limits }: PublishOptions = {},
+  ): Promise<void> {
+    this.#check("publish");
+    limits.signal?.throwIfAborted();
+    const fault = topicFault(topic);
+    if (fault !== undefined) throw outOfRange("publish", "topic", fault, topic);
+    if (qos !== 0 && qos !== 1) {
+      throw outOfRange("publish", "qos", "0 or 1", qos);
+    }
+    const bytes = bytesOf(payload);
+    this.#checkSize(topic, bytes);
+    const message = { topic, payload: bytes, qos, retain };
+    const outgoing = this.#outbox.add(message);
+    try {
+      await within("publish", outgoing.delivered, limits);
+    } catch (error) {
+      this.#outbox.withdraw(outgoing);
+      throw error;
+    }
+  }
+
+  /** Bytes in front of the payload: the topic with its length, and the id. */
+  #checkSize(topic: string, payload: Uint8Array): void {
+    const { maxPacketBytes } = this.#settings;
+    const size = 2 + bytesOf(topic).length + 2 + payload.length;
+    if (size <= maxPacketBytes) return;
+    throw new FrameTooLargeError(maxPacketBytes, size, {
+      operation: "publish",
+    });
+  }
+
+  /**
+   * Subscribes to the topics of a filter, or of several. The broker is asked for them as
+   * soon as there is a connection: `granted` of what is returned waits for its answer.
+   *
+   * @throws {RangeError} A filter is none, is part of another subscription of this client,
+   * or an option is out of its range.
+   * @throws {ClosedError} The client was closed.
+   * @throws What ended the client.
+   */
+  subscribe(
+    filter: string | readonly string[],
+    options: SubscribeOptions = {},
+  ): Subscription {
+    this.#check("subscribe");
+    const filters = typeof filter === "string" ? [filter] : [...filter];
+    this.#checkFilters(filters);
+    const subscription = new Subscription(filters, options, {
+      granted: (of, limits) => this.#waitForGrant(of, limits),
+      unsubscribe: (from, limits) => this.#unsubscribe(from, limits),
+    });
+    const granted = Promise.withResolvers<number[]>();
+    granted.promise.catch(() => {}); // Its reader is told as well.
+    this.#granted.set(subscription, granted);
+    this.#inbox.subscriptions.add(subscription);
+    for (const each of filters) this.#unwanted.delete(each);
+    if (this.#connection !== undefined) {
+      this.#ask(this.#connection, subscription);
+    }
+    return subscription;
+  }
+
+  #checkFilters(filters: readonly string[]): void {
+    if (filters.length === 0) {
+      throw outOfRange("subscribe", "filter", "one filter at least", "none");
+    }
+    const used = new Set<string>();
+    for (const { filters } of this.#inbox.subscriptions) {
+      for (const each of filters) used.add(each);
+    }
+    for (const each of filters) {
+      const fault = filterFault(each) ??
+        (used.has(each) ? "without a subscription" : undefined);
+      if (fault !== undefined) {
+        throw outOfRange("subscribe", "filter", fault, each);
+      }
+      used.add(each);
+    }
+  }
+
+  async #waitForGrant(
+    of: Subscription,
+    limits: CallOptions,
+  ): Promise<number[]> {
+    const granted = this.#granted.get(of);
+    if (granted === undefined) throw closedError("subscribe");
+    return await within("subscribe", granted.promise, limits);
+  }
+
+  /** Asks the broker for a subscription. A lost connection leaves that to the next one. */
+  async #ask(
+    connection: Connection,
+    subscription: Subscription,
+  ): Promise<void> {
+    const { filters, qos } = subscription;
+    const id = this.#ids.take();
+    let granted: number[];
+    try {
+      const wanted = filters.map((filter) => ({ filter, qos }));
+      const packet = { type: "subscribe", id, filters: wanted } as const;
+      ({ granted } = await connection.ask(packet));
+    } catch {
+      return;
+    } finally {
+      this.#ids.release(id);
+    }
+    if (
+      granted.length !== filters.length ||
+      granted.some((code) => code > qos && code !== REFUSED)
+    ) {
+      connection.fail(
+        new MalformedFrameError(
+          `Cannot accept a packet SUBACK: it must grant ${filters.length} filters a QoS of at most ${qos}, got ${
+            granted.slice(0, 10).join()
+          }`,
+        ),
+      );
+      return;
+    }
+    const refused = granted.indexOf(REFUSED);
+    if (refused >= 0) {
+      const error = subscriptionRefused(filters[refused], REFUSED);
+      this.#granted.get(subscription)?.reject(error);
+      this.#forget(subscription, error);
+      // What was granted beside it is not wanted alone.
+      void this.#release(filters.filter((_, i) => i !== refused));
+      return;
+    }
+    this.#known.add(subscription);
+    this.#granted.get(subscription)?.resolve(granted);
+  }
+
+  async #unsubscribe(from: Subscription, limits: CallOptions): Promise<void> {
+    if (!this.#inbox.subscriptions.has(from)) return;
+    this.#granted.get(from)?.reject(closedError("subscribe"));
+    this.#forget(from);
+    from.drop();
+    await within("unsubscribe", this.#release(from.filters), limits);
+  }
+
+  #forget(subscription: Subscription, error?: unknown): void {
+    this.#inbox.subscriptions.delete(subscription);
+    this.#granted.delete(subscription);
+    this.#known.delete(subscription);
+    subscription.end(error);
+  }
+
+  /** Tells the broker that filters are not wanted any more, now or on the next connection. */
+  async #release(filters: readonly string[]): Promise<void> {
+    if (filters.length === 0) return;
+    for (const each of filters) this.#unwanted.add(each);
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const id = this.#ids.take();
+    try {
+      await connection.ask({ type: "unsubscribe", id, filters: [...filters] });
+      for (const each of filters) this.#unwanted.delete(each);
+    } catch {
+      // The connection is lost: the next one begins with it.
+    } finally {
+      this.#ids.release(id);
+    }
+  }
+
+  /** One connection, from its beginning to its end. */
+  async #serve(socket: Socket, signal: AbortSignal): Promise<void> {
+    const connection = await Connection.open(socket, this.#settings, signal);
+    const { sessionPresent } = connection;
+    this.#inbox.open(sessionPresent, {
+      acknowledge(id) {
+        connection.send({ type: "puback", id }).catch(() => {});
+      },
+      startOver: () => void connection.endWith(tooMuch()),
+    });
+    connection.start((message) => this.#inbox.receive(message));
+    this.#connection = connection;
+    // Of the sessions before this client's first one nothing is known.
+    if (!sessionPresent || !this.#wasConnected) this.#known.clear();
+    this.#wasConnected = true;
+    if (!sessionPresent) this.#unwanted.clear();
+    void this.#release([...this.#unwanted]);
+    for (const subscription of this.#inbox.subscriptions) {
+      if (!this.#known.has(subscription)) this.#ask(connection, subscription);
+    }
+    this.#outbox.open((packet) =>
+      packet.qos > 0
+        ? connection.ask(packet as typeof packet & { type: "publish" })
+        : connection.send(packet)
+    );
+    this.#ready.resolve();
+    this.#settings.onEvent({ type: "connected", sessionPresent });
+    try {
+      await Promise.race([connection.ended(), this.#leaving.promise]);
+      await connection.leave();
+    } finally {
+      this.#connection = undefined;
+      this.#ready = readiness();
+      this.#outbox.close();
+      this.#inbox.close();
+    }
+  }
+
+  /**
+   * Ends the client gracefully: waits for what was published to be delivered, as long as
+   * there is a connection, takes its leave of the broker, which then publishes no will, and
+   * closes the connection. Messages that have come can still be read; those with QoS 1
+   * that were not acknowledged come again, if the session is kept. Idempotent.
+   *
+   * Cancellation: a limit cuts the connection. What is not delivered then rejects with
+   * `ClosedError`.
+   *
+   * @param options Limits of all of it; `timeoutMs` is 5,000 by default.
+   */
+  async close(options: CallOptions = {}): Promise<void> {
+    this.#isClosing = true;
+    const { timeoutMs = CLOSE_MS, signal, deadline } = options;
+    using limit = Deadline.after(timeoutMs, { signal, deadline });
+    const limits = { deadline: limit };
+    if (this.#connection !== undefined) {
+      const { ended } = this.#link;
+      const idle = Promise.race([this.#outbox.idle(), ended]);
+      await within("close", idle, limits).catch(() => {});
+      this.#leaving.resolve();
+      await within("close", ended, limits).catch(() => {});
+    }
+    await this.#link.close(limits);
+  }
+
+  /** Ends the client, as {@linkcode Client.close}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Nothing will come and nothing will be delivered any more. */
+  #end(outcome: { endedBy: string; error?: unknown }): void {
+    const isClosed = outcome.endedBy !== "error";
+    const error = isClosed ? undefined : outcome.error;
+    this.#failure = { error: error ?? closedError("use the client") };
+    this.#ready.reject(error ?? closedError("connect"));
+    this.#outbox.fail(error ?? closedError("publish"));
+    for (const [subscription, granted] of [...this.#granted]) {
+      granted.reject(error ?? closedError("subscribe"));
+      this.#forget(subscription, error);
+    }
+  }
+
+  #check(action: string): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#isClosing) throw closedError(action);
+  }
+}
+
+function readiness(): PromiseWithResolvers<void> {
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => {}); // No call may wait for it.
+  return ready;
+}
+
+/** Whether another connection may mend it. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof RefusedError) return error.isTemporary;
+  if (error instanceof TlsError) return error.reason === "closed-in-handshake";
+  return error instanceof BrokenError || error instanceof TimeoutError ||
+    error instanceof UnexpectedEofError || error instanceof LimitError;
+}
+
+/** Waits within the limits of a call. */
+async function within<T>(
+  operation: string,
+  promise: Promise<T>,
+  { timeoutMs = Infinity, signal, deadline }: CallOptions,
+): Promise<T> {
+  let failure: unknown;
+  const task = () => promise.catch((error) => Promise.reject(failure = error));
+  try {
+    return await withTimeout(timeoutMs, task, { signal, deadline });
+  } catch (error) {
+    const isLimit = error instanceof TimeoutError && error !== failure;
+    throw isLimit ? new TimeoutError(operation, error.timeoutMs) : error;
+  }
+}
+
+function tooMuch(): LimitError {
+  return new LimitError(
+    "maxQueuedMessages",
+    0,
+    "Cannot go on: the broker has sent more than there was room for, and has to send it again",
+  );
+}
+
+function closedError(action: string): ClosedError {
+  return new ClosedError(`Cannot ${action}: the client was closed`);
+}
+
+function outOfRange(
+  action: string,
+  name: string,
+  must: string,
+  value: unknown,
+): RangeError {
+  const shown = typeof value === "string"
+    ? JSON.stringify(value.slice(0, 60))
+    : String(value);
+  return new RangeError(
+    `Cannot ${action}: ${name} must be ${must}, got ${shown}`,
+  );
+}
