@@ -146,19 +146,19 @@ export function splitConnections(connections: number, parts: number): number[] {
   );
 }
 
-/** How much of one processor the server used within the window. */
-async function watchCpu(
-  server: ServerProcess,
+/** How much of one processor a process used within the window. */
+export async function watchCpu(
+  process: Pick<ServerProcess, "usage">,
   { fromMs, untilMs }: LoadWindow,
   signal: AbortSignal,
 ): Promise<number | undefined> {
   await sleepUntil(fromMs, signal);
   if (signal.aborted) return undefined;
   const startMs = performance.now();
-  const start = await server.usage();
+  const start = await process.usage();
   await sleepUntil(untilMs, signal);
   if (signal.aborted) return undefined;
-  const end = await server.usage();
+  const end = await process.usage();
   // By what passed: a timer on a busy machine may be late.
   const passedMs = performance.now() - startMs;
   return start && end && (end.cpuMs - start.cpuMs) / passedMs;

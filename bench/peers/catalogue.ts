@@ -8,22 +8,23 @@ import type { LoadSpec } from "../load/spec.ts";
 import type { PeersOptions } from "./options.ts";
 import type { RuntimeName } from "./runtimes.ts";
 
-/** What a server can be asked for. */
-export type Service = "echo" | "sink";
+/** What a server can be asked for; or, of a client, what it asks a Redis server for. */
+export type Service = "echo" | "sink" | "redisGet";
 
-/** How a server is written: its file, and its arguments after the port. */
-interface Program {
+/** How a server is written: its file, and its arguments after the port; of a client before it. */
+export interface Program {
   label: string;
   file: string;
   args: readonly string[];
 }
 
-/** A server on some runtime. */
+/** A server on some runtime, or a client. */
 export interface Peer {
   id: string;
   runtime: RuntimeName;
   echo?: Program;
   sink?: Program;
+  redisGet?: Program;
   /** The only scenarios in which it has something to say. */
   only?: readonly string[];
 }
@@ -39,6 +40,7 @@ export const PEERS: readonly Peer[] = [
     runtime: "deno",
     echo: program("Sluice, for await", "framed_echo.ts", "iterate"),
     sink: program("Sluice, readInto", "sink.ts", "into"),
+    redisGet: program("Sluice", "../clients/redis_get.ts"),
   },
   {
     id: "sluice-batches",
@@ -163,6 +165,17 @@ export const PEERS: readonly Peer[] = [
     echo: program("Go, bufio", "go_net.go", "echo"),
     sink: program("Go", "go_net.go", "sink"),
   },
+  ...(["ioredis", "node-redis"] as const).flatMap((library) =>
+    (["deno", "node"] as const).map((runtime): Peer => ({
+      id: `${library}-${runtime}`,
+      runtime: `${runtime}-packages`,
+      redisGet: program(
+        `${library} on ${runtime === "deno" ? "Deno" : "Node"}`,
+        "../clients/redis_get.js",
+        library,
+      ),
+    }))
+  ),
 ];
 
 /** What results are counted in. */
@@ -173,14 +186,22 @@ export interface Unit {
   size: number;
 }
 
-/** One thing that servers are measured in. */
+/** What a client does that is measured itself: it makes the load. */
+export interface ClientLoad extends Omit<LoadSpec, "port" | "kind"> {
+  /** As many callers as `depth` says ask on each connection, and wait for the answer. */
+  kind: "requests";
+}
+
+/** One thing that servers are measured in, or clients. */
 export interface Scenario {
   id: string;
   title: string;
   /** Where it belongs in the report. */
   group: "peers" | "connections" | "sizes";
   service: Service;
-  load: Omit<LoadSpec, "port">;
+  /** What else has to be there. */
+  needs?: RuntimeName;
+  load: Omit<LoadSpec, "port"> | ClientLoad;
   unit: Unit;
   /** The servers that take part; all with this service by default. */
   peers?: readonly string[];
@@ -191,6 +212,7 @@ export interface Scenario {
 }
 
 const FRAME: Unit = { name: "frame", plural: "frames", size: 1 };
+const REQUEST: Unit = { name: "request", plural: "requests", size: 1 };
 const CONNECTION: Unit = { name: "connection", plural: "connections", size: 1 };
 const MIB: Unit = { name: "MiB", plural: "MiB", size: 1024 * 1024 };
 const KIB: Unit = { name: "KiB", plural: "KiB", size: 1024 };
@@ -277,6 +299,20 @@ export function makeScenarios(
       load: { kind: "stall", connections: 20, depth: 64, payloadBytes: 1024 },
       unit: KIB,
       once: true,
+    },
+    {
+      ...base,
+      id: "redis-get",
+      title: `Clients of Redis: GET, ${connections} callers on one connection`,
+      service: "redisGet",
+      needs: "redis-server",
+      load: {
+        kind: "requests",
+        connections: 1,
+        depth: connections,
+        payloadBytes: 64,
+      },
+      unit: REQUEST,
     },
     ...[1, 10, 100, 1_000, 10_000]
       .filter((count) => count <= largest.connections)

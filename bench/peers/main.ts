@@ -10,7 +10,7 @@ import { makeScenarios, PEERS } from "./catalogue.ts";
 import { peerMeasurer } from "./measure_peer.ts";
 import { parsePeersOptions, type PeersOptions, USAGE } from "./options.ts";
 import { collectOwn, measureOwn } from "./own.ts";
-import { makePlan } from "./plan.ts";
+import { makePlan, runtimesFor } from "./plan.ts";
 import { printProgress } from "./progress.ts";
 import { type ChartFiles, formatReport } from "./report.ts";
 import type { Results } from "./results.ts";
@@ -35,15 +35,16 @@ function checkOnly(only: string[], options: PeersOptions): void {
 
 async function runAll(options: PeersOptions): Promise<Results> {
   const date = new Date().toISOString();
-  const wanted = new Set(PEERS.map(({ runtime }) => runtime));
+  const scenarios = makeScenarios(options);
+  const wanted = runtimesFor(scenarios, options.only);
   await using runtimes = await findRuntimes(wanted);
   const { found, missing } = runtimes;
   for (const [name, why] of Object.entries(missing)) {
     console.error(`skipping ${name}: ${why}`);
   }
-  const plans = makePlan(makeScenarios(options), runtimes, options.only);
+  const plans = makePlan(scenarios, runtimes, options.only);
   const { rounds, mostRounds, generators, measureMs } = options;
-  const scenarios = await run(plans, {
+  const measured = await run(plans, {
     rounds,
     mostRounds,
     measurePeer: peerMeasurer(runtimes, options),
@@ -61,7 +62,7 @@ async function runAll(options: PeersOptions): Promise<Results> {
     runtimes: Object.values(found).map(({ version }) => version),
     skipped: missing,
     settings: { rounds, mostRounds, seconds: measureMs / 1000, generators },
-    scenarios,
+    scenarios: measured,
     own: collectOwn(own),
   };
 }

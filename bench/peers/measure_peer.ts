@@ -1,7 +1,12 @@
 import { measure, type Measurement } from "../harness/measure.ts";
-import type { Peer, Scenario } from "./catalogue.ts";
+import {
+  measureClient,
+  type MeasureClientOptions,
+} from "../harness/measure_client.ts";
+import type { Peer, Program, Scenario } from "./catalogue.ts";
 import type { PeersOptions } from "./options.ts";
-import type { Runtimes } from "./runtimes.ts";
+import { startRedis } from "./redis_server.ts";
+import type { Runtime, Runtimes } from "./runtimes.ts";
 
 /** Measures a server in a scenario; a failure is a result too. */
 export type MeasurePeer = (
@@ -14,26 +19,35 @@ export function peerMeasurer(
   { found }: Pick<Runtimes, "found">,
   { generators, warmupMs, measureMs }: PeersOptions,
 ): MeasurePeer {
+  const times = { warmupMs, measureMs };
   return async ({ service, load, unit, silenceMs }, peer) => {
     const program = peer[service];
     const runtime = found[peer.runtime];
     if (program === undefined || runtime === undefined) {
       return new Error(`${peer.id} cannot ${service} here`);
     }
-    const command = runtime.command(program.file, ["0", ...program.args]);
     try {
-      const outcome = await measure(command, {
-        load,
-        generators,
-        warmupMs,
-        measureMs,
-        silenceMs,
-      });
-      return inUnits(outcome, unit.size);
+      if (load.kind === "requests") {
+        return await measureRedisGet(runtime, program, load.depth, times);
+      }
+      const command = runtime.command(program.file, ["0", ...program.args]);
+      const options = { load, generators, silenceMs, ...times };
+      return inUnits(await measure(command, options), unit.size);
     } catch (error) {
       return error instanceof Error ? error : new Error(String(error));
     }
   };
+}
+
+async function measureRedisGet(
+  runtime: Runtime,
+  { file, args }: Program,
+  callers: number,
+  times: MeasureClientOptions,
+): Promise<Measurement> {
+  await using redis = await startRedis(callers);
+  const about = [...args, String(redis.port), String(callers)];
+  return await measureClient(runtime.command(file, about), times);
 }
 
 function inUnits(outcome: Measurement, size: number): Measurement {

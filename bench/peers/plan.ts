@@ -1,5 +1,5 @@
 import { type Peer, peersOf, type Scenario } from "./catalogue.ts";
-import type { Runtimes } from "./runtimes.ts";
+import type { RuntimeName, Runtimes } from "./runtimes.ts";
 
 /** What is to be measured of whom; servers whose runtime is missing are left out. */
 export interface Plan {
@@ -20,9 +20,8 @@ export function makePlan(
   runtimes: Pick<Runtimes, "found">,
   only: readonly string[],
 ): Plan[] {
-  const hasScenario = scenarios.some(({ id }) => only.includes(id));
-  const plans = scenarios
-    .filter(({ id }) => !hasScenario || only.includes(id))
+  const plans = wantedOf(scenarios, only)
+    .filter(({ needs }) => needs === undefined || needs in runtimes.found)
     .map((scenario) => ({
       scenario,
       peers: peersOf(scenario)
@@ -36,4 +35,25 @@ export function makePlan(
     scenario,
     peers: peers.filter(({ id }, at) => at === 0 || chosen.includes(id)),
   }));
+}
+
+function wantedOf(
+  scenarios: readonly Scenario[],
+  only: readonly string[],
+): Scenario[] {
+  const hasScenario = scenarios.some(({ id }) => only.includes(id));
+  return scenarios.filter(({ id }) => !hasScenario || only.includes(id));
+}
+
+/** The runtimes that a plan may need. */
+export function runtimesFor(
+  scenarios: readonly Scenario[],
+  only: readonly string[],
+): Set<RuntimeName> {
+  return new Set(
+    wantedOf(scenarios, only).flatMap((scenario) => [
+      ...peersOf(scenario).map(({ runtime }) => runtime),
+      ...(scenario.needs === undefined ? [] : [scenario.needs]),
+    ]),
+  );
 }

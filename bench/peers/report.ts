@@ -28,8 +28,7 @@ export function formatReport(results: Results, charts: ChartFiles): string {
   const parts = [
     "# Benchmarks",
     formatSetting(results),
-    "## Targets",
-    formatTargets(results),
+    ...formatTargets(results),
     ...peers.flatMap((scenario) => [
       `## ${scenario.title}`,
       ...chart(charts, scenario.id),
@@ -78,15 +77,20 @@ function formatSetting(results: Results): string {
     `server in a fresh process, loaded by ${settings.generators} processes that check ` +
     "every byte. CPU is user and system time of the server process alone; `×` is how many " +
     "times that of Sluice it is, in the same round, with the least and the most of the " +
-    "rounds. Frames a second and latencies depend on the generators, which share the " +
+    "rounds. Where clients are compared, it is that of the client, and they make the load " +
+    "themselves. Frames a second and latencies depend on the generators, which share the " +
     "processors with the server.",
     ...missing,
   ].join("\n\n");
 }
 
-function formatTargets(results: Results): string {
+function formatTargets(results: Results): string[] {
   const { rounds, mostRounds } = results.settings;
-  const verdicts = judge(results);
+  // Of a part of it, what was not asked for is no news.
+  const isPart = results.own.length === 0;
+  const verdicts = judge(results)
+    .filter(({ outcome }) => !isPart || outcome !== "not measured");
+  if (verdicts.length === 0) return [];
   const rows = verdicts.map((verdict) => {
     const { title, target, measured, rounds, outcome, floor } = verdict;
     return [
@@ -99,18 +103,21 @@ function formatTargets(results: Results): string {
       floor ? number(floor.median) : "",
     ];
   });
-  const parts = [table(
-    [
-      "target",
-      "wanted",
-      "measured",
-      "least to most",
-      "rounds",
-      "",
-      "raw Deno by hand",
-    ],
-    rows,
-  )];
+  const parts = [
+    "## Targets",
+    table(
+      [
+        "target",
+        "wanted",
+        "measured",
+        "least to most",
+        "rounds",
+        "",
+        "raw Deno by hand",
+      ],
+      rows,
+    ),
+  ];
   if (mostRounds > rounds) {
     parts.push(
       "Where the rounds of two servers fell on both sides of a limit, these servers were " +
@@ -125,7 +132,7 @@ function formatTargets(results: Results): string {
         "may have it. The median of another run may be on the other side.",
     );
   }
-  return parts.join("\n\n");
+  return parts;
 }
 
 /** One scenario: the best row first, Sluice in bold. */
@@ -159,7 +166,10 @@ export function formatScenario(scenario: ScenarioResults): string {
     (summaryOf(row, metric)?.median ?? Infinity) *
     (metric === "rate" && kind !== "stall" ? -1 : 1);
   return table(
-    ["server", ...columns.map(([title]) => title)],
+    [
+      kind === "requests" ? "client" : "server",
+      ...columns.map(([title]) => title),
+    ],
     scenario.rows.toSorted((a, b) => rank(a) - rank(b)).map((row) => [
       row.peer.startsWith("sluice") ? `**${row.label}**` : row.label,
       ...columns.map(([, cell], index) =>

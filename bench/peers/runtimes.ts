@@ -14,7 +14,11 @@ export type RuntimeName =
   | "bun"
   | "python"
   | "uvloop"
-  | "go";
+  | "go"
+  /** These two with packages of npm. */
+  | "node-packages"
+  | "deno-packages"
+  | "redis-server";
 
 /** A runtime that is there. */
 export interface Runtime {
@@ -54,7 +58,20 @@ export async function findRuntimes(
         "import uvloop; print(uvloop.__version__)",
       ]),
     go: () => buildGo(stack),
+    "node-packages": async () => {
+      const { version } = await findInterpreter("Node", "node", ["--version"]);
+      return withPackages(version, await packages(), "node", []);
+    },
+    "deno-packages": async () => {
+      const version = `Deno ${Deno.version.deno}`;
+      const args = ["run", "--quiet", "--allow-all"];
+      return withPackages(version, await packages(), Deno.execPath(), args);
+    },
+    "redis-server": () =>
+      findInterpreter("Redis", "redis-server", ["--version"]),
   };
+  let installed: Promise<string> | undefined;
+  const packages = () => installed ??= installPackages(stack);
   const runtimes: Runtimes = {
     found: {},
     missing: {},
@@ -103,9 +120,43 @@ async function buildGo(stack: AsyncDisposableStack): Promise<Runtime> {
   return { version: `Go ${version?.[1] ?? ""}`.trim(), command };
 }
 
-async function run(program: string, args: string[]): Promise<string> {
+/** Packages that are compared with, in the versions that are compared with. */
+const PACKAGES = ["ioredis@6.0.0", "redis@6.3.1"];
+
+/** Puts packages into a folder that goes with the stack. */
+async function installPackages(stack: AsyncDisposableStack): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "sluice-bench-" });
+  stack.defer(() => Deno.remove(folder, { recursive: true }));
+  const npm = Deno.build.os === "windows" ? "npm.cmd" : "npm";
+  const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts"];
+  await run(npm, [...args, ...PACKAGES], folder);
+  return folder;
+}
+
+/** A runtime whose programs get the folder of the packages first. */
+function withPackages(
+  version: string,
+  folder: string,
+  program: string,
+  flags: string[],
+): Runtime {
+  return {
+    version: `${version} with ${PACKAGES.join(", ")}`,
+    command: (file, args) => ({
+      program,
+      args: [...flags, toPath(new URL(file, SERVERS)), folder, ...args],
+    }),
+  };
+}
+
+async function run(
+  program: string,
+  args: string[],
+  cwd?: string,
+): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args,
+    cwd,
     stdin: "null",
   }).output();
   const decoder = new TextDecoder();

@@ -79,6 +79,11 @@ export const TARGETS: readonly Target[] = [
     atMost: 1.15,
     figure: cost("churn", "sluice", "deno-raw"),
   },
+  ...(["Deno", "Node"] as const).map((runtime): Target => ({
+    title: `Clients of Redis: CPU per request against ioredis on ${runtime}`,
+    atMost: 0.67,
+    figure: cost("redis-get", "sluice", `ioredis-${runtime.toLowerCase()}`),
+  })),
   {
     title: "Decoding 64-byte frames in memory, million a second",
     atLeast: 10,

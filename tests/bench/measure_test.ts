@@ -5,12 +5,14 @@ import {
   type MeasureOptions,
   splitConnections,
 } from "../../bench/harness/measure.ts";
+import { measureClient } from "../../bench/harness/measure_client.ts";
 import { makeScenarios, PEERS } from "../../bench/peers/catalogue.ts";
 import { peerMeasurer } from "../../bench/peers/measure_peer.ts";
 import {
   parsePeersOptions,
   type PeersOptions,
 } from "../../bench/peers/options.ts";
+import { lacksPrograms } from "../_support/programs.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -197,3 +199,37 @@ Deno.test(
     });
   },
 );
+
+Deno.test("peerMeasurer() measures a client of Redis, and its CPU time", {
+  timeout: 30_000,
+  ignore: lacksPrograms("redis-server"),
+}, async () => {
+  const options = parsePeersOptions(["--quick"]) as PeersOptions;
+  const scenario = makeScenarios(options).find(({ id }) => id === "redis-get")!;
+  const command = (file: string, args: readonly string[]) =>
+    denoCommand(new URL(`bench/servers/${file}`, ROOT), args);
+  const found = { deno: { version: "", command } };
+  const measurePeer = peerMeasurer({ found }, options);
+  const outcome = await measurePeer(scenario, PEERS[0]);
+  if (outcome instanceof Error) throw outcome;
+  assertGreater(outcome.rate, 100);
+  assertGreater(outcome.cpuMicros!, 0);
+});
+
+Deno.test("measureClient() notices an answer that differs", {
+  timeout: 30_000,
+}, async () => {
+  const callers = new URL("bench/clients/callers.js", ROOT);
+  const source = `
+    import { runCallers } from "${callers}";
+    await runCallers(2, () => Promise.resolve("nonsense"));
+  `;
+  await withProgram(source, async (file) => {
+    await assertRejects(
+      () =>
+        measureClient(denoCommand(file, []), { warmupMs: 20, measureMs: 20 }),
+      Error,
+      "wrong value: nonsense",
+    );
+  });
+});

@@ -9,10 +9,11 @@ import {
   parsePeersOptions,
   type PeersOptions,
 } from "../../bench/peers/options.ts";
-import { makePlan } from "../../bench/peers/plan.ts";
+import { makePlan, runtimesFor } from "../../bench/peers/plan.ts";
 import type { Runtimes } from "../../bench/peers/runtimes.ts";
 
 const scenarios = makeScenarios(parsePeersOptions([]) as PeersOptions);
+const withoutNeeds = scenarios.filter(({ needs }) => needs === undefined);
 const command = () => ({ program: "", args: [] });
 const denoAlone: Pick<Runtimes, "found"> = {
   found: { deno: { version: "", command } },
@@ -20,7 +21,7 @@ const denoAlone: Pick<Runtimes, "found"> = {
 
 Deno.test("makePlan() leaves out servers whose runtime is missing", () => {
   const plans = makePlan(scenarios, denoAlone, []);
-  assertEquals(plans.length, scenarios.length);
+  assertEquals(plans.length, withoutNeeds.length);
   for (const { peers, scenario } of plans) {
     const ours = scenario.id === "idle-minute" ? "sluice-idle" : "sluice";
     assertEquals(peers[0].id, ours);
@@ -38,7 +39,31 @@ Deno.test("makePlan() keeps what was asked for, and what ratios need", () => {
     [["echo-16", "sluice", "deno-raw"], ["bulk", "sluice", "deno-raw"]],
   );
   const everywhere = makePlan(scenarios, denoAlone, ["deno-raw"]);
-  assertEquals(everywhere.length, scenarios.length);
+  assertEquals(everywhere.length, withoutNeeds.length);
+});
+
+Deno.test("makePlan() leaves out a scenario that needs what is missing", () => {
+  assertEquals(makePlan(scenarios, denoAlone, ["redis-get"]), []);
+  const { found } = denoAlone;
+  const redis = { "redis-server": { version: "", command } };
+  const plans = makePlan(scenarios, { found: { ...found, ...redis } }, [
+    "redis-get",
+  ]);
+  assertEquals(plans.map(({ peers }) => peers.map(({ id }) => id)), [[
+    "sluice",
+  ]]);
+});
+
+Deno.test("runtimesFor() asks for nothing that no server needs", () => {
+  assertEquals(
+    runtimesFor(scenarios, ["redis-get"]),
+    new Set(
+      ["deno", "deno-packages", "node-packages", "redis-server"] as const,
+    ),
+  );
+  const echo = runtimesFor(scenarios, ["echo-16", "sluice"]);
+  assert(echo.has("go") && !echo.has("node-packages"));
+  assert(runtimesFor(scenarios, []).size > echo.size);
 });
 
 Deno.test("makePlan() keeps Sluice where it takes part under another name", () => {

@@ -105,6 +105,19 @@ Deno.test("judge() meets, misses, or says that nothing was measured", () => {
   assertEquals(find("128 at a time, batches").outcome, "not measured");
 });
 
+Deno.test("formatReport() of a part names only the targets that it is about", () => {
+  const part = resultsOf(
+    scenarioOf("redis-get", [cpuRow("sluice", 2), cpuRow("ioredis-node", 8)]),
+  );
+  const report = formatReport({ ...part, own: [] }, {});
+  assertMatch(report, /ioredis on Node +\| ≤ 0\.67 +\| 0\.25/);
+  assert(!report.includes("not measured"), report);
+  assertStringIncludes(formatReport(part, {}), "not measured");
+  const none = resultsOf(scenarioOf("stalled", [cpuRow("sluice", 2)]));
+  const without = formatReport({ ...none, own: [] }, {});
+  assert(!without.includes("## Targets"), without);
+});
+
 Deno.test("judge() says on how many rounds it stands, and leaves open what is too close", () => {
   const row = cpuRow("sluice", 1, 1.2, 1);
   const base = cpuRow("deno-raw", 1, 1, 1);
