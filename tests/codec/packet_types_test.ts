@@ -1,16 +1,28 @@
 import { assertEquals } from "@std/assert";
 import {
   array,
+  bits,
   bool,
   bytes,
+  type ByteWriter,
   type Codec,
+  cstring,
   enumOf,
   f32,
+  type Field,
+  type FieldReader,
+  i16,
+  i64,
+  i8,
   lengthPrefixed,
   literal,
+  mappedField,
   optional,
   type Packet,
   packets,
+  pad,
+  rest,
+  sized,
   struct,
   u16,
   u32,
@@ -18,6 +30,7 @@ import {
   u8,
   union,
   utf8,
+  varint,
 } from "../../lib/codec/mod.ts";
 
 // These tests fail when they do not compile.
@@ -76,6 +89,106 @@ Deno.test("struct() infers what is received and what is sent", () => {
     record.encode({ body: new Uint8Array(1), kind: "a", list: [{ x: 1n }] }),
   );
   assertEquals(record.decode(record.encode(received)), received);
+});
+
+const own: Field<URL, string | URL> = {
+  kind: "url",
+  read: (bytes) => new URL(utf8(u8).read(bytes)),
+  write: (value, out) => utf8(u8).write(String(value), out),
+};
+
+class Celsius {
+  readonly kind = "celsius";
+  readonly fixedBytes = 2;
+  read(bytes: FieldReader): number {
+    return i16.read(bytes) / 10;
+  }
+  write(value: number, out: ByteWriter): void {
+    i16.write(Math.round(value * 10), out);
+  }
+}
+
+const varied = struct({
+  flags: bits({ dup: bool, qos: 2, _: pad(5) }),
+  _: pad(3),
+  id: varint(),
+  big: varint({ bigint: true }),
+  size: i64,
+  inner: sized("size", struct({ name: cstring(), rest })),
+  short: sized(varint(), bytes()),
+  at: mappedField(u64, (ms) => new Date(Number(ms)), (at: Date) => BigInt(+at)),
+  url: own,
+  warm: new Celsius(),
+  list: array(new Celsius(), varint()),
+  kind: enumOf(i8, { low: -1, high: 1 }),
+  more: rest,
+});
+
+Deno.test("struct() infers the types of all fields, of one's own too", () => {
+  interface Inner {
+    name: string;
+    rest: Uint8Array;
+  }
+  isTrue<
+    Same<InOf<typeof varied>, {
+      flags: { dup: boolean; qos: number };
+      id: number;
+      big: bigint;
+      size: bigint;
+      inner: { name: string; rest: Uint8Array };
+      short: Uint8Array;
+      at: Date;
+      url: URL;
+      warm: number;
+      list: number[];
+      kind: "low" | "high";
+      more: Uint8Array;
+    }>
+  >();
+  isTrue<
+    Same<OutOf<typeof varied>, {
+      flags: { dup: boolean; qos: number };
+      id: number;
+      big: bigint;
+      inner: { name: string; rest: Uint8Array };
+      short: Uint8Array;
+      at: Date;
+      url: string | URL;
+      warm: number;
+      list: readonly number[];
+      kind: "low" | "high";
+      more: Uint8Array;
+      size?: bigint;
+    }>
+  >();
+  const inner: Inner = { name: "x", rest: new Uint8Array([1]) };
+  const sent = {
+    flags: { dup: true, qos: 2 },
+    id: 300,
+    big: 2n ** 60n,
+    inner,
+    short: new Uint8Array(2),
+    at: new Date(5),
+    url: "data:x",
+    warm: 36.6,
+    list: [-1.5],
+    kind: "low" as const,
+    more: new Uint8Array(1),
+  };
+  const received = varied.decode(varied.encode(sent));
+  assertEquals(received, { ...sent, size: 3n, url: new URL("data:x") });
+  assertEquals(varied.decode(varied.encode(received)), received);
+});
+
+Deno.test("union() infers variants without fields", () => {
+  const message = union({ op: varint() }, {
+    0: struct({}),
+    1: struct({ flags: bits({ a: 8 }) }),
+  });
+  isTrue<
+    Same<InOf<typeof message>, { op: 0 } | { op: 1; flags: { a: number } }>
+  >();
+  assertEquals(message.encode({ op: 0 }), new Uint8Array(1));
 });
 
 Deno.test("union() infers a discriminated union", () => {
@@ -149,6 +262,22 @@ Deno.test("the compiler refuses packets that make no sense", () => {
     () => message.encode({ type: "join", text: "hi" }),
     // @ts-expect-error a float is no length
     () => bytes(f32),
+    // @ts-expect-error a boolean is no length
+    () => sized(bool, u8),
+    // @ts-expect-error no field is called "count"
+    () => struct({ body: sized("count", rest) }),
+    // @ts-expect-error a pad has no value
+    () => varied.encode({ ...varied.decode(new Uint8Array()), _: 1 }),
+    // @ts-expect-error a part of bits is a number
+    () => struct({ b: bits({ a: 8 }) }).encode({ b: { a: true } }),
+    // @ts-expect-error the part has no such name
+    () => struct({ b: bits({ a: 8 }) }).encode({ b: { c: 1 } }),
+    // @ts-expect-error a bigint where a number is due
+    () => struct({ a: varint() }).encode({ a: 1n }),
+    // @ts-expect-error an object without write is no field
+    () => struct({ a: { kind: "x", read: () => 1 } }),
+    // @ts-expect-error an enum is of numbers
+    () => enumOf(varint({ bigint: true }), { a: 1 }),
   ];
-  assertEquals(mistakes.length, 8);
+  assertEquals(mistakes.length, 16);
 });
