@@ -41,7 +41,7 @@ export type BrokenReason =
   | "not-found"
   /** The backlog is full, or the system is out of descriptors or memory. */
   | "exhausted"
-  /** The peer ended its stream while answers of it were due. */
+  /** The peer ended its stream while something of it was due: answers, or a whole session. */
   | "ended"
   /** A write was cut off, so an unknown part of it is on the wire. */
   | "write-cancelled"

@@ -6,15 +6,16 @@
 
 import {
   AbortError,
+  BrokenError,
   BusyError,
   ClosedError,
   CodecError,
   PermissionError,
   ProxyError,
   SocketError,
+  type SocketErrorOptions,
   TlsError,
   type TlsReason,
-  UnexpectedEofError,
 } from "../errors.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 
@@ -72,11 +73,19 @@ export function lossOf(connection: unknown): unknown {
   const { readLoop, isOpen } = halvesOf(connection);
   if (readLoop.endedFirst) {
     const { localAddr, remoteAddr } = connection;
-    const why = "Cannot go on with the session: the peer ended the stream";
-    return new UnexpectedEofError(0, undefined, why, { localAddr, remoteAddr });
+    return endedError("the peer ended the stream", { localAddr, remoteAddr });
   }
   if (isOpen) return undefined;
   const { signal } = connection;
   const isOwn = !signal.aborted || signal.reason instanceof ClosedError;
   return isOwn ? undefined : signal.reason;
+}
+
+/** An error for a connection that has ended without one. */
+export function endedError(
+  why: string,
+  options?: SocketErrorOptions,
+): BrokenError {
+  const text = `Cannot go on with the session: ${why}`;
+  return new BrokenError("ended", text, options);
 }

@@ -37,7 +37,7 @@ import {
 import { backoffDelayMs } from "../time/retry.ts";
 import { sleep } from "../time/sleep.ts";
 import { closedOf, closeOf, cutOf } from "./_endings.ts";
-import { hasEnded, isLoss, lossOf } from "./_losses.ts";
+import { endedError, hasEnded, isLoss, lossOf } from "./_losses.ts";
 import {
   checkReconnectOptions,
   type ReconnectAnyOptions,
@@ -252,8 +252,9 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#current?.isRunning) {
-      return Promise.resolve(this.#current.connection);
+    const current = this.#current;
+    if (current?.isUsable && !hasEnded(current.connection)) {
+      return Promise.resolve(current.connection);
     }
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = {
@@ -419,7 +420,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
   ): Promise<Loss | undefined> {
     const session = ++this.#sessions;
     const context = new Context(attempt, session);
-    const current: Current<T> = { connection, context, isRunning: true };
+    const current: Current<T> = { connection, context, isUsable: true };
     this.#current = current;
     this.#enter("connected", { type: "connected", attempt, session });
     for (const waiter of this.#waiters) waiter.resolve(connection);
@@ -427,8 +428,10 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     this.#watchConnection(current);
     const since = performance.now();
     const end = await this.#settle(connection, context);
+    // It was not waited for, and its connection was cut.
+    if (this.#state === "ended") return undefined;
     const livedMs = performance.now() - since;
-    current.isRunning = false;
+    current.isUsable = false;
     this.#state = this.#outcome === undefined ? "waiting" : "closing";
     const isClosed = hasEnded(connection);
     context.abort(new ClosedError("Cannot go on: the session is over"));
@@ -465,14 +468,15 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     }
   }
 
-  /** Aborts the session's signal where its connection is lost. */
-  #watchConnection({ connection, context }: Current<T>): void {
+  /** Tells the session, and calls of `connected`, where its connection is lost. */
+  #watchConnection(current: Current<T>): void {
+    const { connection, context } = current;
     const onClosed = () => {
+      current.isUsable = false;
+      // Of a socket it is known whether this side has closed it.
       const loss = connection instanceof Socket
         ? lossOf(connection)
-        : new ClosedError(
-          "Cannot go on with the session: its connection has ended",
-        );
+        : endedError("its connection has ended");
       if (loss !== undefined) context.abort(loss);
     };
     guard(() => void closedOf(connection)?.then(onClosed, onClosed));
@@ -583,8 +587,8 @@ interface Loss {
 interface Current<T> {
   readonly connection: T;
   readonly context: Context;
-  /** Whether the session has not ended yet. */
-  isRunning: boolean;
+  /** Whether the session has not ended yet, and the connection neither, as far as is known. */
+  isUsable: boolean;
 }
 
 /** What a session knows. */

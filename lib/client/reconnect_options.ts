@@ -60,7 +60,9 @@ export interface ReconnectRules {
    * What a session that returns ends: `"always"` all of it; `"unless-lost"` all of it, but
    * where it has read the end of the peer's stream, or its socket broke, it was a loss. A
    * server that restarts ends the streams of its clients in good order, and loops over
-   * what they send then end without an error.
+   * what they send then end without an error. Of anything but a socket of this library it
+   * cannot be known: there a session that was lost has to throw, the reason of its signal
+   * for instance.
    *
    * @default {"unless-lost"}
    */

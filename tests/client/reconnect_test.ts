@@ -14,6 +14,7 @@ import type {
 } from "../../lib/client/reconnect_options.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import {
+  AbortError,
   BrokenError,
   ClosedError,
   CodecError,
@@ -120,7 +121,8 @@ Deno.test(
       ...["connecting", "connected", "ended"],
     ]);
     const [, , lost, waiting] = events;
-    assert(lost.type === "lost" && lost.error instanceof UnexpectedEofError);
+    assert(lost.type === "lost" && lost.error instanceof BrokenError);
+    assertEquals(lost.error.reason, "ended");
     assert(waiting.type === "waiting");
     assertEquals([waiting.attempt, waiting.delayMs], [2, 100]);
     await server.shutdown({ timeoutMs: 10 });
@@ -214,6 +216,7 @@ const ERRORS: [string, Error, boolean][] = [
   ["UnexpectedEofError", new UnexpectedEofError(1, 2, "half"), true],
   ["MalformedFrameError", new MalformedFrameError("garbage"), true],
   ["AbortSignal.timeout()", new DOMException("slow", "TimeoutError"), true],
+  ["an aborted request", new AbortError("gave up", { cause: LOST() }), true],
   ["a wrapped loss", new Error("no login", { cause: LOST() }), true],
   ["TLS cut off", new TlsError("truncated", "cut"), true],
   ["TLS ended in it", new TlsError("closed-in-handshake", "cut"), true],
@@ -223,6 +226,7 @@ const ERRORS: [string, Error, boolean][] = [
   ["TypeError", new TypeError("no"), false],
   ["RangeError", new RangeError("no"), false],
   ["CodecError", new CodecError("no"), false],
+  ["a request that was called off", new AbortError("x", { cause: 5 }), false],
   ["another's ClosedError", new ClosedError("the pool was closed"), false],
   ["a wrapped TypeError", new Error("x", { cause: new TypeError() }), false],
   ["Error", new Error("no"), false],
@@ -316,7 +320,11 @@ Deno.test(
     }, session);
     const ended = await again.ended;
     assertEquals([ended.endedBy, clients], ["error", 3]);
-    assertIsError("error" in ended && ended.error, UnexpectedEofError, "ended");
+    assertIsError(
+      "error" in ended && ended.error,
+      BrokenError,
+      "the peer ended the stream",
+    );
 
     await using once = reconnect({ port, endOnReturn: "always" }, session);
     assertEquals(await once.ended, { endedBy: "return", value: 4 });
@@ -524,6 +532,30 @@ Deno.test("close() cuts the connection at its limit, and the shortest counts", a
   assertEquals(clock.pending, 0);
 });
 
+Deno.test("a session that ends after it was cut changes nothing any more", async () => {
+  for (const how of ["resolve", "reject"] as const) {
+    let ends = 0;
+    const connection = {
+      [Symbol.dispose]: () => void ends++,
+      [Symbol.asyncDispose]: () => Promise.resolve(void ends++),
+    };
+    const events: string[] = [];
+    const session = Promise.withResolvers<void>();
+    const link = reconnect({
+      open: () => connection,
+      onEvent: ({ type }) => events.push(type),
+    }, () => session.promise);
+    await link.connected();
+    link[Symbol.dispose]();
+    await link.ended;
+    if (how === "resolve") session.resolve();
+    else session.reject(LOST());
+    await turn();
+    assertEquals([link.state, ends], ["ended", 1]);
+    assertEquals(events, ["connecting", "connected", "ended"]);
+  }
+});
+
 Deno.test("close() waits a second for a session that has not looked at its signal", async () => {
   using clock = fakeClock();
   using network = memoryNetwork();
@@ -668,6 +700,93 @@ Deno.test(
     assertIsError(signals[1].reason, ClosedError, "the session is over");
   },
 );
+
+Deno.test("reconnect() notices that a connection of its own kind has ended", async () => {
+  using clock = fakeClock();
+  const ends: PromiseWithResolvers<void>[] = [];
+  const link = reconnect({
+    open: () => {
+      const end = Promise.withResolvers<void>();
+      ends.push(end);
+      return { closed: end.promise, id: ends.length };
+    },
+  }, untilAborted);
+  assertEquals((await link.connected()).id, 1);
+  ends[0].resolve();
+  await undefined;
+  // It is not handed out any more, though its session has yet to end.
+  const next = link.connected();
+  await clock.advance(200);
+  assertEquals((await next).id, 2);
+  // An error of `closed` is no reason to end the process.
+  ends[1].reject(new Error("it broke"));
+  await clock.advance(500);
+  assertEquals((await link.connected()).id, 3);
+  await link.close();
+});
+
+Deno.test(
+  "connected() does not give a socket that has ended",
+  TIMEOUT,
+  async () => {
+    await using server = serve({ port: 0 }, async (socket) => {
+      await socket.readLine();
+    });
+    await using link = reconnect({
+      port: server.addr.port,
+      retry: { minDelayMs: 1 },
+    }, async (socket) => {
+      await socket.closed;
+      throw LOST();
+    });
+    const first = await link.connected();
+    first.abort();
+    assert(await link.connected() !== first);
+  },
+);
+
+Deno.test("a session goes on after a peer that is silent, by the heartbeat of its frames", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const start = () =>
+    network.serve({ name: "db", shutdownTimeoutMs: 0 }, async (socket) => {
+      for await (const line of framed(socket, lines())) {
+        await socket.write(line === "ping" ? "pong\n" : `${line}\n`);
+      }
+    });
+  start();
+  const losses: unknown[] = [];
+  const link = reconnect({
+    open: (options) => network.connect({ name: "db", ...options }),
+    retry: { attemptTimeoutMs: 1_000 },
+    onEvent: (event) => {
+      if (event.type === "lost") losses.push(event.error);
+    },
+  }, async (socket) => {
+    const connection = framed(socket, lines(), {
+      heartbeat: {
+        ping: () => "ping",
+        isPong: (line) => line === "pong",
+        intervalMs: 1_000,
+        timeoutMs: 500,
+        maxMissed: 2,
+      },
+    });
+    for await (const line of connection) assertEquals(line, "none");
+  });
+  await clock.advance(10_000);
+  assertEquals([link.state, losses.length], ["connected", 0]);
+  // The cable is pulled: no end, no reset.
+  network.partition("db");
+  await clock.advance(2_200);
+  assertEquals(losses.length, 1);
+  assertIsError(losses[0], TimeoutError, "heartbeat");
+  network.heal("db");
+  await clock.advance(5_000);
+  assertEquals([link.state, losses.length], ["connected", 1]);
+  link[Symbol.dispose]();
+  await clock.advance(0);
+});
 
 Deno.test("reconnect() survives hooks that throw, and tells nothing after the end", async () => {
   using failed = new FailedHooks();
