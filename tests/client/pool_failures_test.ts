@@ -150,8 +150,8 @@ Deno.test("Pool serves all callers right and leaks nothing while servers break, 
         async (socket) => {
           for (let line; (line = await socket.readLine()) !== null;) {
             // One that hangs up, one that is slow.
-            if (random() < 0.02) return;
-            if (random() < 0.05) await pause(300);
+            if (!isOver && random() < 0.02) return;
+            if (!isOver && random() < 0.05) await pause(300);
             await socket.write(`${line}\n`);
           }
         },
