@@ -51,6 +51,9 @@ import {
   type RequestStreamOptions,
 } from "./requests_options.ts";
 
+/** What the errors of the connection say that it did. */
+const RECEIVE = "receive an answer";
+
 /** The read that waits holds the process, not the time that it is watched. */
 const WATCH: AlarmOptions = { holdsProcess: false };
 
@@ -447,9 +450,18 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   /** Starts the one call of the read loop, which goes on until a stream is full. */
   #read(): void {
-    const { readLoop } = this.#parts.halves;
-    readLoop.run("receive an answer", undefined, this.#take, undefined)
-      .catch((error) => this.#break(error));
+    const { socket, halves: { readLoop } } = this.#parts;
+    const { bytesRead } = socket.stats;
+    const wasDue = this.#matching.inFlight > 0;
+    readLoop.run(RECEIVE, undefined, this.#take, undefined).catch((error) => {
+      // The socket's own `readMs` counts from the beginning of the call.
+      const isReadLimit = error instanceof TimeoutError &&
+        error.operation === RECEIVE && this.#end === undefined;
+      const isLate = wasDue && this.#matching.inFlight > 0 &&
+        socket.stats.bytesRead === bytesRead;
+      if (isReadLimit && !isLate) this.#read();
+      else this.#break(error);
+    });
   }
 
   /** What the read loop asks: hands out all frames that have come. */
@@ -543,7 +555,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     if (onUnsolicited !== undefined) return guard(() => onUnsolicited(frame));
     throw new MalformedFrameError(
       `Cannot match a frame: no request waits for it, got ${show(frame)}`,
-      { operation: "receive an answer", frame },
+      { operation: RECEIVE, frame },
     );
   }
 
@@ -581,7 +593,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       "ended",
       `Cannot receive an answer: the peer ended its stream ${when}`,
       {
-        operation: "receive an answer",
+        operation: RECEIVE,
         localAddr,
         remoteAddr,
         ...(cause === undefined ? {} : { cause }),
@@ -605,7 +617,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     const options = { localAddr, remoteAddr };
     this.#break(
       this.#writeFailure ??
-        new TimeoutError("receive an answer", stallMs, options),
+        new TimeoutError(RECEIVE, stallMs, options),
     );
   }
 

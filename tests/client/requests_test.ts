@@ -397,6 +397,43 @@ Deno.test("Requests by ids has no stall", async () => {
   assertEquals(await answer, "1");
 });
 
+Deno.test("Requests takes readMs of its socket for a limit of answers that are due", async () => {
+  using clock = fakeClock();
+  using pair = requestsPair(IDS, { socket: { readMs: 1_000 } });
+  const { requests, server } = pair;
+  // None is due, and some come.
+  await clock.advance(10_000);
+  for (let id = 0; id < 10; id++) {
+    const answer = requests.request(`${id}`);
+    await clock.advance(400);
+    await server.send(`${id}`);
+    assertEquals(await answer, `${id}`);
+  }
+  const none = outcome(requests.request("10"));
+  await clock.advance(2_200);
+  const error = await none as BrokenError;
+  assertInstanceOf(error, BrokenError);
+  assertInstanceOf(error.cause, TimeoutError);
+  assertEquals(error.cause.timeoutMs, 1_000);
+});
+
+Deno.test("Requests ends where an answer drips for longer than frameTimeoutMs", async () => {
+  using clock = fakeClock();
+  const [client, server] = memoryPair();
+  const connection = framed(client, lines(), { frameTimeoutMs: 1_000 });
+  const requests = new Requests(connection, { match: "order" });
+  const answer = outcome(requests.request("a"));
+  for (const byte of "an answer") {
+    await clock.advance(200);
+    await server.write(byte).catch(() => {});
+  }
+  const error = await answer as BrokenError;
+  assertInstanceOf(error, BrokenError);
+  assertInstanceOf(error.cause, TimeoutError);
+  assertEquals(error.cause.operation, "receive a whole frame");
+  server.abort();
+});
+
 // ---- the end ------------------------------------------------------------------
 
 Deno.test("Requests gives each request an error of its own when the connection breaks", async () => {
