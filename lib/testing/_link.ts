@@ -103,6 +103,7 @@ export class Link {
     const { onArrival, resetRate } = this.#options;
     return new Wire(from, to, {
       ...this.#options,
+      endDelayMs: 0,
       windowBytes: this.#options.highWaterMarkBytes,
       random,
       onArrival: (what) => {

@@ -20,7 +20,8 @@ export interface Slowness {
   readonly bytesPerSecond: number;
 }
 
-const NOT_SLOW: Slowness = {
+/** As fast as the network. */
+export const NOT_SLOW: Slowness = {
   latencyMs: 0,
   jitterMs: 0,
   bytesPerSecond: Infinity,

@@ -5,15 +5,22 @@
  */
 
 import type { Random } from "../_random.ts";
-import type { MemoryTransport } from "../transport/memory.ts";
 import type { Route } from "./_topology.ts";
 import type { Transport } from "../transport/options.ts";
 
-/** How a wire carries bytes. */
+/** Where bytes come from. */
+export type WireSource = Pick<Transport, "read">;
+
+/** Where they go. */
+export type WireTarget = Pick<Transport, "write" | "closeWrite">;
+
+/** How a wire carries bytes. Looked at for each chunk: getters may change it. */
 export interface WireOptions {
   latencyMs: number;
   jitterMs: number;
   bytesPerSecond: number;
+  /** How much later than bytes the end of the stream arrives. */
+  endDelayMs: number;
   /** Most bytes that are on their way. */
   windowBytes: number;
   random: Random;
@@ -29,10 +36,10 @@ interface Segment {
   readonly what: Uint8Array | null | { error: unknown };
 }
 
-/** Carries what is written into `from`'s other end to `to`'s other end. */
+/** Carries what can be read at one end to the other. */
 export class Wire {
-  readonly #from: MemoryTransport;
-  readonly #to: MemoryTransport;
+  readonly #from: WireSource;
+  readonly #to: WireTarget;
   readonly #options: WireOptions;
   /** In the order in which they left: one that is late holds up those behind it. */
   readonly #segments: Segment[] = [];
@@ -44,11 +51,7 @@ export class Wire {
   #wake: (() => void) | undefined;
   #room: (() => void) | undefined;
 
-  constructor(
-    from: MemoryTransport,
-    to: MemoryTransport,
-    options: WireOptions,
-  ) {
+  constructor(from: WireSource, to: WireTarget, options: WireOptions) {
     this.#from = from;
     this.#to = to;
     this.#options = options;
@@ -85,6 +88,8 @@ export class Wire {
         return;
       }
       if (count === null) {
+        this.#freeMs = Math.max(performance.now(), this.#freeMs) +
+          this.#options.endDelayMs;
         this.#send(null, 0);
         return;
       }
@@ -153,7 +158,7 @@ export class Wire {
   }
 }
 
-async function writeAll(to: Transport, bytes: Uint8Array): Promise<void> {
+async function writeAll(to: WireTarget, bytes: Uint8Array): Promise<void> {
   for (let sent = 0; sent < bytes.length;) {
     sent += await to.write(bytes.subarray(sent));
   }

@@ -52,3 +52,11 @@ export {
   type SimulationFailure,
 } from "./simulation_error.ts";
 export { type SimulatedClock, World } from "./world.ts";
+export { FaultProxy, faultProxy } from "./fault_proxy.ts";
+export type {
+  DirectedFaults,
+  FaultProxyOptions,
+  FaultProxyStats,
+  FaultProxyTarget,
+  Faults,
+} from "./fault_proxy_options.ts";
