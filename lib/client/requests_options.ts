@@ -38,7 +38,10 @@ import type { CallOptions } from "../time/call_limits.ts";
  * ```
  */
 export interface RequestIds<In, Out> {
-  /** The id of a frame that asks. It must not be in use. */
+  /**
+   * The id of a frame that asks. It must not be in use; count up, so that an id is not used
+   * again soon: a peer that answers twice would answer the next request of the same id.
+   */
   request: (frame: Out) => unknown;
   /** The id that a frame answers; `undefined` where it answers none. */
   response: (frame: In) => unknown;
