@@ -13,6 +13,7 @@ import {
   wrongKind,
 } from "../_check.ts";
 import type { Addr } from "../addr.ts";
+import { ClosedError } from "../errors.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import { Alarm, type AlarmOptions } from "../time/coarse_timer.ts";
 import { quietly } from "../transport/close_quietly.ts";
@@ -51,7 +52,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * It reads when the stream is read, and awaits each write, so backpressure passes both
  * ways. `end` is `closeWrite`; `destroy` is `abort`, before which the system gets what it
- * takes at once. The limits of the socket hold: one that passes destroys the stream.
+ * takes at once. The limits of the socket hold: one that passes destroys the stream with an
+ * error. So does `abort` of the socket with a reason, and without one as `destroy()` does.
  *
  * Errors have the codes of Node (`"ECONNRESET"`), which drivers look at, and the error
  * of this library as their `cause`.
@@ -135,16 +137,15 @@ export class SocketDuplex extends Duplex {
     };
     this.#onReadError = (error) => {
       this.#reading = false;
-      if (!this.destroyed) this.destroy(nodeErrorOf(error, "read"));
+      this.#destroyFor(error, "read");
     };
     this.#onWritten = () => this.#endWrite();
-    this.#onWriteError = (error) => this.#endWrite(nodeErrorOf(error, "write"));
+    this.#onWriteError = (error) => {
+      if (isAborted(error)) this.#destroyFor(error, "write");
+      this.#endWrite(nodeErrorOf(error, "write"));
+    };
     // A limit may end it, or the server that owns it, while nothing is read.
-    socket.closed.then(() => {
-      if (!this.destroyed) {
-        this.destroy(nodeErrorOf(socket.signal.reason, "read"));
-      }
-    });
+    socket.closed.then(() => this.#destroyFor(socket.signal.reason, "read"));
   }
 
   // ---- what a Duplex is made of -------------------------------------------
@@ -184,6 +185,12 @@ export class SocketDuplex extends Duplex {
       gathered = 0;
     }
     await written;
+  }
+
+  /** The socket has ended: with an error, unless this side aborted it without a reason. */
+  #destroyFor(error: unknown, syscall: string): void {
+    if (this.destroyed) return;
+    this.destroy(isAborted(error) ? undefined : nodeErrorOf(error, syscall));
   }
 
   #beginWrite(
@@ -427,6 +434,11 @@ export class SocketDuplex extends Duplex {
   get autoSelectFamilyAttemptedAddresses(): string[] {
     return [];
   }
+}
+
+/** A `net.Socket` that its own side destroys has no error either. */
+function isAborted(error: unknown): boolean {
+  return error instanceof ClosedError && error.cause === undefined;
 }
 
 function checkTimeout(timeout: number): void {

@@ -424,15 +424,30 @@ Deno.test("toDuplex() is destroyed by the limits of its socket, whether it reads
   }
 });
 
-Deno.test("toDuplex() is destroyed when its socket is", async () => {
-  const [left, right] = memoryPair();
-  const duplex = toDuplex(left);
-  const failed = errorOf(duplex);
-  left.abort();
-  const error = await failed;
-  assertEquals(error.code, "ECONNABORTED");
-  assertInstanceOf(error.cause, ClosedError);
-  right.abort();
+Deno.test("toDuplex() is destroyed when its socket is aborted, with its reason if there is one", async () => {
+  for (const reads of [true, false]) {
+    for (const reason of [undefined, new Error("enough")]) {
+      const [left, right] = memoryPair();
+      const duplex = toDuplex(left);
+      const errors: (Error & { code?: string })[] = [];
+      duplex.on("error", (error) => errors.push(error));
+      if (reads) duplex.resume();
+      const written = new Promise<Error | null | undefined>((resolve) =>
+        duplex.write(bytes(200_000), resolve)
+      );
+      await turn();
+      left.abort(reason);
+      // `once` would reject with the error.
+      await new Promise<void>((resolve) => duplex.once("close", resolve));
+      assertInstanceOf(await written, Error);
+      assertEquals(errors.length, reason === undefined ? 0 : 1);
+      if (reason !== undefined) {
+        assertEquals(errors[0].code, "ECONNABORTED");
+        assertStrictEquals((errors[0].cause as Error).cause, reason);
+      }
+      right.abort();
+    }
+  }
 });
 
 Deno.test("toDuplex() that is destroyed aborts its socket, with the reason", async () => {
