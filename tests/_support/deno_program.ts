@@ -26,6 +26,8 @@ export interface DenoProgramOptions {
   allowNet?: string;
   /** What it may read. Nothing by default. */
   allowRead?: string;
+  /** Whether it may read the environment, as many packages of npm do. `false` by default. */
+  allowEnv?: boolean;
 }
 
 /** A program that runs; disposing of it kills it. */
@@ -49,10 +51,12 @@ export class DenoProgram implements AsyncDisposable {
    */
   static async start(
     source: string,
-    { descriptors, allowNet = "127.0.0.1", allowRead }: DenoProgramOptions = {},
+    { descriptors, allowNet = "127.0.0.1", allowRead, allowEnv = false }:
+      DenoProgramOptions = {},
   ): Promise<DenoProgram> {
     const flags = [`--allow-net=${allowNet}`];
     if (allowRead !== undefined) flags.push(`--allow-read=${allowRead}`);
+    if (allowEnv) flags.push("--allow-env");
     const deno = [Deno.execPath(), "run", ...flags, "-"];
     const [command, ...args] = descriptors === undefined ? deno : [
       "/bin/sh",

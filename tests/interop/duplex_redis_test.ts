@@ -1,5 +1,10 @@
-import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { Redis, type RedisOptions } from "npm:ioredis@6.0.0";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { AbstractConnector, Redis, type RedisOptions } from "npm:ioredis@6.0.0";
 import {
   connect,
   type ConnectOptions,
@@ -8,7 +13,9 @@ import {
   TimeoutError,
 } from "@sluice/net";
 import { toDuplex } from "@sluice/net/adapters";
+import { readText } from "../repository/_checkout.ts";
 import { type Database, startRedis } from "../_support/databases.ts";
+import { DenoProgram } from "../_support/deno_program.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 
 const REDIS = { ignore: lacksPrograms("redis-server"), timeout: 60_000 };
@@ -18,24 +25,17 @@ function clientOver(
   open: () => Promise<Socket>,
   options: RedisOptions = {},
 ): Redis {
-  class Connector {
-    firstError: Error | undefined;
-    #stream: ReturnType<typeof toDuplex> | undefined;
-
-    check(): boolean {
-      return true;
+  class Connector extends AbstractConnector {
+    constructor() {
+      super(2_000);
     }
 
-    async connect(): Promise<ReturnType<typeof toDuplex>> {
-      return this.#stream = toDuplex(await open());
-    }
-
-    disconnect(): void {
-      this.#stream?.end();
+    override async connect() {
+      return this.stream = toDuplex(await open());
     }
   }
   return new Redis({
-    Connector: Connector as unknown as RedisOptions["Connector"],
+    Connector,
     retryStrategy: () => 10,
     ...options,
   });
@@ -151,6 +151,24 @@ Deno.test(
     const { code, cause } = await told;
     assertEquals(code, "ETIMEDOUT");
     assertInstanceOf(cause, TimeoutError);
-    redis.disconnect();
+  },
+);
+
+Deno.test(
+  "docs/adapters.md: its program for ioredis works as it stands there",
+  REDIS,
+  async () => {
+    await using database = await startRedis();
+    const page = await readText("docs/adapters.md");
+    const start = page.indexOf("// redis.ts\n");
+    const source = page.slice(start, page.indexOf("\n```", start));
+    assertStringIncludes(source, "port: 6379");
+    const port = `${database.port}`;
+    await using child = await DenoProgram.start(source.replace("6379", port), {
+      allowNet: `127.0.0.1:${port}`,
+      allowEnv: true,
+    });
+    assertEquals(await child.nextLine(), "hello");
+    assertEquals(await child.ended(), { code: 0, errors: "" });
   },
 );

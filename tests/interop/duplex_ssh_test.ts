@@ -25,20 +25,27 @@ interface Client extends AsyncDisposable {
 /** One pair of keys for all tests. */
 const HOST_KEY: string = ssh.utils.generateKeyPairSync("ed25519").private;
 
+interface Emitter {
+  on(event: string, listener: (argument: never) => void): void;
+}
+
+interface Authentication {
+  password?: string;
+  accept(): void;
+  reject(): void;
+}
+
 /** A server of ssh2 over sockets of ours: `exec` runs an echo. */
 function startSshServer() {
   const server = new ssh.Server({ hostKeys: [HOST_KEY] });
-  // deno-lint-ignore no-explicit-any -- the package has no types of its own
-  server.on("connection", (client: any) => {
-    // deno-lint-ignore no-explicit-any -- as above
-    client.on(
-      "authentication",
-      (context: any) =>
-        context.password === "secret" ? context.accept() : context.reject(),
-    );
+  server.on("connection", (client: Emitter) => {
+    client.on("authentication", (context: Authentication) => {
+      if (context.password === "secret") context.accept();
+      else context.reject();
+    });
     client.on("error", () => {});
     client.on("ready", () => {
-      client.on("session", (accept: () => Duplex) => {
+      client.on("session", (accept: () => Emitter) => {
         accept().on("exec", (acceptExec: () => Duplex) => {
           const channel = acceptExec();
           channel.pipe(channel);

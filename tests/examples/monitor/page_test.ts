@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { serve, type Server } from "@sluice/net";
 import { createAuthority } from "../../_support/certificates.ts";
 import { Example } from "../_example.ts";
-import { lacksBrowser, openBrowser } from "./_browser.ts";
+import { lacksBrowser, openBrowser } from "../../_support/browser.ts";
 
 Deno.test(
   "the page draws charts that live, and tells when a target goes down",

@@ -5,11 +5,7 @@
  */
 
 import { chromium, type Page } from "npm:playwright-core@1.65.1";
-import {
-  findProgram,
-  lacksPrograms,
-  program,
-} from "../../_support/programs.ts";
+import { findProgram, lacksPrograms, program } from "./programs.ts";
 
 /** Systems disagree about its name; the first is Debian's, where CI runs. */
 const NAMES = ["chromium", "chromium-browser", "google-chrome"];
