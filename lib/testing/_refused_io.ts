@@ -65,10 +65,13 @@ const REFUSED_OF_DENO: readonly string[] = [
 
 /** Functions and classes of the global scope. */
 const REFUSED_GLOBALS: readonly string[] = [
+  "alert",
   "BroadcastChannel",
+  "confirm",
   "EventSource",
   "fetch",
   "MessageChannel",
+  "prompt",
   "WebSocket",
   "WebSocketStream",
   "WebTransport",

@@ -21,7 +21,24 @@ import {
   withDefaults,
 } from "./fault_proxy_options.ts";
 
-/** A proxy with faults. Made by {@linkcode faultProxy}. */
+/**
+ * A proxy with faults. Made by {@linkcode faultProxy}.
+ *
+ * @example Down for a while
+ * ```ts
+ * import { connect, serve } from "@sluice/net";
+ * import { faultProxy } from "@sluice/net/testing";
+ * import { assertRejects } from "@std/assert";
+ *
+ * await using server = serve({ port: 0 }, (socket) => socket.write("hello\n"));
+ * await using proxy = await faultProxy({ target: { port: server.addr.port } });
+ * await proxy.down();
+ * await assertRejects(() => connect({ port: proxy.addr.port }));
+ * await proxy.up();
+ * await using socket = await connect({ port: proxy.addr.port });
+ * await socket.readLine();
+ * ```
+ */
 export class FaultProxy implements AsyncDisposable {
   readonly #options: CheckedFaultProxyOptions;
   readonly #server: NodeServer;

@@ -54,6 +54,28 @@ export interface ProcessContext {
 /**
  * What a host does in one of its lives, from its start to its crash or the end of the
  * simulation.
+ *
+ * @example A program that asks another host from time to time
+ * ```ts
+ * import { type HostProcess, simulate } from "@sluice/net/testing";
+ * import { assert } from "@std/assert";
+ *
+ * let answers = 0;
+ * async function watch(host: HostProcess): Promise<void> {
+ *   while (host.alive) {
+ *     await using socket = await host.connect({ name: "server" });
+ *     if (await socket.readLine() === "fine") answers++;
+ *     await host.sleep(1_000);
+ *   }
+ * }
+ * const server = (host: HostProcess) =>
+ *   void host.serve((socket) => socket.write("fine\n"));
+ * await simulate({ seeds: 5, hosts: { server, watch } }, async (world) => {
+ *   answers = 0;
+ *   await world.sleep(10_000);
+ *   assert(answers >= 9);
+ * });
+ * ```
  */
 export class HostProcess {
   readonly #context: ProcessContext;

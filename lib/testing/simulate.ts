@@ -38,13 +38,13 @@ let simulating = false;
  * - chance: `Math.random`, `crypto.getRandomValues`, `crypto.randomUUID`;
  * - the methods of `crypto.subtle`, which take no simulated time and end in order;
  * - real I/O is refused with a `TypeError`: `fetch`, `WebSocket`, `WebSocketStream`,
- *   `WebTransport`, `EventSource`, `Worker`, `MessageChannel`, `BroadcastChannel`, and the
- *   network, file and process functions of `Deno`.
+ *   `WebTransport`, `EventSource`, `Worker`, `MessageChannel`, `BroadcastChannel`, `alert`,
+ *   `confirm`, `prompt`, and the network, file and process functions of `Deno`.
  *
  * **What cannot be**: what a module has kept for itself, the modules of `node:` (their
- * timers, sockets and files, `process.hrtime`), `import()`, TLS, keys of
- * `crypto.subtle.generateKey`, the order in which garbage is collected, and variables that
- * outlive a run. The first seed runs twice and one that fails runs again, and the runs are
+ * timers, sockets and files, `process.hrtime`), `import()`, `WebAssembly.compile` and its
+ * like, `Atomics.waitAsync`, `caches`, TLS, keys of `crypto.subtle.generateKey`, when garbage
+ * is collected, and variables that outlive a run. The first seed runs twice and one that fails runs again, and the runs are
  * compared: the simulation fails with `"not-deterministic"` where they differ. A loop of
  * microtasks alone never ends, in a simulation as elsewhere.
  *

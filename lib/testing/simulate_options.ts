@@ -32,7 +32,24 @@ export type HostProgram = (host: HostProcess, world: World) => unknown;
 /** What the network of a simulation is like; the simulation has the seed. */
 export type SimulatedNetworkOptions = Omit<MemoryNetworkOptions, "seed">;
 
-/** Options of {@linkcode simulate}. */
+/**
+ * Options of {@linkcode simulate}.
+ *
+ * @example
+ * ```ts
+ * import { simulate, type SimulateOptions } from "@sluice/net/testing";
+ *
+ * const options: SimulateOptions = {
+ *   seeds: 20,
+ *   network: (random) => ({ latencyMs: 1, jitterMs: 100 * random() }),
+ *   hosts: { echo: (host) => void host.serve((socket) => socket.write("hello")) },
+ * };
+ * await simulate(options, async (world) => {
+ *   await using socket = await world.host("client").connect({ name: "echo" });
+ *   await socket.readExactly(5);
+ * });
+ * ```
+ */
 export interface SimulateOptions {
   /**
    * The first seed, an integer of at least 0.

@@ -41,6 +41,25 @@ export let stopHost: (host: SimulatedHost) => void;
  *
  * What it does, it does as the process that is alive: after a restart as the new one. On a
  * host that has crashed every call fails.
+ *
+ * @example
+ * ```ts
+ * import { simulate } from "@sluice/net/testing";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await simulate({ seeds: 5 }, async (world) => {
+ *   let starts = 0;
+ *   const db = world.host("db");
+ *   db.run((host) => {
+ *     starts++;
+ *     host.serve((socket) => socket.write(`start ${starts}\n`));
+ *   });
+ *   db.crash();
+ *   db.restart();
+ *   await using socket = await world.host("app").connect({ name: "db" });
+ *   assertEquals(await socket.readLine(), "start 2");
+ * });
+ * ```
  */
 export class SimulatedHost {
   readonly #context: HostContext;

@@ -35,6 +35,23 @@ export interface SimulatedClock {
 
 /**
  * The world of one seed: its hosts, the network between them, and chance.
+ *
+ * @example
+ * ```ts
+ * import { simulate, type World } from "@sluice/net/testing";
+ * import { assert } from "@std/assert";
+ *
+ * async function cutOff(world: World, host: string): Promise<void> {
+ *   world.network.partition(host);
+ *   await world.sleep(world.integer(1, 1_000));
+ *   world.network.heal(host);
+ * }
+ * await simulate({ seeds: 5 }, async (world) => {
+ *   await cutOff(world, "db");
+ *   assert(world.clock.nowMs <= 1_000);
+ *   assert(world.trace.length === 2);
+ * });
+ * ```
  */
 export class World {
   readonly #context: WorldContext;
