@@ -89,16 +89,14 @@ export class CommandDecoder implements Decoder<Command> {
   #size = -1;
   #bytes = 0;
   #part = 0;
+  #most = 0;
 
   constructor(options: CommandOptions) {
     this.#options = options;
   }
 
-  get #most(): number {
-    return this.#options.maxCommandBytes ?? MAX_COMMAND_BYTES;
-  }
-
   decode(queue: ByteQueue): Command | undefined {
+    this.#most = this.#options.maxCommandBytes ?? MAX_COMMAND_BYTES;
     const command = this.#decode(queue);
     // The queue itself is counted by the server.
     const part = command === undefined ? this.#bytes : 0;

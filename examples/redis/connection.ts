@@ -266,6 +266,7 @@ export class RedisConnection implements Disposable, AsyncDisposable {
     limits?: CallOptions,
   ): Promise<Value[] | null> {
     const words = commands.map((each) => each.map(wordOf));
+    words.forEach((command) => this.#check(command));
     let due = words.length + 2;
     // Sent as one, so that whatever becomes of the caller the server gets all of it.
     const replies = await Array.fromAsync(

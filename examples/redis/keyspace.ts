@@ -86,7 +86,7 @@ export class Keyspace {
    * @throws {FullError} It would not fit.
    */
   set(key: string, value: string, expiresAt?: number): void {
-    const entry = this.#find(key);
+    let entry = this.#find(key);
     const more = entry === undefined
       ? key.length + value.length + ENTRY_BYTES
       : value.length - entry.value.length;
@@ -100,15 +100,25 @@ export class Keyspace {
       entry.revision = ++this.#revision;
     } else {
       const name = owned(key);
-      this.#entries.set(name, {
+      entry = {
         value: owned(value),
         expiresAt: Infinity,
         index: this.#keys.length,
         revision: ++this.#revision,
-      });
+      };
+      this.#entries.set(name, entry);
       this.#keys.push(name);
     }
-    if (expiresAt !== undefined) this.expire(key, expiresAt);
+    if (expiresAt !== undefined) this.#setExpiry(entry, expiresAt);
+  }
+
+  #setExpiry(entry: Entry, at: number): void {
+    // The same string as everywhere: another one would count for nothing.
+    if (at !== Infinity) this.#mortal.add(this.#keys[entry.index]);
+    else if (entry.expiresAt !== Infinity) {
+      this.#mortal.delete(this.#keys[entry.index]);
+    }
+    entry.expiresAt = at;
   }
 
   /** Removes a key: whether it was there. */
@@ -148,9 +158,7 @@ export class Keyspace {
   expire(key: string, at: number): boolean {
     const entry = this.#find(key);
     if (entry === undefined) return false;
-    if (at !== Infinity) this.#mortal.add(owned(key));
-    else if (entry.expiresAt !== Infinity) this.#mortal.delete(key);
-    entry.expiresAt = at;
+    this.#setExpiry(entry, at);
     entry.revision = ++this.#revision;
     return true;
   }

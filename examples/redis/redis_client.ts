@@ -9,7 +9,7 @@
  * @module
  */
 
-import { BrokenError, SocketError, withTimeout } from "@sluice/net";
+import { BrokenError, LimitError, SocketError, withTimeout } from "@sluice/net";
 import {
   type CallOptions,
   Pool,
@@ -49,6 +49,9 @@ const OWN_CONNECTION: ReadonlySet<string> = new Set(
   ["MULTI", "EXEC", "DISCARD", "WATCH", "UNWATCH", "SELECT", "AUTH", "QUIT"],
 );
 
+/** Most calls that wait for a connection; one more is an error. */
+const MAX_WAITING = 100_000;
+
 /** Attempts at a transaction whose keys others keep changing. */
 const MAX_TRANSACTION_ATTEMPTS = 100;
 
@@ -64,6 +67,8 @@ export class RedisClient implements AsyncDisposable {
   #connection: RedisConnection | undefined;
   /** The name of a command that was found good last. */
   #goodName = "";
+  /** Calls that wait for a connection. */
+  #waiting = 0;
 
   /** Makes a client, which connects at once. */
   constructor(options: ClientOptions = {}) {
@@ -136,6 +141,7 @@ export class RedisClient implements AsyncDisposable {
    *
    * @throws {RedisError} The server refuses it, or does not let this client in.
    * @throws {SocketError} There is no connection in time, or it was lost; see `sent`.
+   * @throws {LimitError} More than 100,000 calls would wait.
    * @throws {TypeError} It needs a connection of its own; or an argument is none.
    */
   command(...words: Argument[]): Promise<Value> {
@@ -189,7 +195,7 @@ export class RedisClient implements AsyncDisposable {
   ): Promise<T> {
     const left = () => timeLeft(limits, since);
     while (true) {
-      const connection = await this.#link.connected(left());
+      const connection = await this.#connected(left());
       try {
         return await task(connection, left());
       } catch (error) {
@@ -199,6 +205,23 @@ export class RedisClient implements AsyncDisposable {
       await withTimeout(timeoutMs, () => connection.closed, others);
       // Its session ends now, and the next one can begin.
       await new Promise((resolve) => setTimeout(resolve));
+    }
+  }
+
+  async #connected(limits: CallOptions | undefined): Promise<RedisConnection> {
+    if (this.#waiting >= MAX_WAITING) {
+      throw new LimitError(
+        "maxWaiting",
+        MAX_WAITING,
+        `Cannot say a command: more than ${MAX_WAITING} calls would wait for a connection`,
+        { operation: "request", sent: false },
+      );
+    }
+    this.#waiting++;
+    try {
+      return await this.#link.connected(limits);
+    } finally {
+      this.#waiting--;
     }
   }
 

@@ -7,6 +7,7 @@ import {
 import {
   BrokenError,
   FrameTooLargeError,
+  LimitError,
   MalformedFrameError,
   serve,
   type Socket,
@@ -134,6 +135,7 @@ for (const { name, ignore, start, protocol } of SERVERS) {
     ) {
       await assertRejects(() => redis.command(...words), TypeError, words[0]);
     }
+    await assertRejects(() => redis.exec([["SUBSCRIBE", "a"]]), TypeError);
     await assertRejects(
       () => redis.command("GET", {} as unknown as string),
       TypeError,
@@ -424,6 +426,18 @@ Deno.test("RedisClient logs in, and does not go on with a wrong password", {
     await using none = new RedisClient({ port, protocol });
     await assertRejects(() => none.get("a"), RedisError, "NOAUTH");
   }
+});
+
+Deno.test("RedisClient lets no more than 100,000 calls wait for a connection", {
+  timeout,
+}, async () => {
+  const redis = new RedisClient({ port: freePort(), ...QUICK });
+  const calls = Array.from({ length: 100_000 }, () => redis.get("a"));
+  const error = await assertRejects(() => redis.get("a"), LimitError);
+  assertEquals(error.sent, false);
+  const outcomes = Promise.allSettled(calls);
+  await redis.close();
+  for (const { status } of await outcomes) assertEquals(status, "rejected");
 });
 
 Deno.test("RedisClient gives up in time where there is no server", {
