@@ -23,7 +23,7 @@
  * @module
  */
 
-import { checkFunction } from "../_check.ts";
+import { checkFunction, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
 import { connect } from "../socket/connect.ts";
@@ -83,7 +83,8 @@ const BUDGET_PAUSE_MS = 1_000;
  *
  * @param options Where to connect to, with all options of `connect`, or `open`; and how
  * soon and how often.
- * @param session What to run. It gets the connection, which is closed when it is over.
+ * @param session What to run. It gets the connection, which is closed when it is over. With
+ * `open` it can be left out.
  * @returns What tells of it, and ends it. It has begun already.
  * @throws {TypeError} An option is of the wrong type, is not known, or cannot hold
  * together with another.
@@ -111,27 +112,24 @@ const BUDGET_PAUSE_MS = 1_000;
  * assertEquals(await link.ended, { endedBy: "return", value: "welcome back" });
  * ```
  *
- * @example Over something of your own, that callers can wait for
+ * @example One connection for all callers, over something of your own
  * ```ts
  * import { connect, framed, lines, serve } from "@sluice/net";
- * import { reconnect } from "@sluice/net/client";
+ * import { reconnect, Requests } from "@sluice/net/client";
  * import { assertEquals } from "@std/assert";
  *
  * await using server = serve({ port: 0 }, async (socket) => {
- *   for await (const line of framed(socket, lines())) await socket.write(`${line}\n`);
+ *   for await (const line of framed(socket, lines())) await socket.write(`${line}!\n`);
  * });
  * await using link = reconnect({
  *   open: async (options) => {
  *     const socket = await connect({ port: server.addr.port, ...options });
- *     return framed(socket, lines());
+ *     return new Requests(framed(socket, lines()), { match: "order" });
  *   },
- * }, (_connection, { signal }) =>
- *   new Promise((_, reject) =>
- *     signal.addEventListener("abort", () => reject(signal.reason))));
+ * });
  *
- * const connection = await link.connected({ timeoutMs: 1_000 });
- * await connection.send("hello");
- * assertEquals(await connection.receive(), "hello");
+ * const requests = await link.connected({ timeoutMs: 1_000 });
+ * assertEquals(await requests.request("hello"), "hello!");
  * ```
  */
 export function reconnect<R>(
@@ -143,13 +141,36 @@ export function reconnect<T, R>(
   options: ReconnectAnyOptions<T>,
   session: Session<T, R>,
 ): ReconnectingSession<T, R>;
+/**
+ * The same for callers of {@linkcode ReconnectingSession.connected} alone: it lasts until
+ * the connection ends that `open` made, as its property `closed` says, a promise.
+ */
+export function reconnect<T extends { readonly closed: Promise<unknown> }>(
+  options: ReconnectAnyOptions<T>,
+): ReconnectingSession<T, void>;
 export function reconnect<T, R>(
   options: ReconnectConnectOptions | ReconnectAnyOptions<T>,
-  session: Session<T, R>,
+  session: Session<T, R> = untilClosed,
 ): ReconnectingSession<T, R> {
   checkFunction("reconnect", "session", session);
   const checked = checkReconnectOptions<T>(options, connect);
   return new ReconnectingSession(checked, session);
+}
+
+/** The session of a connection that is for others. */
+function untilClosed(
+  connection: unknown,
+  { signal }: SessionContext,
+): Promise<never> {
+  if (closedOf(connection) === undefined) {
+    const must = "given where what open makes has no promise `closed`";
+    throw wrongKind("reconnect", "session", must, undefined);
+  }
+  return new Promise((_, reject) => {
+    const onAbort = (): void => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  });
 }
 
 /** A call of `connected` that waits. */

@@ -725,6 +725,29 @@ Deno.test("reconnect() notices that a connection of its own kind has ended", asy
   await link.close();
 });
 
+Deno.test("reconnect() without a session lasts until what open() made has ended", async () => {
+  using clock = fakeClock();
+  const ends: PromiseWithResolvers<void>[] = [];
+  const link = reconnect({
+    open: () => {
+      const end = Promise.withResolvers<void>();
+      ends.push(end);
+      return { closed: end.promise, id: ends.length };
+    },
+  });
+  assertEquals((await link.connected()).id, 1);
+  ends[0].resolve();
+  await clock.advance(200);
+  assertEquals((await link.connected()).id, 2);
+  await link.close();
+  assertEquals(await link.ended, { endedBy: "close" });
+
+  // @ts-expect-error: it would never be noticed
+  const wrong = reconnect({ open: () => ({}) });
+  const ended = await wrong.ended;
+  assertIsError("error" in ended && ended.error, TypeError, "session must be");
+});
+
 Deno.test(
   "connected() does not give a socket that has ended",
   TIMEOUT,
