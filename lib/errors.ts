@@ -56,9 +56,26 @@ export abstract class SocketError extends Error {
    */
   declare readonly sent?: boolean;
 
+  /**
+   * The name of its class: `"FrameTooLargeError"` where `code` is `"frame-too-large"`.
+   *
+   * It is an accessor of the prototype and not set there, because a bundler has to keep
+   * every class that does something when it is loaded.
+   */
+  override get name(): string {
+    return nameOf(this.code);
+  }
+  override set name(value: string) {
+    Object.defineProperty(this, "name", {
+      value,
+      writable: true,
+      configurable: true,
+    });
+  }
+
   /** Made by the subclasses. */
   constructor(message: string, options: SocketErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(message, options);
     const { operation, localAddr, remoteAddr, sent } = options;
     // Only what is known becomes a property: inspected errors stay short.
     if (operation !== undefined) this.operation = operation;
@@ -66,6 +83,13 @@ export abstract class SocketError extends Error {
     if (remoteAddr !== undefined) this.remoteAddr = remoteAddr;
     if (sent !== undefined) this.sent = sent;
   }
+}
+
+function nameOf(code: SocketErrorCode): string {
+  // As the platform has it.
+  if (code === "aborted") return "AbortError";
+  const upper = (start: string) => start.slice(-1).toUpperCase();
+  return `${code.replace(/(^|-)./g, upper)}Error`;
 }
 
 /**
@@ -82,9 +106,6 @@ export abstract class SocketError extends Error {
  * ```
  */
 export class ClosedError extends SocketError {
-  static {
-    this.prototype.name = "ClosedError";
-  }
   /** Always `"closed"`. */
   readonly code: "closed" = "closed";
 }
@@ -102,9 +123,6 @@ export class ClosedError extends SocketError {
  * ```
  */
 export class BrokenError extends SocketError {
-  static {
-    this.prototype.name = "BrokenError";
-  }
   /** Always `"broken"`. */
   readonly code: "broken" = "broken";
   /** What happened. */
@@ -137,9 +155,6 @@ export class BrokenError extends SocketError {
  * ```
  */
 export class BusyError extends SocketError {
-  static {
-    this.prototype.name = "BusyError";
-  }
   /** Always `"busy"`. */
   readonly code: "busy" = "busy";
 }
@@ -158,9 +173,6 @@ export class BusyError extends SocketError {
  * ```
  */
 export class TimeoutError extends SocketError {
-  static {
-    this.prototype.name = "TimeoutError";
-  }
   /** Always `"timeout"`. */
   readonly code: "timeout" = "timeout";
   /** The limit that passed, in milliseconds. */
@@ -199,9 +211,6 @@ export class TimeoutError extends SocketError {
  * ```
  */
 export class AbortError extends SocketError {
-  static {
-    this.prototype.name = "AbortError";
-  }
   /** Always `"aborted"`. */
   readonly code: "aborted" = "aborted";
 }
@@ -223,9 +232,6 @@ export class AbortError extends SocketError {
  * ```
  */
 export class UnexpectedEofError extends SocketError {
-  static {
-    this.prototype.name = "UnexpectedEofError";
-  }
   /** Always `"unexpected-eof"`. */
   readonly code: "unexpected-eof" = "unexpected-eof";
   /** Bytes of the unfinished piece that did arrive. */
@@ -265,9 +271,6 @@ export class UnexpectedEofError extends SocketError {
  * ```
  */
 export class FrameTooLargeError extends SocketError {
-  static {
-    this.prototype.name = "FrameTooLargeError";
-  }
   /** Always `"frame-too-large"`. */
   readonly code: "frame-too-large" = "frame-too-large";
   /** The most that is allowed, in bytes. */
@@ -326,9 +329,6 @@ function beginsTls(claimed: number | bigint | undefined): boolean {
  * ```
  */
 export class MalformedFrameError extends SocketError {
-  static {
-    this.prototype.name = "MalformedFrameError";
-  }
   /** Always `"malformed-frame"`. */
   readonly code: "malformed-frame" = "malformed-frame";
   /** The offending frame, where the codec could still cut it out. */
@@ -379,9 +379,6 @@ export class MalformedFrameError extends SocketError {
  * ```
  */
 export class CodecError extends SocketError {
-  static {
-    this.prototype.name = "CodecError";
-  }
   /** Always `"codec"`. */
   readonly code: "codec" = "codec";
 }
@@ -397,9 +394,6 @@ export class CodecError extends SocketError {
  * ```
  */
 export class TlsError extends SocketError {
-  static {
-    this.prototype.name = "TlsError";
-  }
   /** Always `"tls"`. */
   readonly code: "tls" = "tls";
   /** What is wrong. */
@@ -467,9 +461,6 @@ export class ProxyError extends SocketError {
  * ```
  */
 export class LimitError extends SocketError {
-  static {
-    this.prototype.name = "LimitError";
-  }
   /** Always `"limit"`. */
   readonly code: "limit" = "limit";
   /** The option that set the limit, for instance `"maxConnections"`. */
@@ -502,9 +493,6 @@ export class LimitError extends SocketError {
  * ```
  */
 export class PermissionError extends SocketError {
-  static {
-    this.prototype.name = "PermissionError";
-  }
   /** Always `"permission"`. */
   readonly code: "permission" = "permission";
   /** The command-line flags that are missing. */

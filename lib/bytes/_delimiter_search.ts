@@ -12,7 +12,7 @@ import { indexOfByte, Pattern } from "./pattern.ts";
 /** Needles of one queue that are remembered: those that were searched for last. */
 const MAX_SEARCHES = 16;
 /** Before all places. */
-const NOWHERE = Number.MIN_SAFE_INTEGER;
+const NOWHERE = -9_007_199_254_740_991;
 
 /**
  * Finds one byte, or one pattern, in a queue. The next search goes on where the last

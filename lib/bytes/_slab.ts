@@ -23,7 +23,7 @@ export function slabOf(
 }
 
 /** Fills places of the array that no slab is in. */
-const NO_SLAB = slabOf(new Uint8Array(0));
+const NO_SLAB = /* @__PURE__ */ slabOf(/* @__PURE__ */ new Uint8Array(0));
 /** Places at the front that are made in one go, at least. */
 const FRONT_PLACES = 8;
 
@@ -139,4 +139,4 @@ export class SlabList {
 }
 
 /** What every queue has until it needs a list of its own: most never do. */
-export const NO_SLABS: SlabList = new SlabList();
+export const NO_SLABS: SlabList = /* @__PURE__ */ new SlabList();

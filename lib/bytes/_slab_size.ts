@@ -65,4 +65,4 @@ export class SlabSize {
 }
 
 /** What every queue has until a read fills its slab: quiet connections never do. */
-export const NO_TRAFFIC: SlabSize = new SlabSize();
+export const NO_TRAFFIC: SlabSize = /* @__PURE__ */ new SlabSize();

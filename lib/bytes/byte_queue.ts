@@ -11,10 +11,10 @@ import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
 import { NO_TRAFFIC } from "./_slab_size.ts";
 import { checkSize, readUint, readUintFrom, refuseInteger } from "./_uint.ts";
 
-const EMPTY = new Uint8Array(0);
-const NO_SLAB = slabOf(EMPTY);
+const EMPTY = /* @__PURE__ */ new Uint8Array(0);
+const NO_SLAB = /* @__PURE__ */ slabOf(EMPTY);
 /** Arrays up to this size are cheaper to copy than to keep track of. */
-const GATHER_BYTES = 4 * 1024;
+const GATHER_BYTES = 4_096;
 /** Arrays up to this size that are put back are gathered, too, in slabs of this size. */
 const FRONT_GATHER_BYTES = 64;
 const FRONT_SLAB_BYTES = 512;

@@ -15,12 +15,12 @@ import { viewOf } from "./plain_array.ts";
 import { checkSize, refuseInteger } from "./_uint.ts";
 
 const NO_BLOCK: Block = {
-  bytes: new Uint8Array(0),
-  view: new DataView(new ArrayBuffer(0)),
+  bytes: /* @__PURE__ */ new Uint8Array(0),
+  view: /* @__PURE__ */ new DataView(/* @__PURE__ */ new ArrayBuffer(0)),
 };
 /** Shared, and never pushed to. */
 const NO_SEGMENTS: Uint8Array[] = [];
-const utf8 = new TextEncoder();
+const utf8 = /* @__PURE__ */ new TextEncoder();
 
 /** Up to this many ASCII characters a loop beats the call into the engine. */
 const SHORT_TEXT = 24;
@@ -28,7 +28,7 @@ const SHORT_TEXT = 24;
 /** Arrays from this size on go out by reference: copying would cost more. */
 const REFERENCE_BYTES = LARGE_BLOCK_BYTES;
 /** What one array can be made for. */
-const MAX_ALLOCATED = 2 ** 32 - 1;
+const MAX_ALLOCATED = 0xffff_ffff;
 
 /**
  * Appends numbers, bytes and text to one growing message.
@@ -402,7 +402,7 @@ export class ByteWriter {
 }
 
 /** The largest integer of each width that a number can hold exactly. */
-const MOST = Array.from(
+const MOST = /* @__PURE__ */ Array.from(
   { length: 9 },
   (_, width) => Math.min(2 ** (8 * width) - 1, Number.MAX_SAFE_INTEGER),
 );

@@ -23,7 +23,7 @@ import { badValue } from "./_refusal.ts";
 export type LengthSpec = number | string | LengthField | undefined;
 
 /** From this size on, what was written apart is referred to. */
-const REFERENCE_BYTES = 64 * 1024;
+const REFERENCE_BYTES = 65_536;
 
 /** A {@linkcode LengthSpec}, checked. */
 export class LengthSource {

@@ -20,13 +20,13 @@ import {
 const LF = 10;
 const CR = 13;
 /** Bytes that are turned into text in one go: for short lines, and at most. */
-const WINDOW_BYTES = 32 * 1024;
-const MAX_WINDOW_BYTES = 64 * 1024;
+const WINDOW_BYTES = 32_768;
+const MAX_WINDOW_BYTES = 65_536;
 /** As many long lines make a window. */
 const WINDOW_LINES = 64;
 
 /** For lines that lie in two slabs; decoding never waits, so all decoders share it. */
-const SCRATCH = new Uint8Array(4 * 1024);
+const SCRATCH = /* @__PURE__ */ new Uint8Array(4_096);
 
 /** What a {@linkcode LineDecoder} needs to know. */
 export interface LineSettings {

@@ -26,7 +26,7 @@ const NO_VIEW = /* @__PURE__ */ new DataView(
   /* @__PURE__ */ new ArrayBuffer(0),
 );
 /** Larger memory is not kept alive for the sake of its DataView. */
-const KEPT_BYTES = 1024 * 1024;
+const KEPT_BYTES = 1_048_576;
 
 /** Thrown where bytes are missing that may still come. No error: nothing is wrong. */
 export const SHORT: object = { toString: () => "more bytes are needed" };

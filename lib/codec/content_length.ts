@@ -11,7 +11,7 @@ import { checkLimit, checkNames, show } from "../_check.ts";
 import { SizedCodecImpl } from "./_sized_codec.ts";
 import type { HeaderReader } from "./_sized_decoder.ts";
 import {
-  SIZED_OPTION_NAMES,
+  sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
@@ -28,15 +28,15 @@ export interface ContentLengthOptions extends SizedOptions {
 }
 
 /** What nearly every block is made of, around the digits. */
-const USUAL_START = new TextEncoder().encode("Content-Length: ");
-const BLANK_LINE = new Uint8Array([13, 10, 13, 10]);
+const USUAL_START = /* @__PURE__ */ toBytes("Content-Length: ");
+const BLANK_LINE = /* @__PURE__ */ new Uint8Array([13, 10, 13, 10]);
 /**
  * A field of RFC 9110: a name, and a value of tabs, spaces, visible characters and
  * any bytes above.
  */
 const FIELD = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[\t -~\x80-\xff]*$/;
 const LENGTH = /^[^:]+:[ \t]*([0-9]{1,20})[ \t]*$/;
-const OPTION_NAMES = new Set([...SIZED_OPTION_NAMES, "maxHeaderBytes"]);
+const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames("maxHeaderBytes");
 
 /**
  * Frames behind a header block, as the Language Server Protocol and the Debug
@@ -170,6 +170,10 @@ function parseLength(bytes: Uint8Array): string {
       refuse("Content-Length must be 1 to 20 digits", line);
   }
   return digits ?? refuse("Content-Length must occur once", block);
+}
+
+function toBytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }
 
 /** Text of one character a byte. `TextDecoder` means windows-1252 by "latin1". */

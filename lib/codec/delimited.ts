@@ -244,7 +244,7 @@ class OneFinder implements DelimiterFinder {
 
 /** Bytes that are looked at first, as the first delimiter is often among them. */
 const FIRST_BYTES = 64;
-const MOST_BYTES = 64 * 1024;
+const MOST_BYTES = 65_536;
 
 class AnyFinder implements DelimiterFinder {
   readonly #scan: DelimiterScan;

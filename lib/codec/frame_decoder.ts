@@ -29,13 +29,13 @@ export function isBadFrame(error: unknown): error is BadFrameError {
  * Frames that may come from the bytes that a decoder took and kept: some from few bytes,
  * and then so many from each. A byte of deflate becomes 1,032 bytes at most.
  */
-const KEPT_FRAMES = 2 ** 16;
+const KEPT_FRAMES = 65_536;
 const KEPT_FRAMES_PER_BYTE = 1024;
 /** Frames, and errors, that may come in a row without a byte: what they come from must end. */
-const MAX_KEPT_FRAMES = 2 ** 22;
-const MAX_KEPT_ERRORS = 2 ** 16;
+const MAX_KEPT_FRAMES = 4_194_304;
+const MAX_KEPT_ERRORS = 65_536;
 /** After so many bytes, more of them allow no more frames. */
-const ENOUGH_BYTES = MAX_KEPT_FRAMES / KEPT_FRAMES_PER_BYTE;
+const ENOUGH_BYTES = 4_096;
 /** So much of it goes into one batch. */
 const MAX_KEPT_IN_BATCH = 1024;
 /** At the end of a stream that had no bytes, frames may stand for the end itself. */

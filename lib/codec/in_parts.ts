@@ -72,7 +72,7 @@ export type FramePartOut = FramePart<
 >;
 
 const OPTION_NAMES = new Set(["partBytes"]);
-const MAX_PART_BYTES = 16 * 1024 * 1024;
+const MAX_PART_BYTES = 16_777_216;
 
 /**
  * The frames of `codec` in parts: `{ head }`, then `{ part }` for each piece, then

@@ -19,7 +19,7 @@ import {
 import { SizedCodecImpl } from "./_sized_codec.ts";
 import type { HeaderReader } from "./_sized_decoder.ts";
 import {
-  SIZED_OPTION_NAMES,
+  sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
@@ -68,15 +68,14 @@ export interface LengthPrefixedOptions extends SizedOptions {
   skip?: number;
 }
 
-const OPTION_NAMES = new Set([
-  ...SIZED_OPTION_NAMES,
+const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames(
   "lengthBytes",
   "byteOrder",
   "signed",
   "offset",
   "adjust",
   "skip",
-]);
+);
 const MAX_HEADER_BYTES = 1024;
 
 /** The options of {@linkcode lengthPrefixed}, checked and complete. */

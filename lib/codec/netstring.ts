@@ -11,7 +11,7 @@ import { checkNames, show } from "../_check.ts";
 import { SizedCodecImpl } from "./_sized_codec.ts";
 import type { HeaderReader } from "./_sized_decoder.ts";
 import {
-  SIZED_OPTION_NAMES,
+  sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
@@ -19,7 +19,7 @@ import {
 /** Options of {@linkcode netstring}. */
 export interface NetstringOptions extends SizedOptions {}
 
-const OPTION_NAMES = new Set(SIZED_OPTION_NAMES);
+const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames();
 const ZERO = 48;
 const COLON = 58;
 const COMMA = 44;

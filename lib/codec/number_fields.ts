@@ -140,20 +140,20 @@ export function readNumber(
 }
 
 /** What reads each of them; u24 is such a u16 and a byte. */
-const GETTERS: Record<NumberCode, keyof DataView & string> = {
-  [CODES.u8]: "getUint8",
-  [CODES.i8]: "getInt8",
-  [CODES.bool]: "getUint8",
-  [CODES.u16]: "getUint16",
-  [CODES.i16]: "getInt16",
-  [CODES.u24]: "getUint16",
-  [CODES.u32]: "getUint32",
-  [CODES.i32]: "getInt32",
-  [CODES.u64]: "getBigUint64",
-  [CODES.i64]: "getBigInt64",
-  [CODES.f32]: "getFloat32",
-  [CODES.f64]: "getFloat64",
-};
+const GETTERS: readonly (keyof DataView & string)[] = [
+  "getUint8",
+  "getInt8",
+  "getUint8",
+  "getUint16",
+  "getInt16",
+  "getUint16",
+  "getUint32",
+  "getInt32",
+  "getBigUint64",
+  "getBigInt64",
+  "getFloat32",
+  "getFloat64",
+];
 
 /** {@linkcode readNumber} as an expression over `view`, `offset` bytes behind `at`. */
 export function numberSource(

@@ -15,9 +15,9 @@ import { PacketStreamDecoder, plainEncoder } from "./_packet_stream.ts";
 import { DEFAULT_FRAME_BYTES } from "./policy.ts";
 
 /** What a codec may hold on to between two packets. */
-const KEPT_BYTES = 4 * 1024;
+const KEPT_BYTES = 4_096;
 /** From this size on, an array may be referenced instead of copied. */
-const REFERENCE_BYTES = 64 * 1024;
+const REFERENCE_BYTES = 65_536;
 
 /** Options of {@linkcode packets} without frames around them. */
 export interface PacketsOptions {

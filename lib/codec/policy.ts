@@ -9,7 +9,7 @@ import { guard } from "../_guard.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 
 /** Size of the largest frame unless told otherwise. */
-export const DEFAULT_FRAME_BYTES: number = 1024 * 1024;
+export const DEFAULT_FRAME_BYTES: number = 1_048_576;
 
 /**
  * What happens to a frame that is larger than its limit.
@@ -77,13 +77,10 @@ export interface SizedOptions extends OversizeOptions, EofOptions {
   maxFrameBytes?: number;
 }
 
-/** Names of {@linkcode SizedOptions}. */
-export const SIZED_OPTION_NAMES: readonly string[] = [
-  "maxFrameBytes",
-  "oversize",
-  "onOversize",
-  "atEof",
-];
+/** Names of {@linkcode SizedOptions}, and of a codec's own. */
+export function sizedOptionNames(...own: string[]): ReadonlySet<string> {
+  return new Set(["maxFrameBytes", "oversize", "onOversize", "atEof", ...own]);
+}
 
 /** {@linkcode SizedOptions}, checked and complete. */
 export interface SizedSettings {

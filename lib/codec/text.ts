@@ -12,6 +12,10 @@ import { checkMethods, checkNames, wrongKind } from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
 
 const OPTION_NAMES = new Set(["encoding", "fatal"]);
+const utf8 = /* @__PURE__ */ new TextEncoder();
+/** Text up to a third of this is encoded without an array of its own. */
+const SCRATCH_BYTES = 6_144;
+let scratch: Uint8Array | undefined;
 
 /**
  * A codec whose frames are text, in the frames of `codec`. For text that ends in a
@@ -76,7 +80,25 @@ class TextFrameEncoder implements Encoder<string> {
   encode(frame: string, out: ByteWriter): void {
     if (typeof frame !== "string") refuse(frame);
     // Returned, so that a promise of an asynchronous encoder is noticed.
-    return this.#encoding.encodeWith(this.#inner, frame, out);
+    return this.#encoding.name === "utf-8"
+      ? this.#encodeUtf8(frame, out)
+      : this.#inner.encode(this.#encoding.toSingleBytes(frame), out);
+  }
+
+  #encodeUtf8(frame: string, out: ByteWriter): void {
+    if (frame.length * 3 > SCRATCH_BYTES) {
+      return this.#inner.encode(utf8.encode(frame), out);
+    }
+    // A new array costs three times as much as its text. It is taken while it is in use:
+    // what the user's encoder does may encode other text.
+    const bytes = scratch ?? new Uint8Array(SCRATCH_BYTES);
+    scratch = undefined;
+    try {
+      const { written } = utf8.encodeInto(frame, bytes);
+      return this.#inner.encode(bytes.subarray(0, written), out);
+    } finally {
+      scratch = bytes;
+    }
   }
 }
 

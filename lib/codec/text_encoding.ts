@@ -7,13 +7,9 @@
 import { copyOf } from "../bytes/plain_array.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError } from "../errors.ts";
-import type { Encoder } from "./codec.ts";
 import { checkBoolean, checkText, outOfRange, show } from "../_check.ts";
 
-const utf8 = new TextEncoder();
-/** Text up to a third of this is encoded without an array of its own. */
-const SCRATCH_BYTES = 6 * 1024;
-const lossyUtf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+const lossyUtf8 = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Options of codecs whose frames are text. */
 export interface TextOptions {
@@ -40,7 +36,6 @@ export class TextEncoding {
   readonly #decoder: TextDecoder;
   /** Bytes of characters, for encodings with one byte a character. */
   #byteOf: Map<string, number> | undefined;
-  #scratch: Uint8Array | undefined;
   /** For frames that are cut off. */
   #prefixDecoder: TextDecoder | undefined;
 
@@ -124,36 +119,13 @@ export class TextEncoding {
   /** Appends `text`, and returns how many bytes that took. */
   encode(text: string, out: ByteWriter): number {
     if (this.name === "utf-8") return out.writeText(text);
-    const bytes = this.#toSingleBytes(text);
+    const bytes = this.toSingleBytes(text);
     out.write(bytes);
     return bytes.length;
   }
 
-  /** Encodes the bytes of `text` with `encoder`. */
-  encodeWith(
-    encoder: Encoder<Uint8Array>,
-    text: string,
-    out: ByteWriter,
-  ): void {
-    if (this.name !== "utf-8") {
-      return encoder.encode(this.#toSingleBytes(text), out);
-    }
-    if (text.length * 3 > SCRATCH_BYTES) {
-      return encoder.encode(utf8.encode(text), out);
-    }
-    // A new array costs three times as much as its text. It is taken while it is in use:
-    // what a user's encoder does may encode other text with this codec.
-    const scratch = this.#scratch ?? new Uint8Array(SCRATCH_BYTES);
-    this.#scratch = undefined;
-    try {
-      const { written } = utf8.encodeInto(text, scratch);
-      return encoder.encode(scratch.subarray(0, written), out);
-    } finally {
-      this.#scratch = scratch;
-    }
-  }
-
-  #toSingleBytes(text: string): Uint8Array {
+  /** Bytes of `text` in an encoding of one byte a character. */
+  toSingleBytes(text: string): Uint8Array {
     const byteOf = this.#byteOf ??= this.#singleBytes();
     const bytes = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) {

@@ -51,7 +51,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
 /** So many bytes are read as one number, and what is above them as another. */
 const LOW_BYTES = 7;
 /** What the other one counts. */
-const LOW = 2 ** 49;
+const LOW = 0x2_0000_0000_0000;
 const MAX_U64 = 0xffff_ffff_ffff_ffffn;
 
 /**

@@ -12,7 +12,7 @@ import type { SizedCodec } from "./codec.ts";
 import { SizedCodecImpl } from "./_sized_codec.ts";
 import type { HeaderReader } from "./_sized_decoder.ts";
 import {
-  SIZED_OPTION_NAMES,
+  sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
@@ -20,7 +20,7 @@ import {
 /** Options of {@linkcode varintPrefixed}. */
 export interface VarintPrefixedOptions extends SizedOptions {}
 
-const OPTION_NAMES = new Set(SIZED_OPTION_NAMES);
+const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames();
 /** What a 64-bit varint takes at most. */
 const MAX_BYTES = 10;
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
 import { finishFrames } from "../codec/encode_frame.ts";
@@ -217,8 +218,8 @@ export class CodecChecks<In, Out> {
       if (!equals(frames[i], expected)) {
         throw broken(
           context,
-          `frame ${i} must be ${Deno.inspect(expected)}`,
-          Deno.inspect(frames[i]),
+          `frame ${i} must be ${inspect(expected)}`,
+          inspect(frames[i]),
         );
       }
     }
@@ -344,6 +345,11 @@ export class CodecChecks<In, Out> {
   #fail(must: string, value: unknown): never {
     throw broken("the codec", must, value);
   }
+}
+
+/** A frame for an error text. The kit runs in other runtimes, too. */
+function inspect(frame: unknown): string {
+  return typeof Deno === "undefined" ? show(frame) : Deno.inspect(frame);
 }
 
 /** What is appended later could go into the bytes of another frame. */
