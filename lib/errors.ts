@@ -424,9 +424,6 @@ export class TlsError extends SocketError {
  * ```
  */
 export class ProxyError extends SocketError {
-  static {
-    this.prototype.name = "ProxyError";
-  }
   /** Always `"proxy"`. */
   readonly code: "proxy" = "proxy";
   /** What is wrong. */

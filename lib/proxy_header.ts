@@ -127,8 +127,22 @@ export interface DecodedProxyHeader {
 
 const DECODE = "read a PROXY header";
 const ENCODE = "encode a PROXY header";
-const SIGNATURE = Uint8Array.of(13, 10, 13, 10, 0, 13, 10, 81, 85, 73, 84, 10);
-const PREFIX = new TextEncoder().encode("PROXY ");
+const SIGNATURE = /* @__PURE__ */ Uint8Array.of(
+  13,
+  10,
+  13,
+  10,
+  0,
+  13,
+  10,
+  81,
+  85,
+  73,
+  84,
+  10,
+);
+/** `"PROXY "`. */
+const PREFIX = /* @__PURE__ */ Uint8Array.of(80, 82, 79, 88, 89, 32);
 /** Bytes of version 2 before the addresses. */
 const FIXED_BYTES = 16;
 /** The longest line of version 1, with its ending. */
@@ -153,8 +167,11 @@ const SSL_TEXTS = {
 const IS_TLS = 1;
 const HAS_CERTIFICATE = 2 | 4;
 
-const strictText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const utf8 = new TextEncoder();
+const strictText = /* @__PURE__ */ new TextDecoder("utf-8", {
+  fatal: true,
+  ignoreBOM: true,
+});
+const utf8 = /* @__PURE__ */ new TextEncoder();
 
 /**
  * Reads the header at the front of `bytes`.
@@ -319,8 +336,9 @@ const ADDRESS_BYTES: Record<number, number> = {
   0x12: 12,
   0x21: 36,
   0x22: 36,
-  0x31: 2 * UNIX_PATH_BYTES,
-  0x32: 2 * UNIX_PATH_BYTES,
+  // Two paths of UNIX_PATH_BYTES each.
+  0x31: 216,
+  0x32: 216,
 };
 
 function checkFamily(byte: number): number {
@@ -522,7 +540,9 @@ const initNames: Record<keyof ProxyHeaderInit, true> = {
   tlvs: true,
   checksum: true,
 };
-const INIT_NAMES: ReadonlySet<string> = new Set(Object.keys(initNames));
+const INIT_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(
+  /* @__PURE__ */ Object.keys(initNames),
+);
 
 /**
  * The bytes of a header, to be sent before anything else.

@@ -9,7 +9,7 @@ import { checkInteger, checkOneOf, wrongKind } from "./_check.ts";
 
 /** Bytes of version 2 before the addresses, and with all that a header can hold. */
 const LEAST_BYTES = 16;
-const MOST_BYTES = LEAST_BYTES + 0xffff;
+const MOST_BYTES = 65_551;
 
 /** What a PROXY header may be. */
 export interface ProxyLimits {

@@ -30,7 +30,7 @@ import { Refusal } from "./_refusal.ts";
 
 /** What is looked at of a packet at first: between these, and twice the last packet. */
 const LEAST_WINDOW = 64;
-const MOST_WINDOW = 64 * 1024;
+const MOST_WINDOW = 65_536;
 
 /** Reads packets of one connection. */
 export class PacketStreamDecoder<In> implements Decoder<In> {
