@@ -21,7 +21,7 @@ const BUDGETS: Record<string, number> = {
   "{ json }": 5_200,
   "{ delimited }": 4_700,
   "{ inParts, lengthPrefixed }": 5_000,
-  "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 10_700,
+  "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 11_500,
   "*": 32_500,
 };
 
