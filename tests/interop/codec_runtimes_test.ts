@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { bundle } from "../_support/bundle.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
-import { lacksBrowser, openBrowser } from "../examples/monitor/_browser.ts";
+import { lacksBrowser, openBrowser } from "../_support/browser.ts";
 import type { SuiteReport } from "./_codec_suite.ts";
 
 const ENTRY = JSON.stringify("./tests/interop/_codec_suite.ts");
