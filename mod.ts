@@ -40,6 +40,7 @@ export type {
   Handler,
   ServeContext,
   ServeOptions,
+  ServerConnection,
   ServerOptions,
   ShutdownOptions,
   ShutdownReport,

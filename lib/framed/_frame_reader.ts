@@ -24,7 +24,8 @@ export class FrameReader<In> {
   #frames: FrameDecoder<In>;
   readonly reusesMemory: boolean;
   readonly #endsOnDrain: boolean;
-  /** From the first byte of a frame to its last. Few connections have it. */
+  readonly #frameTimeoutMs: number;
+  /** From the first byte of a frame to its last. Made when the first one comes in parts. */
   #frameLimit: Alarm | undefined;
   /** Whether a part of the frame that it counts for was in the decoder. */
   #decoderIsMidFrame = false;
@@ -34,10 +35,11 @@ export class FrameReader<In> {
   constructor(
     readLoop: ReadLoop,
     decoder: Decoder<In>,
-    { lendFrames = false, frameTimeoutMs = Infinity, endOnDrain = true }: Omit<
+    { lendFrames = false, endOnDrain = true, frameTimeoutMs }: Omit<
       FramedOptions,
       "heartbeat"
     >,
+    defaultTimeoutMs = Infinity,
   ) {
     this.readLoop = readLoop;
     this.#frames = new FrameDecoder(decoder, readLoop.queue);
@@ -45,12 +47,7 @@ export class FrameReader<In> {
     this.#endsOnDrain = endOnDrain;
     // What the socket handed out before belongs to its caller.
     if (lendFrames) readLoop.queue.disown();
-    if (frameTimeoutMs !== Infinity) {
-      this.#frameLimit = readLoop.limitFrame(
-        "receive a whole frame",
-        frameTimeoutMs,
-      );
-    }
+    this.#frameTimeoutMs = frameTimeoutMs ?? defaultTimeoutMs;
   }
 
   /** No more frames: every later call throws `error`. */
@@ -87,13 +84,14 @@ export class FrameReader<In> {
     if (this.#errorBehind !== undefined) this.#throwErrorBehind();
     let frame: In | undefined;
     do {
-      frame = this.#frameLimit === undefined
-        ? this.#frames.next(ended)
-        : this.#nextWithin(this.#frameLimit, ended);
+      frame = this.#frameLimit?.armed
+        ? this.#nextWithin(this.#frameLimit, ended)
+        : this.#frames.next(ended);
     } while (
       this.isPong !== undefined && frame !== undefined && this.isPong(frame)
     );
     if (frame === undefined) {
+      if (this.#frameTimeoutMs !== Infinity) this.#limitFrame();
       if (this.heartbeat !== undefined) this.heartbeat.look();
       // The caller asks for the next frame: those before may be overwritten.
       if (this.reusesMemory) this.#reuseMemory();
@@ -134,13 +132,21 @@ export class FrameReader<In> {
       throw error;
     }
     if (frame !== undefined || !frames.midFrame) limit.disarm();
-    else {
-      // A frame that was dropped came to its end, and another one has begun.
-      const another = this.#decoderIsMidFrame && !frames.decoderIsMidFrame;
-      if (another || !limit.armed) limit.arm();
-    }
-    this.#decoderIsMidFrame = frame === undefined && frames.decoderIsMidFrame;
     return frame;
+  }
+
+  /** No whole frame has come. If one has begun, its time counts. */
+  #limitFrame(): void {
+    const frames = this.#frames;
+    if (!frames.midFrame) return;
+    const limit = this.#frameLimit ??= this.readLoop.limitFrame(
+      "receive a whole frame",
+      this.#frameTimeoutMs,
+    );
+    // A frame that was dropped came to its end, and another one has begun.
+    const another = this.#decoderIsMidFrame && !frames.decoderIsMidFrame;
+    if (another || !limit.armed) limit.arm();
+    this.#decoderIsMidFrame = frames.decoderIsMidFrame;
   }
 
   #reuseMemory(): void {

@@ -143,7 +143,12 @@ export class Framed<In, Out = In>
     this.#halves = halvesOf(socket);
     const { readLoop, writer } = this.#halves;
     this.#writer = writer;
-    this.#frames = new FrameReader(readLoop, codec.decoder(), options);
+    this.#frames = new FrameReader(
+      readLoop,
+      codec.decoder(),
+      options,
+      this.#halves.options.frameTimeoutMs,
+    );
     this.#encoder = encoderOf(codec);
     if (this.#encoder.finish !== undefined) this.#finishAtEnd();
     if (options.heartbeat !== undefined) {

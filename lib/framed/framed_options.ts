@@ -15,7 +15,7 @@ export interface FramedOptions<In = unknown, Out = never> {
    * rejects with `TimeoutError`. A frame that the codec drops, as `oversize: "skip"`
    * has it, counts as any other. Silence between frames does not count.
    *
-   * @default {Infinity}
+   * @default {that of the socket's options: 60_000 on a server's, else Infinity}
    */
   frameTimeoutMs?: number;
   /**

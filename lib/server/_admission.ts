@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkLimit, checkOneOf } from "../_check.ts";
+import { checkLimit, checkNames, checkOneOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { addressKey, IpRanges, isLinkLocal } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
@@ -71,22 +71,58 @@ export function checkAdmissionOptions(
   if (options.deny !== undefined) new IpRanges("deny", options.deny);
 }
 
+/** Names of {@linkcode AdmissionOptions}. */
+const admissionNames: Record<keyof AdmissionOptions, true> = {
+  maxConnections: true,
+  onLimit: true,
+  maxConnectionsPerAddress: true,
+  allow: true,
+  deny: true,
+};
+const ADMISSION_OPTION_NAMES: ReadonlySet<string> = new Set(
+  Object.keys(admissionNames),
+);
+
 /** Counts the connections of a server against its limits. */
 export class Admission {
-  readonly #most: number;
-  readonly #mostPerAddress: number;
-  readonly #onLimit: OnLimit;
-  readonly #allow: IpRanges | undefined;
-  readonly #deny: IpRanges | undefined;
+  #most = 10_000;
+  #mostPerAddress = Infinity;
+  #onLimit: OnLimit = "wait";
+  #allow: IpRanges | undefined;
+  #deny: IpRanges | undefined;
   #active = 0;
   readonly #byAddress = new Map<string, number>();
   #room: PromiseWithResolvers<void> | undefined;
 
   constructor(options: AdmissionOptions) {
+    this.#set(options);
+  }
+
+  /**
+   * Other limits from now on; those that are left out stay.
+   *
+   * @param admitted Under which addresses the clients that are there were let in.
+   * @throws {TypeError} An option is of the wrong type, or unknown; none has changed then.
+   * @throws {RangeError} An option is out of range.
+   */
+  update(options: AdmissionOptions, admitted: Iterable<Addr>): void {
+    const action = "update a server";
+    checkNames(action, "options", options, ADMISSION_OPTION_NAMES);
+    checkAdmissionOptions(action, options);
+    this.#set(options);
+    // Without a limit addresses were not counted.
+    this.#byAddress.clear();
+    for (const addr of admitted) this.#count(addr);
+    this.wake();
+  }
+
+  #set(options: AdmissionOptions): void {
     const { maxConnections, maxConnectionsPerAddress, onLimit } = options;
-    this.#most = maxConnections ?? 10_000;
-    this.#mostPerAddress = maxConnectionsPerAddress ?? Infinity;
-    this.#onLimit = onLimit ?? "wait";
+    if (maxConnections !== undefined) this.#most = maxConnections;
+    if (maxConnectionsPerAddress !== undefined) {
+      this.#mostPerAddress = maxConnectionsPerAddress;
+    }
+    if (onLimit !== undefined) this.#onLimit = onLimit;
     if (options.allow !== undefined) {
       this.#allow = new IpRanges("allow", options.allow);
     }
@@ -144,10 +180,15 @@ export class Admission {
   #hasRoomFor(addr: Addr): boolean {
     const key = this.#keyOf(addr);
     if (key === undefined) return true;
-    const count = this.#byAddress.get(key) ?? 0;
-    if (count >= this.#mostPerAddress) return false;
-    this.#byAddress.set(key, count + 1);
+    if ((this.#byAddress.get(key) ?? 0) >= this.#mostPerAddress) return false;
+    this.#count(addr);
     return true;
+  }
+
+  #count(addr: Addr): void {
+    const key = this.#keyOf(addr);
+    if (key === undefined) return;
+    this.#byAddress.set(key, (this.#byAddress.get(key) ?? 0) + 1);
   }
 
   /**

@@ -14,6 +14,7 @@ import type { SocketOptions } from "../socket/options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
+import { type AgeLimits, ConnectionAge } from "./_connection_age.ts";
 import { performHandshake } from "./_handshake.ts";
 import type { ProxyGate } from "./_proxy_gate.ts";
 import type { RejectionReason, ServerEvent } from "./events.ts";
@@ -43,7 +44,10 @@ export type Outcome = "completed" | "aborted" | "handshakes";
 /** What a client needs from its server, and reports to it. */
 export interface ClientOwner {
   readonly handler: Handler;
-  readonly context: ServeContext;
+  /** What has begun to drain, when it aborts. */
+  readonly context: Pick<ServeContext, "signal">;
+  /** How old connections may become; `undefined` for no limit. */
+  readonly ageLimits: AgeLimits | undefined;
   readonly socketOptions: SocketOptions;
   readonly handshakeTimeoutMs: number | undefined;
   emit(event: ServerEvent): void;
@@ -54,26 +58,31 @@ export interface ClientOwner {
   /** The handler is about to start. */
   onHandling(): void;
   /** The handler threw. */
-  onFailure(error: unknown, socket: Socket): void;
+  onFailure(error: unknown, client: Client): void;
   /** It is over. Called once. */
   onEnd(client: Client, outcome: Outcome): void;
 }
 
 /** A client that was let in. */
 export class Client {
+  /** No other connection of the server has it, or will. */
+  readonly id: number;
   /** Under which address it was let in; `undefined` until a proxy has said where it is. */
   admittedAs: Addr | undefined;
   #transport: AcceptedTransport;
   readonly #owner: ClientOwner;
   #stage: Stage = "handshake";
   #socket: Socket | undefined;
+  #age: ConnectionAge | undefined;
 
   /** @param isProxied Whether a PROXY header comes first. */
   constructor(
+    id: number,
     transport: AcceptedTransport,
     owner: ClientOwner,
     isProxied: boolean,
   ) {
+    this.id = id;
     this.admittedAs = isProxied ? undefined : transport.remoteAddr;
     this.#transport = transport;
     this.#owner = owner;
@@ -167,16 +176,24 @@ export class Client {
   }
 
   #handle(): void {
-    const { handler, context, socketOptions } = this.#owner;
+    const { handler, socketOptions, ageLimits } = this.#owner;
     const socket = new Socket(this.#transport, socketOptions);
     this.#socket = socket;
     this.#stage = "handling";
     this.#owner.onHandling();
-    this.#owner.emit({ type: "accepted", socket });
+    this.#owner.emit({ type: "accepted", id: this.id, socket });
     // The hook may have ended the socket, or the server.
     if (!halvesOf(socket).isOpen) return this.#end("completed");
+    if (ageLimits !== undefined) {
+      this.#age = new ConnectionAge(
+        ageLimits,
+        () => halvesOf(socket).drain(),
+        (reason) => this.cut(reason),
+      );
+    }
+    const signal = this.#age?.signal ?? this.#owner.context.signal;
     try {
-      const handled = Promise.resolve(handler(socket, context));
+      const handled = Promise.resolve(handler(socket, { id: this.id, signal }));
       // What waits for each idle client should be little: one function for any outcome.
       const settle = () => this.#settle(handled);
       handled.then(settle, settle);
@@ -204,7 +221,7 @@ export class Client {
   #fail(error: unknown): void {
     const socket = this.#socket!;
     socket.abort(error);
-    this.#owner.onFailure(error, socket);
+    this.#owner.onFailure(error, this);
     const { isHandshakeCut } = halvesOf(socket);
     this.#end(isHandshakeCut ? "handshakes" : "completed");
   }
@@ -212,11 +229,13 @@ export class Client {
   #end(outcome: Outcome): void {
     if (this.#stage === "over") return;
     this.#stage = "over";
+    this.#age?.dispose();
     this.#owner.onEnd(this, outcome);
   }
 
   /** The drain has begun. A handshake ends by itself: it waits for `context.signal`. */
   drain(): void {
+    this.#age?.abort(this.#owner.context.signal.reason);
     if (this.#socket !== undefined) halvesOf(this.#socket).drain();
   }
 

@@ -10,16 +10,19 @@ import type { SocketOptions } from "../socket/options.ts";
 import type { Socket } from "../socket/socket.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { Admission } from "./_admission.ts";
+import { Admission, type AdmissionOptions } from "./_admission.ts";
 import { Client, type ClientOwner, type Outcome } from "./_client.ts";
+import type { AgeLimits } from "./_connection_age.ts";
 import type { EventSink } from "./_events.ts";
 import { MemoryGuard } from "./_memory_guard.ts";
+import { socketOptionsOf } from "./_socket_defaults.ts";
 import { isClosedError, isPeerError } from "./_peer_errors.ts";
 import type { ProxyGate } from "./_proxy_gate.ts";
 import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
 import type {
   Handler,
   ServeContext,
+  ServerConnection,
   ServerOptions,
   ShutdownReport,
 } from "./serve_options.ts";
@@ -27,7 +30,8 @@ import type {
 /** Counts the clients of a server, and ends them. */
 export class Clients implements ClientOwner {
   readonly handler: Handler;
-  readonly context: ServeContext;
+  readonly context: Pick<ServeContext, "signal">;
+  readonly ageLimits: AgeLimits | undefined;
   readonly socketOptions: SocketOptions;
   readonly handshakeTimeoutMs: number | undefined;
   readonly proxies: ProxyGate | undefined;
@@ -35,6 +39,7 @@ export class Clients implements ClientOwner {
   readonly #events: EventSink;
   readonly #draining = new AbortController();
   readonly #all = new Set<Client>();
+  #lastId = 0;
   readonly #admission: Admission;
   readonly #memory: MemoryGuard;
   readonly #counts = { accepted: 0, rejected: 0, failed: 0, failedByPeer: 0 };
@@ -54,7 +59,12 @@ export class Clients implements ClientOwner {
     this.proxies = proxies;
     this.handler = handler;
     this.context = { signal: this.#draining.signal };
-    this.socketOptions = options;
+    this.socketOptions = socketOptionsOf("serve", options);
+    const { maxConnectionAgeMs: ageMs = Infinity } = options;
+    if (ageMs !== Infinity) {
+      const { maxConnectionAgeGraceMs: graceMs = 15_000 } = options;
+      this.ageLimits = { ageMs, graceMs };
+    }
     this.handshakeTimeoutMs = options.handshakeTimeoutMs;
     this.#onError = options.onError;
     this.#events = events;
@@ -82,9 +92,26 @@ export class Clients implements ClientOwner {
       this.#counts.rejected++;
       return this.emit({ type: "rejected", reason, remoteAddr });
     }
-    const client = new Client(transport, this, isProxied);
+    const client = new Client(++this.#lastId, transport, this, isProxied);
     this.#all.add(client);
     client.start();
+  }
+
+  /** Those that have a handler, or had one and are being closed. */
+  *connections(): Generator<ServerConnection> {
+    for (const { id, socket } of this.#all) {
+      if (socket !== undefined) {
+        yield { id, socket, since: socket.stats.openedAt };
+      }
+    }
+  }
+
+  /** Other limits for clients that come from now on. */
+  update(options: AdmissionOptions): void {
+    const admitted = [...this.#all].flatMap(({ admittedAs }) =>
+      admittedAs ?? []
+    );
+    this.#admission.update(options, admitted);
   }
 
   get stats(): Omit<ServerStats, "acceptErrors"> {
@@ -122,14 +149,15 @@ export class Clients implements ClientOwner {
     this.#memory.watch();
   }
 
-  onFailure(error: unknown, socket: Socket): void {
+  onFailure(error: unknown, { id, socket }: Client): void {
+    if (socket === undefined) return;
     const byPeer = isPeerError(error, socket);
     this.#counts.failed++;
     if (byPeer) this.#counts.failedByPeer++;
     this.emit(
       error instanceof TimeoutError
-        ? { type: "timeout", error, socket }
-        : { type: "error", error, byPeer, socket },
+        ? { type: "timeout", id, error, socket }
+        : { type: "error", id, error, byPeer, socket },
     );
     const onError = this.#onError;
     if (onError !== undefined) {
@@ -145,11 +173,11 @@ export class Clients implements ClientOwner {
     this.#admission.leave(client.admittedAs);
     if (this.context.signal.aborted) this.#outcomes[outcome]++;
     if (client.socket === undefined) this.#counts.rejected++;
-    else this.#account(client.socket);
+    else this.#account(client.id, client.socket);
     if (this.#all.size === 0) this.#left?.resolve();
   }
 
-  #account({ stats, remoteAddr }: Socket): void {
+  #account(id: number, { stats, remoteAddr }: Socket): void {
     const { bytesRead, bytesWritten, openedAt } = stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;
@@ -157,6 +185,7 @@ export class Clients implements ClientOwner {
     const durationMs = Date.now() - openedAt;
     this.emit({
       type: "closed",
+      id,
       remoteAddr,
       bytesRead,
       bytesWritten,

@@ -23,6 +23,8 @@ export type RejectionReason =
 export interface AcceptedEvent {
   /** The kind of the event. */
   type: "accepted";
+  /** The number of the connection: `context.id` of its handler. */
+  id: number;
   /** The client's socket. */
   socket: Socket;
 }
@@ -74,6 +76,8 @@ export interface ProxyFailedEvent {
 export interface HandlerErrorEvent {
   /** The kind of the event. */
   type: "error";
+  /** The number of the connection: `context.id` of its handler. */
+  id: number;
   /** What it threw. */
   error: unknown;
   /**
@@ -90,6 +94,8 @@ export interface HandlerErrorEvent {
 export interface TimeoutEvent {
   /** The kind of the event. */
   type: "timeout";
+  /** The number of the connection: `context.id` of its handler. */
+  id: number;
   /** Which limit: see its `operation` and `timeoutMs`. */
   error: TimeoutError;
   /** The client's socket. */
@@ -100,6 +106,8 @@ export interface TimeoutEvent {
 export interface ClosedEvent {
   /** The kind of the event. */
   type: "closed";
+  /** The number of the connection: `context.id` of its handler. */
+  id: number;
   /** The client's address. */
   remoteAddr: Addr;
   /** Bytes received. */

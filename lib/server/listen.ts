@@ -36,6 +36,7 @@ import type {
 import { AcceptLoop } from "./_accept_loop.ts";
 import type { HandshakeOptions } from "./_handshake.ts";
 import { HandshakeQueue } from "./_handshake_queue.ts";
+import { socketOptionsOf } from "./_socket_defaults.ts";
 import type { ListenerEvent } from "./events.ts";
 
 /** How a listener makes its sockets, and what ends it. */
@@ -147,10 +148,12 @@ export class Listener<A extends Addr = Addr>
   readonly #loop: AcceptLoop<A>;
   readonly #queue: HandshakeQueue;
   readonly #options: ListenerOptions;
+  readonly #socketOptions: SocketOptions;
 
   /** Use {@linkcode listen}. */
   constructor(acceptor: Acceptor<A>, options: ListenerOptions) {
     this.#options = options;
+    this.#socketOptions = socketOptionsOf("listen", options);
     const loop = this.#loop = new AcceptLoop(acceptor, {
       onAcceptError: (error, retryMs) =>
         this.#emit({ type: "accept-error", error, retryMs }),
@@ -206,7 +209,7 @@ export class Listener<A extends Addr = Addr>
     const transport = await this.#queue.next(options);
     return transport === undefined
       ? null
-      : new Socket(transport, this.#options);
+      : new Socket(transport, this.#socketOptions);
   }
 
   /** Clients as they come, until the listener is closed. */

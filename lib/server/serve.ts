@@ -16,6 +16,7 @@ import type {
   UnixBindOptions,
 } from "../transport/options.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
+import type { AdmissionOptions } from "./_admission.ts";
 import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
 import { ProxyGate } from "./_proxy_gate.ts";
@@ -26,6 +27,7 @@ import {
   checkShutdownOptions,
   type Handler,
   type ServeOptions,
+  type ServerConnection,
   type ServerOptions,
   type ShutdownOptions,
   type ShutdownReport,
@@ -164,6 +166,39 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   /** Counters since the server began, and what is open now. */
   get stats(): ServerStats {
     return { ...this.#clients.stats, acceptErrors: this.#acceptErrors };
+  }
+
+  /**
+   * The connections that are open, oldest first: whom to count, to tell something, or to
+   * cut with `socket.abort`. As it is now, and not as it will be.
+   */
+  get connections(): ServerConnection[] {
+    return [...this.#clients.connections()];
+  }
+
+  /**
+   * Other limits for clients that come from now on; those that are left out stay. So an
+   * address can be banned without a restart. Connections that are open stay open, until
+   * they are aborted: see {@linkcode Server.connections}.
+   *
+   * @param options The limits that change. A list replaces the one before.
+   * @throws {TypeError} One is of the wrong type, or unknown; nothing has changed then.
+   * @throws {RangeError} One is out of range.
+   *
+   * @example Ban an address
+   * ```ts
+   * import { serve } from "@sluice/net";
+   *
+   * await using server = serve({ port: 0 }, () => {});
+   * server.update({ deny: ["192.0.2.7"] });
+   * for (const { socket } of server.connections) {
+   *   const addr = socket.remoteAddr;
+   *   if ("hostname" in addr && addr.hostname === "192.0.2.7") socket.abort();
+   * }
+   * ```
+   */
+  update(options: AdmissionOptions): void {
+    this.#clients.update(options);
   }
 
   /** Resolves when the server has ended. Never rejects. */

@@ -5,6 +5,7 @@
  */
 
 import {
+  checkAboveZero,
   checkBoolean,
   checkFunction,
   checkNames,
@@ -43,6 +44,23 @@ export type ServerOptions =
      * @default {1_073_741_824}
      */
     maxBufferedBytes?: number;
+    /**
+     * Age at which a connection is asked to end, in milliseconds, above 0; up to a tenth
+     * less, at random, so that those of one moment do not end together. `context.signal`
+     * aborts and a framing ends between two frames, as when the server shuts down. For
+     * connections that would otherwise outlive a certificate, or the place that a
+     * balancer has given them.
+     *
+     * @default {Infinity}
+     */
+    maxConnectionAgeMs?: number;
+    /**
+     * How long after that a connection is cut that goes on all the same, in milliseconds,
+     * above 0.
+     *
+     * @default {15_000}
+     */
+    maxConnectionAgeGraceMs?: number;
     /**
      * Puts the server behind proxies: each connection from one of them begins with a
      * header that says where the client is (PROXY protocol, versions 1 and 2). The socket's
@@ -88,8 +106,23 @@ export type ServeOptions = BindOptions & ServerOptions;
 
 /** What a handler gets beside the socket. */
 export interface ServeContext {
-  /** Aborts when the server starts to shut down: finish what is under way. */
+  /** The number of the connection, which its events have too. */
+  readonly id: number;
+  /**
+   * Aborts when the server starts to shut down, or the connection has reached its age:
+   * finish what is under way.
+   */
   readonly signal: AbortSignal;
+}
+
+/** A connection that is open. */
+export interface ServerConnection {
+  /** Its number: no other of the server has it, or will. */
+  readonly id: number;
+  /** Its socket; `abort` ends it. */
+  readonly socket: Socket;
+  /** When its handler started, in milliseconds since 1970. */
+  readonly since: number;
 }
 
 /** How long a shutdown may take. Several may be given: the first to end cuts. */
@@ -130,6 +163,8 @@ const serverNames: Record<
   deny: true,
   maxBufferedBytes: true,
   handshakeTimeoutMs: true,
+  maxConnectionAgeMs: true,
+  maxConnectionAgeGraceMs: true,
   proxyProtocol: true,
   drainOnSignals: true,
   shutdownTimeoutMs: true,
@@ -160,6 +195,11 @@ export function checkServeOptions(
   checkAdmissionOptions(action, options);
   const { maxBufferedBytes, handshakeTimeoutMs, shutdownTimeoutMs } = options;
   const { proxyProtocol, drainOnSignals, signal, onError, onEvent } = options;
+  const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = options;
+  const ages = { maxConnectionAgeMs, maxConnectionAgeGraceMs };
+  for (const [name, ms] of Object.entries(ages)) {
+    if (ms !== undefined) checkAboveZero(action, name, ms);
+  }
   if (proxyProtocol !== undefined) {
     checkProxyProtocolOptions(action, proxyProtocol);
   }

@@ -33,7 +33,7 @@ export interface SocketTimeouts {
    * Longest that a write may stall, in milliseconds, because the peer does not
    * read: any progress starts it anew. The writing side is broken afterwards.
    *
-   * @default {Infinity}
+   * @default {60_000 on a server's sockets, else Infinity}
    */
   writeMs?: number;
   /**
@@ -120,6 +120,13 @@ export interface SocketOptions extends SocketTimeouts {
    */
   maxPendingBytes?: number;
   /**
+   * The `frameTimeoutMs` of every `framed` on the socket that has none of its own, in
+   * milliseconds, at least 1: from the first byte of a frame to its last.
+   *
+   * @default {60_000 on a server's sockets, else Infinity}
+   */
+  frameTimeoutMs?: number;
+  /**
    * Bytes that may wait to be sent before `write` makes its caller wait.
    *
    * @default {65_536}
@@ -158,6 +165,7 @@ export const SOCKET_OPTION_NAMES: ReadonlySet<string> = new Set(
     "maxReadBytesPerSecond",
     "maxWriteBytesPerSecond",
     "burstBytes",
+    "frameTimeoutMs",
     "maxPendingBytes",
     "highWaterMarkBytes",
     "maxBufferBytes",
@@ -263,9 +271,11 @@ export function checkSocketOptions(
     if (value !== undefined) checkLimit(action, name, value, 1);
   }
   const { closeTimeoutMs, minReadWindowMs, minWriteWindowMs } = options;
+  const { frameTimeoutMs } = options;
   const { maxReadBytesPerSecond, maxWriteBytesPerSecond, burstBytes } = options;
   const numbers = {
     closeTimeoutMs,
+    frameTimeoutMs,
     minReadWindowMs,
     minWriteWindowMs,
     maxReadBytesPerSecond,

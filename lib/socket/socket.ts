@@ -37,6 +37,7 @@ export type { SocketStats, Take };
 /** What `Framed` and the server work with, past the public methods. */
 export type SocketHalves = Pick<
   Connection,
+  | "options"
   | "transport"
   | "readLoop"
   | "writer"

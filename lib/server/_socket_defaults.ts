@@ -1,0 +1,25 @@
+/**
+ * Limits of a server's sockets where it is not told otherwise.
+ *
+ * Only what cannot hurt an honest peer: one that takes nothing of what it is sent for a
+ * minute, or does not finish in a minute what it has begun to say, holds on to memory.
+ * Silence is honest: it has no limit.
+ *
+ * @module
+ */
+
+import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
+
+const WRITE_MS = 60_000;
+const FRAME_TIMEOUT_MS = 60_000;
+
+/** The options of all sockets of a server: one object, which is checked once. */
+export function socketOptionsOf(
+  action: string,
+  options: SocketOptions,
+): SocketOptions {
+  const { writeMs = WRITE_MS, frameTimeoutMs = FRAME_TIMEOUT_MS } = options;
+  const made = { ...options, writeMs, frameTimeoutMs };
+  checkSocketOptions(action, made);
+  return made;
+}
