@@ -358,7 +358,13 @@ export function checkBindOptions(options: BindOptions): void {
     checkUnix(action, options);
     const { path, mode } = options;
     if (mode !== undefined) checkMode(action, path!, mode);
-  } else checkTcp(action, options, 0);
+  } else {
+    checkTcp(action, options, 0);
+    const { backlog } = options;
+    if (backlog !== undefined) {
+      checkInteger(action, "backlog", backlog, 1, 65_535);
+    }
+  }
   const { tls } = options;
   if (tls === undefined) return;
   checkObject(action, "tls", tls);

@@ -55,8 +55,9 @@ export async function dialTcp(
 
 /** Listens on TCP. Accepted connections have `noDelay` and `keepAlive` set. */
 export function bindTcp(options: TcpBindOptions): Acceptor<Deno.NetAddr> {
-  const { port } = options;
-  const listener = Deno.listen({ hostname: hostOf(options), port });
+  const { port, backlog: tcpBacklog } = options;
+  const hostname = hostOf(options);
+  const listener = Deno.listen({ hostname, port, tcpBacklog });
   return {
     addr: listener.addr,
     async accept(): Promise<Deno.TcpConn> {

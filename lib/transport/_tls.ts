@@ -176,13 +176,20 @@ export function bindTls(
   options: TcpBindOptions,
   tls: TlsBindOptions,
 ): Acceptor<Deno.NetAddr> {
-  const { port, noDelay, keepAlive } = options;
+  const { port, backlog: tcpBacklog, noDelay, keepAlive } = options;
   const { cert, key, alpnProtocols, clientCaCerts, dropSilent } = tls;
   if (clientCaCerts !== undefined || dropSilent || noDelay || keepAlive) {
     return bindTlsOver(() => bindTcp(options), tls);
   }
   const hostname = hostOf(options);
-  const listener = Deno.listenTls({ hostname, port, cert, key, alpnProtocols });
+  const listener = Deno.listenTls({
+    hostname,
+    port,
+    tcpBacklog,
+    cert,
+    key,
+    alpnProtocols,
+  });
   return {
     addr: listener.addr,
     async accept(): Promise<AcceptedTransport> {

@@ -55,6 +55,7 @@ const bindNames: Names<TcpBindOptions & UnixBindOptions & AcceptorOptions> = {
   path: true,
   mode: true,
   acceptor: true,
+  backlog: true,
   tls: true,
   noDelay: true,
   keepAlive: true,

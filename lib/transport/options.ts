@@ -447,6 +447,14 @@ export interface TcpBindOptions {
   hostname?: string;
   /** Port to listen on; 0 for one that is free. */
   port: number;
+  /**
+   * Most connections that the system keeps until they are accepted, from 1 to 65,535;
+   * further clients try again, and again, for a minute or two. The system has a limit of
+   * its own (`net.core.somaxconn` on Linux, 4,096).
+   *
+   * @default {511}
+   */
+  backlog?: number;
   /** As addresses have it: only `"tcp"` can be meant. */
   transport?: Deno.NetAddr["transport"];
   /**
@@ -500,6 +508,7 @@ export interface UnixBindOptions {
   port?: undefined;
   /** Absent: it is about TCP. */
   noDelay?: undefined;
+  backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
   /** Absent: see `AcceptorOptions`. */
@@ -522,6 +531,7 @@ export interface AcceptorOptions<A extends Addr = Addr> {
   mode?: undefined;
   /** Absent: it is about TCP. */
   noDelay?: undefined;
+  backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
 }

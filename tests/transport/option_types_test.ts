@@ -81,6 +81,7 @@ Deno.test("every option of connecting and of listening has its name", () => {
   ]);
   assertEquals([...BIND_OPTION_NAMES].sort(), [
     "acceptor",
+    "backlog",
     "hostname",
     "keepAlive",
     "mode",
