@@ -217,7 +217,7 @@ Deno.test(
     const { port } = listener.addr;
     let served = 0;
     const serveOne = async (socket: Socket) => {
-      await echo(socket, { signal: new AbortController().signal });
+      await echo(socket, { id: 1, signal: new AbortController().signal });
       await socket.close();
     };
     const serving = (async () => {
