@@ -508,6 +508,7 @@ export interface UnixBindOptions {
   port?: undefined;
   /** Absent: it is about TCP. */
   noDelay?: undefined;
+  /** Absent: it is about TCP. */
   backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
@@ -531,6 +532,7 @@ export interface AcceptorOptions<A extends Addr = Addr> {
   mode?: undefined;
   /** Absent: it is about TCP. */
   noDelay?: undefined;
+  /** Absent: it is about TCP. */
   backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
