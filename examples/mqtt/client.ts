@@ -6,6 +6,7 @@
 
 import {
   BrokenError,
+  ByteWriter,
   type CallOptions,
   ClosedError,
   Deadline,
@@ -21,15 +22,17 @@ import {
 import { reconnect, type ReconnectingSession } from "@sluice/net/client";
 import {
   bytesOf,
+  type ClientEvent,
   type ClientOptions,
   type Settings,
   settingsOf,
 } from "./client_options.ts";
-import { Connection } from "./connection.ts";
+import { mqtt } from "./codec.ts";
+import { Connection, connectPacket } from "./connection.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { PacketIds } from "./packet_ids.ts";
-import { REFUSED } from "./packet.ts";
+import { type Packet, REFUSED, type SubscribePacket } from "./packet.ts";
 import { RefusedError, subscriptionRefused } from "./refused_error.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { filterFault, topicFault } from "./topic.ts";
@@ -102,7 +105,8 @@ export class Client implements AsyncDisposable {
    */
   constructor(options: ClientOptions) {
     const settings = this.#settings = settingsOf(options);
-    const { broker, retry, onEvent } = settings;
+    const { broker, retry } = settings;
+    this.#tryOut(connectPacket(settings));
     this.#inbox = new Inbox(!settings.clean);
     this.#outbox = new Outbox(this.#ids, settings);
     const { retryIf = () => true } = retry;
@@ -114,7 +118,7 @@ export class Client implements AsyncDisposable {
       },
       onEvent: (event) => {
         if (event.type !== "connect-failed" && event.type !== "lost") return;
-        onEvent({ type: "disconnected", error: event.error });
+        this.#tell({ type: "disconnected", error: event.error });
       },
     }, (socket, { signal }) => this.#serve(socket, signal));
     this.#link.ended.then((outcome) => this.#end(outcome));
@@ -191,10 +195,10 @@ export class Client implements AsyncDisposable {
     }
   }
 
-  /** Bytes in front of the payload: the topic with its length, and the id. */
   #checkSize(topic: string, payload: Uint8Array): void {
     const { maxPacketBytes } = this.#settings;
-    const size = 2 + bytesOf(topic).length + 2 + payload.length;
+    // The header, the topic behind its length, the id, and the payload.
+    const size = 5 + 2 + bytesOf(topic).length + 2 + payload.length;
     if (size <= maxPacketBytes) return;
     throw new FrameTooLargeError(maxPacketBytes, size, {
       operation: "publish",
@@ -216,7 +220,7 @@ export class Client implements AsyncDisposable {
   ): Subscription {
     this.#check("subscribe");
     const filters = typeof filter === "string" ? [filter] : [...filter];
-    this.#checkFilters(filters);
+    this.#checkFilters(filters, options.qos ?? 0);
     const subscription = new Subscription(filters, options, {
       granted: (of, limits) => this.#waitForGrant(of, limits),
       unsubscribe: (from, limits) => this.#unsubscribe(from, limits),
@@ -232,9 +236,12 @@ export class Client implements AsyncDisposable {
     return subscription;
   }
 
-  #checkFilters(filters: readonly string[]): void {
+  #checkFilters(filters: readonly string[], qos: 0 | 1): void {
     if (filters.length === 0) {
       throw outOfRange("subscribe", "filter", "one filter at least", "none");
+    }
+    if (qos !== 0 && qos !== 1) {
+      throw outOfRange("subscribe", "qos", "0 or 1", qos);
     }
     const used = new Set<string>();
     for (const { filters } of this.#inbox.subscriptions) {
@@ -248,6 +255,7 @@ export class Client implements AsyncDisposable {
       }
       used.add(each);
     }
+    this.#tryOut(subscribePacket(1, filters, qos));
   }
 
   async #waitForGrant(
@@ -255,7 +263,9 @@ export class Client implements AsyncDisposable {
     limits: CallOptions,
   ): Promise<number[]> {
     const granted = this.#granted.get(of);
-    if (granted === undefined) throw closedError("subscribe");
+    if (granted === undefined) {
+      throw this.#failure?.error ?? unsubscribedError();
+    }
     return await within("subscribe", granted.promise, limits);
   }
 
@@ -268,8 +278,7 @@ export class Client implements AsyncDisposable {
     const id = this.#ids.take();
     let granted: number[];
     try {
-      const wanted = filters.map((filter) => ({ filter, qos }));
-      const packet = { type: "subscribe", id, filters: wanted } as const;
+      const packet = subscribePacket(id, filters, qos);
       ({ granted } = await connection.ask(packet));
     } catch {
       return;
@@ -304,7 +313,7 @@ export class Client implements AsyncDisposable {
 
   async #unsubscribe(from: Subscription, limits: CallOptions): Promise<void> {
     if (!this.#inbox.subscriptions.has(from)) return;
-    this.#granted.get(from)?.reject(closedError("subscribe"));
+    this.#granted.get(from)?.reject(unsubscribedError());
     this.#forget(from);
     from.drop();
     await within("unsubscribe", this.#release(from.filters), limits);
@@ -342,7 +351,7 @@ export class Client implements AsyncDisposable {
       acknowledge(id) {
         connection.send({ type: "puback", id }).catch(() => {});
       },
-      startOver: () => void connection.endWith(tooMuch()),
+      startOver: (of) => void connection.endWith(overrun(of)),
     });
     connection.start((message) => this.#inbox.receive(message));
     this.#connection = connection;
@@ -360,7 +369,7 @@ export class Client implements AsyncDisposable {
         : connection.send(packet)
     );
     this.#ready.resolve();
-    this.#settings.onEvent({ type: "connected", sessionPresent });
+    this.#tell({ type: "connected", sessionPresent });
     try {
       await Promise.race([connection.ended(), this.#leaving.promise]);
       await connection.leave();
@@ -416,6 +425,22 @@ export class Client implements AsyncDisposable {
     }
   }
 
+  /** A hook that throws is the fault of this side's program, and breaks nothing. */
+  #tell(event: ClientEvent): void {
+    try {
+      this.#settings.onEvent(event);
+    } catch (error) {
+      console.error("A hook failed:", error);
+    }
+  }
+
+  /** Throws where a packet can never be sent. */
+  #tryOut(packet: Packet): void {
+    const { maxPacketBytes } = this.#settings;
+    const codec = mqtt({ maxFrameBytes: maxPacketBytes });
+    codec.encoder().encode(packet, new ByteWriter());
+  }
+
   #check(action: string): void {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#isClosing) throw closedError(action);
@@ -452,12 +477,27 @@ async function within<T>(
   }
 }
 
-function tooMuch(): LimitError {
+function overrun({ filters, maxQueuedMessages }: Subscription): LimitError {
   return new LimitError(
     "maxQueuedMessages",
-    0,
-    "Cannot go on: the broker has sent more than there was room for, and has to send it again",
+    maxQueuedMessages,
+    `Cannot go on: the broker has sent more for ${
+      JSON.stringify(filters[0].slice(0, 60))
+    } than there was room for, and has to send it again`,
   );
+}
+
+function subscribePacket(
+  id: number,
+  filters: readonly string[],
+  qos: 0 | 1,
+): SubscribePacket {
+  const wanted = filters.map((filter) => ({ filter, qos }));
+  return { type: "subscribe", id, filters: wanted };
+}
+
+function unsubscribedError(): ClosedError {
+  return new ClosedError("Cannot subscribe: the subscription was ended");
 }
 
 function closedError(action: string): ClosedError {

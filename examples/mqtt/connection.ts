@@ -68,7 +68,7 @@ export class Connection {
     signal: AbortSignal,
   ): Promise<Connection> {
     const { maxPacketBytes, answerTimeoutMs, clean } = settings;
-    const packets = framed(socket, mqtt({ maxPacketBytes }), {
+    const packets = framed(socket, mqtt({ maxFrameBytes: maxPacketBytes }), {
       frameTimeoutMs: PACKET_MS,
     });
     await packets.send(connectPacket(settings), { signal });
@@ -156,7 +156,8 @@ export class Connection {
   }
 }
 
-function connectPacket(settings: Settings): Packet {
+/** The first packet of a client. */
+export function connectPacket(settings: Settings): Packet {
   const { clientId, clean, will, username, password, keepAliveMs } = settings;
   return {
     type: "connect",

@@ -43,7 +43,7 @@ export interface InboxConnection {
   /** Acknowledges a message. */
   acknowledge(id: number): void;
   /** Ends the connection, so that the broker sends again what was ignored. */
-  startOver(): void;
+  startOver(reader: Subscription): void;
 }
 
 /** All that comes to a client. */
@@ -56,8 +56,8 @@ export class Inbox {
   #earlier = new Map<number, Delivery>();
   #connection: InboxConnection | undefined;
   readonly #isKept: boolean;
-  /** Whether messages with QoS 1 are ignored, as there was no room for one. */
-  #isBehind = false;
+  /** Had no room for a message with QoS 1: it and all that come after it are ignored. */
+  #overrun: Subscription | undefined;
   #unmatched = 0;
 
   /** @param isKept Whether the broker is to keep the session. */
@@ -80,7 +80,7 @@ export class Inbox {
     else for (const each of this.#deliveries) this.#earlier.set(...each);
     this.#deliveries.clear();
     this.#connection = connection;
-    this.#isBehind = false;
+    this.#overrun = undefined;
   }
 
   /** The connection has ended: nothing can be acknowledged until the next one. */
@@ -108,10 +108,11 @@ export class Inbox {
       for (const each of readers) each.push(message);
       return;
     }
-    this.#isBehind ||= this.#isKept &&
-      !readers.every((each) => each.hasRoomFor(message));
+    if (this.#isKept) {
+      this.#overrun ??= readers.find((each) => !each.hasRoomFor(message));
+    }
     if (again !== undefined) this.#register(id, again);
-    else if (!this.#isBehind) this.#deliver(message, id, readers);
+    else if (this.#overrun === undefined) this.#deliver(message, id, readers);
     this.#release();
   }
 
@@ -151,10 +152,10 @@ export class Inbox {
       this.#deliveries.delete(id);
       connection.acknowledge(id);
     }
-    if (!this.#isBehind) return;
+    if (this.#overrun === undefined) return;
     for (const { queued } of this.subscriptions) if (queued > 0) return;
     this.#connection = undefined;
-    connection.startOver();
+    connection.startOver(this.#overrun);
   }
 }
 

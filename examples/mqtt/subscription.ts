@@ -74,7 +74,8 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
   readonly qos: 0 | 1;
   readonly #filters: readonly TopicFilter[];
   readonly #subscriber: Subscriber;
-  readonly #maxMessages: number;
+  /** Most messages of each QoS that wait to be read. */
+  readonly maxQueuedMessages: number;
   readonly #maxBytes: number;
   /** Those that may be dropped, and those that may not. */
   readonly #queues: [Queued[], Queued[]] = [[], []];
@@ -97,7 +98,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     this.qos = qos;
     this.#filters = filters.map((filter) => new TopicFilter(filter));
     this.#subscriber = subscriber;
-    this.#maxMessages = maxQueuedMessages;
+    this.maxQueuedMessages = maxQueuedMessages;
     this.#maxBytes = maxQueuedBytes;
   }
 
@@ -193,7 +194,7 @@ export class Subscription implements AsyncIterable<Message>, AsyncDisposable {
     const { length } = this.#queues[qos];
     const bytes = this.#bytes[qos] + sizeOf(message);
     return length === 0 ||
-      length < this.#maxMessages && bytes <= this.#maxBytes;
+      length < this.maxQueuedMessages && bytes <= this.#maxBytes;
   }
 
   /**

@@ -22,7 +22,7 @@ export class BrokerSide {
   readonly #packets: Framed<Packet>;
 
   constructor(readonly socket: Socket) {
-    const codec = mqtt({ maxPacketBytes: 16 * 1024 * 1024 });
+    const codec = mqtt({ maxFrameBytes: 16 * 1024 * 1024 });
     // What a client has sent before it left is still looked at.
     this.#packets = framed(socket, codec, { endOnDrain: false });
   }

@@ -384,7 +384,7 @@ Deno.test(
       await assertRejects(() => client.publish(topic, "", options), error);
     }
     await assertRejects(
-      () => client.publish("a", new Uint8Array(196)),
+      () => client.publish("a", new Uint8Array(191)),
       FrameTooLargeError,
     );
     assertEquals(client.pending, 0);
