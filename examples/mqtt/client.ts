@@ -8,18 +8,19 @@ import {
   BrokenError,
   ByteWriter,
   type CallOptions,
-  ClosedError,
   Deadline,
   FrameTooLargeError,
   LimitError,
-  MalformedFrameError,
   type Socket,
   TimeoutError,
   TlsError,
   UnexpectedEofError,
-  withTimeout,
 } from "@sluice/net";
-import { reconnect, type ReconnectingSession } from "@sluice/net/client";
+import {
+  reconnect,
+  type ReconnectingSession,
+  type ReconnectOutcome,
+} from "@sluice/net/client";
 import {
   bytesOf,
   type ClientEvent,
@@ -29,13 +30,15 @@ import {
 } from "./client_options.ts";
 import { mqtt } from "./codec.ts";
 import { Connection, connectPacket } from "./connection.ts";
+import { closedError, outOfRange, RefusedError } from "./errors.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
+import type { Packet } from "./packet.ts";
 import { PacketIds } from "./packet_ids.ts";
-import { type Packet, REFUSED, type SubscribePacket } from "./packet.ts";
-import { RefusedError, subscriptionRefused } from "./refused_error.ts";
-import { type SubscribeOptions, Subscription } from "./subscription.ts";
-import { filterFault, topicFault } from "./topic.ts";
+import type { SubscribeOptions, Subscription } from "./subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import { topicFault } from "./topic.ts";
+import { within } from "./within.ts";
 
 /** How a message is published, and the limits of the call. */
 export interface PublishOptions extends CallOptions {
@@ -81,21 +84,15 @@ export class Client implements AsyncDisposable {
   readonly #link: ReconnectingSession<Socket, void>;
   readonly #ids = new PacketIds();
   readonly #inbox: Inbox;
+  readonly #subscriptions: Subscriptions;
   readonly #outbox: Outbox;
-  /** What was subscribed to, and what the broker says of it. */
-  readonly #granted = new Map<Subscription, PromiseWithResolvers<number[]>>();
-  /** Those that the broker has granted in this session. */
-  readonly #known = new Set<Subscription>();
-  /** Filters that a session which the broker keeps may still have. */
-  readonly #unwanted = new Set<string>();
   #connection: Connection | undefined;
   /** Resolves with the connection that is there, or the next one. */
   #ready = readiness();
   /** Resolves when the connection that is there is to be closed. */
   readonly #leaving = Promise.withResolvers<void>();
-  #wasConnected = false;
   #isClosing = false;
-  #failure: { error: unknown } | undefined;
+  #failure: unknown;
 
   /**
    * Makes a client, which begins to connect.
@@ -108,6 +105,11 @@ export class Client implements AsyncDisposable {
     const { broker, retry } = settings;
     this.#tryOut(connectPacket(settings));
     this.#inbox = new Inbox(!settings.clean);
+    this.#subscriptions = new Subscriptions(
+      this.#ids,
+      this.#inbox,
+      (packet) => this.#tryOut(packet),
+    );
     this.#outbox = new Outbox(this.#ids, settings);
     const { retryIf = () => true } = retry;
     this.#link = reconnect({
@@ -220,127 +222,7 @@ export class Client implements AsyncDisposable {
   ): Subscription {
     this.#check("subscribe");
     const filters = typeof filter === "string" ? [filter] : [...filter];
-    this.#checkFilters(filters, options.qos ?? 0);
-    const subscription = new Subscription(filters, options, {
-      granted: (of, limits) => this.#waitForGrant(of, limits),
-      unsubscribe: (from, limits) => this.#unsubscribe(from, limits),
-    });
-    const granted = Promise.withResolvers<number[]>();
-    granted.promise.catch(() => {}); // Its reader is told as well.
-    this.#granted.set(subscription, granted);
-    this.#inbox.subscriptions.add(subscription);
-    for (const each of filters) this.#unwanted.delete(each);
-    if (this.#connection !== undefined) {
-      this.#ask(this.#connection, subscription);
-    }
-    return subscription;
-  }
-
-  #checkFilters(filters: readonly string[], qos: 0 | 1): void {
-    if (filters.length === 0) {
-      throw outOfRange("subscribe", "filter", "one filter at least", "none");
-    }
-    if (qos !== 0 && qos !== 1) {
-      throw outOfRange("subscribe", "qos", "0 or 1", qos);
-    }
-    const used = new Set<string>();
-    for (const { filters } of this.#inbox.subscriptions) {
-      for (const each of filters) used.add(each);
-    }
-    for (const each of filters) {
-      const fault = filterFault(each) ??
-        (used.has(each) ? "without a subscription" : undefined);
-      if (fault !== undefined) {
-        throw outOfRange("subscribe", "filter", fault, each);
-      }
-      used.add(each);
-    }
-    this.#tryOut(subscribePacket(1, filters, qos));
-  }
-
-  async #waitForGrant(
-    of: Subscription,
-    limits: CallOptions,
-  ): Promise<number[]> {
-    const granted = this.#granted.get(of);
-    if (granted === undefined) {
-      throw this.#failure?.error ?? unsubscribedError();
-    }
-    return await within("subscribe", granted.promise, limits);
-  }
-
-  /** Asks the broker for a subscription. A lost connection leaves that to the next one. */
-  async #ask(
-    connection: Connection,
-    subscription: Subscription,
-  ): Promise<void> {
-    const { filters, qos } = subscription;
-    const id = this.#ids.take();
-    let granted: number[];
-    try {
-      const packet = subscribePacket(id, filters, qos);
-      ({ granted } = await connection.ask(packet));
-    } catch {
-      return;
-    } finally {
-      this.#ids.release(id);
-    }
-    if (
-      granted.length !== filters.length ||
-      granted.some((code) => code > qos && code !== REFUSED)
-    ) {
-      connection.fail(
-        new MalformedFrameError(
-          `Cannot accept a packet SUBACK: it must grant ${filters.length} filters a QoS of at most ${qos}, got ${
-            granted.slice(0, 10).join()
-          }`,
-        ),
-      );
-      return;
-    }
-    const refused = granted.indexOf(REFUSED);
-    if (refused >= 0) {
-      const error = subscriptionRefused(filters[refused], REFUSED);
-      this.#granted.get(subscription)?.reject(error);
-      this.#forget(subscription, error);
-      // What was granted beside it is not wanted alone.
-      void this.#release(filters.filter((_, i) => i !== refused));
-      return;
-    }
-    this.#known.add(subscription);
-    this.#granted.get(subscription)?.resolve(granted);
-  }
-
-  async #unsubscribe(from: Subscription, limits: CallOptions): Promise<void> {
-    if (!this.#inbox.subscriptions.has(from)) return;
-    this.#granted.get(from)?.reject(unsubscribedError());
-    this.#forget(from);
-    from.drop();
-    await within("unsubscribe", this.#release(from.filters), limits);
-  }
-
-  #forget(subscription: Subscription, error?: unknown): void {
-    this.#inbox.subscriptions.delete(subscription);
-    this.#granted.delete(subscription);
-    this.#known.delete(subscription);
-    subscription.end(error);
-  }
-
-  /** Tells the broker that filters are not wanted any more, now or on the next connection. */
-  async #release(filters: readonly string[]): Promise<void> {
-    if (filters.length === 0) return;
-    for (const each of filters) this.#unwanted.add(each);
-    const connection = this.#connection;
-    if (connection === undefined) return;
-    const id = this.#ids.take();
-    try {
-      await connection.ask({ type: "unsubscribe", id, filters: [...filters] });
-      for (const each of filters) this.#unwanted.delete(each);
-    } catch {
-      // The connection is lost: the next one begins with it.
-    } finally {
-      this.#ids.release(id);
-    }
+    return this.#subscriptions.subscribe(filters, options);
   }
 
   /** One connection, from its beginning to its end. */
@@ -355,14 +237,7 @@ export class Client implements AsyncDisposable {
     });
     connection.start((message) => this.#inbox.receive(message));
     this.#connection = connection;
-    // Of the sessions before this client's first one nothing is known.
-    if (!sessionPresent || !this.#wasConnected) this.#known.clear();
-    this.#wasConnected = true;
-    if (!sessionPresent) this.#unwanted.clear();
-    void this.#release([...this.#unwanted]);
-    for (const subscription of this.#inbox.subscriptions) {
-      if (!this.#known.has(subscription)) this.#ask(connection, subscription);
-    }
+    this.#subscriptions.open(connection);
     this.#outbox.open((packet) =>
       packet.qos > 0
         ? connection.ask(packet as typeof packet & { type: "publish" })
@@ -378,6 +253,7 @@ export class Client implements AsyncDisposable {
       this.#ready = readiness();
       this.#outbox.close();
       this.#inbox.close();
+      this.#subscriptions.close();
     }
   }
 
@@ -413,16 +289,13 @@ export class Client implements AsyncDisposable {
   }
 
   /** Nothing will come and nothing will be delivered any more. */
-  #end(outcome: { endedBy: string; error?: unknown }): void {
-    const isClosed = outcome.endedBy !== "error";
-    const error = isClosed ? undefined : outcome.error;
-    this.#failure = { error: error ?? closedError("use the client") };
+  #end(outcome: ReconnectOutcome<void>): void {
+    const error = outcome.endedBy === "error" ? outcome.error : undefined;
+    this.#isClosing = true;
+    this.#failure = error;
     this.#ready.reject(error ?? closedError("connect"));
     this.#outbox.fail(error ?? closedError("publish"));
-    for (const [subscription, granted] of [...this.#granted]) {
-      granted.reject(error ?? closedError("subscribe"));
-      this.#forget(subscription, error);
-    }
+    this.#subscriptions.end(error);
   }
 
   /** A hook that throws is the fault of this side's program, and breaks nothing. */
@@ -442,8 +315,7 @@ export class Client implements AsyncDisposable {
   }
 
   #check(action: string): void {
-    if (this.#failure !== undefined) throw this.#failure.error;
-    if (this.#isClosing) throw closedError(action);
+    if (this.#isClosing) throw this.#failure ?? closedError(action);
   }
 }
 
@@ -461,22 +333,6 @@ function mayPass(error: unknown): boolean {
     error instanceof UnexpectedEofError || error instanceof LimitError;
 }
 
-/** Waits within the limits of a call. */
-async function within<T>(
-  operation: string,
-  promise: Promise<T>,
-  { timeoutMs = Infinity, signal, deadline }: CallOptions,
-): Promise<T> {
-  let failure: unknown;
-  const task = () => promise.catch((error) => Promise.reject(failure = error));
-  try {
-    return await withTimeout(timeoutMs, task, { signal, deadline });
-  } catch (error) {
-    const isLimit = error instanceof TimeoutError && error !== failure;
-    throw isLimit ? new TimeoutError(operation, error.timeoutMs) : error;
-  }
-}
-
 function overrun({ filters, maxQueuedMessages }: Subscription): LimitError {
   return new LimitError(
     "maxQueuedMessages",
@@ -484,36 +340,5 @@ function overrun({ filters, maxQueuedMessages }: Subscription): LimitError {
     `Cannot go on: the broker has sent more for ${
       JSON.stringify(filters[0].slice(0, 60))
     } than there was room for, and has to send it again`,
-  );
-}
-
-function subscribePacket(
-  id: number,
-  filters: readonly string[],
-  qos: 0 | 1,
-): SubscribePacket {
-  const wanted = filters.map((filter) => ({ filter, qos }));
-  return { type: "subscribe", id, filters: wanted };
-}
-
-function unsubscribedError(): ClosedError {
-  return new ClosedError("Cannot subscribe: the subscription was ended");
-}
-
-function closedError(action: string): ClosedError {
-  return new ClosedError(`Cannot ${action}: the client was closed`);
-}
-
-function outOfRange(
-  action: string,
-  name: string,
-  must: string,
-  value: unknown,
-): RangeError {
-  const shown = typeof value === "string"
-    ? JSON.stringify(value.slice(0, 60))
-    : String(value);
-  return new RangeError(
-    `Cannot ${action}: ${name} must be ${must}, got ${shown}`,
   );
 }

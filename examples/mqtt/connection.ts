@@ -16,7 +16,7 @@ import { Requests } from "@sluice/net/client";
 import { mqtt } from "./codec.ts";
 import type { Settings } from "./client_options.ts";
 import type { Packet, PublishPacket } from "./packet.ts";
-import { connectionRefused } from "./refused_error.ts";
+import { connectionRefused } from "./errors.ts";
 
 /** A packet that has begun to come must be whole after this time. */
 const PACKET_MS = 60_000;

@@ -9,7 +9,7 @@ import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { addressFlag, integerFlag, stop } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Client } from "./client.ts";
-import { RefusedError } from "./refused_error.ts";
+import { RefusedError } from "./errors.ts";
 
 /** The flags of both, with their defaults. */
 export const CLIENT_FLAGS = {

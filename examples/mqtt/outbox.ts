@@ -47,7 +47,7 @@ export class Outbox {
   /** All that are not done. */
   #pending = 0;
   #transmit: Transmit | undefined;
-  #onIdle: (() => void) | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   constructor(
     ids: PacketIds,
@@ -137,9 +137,8 @@ export class Outbox {
   /** Resolves when all is delivered. */
   async idle(): Promise<void> {
     if (this.#pending === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onIdle = resolve;
-    await promise;
+    this.#idle ??= Promise.withResolvers();
+    await this.#idle.promise;
   }
 
   #pump(): void {
@@ -184,6 +183,8 @@ export class Outbox {
     entry.isDone = true;
     if (entry.packet.id > 0) this.#ids.release(entry.packet.id);
     this.#pending--;
-    if (this.#pending === 0) this.#onIdle?.();
+    if (this.#pending > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 }

@@ -15,7 +15,7 @@ import {
 import { Client } from "../../../examples/mqtt/client.ts";
 import type { ClientEvent } from "../../../examples/mqtt/client_options.ts";
 import type { Packet } from "../../../examples/mqtt/packet.ts";
-import { RefusedError } from "../../../examples/mqtt/refused_error.ts";
+import { RefusedError } from "../../../examples/mqtt/errors.ts";
 import type { Subscription } from "../../../examples/mqtt/subscription.ts";
 import { createAuthority } from "../../_support/certificates.ts";
 import { lacksPrograms } from "../../_support/programs.ts";
@@ -388,6 +388,15 @@ Deno.test(
       FrameTooLargeError,
     );
     assertEquals(client.pending, 0);
+    await assertRejects(
+      async () =>
+        void await client.subscribe(["a".repeat(120), "b".repeat(80)]),
+      FrameTooLargeError,
+    );
+    await assertRejects(
+      async () => void await client.subscribe("a", { qos: 2 as 1 }),
+      RangeError,
+    );
     for (const filter of ["a+", "#/a", "", []]) {
       await assertRejects(
         async () => void await client.subscribe(filter),

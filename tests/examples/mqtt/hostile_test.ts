@@ -15,7 +15,7 @@ import type {
   ClientEvent,
   ClientOptions,
 } from "../../../examples/mqtt/client_options.ts";
-import { RefusedError } from "../../../examples/mqtt/refused_error.ts";
+import { RefusedError } from "../../../examples/mqtt/errors.ts";
 import { type BrokerSide, ScriptedBroker } from "./_broker.ts";
 import { hex } from "./_samples.ts";
 

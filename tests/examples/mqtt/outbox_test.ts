@@ -52,7 +52,7 @@ Deno.test("an outbox sends in order, and no more than maxInFlight at once", asyn
   assertEquals(wire.sent, ["a 1", "b 2", "c 3"]);
   await wire.acknowledge("a", "c");
   assertEquals(wire.sent, ["a 1", "b 2", "c 3", "d 4"]);
-  const idle = box.idle();
+  const idle = Promise.all([box.idle(), box.idle()]);
   await wire.acknowledge("d");
   await idle;
   assertEquals([box.pending, box.inFlight], [0, 0]);

@@ -1,8 +1,10 @@
 /**
- * What a broker says no to.
+ * Errors of the client's own: what a broker says no to, and what its caller does wrong.
  *
  * @module
  */
+
+import { ClosedError } from "@sluice/net";
 
 /** Why a broker does not let a client in, by the code of its CONNACK. */
 const REASONS: readonly string[] = [
@@ -54,5 +56,25 @@ export function subscriptionRefused(
       JSON.stringify(filter.slice(0, 100))
     }: the broker refuses it (the client may not be allowed to read it)`,
     code,
+  );
+}
+
+/** A call of a client that was closed. */
+export function closedError(action: string): ClosedError {
+  return new ClosedError(`Cannot ${action}: the client was closed`);
+}
+
+/** An argument that is no good. */
+export function outOfRange(
+  action: string,
+  name: string,
+  must: string,
+  value: unknown,
+): RangeError {
+  const shown = typeof value === "string"
+    ? JSON.stringify(value.slice(0, 60))
+    : String(value);
+  return new RangeError(
+    `Cannot ${action}: ${name} must be ${must}, got ${shown}`,
   );
 }
