@@ -31,9 +31,16 @@ export class BrokerSide {
   async expect<Type extends Packet["type"]>(
     type: Type,
   ): Promise<Packet & { type: Type }> {
-    const packet = await this.#packets.receive();
-    if (packet?.type === type) return packet as Packet & { type: Type };
+    const packet = await this.next();
+    if (packet.type === type) return packet as Packet & { type: Type };
     throw new Error(`${type} was expected, got ${JSON.stringify(packet)}`);
+  }
+
+  /** The next packet of the client. */
+  async next(): Promise<Packet> {
+    const packet = await this.#packets.receive();
+    if (packet === null) throw new Error("a packet was expected, got the end");
+    return packet;
   }
 
   /** All packets until the client hangs up. */

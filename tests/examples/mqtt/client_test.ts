@@ -658,3 +658,50 @@ Deno.test("a message with QoS 0 is lost with its connection, and says so", {
   }
   await client.connected(LIMIT);
 });
+
+Deno.test(
+  "what was unsubscribed from is not forgotten by a session that is kept",
+  {
+    timeout,
+  },
+  async () => {
+    for (const sessionPresent of [true, false]) {
+      const asked = Promise.withResolvers<Packet[]>();
+      await using broker = new ScriptedBroker(async (peer, connection) => {
+        await peer.accept(connection > 1 && sessionPresent);
+        if (connection === 1) {
+          assertEquals(await peer.grant(), ["gone"]);
+          assertEquals(await peer.grant(), ["kept"]);
+          // It is lost before it answers.
+          assertEquals((await peer.expect("unsubscribe")).filters, ["gone"]);
+          return;
+        }
+        const packets: Packet[] = [];
+        do packets.push(await peer.next()); while (
+          packets.at(-1)!.type !== "publish"
+        );
+        asked.resolve(packets);
+        await peer.rest();
+      });
+      await using client = new Client({
+        port: broker.port,
+        clientId: "reader",
+        clean: false,
+        retry: RETRY,
+      });
+      const gone = client.subscribe("gone");
+      const kept = client.subscribe("kept");
+      await Promise.all([gone.granted(LIMIT), kept.granted(LIMIT)]);
+      await gone.unsubscribe(LIMIT);
+      await client.connected(LIMIT);
+      await client.publish("last", "");
+      const types = (await asked.promise).map((packet) =>
+        "filters" in packet ? [packet.type, packet.filters.length] : packet.type
+      );
+      assertEquals(
+        types,
+        [[sessionPresent ? "unsubscribe" : "subscribe", 1], "publish"],
+      );
+    }
+  },
+);

@@ -209,6 +209,19 @@ Deno.test("a session that is kept has messages sent again that there was no room
   assertEquals([next.acknowledged, next.startedOver()], [[3, 4, 5], 0]);
 });
 
+Deno.test("messages are not asked for again while those of a lost session wait", async () => {
+  const { inbox } = opened();
+  const a = subscribe(inbox, "a", { qos: 1, maxQueuedMessages: 2 });
+  for (const id of [1, 2]) inbox.receive(packet("a", 1, id));
+  inbox.close();
+  const { acknowledged, startedOver } = opened(inbox, false);
+  inbox.receive(packet("a", 1, 1));
+  assertEquals([a.queued, startedOver()], [2, 0]);
+  await topics(a, 2);
+  a.acknowledge();
+  assertEquals([acknowledged, startedOver()], [[], 1]);
+});
+
 Deno.test("a session that is not kept drops the oldest that there is no room for", async () => {
   for (
     const [options, size] of [

@@ -65,9 +65,9 @@ Deno.test("an outbox sends again what was in flight, first and under its id", as
   const all = ["a", "b", "c"].map((topic) => box.add(message(topic)));
   await first.acknowledge("a");
   assertEquals(first.sent, ["a 1", "b 2", "c 3"]);
+  const late = box.add(message("d"));
   await first.fail("b", "c");
   box.close();
-  const late = box.add(message("d"));
   const second = new Wire();
   box.open(second.transmit);
   assertEquals(second.sent, ["b 2 dup", "c 3 dup"]);
