@@ -19,6 +19,7 @@
  */
 
 import { BusyError } from "../errors.ts";
+import { observed } from "../socket/observed.ts";
 import type { AnswerSink } from "./_pending_request.ts";
 
 /** What a stream asks of the connection. */
@@ -121,7 +122,7 @@ export class AnswerStream<In>
       this.#error = error;
     } else {
       this.#state = "over";
-      this.#settle(Promise.reject(error));
+      this.#settle(observed(Promise.reject(error)));
     }
   }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { observed } from "../socket/observed.ts";
+
 /** Who gets what becomes of a request: a call that waits, or a stream. */
 export interface AnswerSink<In> {
   /** Takes an answer that is not the last. Returns whether there is room for another one. */
@@ -75,8 +77,9 @@ export class PendingRequest<In, Out> {
   fail(state: "givenUp" | "done", error: unknown): void {
     const { resolve, sink } = this;
     this.leave(state);
-    // A promise takes over what becomes of another one.
-    if (resolve !== undefined) resolve(Promise.reject(error));
+    // A promise takes over what becomes of another one. That one is observed: the runtime
+    // keeps a list of those that are not, and thousands at once would make it quadratic.
+    if (resolve !== undefined) resolve(observed(Promise.reject(error)));
     else sink?.onError(error, state === "givenUp");
   }
 

@@ -30,6 +30,7 @@ import {
   waitForBudget,
 } from "./_io_budget.ts";
 import { ReadLimits } from "./_read_limits.ts";
+import { observed } from "./observed.ts";
 
 /**
  * Takes what a call asked for from the queue, and returns it, or `undefined` while it
@@ -441,8 +442,9 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     if (resolve === undefined) return;
     this.#leaveCall();
     if (this.#target !== undefined) this.#context.onReadOrphaned(true);
-    // A promise takes over what becomes of another one.
-    resolve(Promise.reject(reason));
+    // A promise takes over what becomes of another one. That one is observed: the runtime
+    // keeps a list of those that are not, and thousands at once would make it quadratic.
+    resolve(observed(Promise.reject(reason)));
   }
 
   /** Spends a unit of the budget; `false` where there is none. */

@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertLess,
   assertRejects,
   assertStrictEquals,
   assertThrows,
@@ -464,6 +465,24 @@ Deno.test("Requests gives each request an error of its own when the connection b
   assertEquals(later.sent, false);
   assertEquals([requests.stats.inFlight, requests.stats.waiting], [0, 0]);
 });
+
+Deno.test(
+  "Requests ends a hundred thousand requests in time that is linear",
+  TIMEOUT,
+  async () => {
+    using pair = requestsPair();
+    const requests = Array.from(
+      { length: 100_000 },
+      () => outcome(pair.requests.request("a")),
+    );
+    const begun = performance.now();
+    pair.requests.abort();
+    const errors = await Promise.all(requests);
+    assertEquals(new Set(errors).size, 100_000);
+    // It was half a minute, where the runtime kept a list of rejections.
+    assertLess(performance.now() - begun, 8_000);
+  },
+);
 
 Deno.test("Requests says of a request that was appended and not given to the transport that it was not sent", async () => {
   using pair = spiedPair();
