@@ -5,6 +5,7 @@
  */
 
 import type { Random } from "../_random.ts";
+import { ByteRing } from "../transport/byte_ring.ts";
 import type { Route } from "./_topology.ts";
 import type { Transport } from "../transport/options.ts";
 
@@ -32,8 +33,8 @@ export interface WireOptions {
 
 interface Segment {
   readonly dueMs: number;
-  /** What arrives: bytes, `null` for the end of the stream, or what broke it. */
-  readonly what: Uint8Array | null | { error: unknown };
+  /** What arrives: so many bytes, `null` for the end of the stream, or what broke it. */
+  readonly what: number | null | { error: unknown };
 }
 
 /** Carries what can be read at one end to the other. */
@@ -43,7 +44,8 @@ export class Wire {
   readonly #options: WireOptions;
   /** In the order in which they left: one that is late holds up those behind it. */
   readonly #segments: Segment[] = [];
-  #inFlightBytes = 0;
+  /** The bytes of all segments. */
+  readonly #inFlight = new ByteRing();
   /** When the line is free for the next byte. */
   #freeMs = 0;
   #stopped = false;
@@ -66,6 +68,7 @@ export class Wire {
   stop(): void {
     this.#stopped = true;
     this.#segments.length = 0;
+    this.#inFlight.clear();
     clearTimeout(this.#timer);
     this.#wake?.();
     this.#room?.();
@@ -75,38 +78,40 @@ export class Wire {
     const { windowBytes } = this.#options;
     const buffer = new Uint8Array(Math.min(windowBytes, 16_384));
     for (;;) {
-      while (this.#inFlightBytes >= windowBytes && !this.#stopped) {
+      while (this.#inFlight.length >= windowBytes && !this.#stopped) {
         await new Promise<void>((resolve) => this.#room = resolve);
       }
       if (this.#stopped) return;
-      const room = windowBytes - this.#inFlightBytes;
+      const room = windowBytes - this.#inFlight.length;
       let count: number | null;
       try {
         count = await this.#from.read(buffer.subarray(0, room));
       } catch (error) {
-        this.#send({ error }, 0);
+        this.#send({ error });
         return;
       }
       if (count === null) {
         this.#freeMs = Math.max(performance.now(), this.#freeMs) +
           this.#options.endDelayMs;
-        this.#send(null, 0);
+        this.#send(null);
         return;
       }
-      this.#send(buffer.slice(0, count), count);
+      if (this.#stopped) return;
+      this.#inFlight.push(buffer, count);
+      this.#send(count);
     }
   }
 
-  #send(what: Segment["what"], byteCount: number): void {
+  #send(what: Segment["what"]): void {
     const { bytesPerSecond, latencyMs, jitterMs, random, route } =
       this.#options;
     const slow = route.slowness;
     const startMs = Math.max(performance.now(), this.#freeMs);
     const rate = Math.min(bytesPerSecond, slow.bytesPerSecond);
+    const byteCount = typeof what === "number" ? what : 0;
     this.#freeMs = startMs + byteCount / rate * 1000;
     const dueMs = this.#freeMs + latencyMs + slow.latencyMs +
       random() * (jitterMs + slow.jitterMs);
-    this.#inFlightBytes += byteCount;
     this.#segments.push({ dueMs, what });
     this.#wake?.();
   }
@@ -130,23 +135,37 @@ export class Wire {
         continue;
       }
       this.#segments.shift();
-      if (await this.#arrive(segment.what)) return;
+      const { what } = segment;
+      if (typeof what === "number") await this.#arrive(what);
+      else return await this.#end(what);
     }
   }
 
-  /** Hands over what has travelled; says whether it was the last. */
-  async #arrive(what: Segment["what"]): Promise<boolean> {
-    if (what === null) {
-      await this.#to.closeWrite();
-      this.#options.onArrival("end");
-      return true;
+  /** Hands over so many bytes, and those behind them whose time has come as well. */
+  async #arrive(count: number): Promise<void> {
+    const now = performance.now();
+    for (
+      let next;
+      (next = this.#segments[0]) !== undefined && next.dueMs <= now &&
+      typeof next.what === "number";
+    ) {
+      count += next.what;
+      this.#segments.shift();
     }
-    if ("error" in what) throw what.error;
-    await writeAll(this.#to, what);
-    this.#inFlightBytes -= what.length;
-    this.#options.onArrival(what.length);
+    for (let left = count; left > 0;) {
+      const sent = await this.#to.write(this.#inFlight.head(left));
+      if (this.#stopped) return;
+      this.#inFlight.drop(sent);
+      left -= sent;
+    }
+    this.#options.onArrival(count);
     this.#room?.();
-    return false;
+  }
+
+  async #end(what: null | { error: unknown }): Promise<void> {
+    if (what !== null) throw what.error;
+    await this.#to.closeWrite();
+    this.#options.onArrival("end");
   }
 
   async #wait(ms: number): Promise<void> {
@@ -155,11 +174,5 @@ export class Wire {
       this.#timer = setTimeout(resolve, Math.ceil(ms));
     });
     clearTimeout(this.#timer);
-  }
-}
-
-async function writeAll(to: WireTarget, bytes: Uint8Array): Promise<void> {
-  for (let sent = 0; sent < bytes.length;) {
-    sent += await to.write(bytes.subarray(sent));
   }
 }

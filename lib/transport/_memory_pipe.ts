@@ -4,6 +4,8 @@
  * @module
  */
 
+import { ByteRing } from "./byte_ring.ts";
+
 /** How many of the `length` bytes that could move in one call do move. */
 export type Cut = (length: number) => number;
 
@@ -25,8 +27,7 @@ export class MemoryPipe {
   readonly #capacity: number;
   readonly #cutWrite: Cut;
   readonly #cutRead: Cut;
-  #chunks: Uint8Array[] = [];
-  #size = 0;
+  readonly #bytes = new ByteRing();
   #ended = false;
   #reads: PendingRead[] = [];
   #writes: PendingWrite[] = [];
@@ -39,7 +40,7 @@ export class MemoryPipe {
 
   /** Bytes written and not yet read. */
   get size(): number {
-    return this.#size;
+    return this.#bytes.length;
   }
 
   /** Whether nothing can be written any more. */
@@ -79,8 +80,7 @@ export class MemoryPipe {
 
   /** Forgets what is buffered. */
   discard(): void {
-    this.#chunks = [];
-    this.#size = 0;
+    this.#bytes.clear();
   }
 
   /** Rejects the pending reads; says whether there were any. */
@@ -110,18 +110,16 @@ export class MemoryPipe {
   /** Lets the first write in, as far as there is room. */
   #accept(): boolean {
     const { source, resolve } = this.#writes[0];
-    const room = this.#capacity - this.#size;
+    const room = this.#capacity - this.#bytes.length;
     if (source === null) {
       this.#ended = true;
       resolve(0);
     } else if (source.length === 0) {
       resolve(0);
     } else if (room > 0) {
-      const most = Math.min(room, source.length);
-      const chunk = source.slice(0, this.#cutWrite(most));
-      this.#chunks.push(chunk);
-      this.#size += chunk.length;
-      resolve(chunk.length);
+      const count = this.#cutWrite(Math.min(room, source.length));
+      this.#bytes.push(source, count);
+      resolve(count);
     } else return false;
     this.#writes.shift();
     return true;
@@ -130,7 +128,7 @@ export class MemoryPipe {
   /** Serves the first read with what is there. */
   #deliver(): boolean {
     const { target, resolve } = this.#reads[0];
-    if (this.#size > 0) resolve(this.#take(target));
+    if (this.#bytes.length > 0) resolve(this.#take(target));
     else if (this.#ended) resolve(null);
     else return false;
     this.#reads.shift();
@@ -138,19 +136,9 @@ export class MemoryPipe {
   }
 
   #take(target: Uint8Array): number {
-    const length = this.#cutRead(Math.min(this.#size, target.length));
-    let taken = 0;
-    let used = 0;
-    while (taken < length) {
-      const chunk = this.#chunks[used];
-      const part = chunk.subarray(0, length - taken);
-      target.set(part, taken);
-      taken += part.length;
-      if (part.length === chunk.length) used += 1;
-      else this.#chunks[used] = chunk.subarray(part.length);
-    }
-    this.#chunks.splice(0, used);
-    this.#size -= length;
-    return length;
+    const most = Math.min(this.#bytes.length, target.length);
+    const count = this.#cutRead(most);
+    this.#bytes.take(target, count);
+    return count;
   }
 }
