@@ -7,6 +7,7 @@
 import {
   AbortError,
   BrokenError,
+  type BrokenReason,
   BusyError,
   ClosedError,
   CodecError,
@@ -18,12 +19,22 @@ import {
   type TlsReason,
 } from "../errors.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
+import { translateError } from "../transport/translate_error.ts";
 
 /** TLS failed as the connection did: they say nothing of a certificate. */
 const LOST_TLS: ReadonlySet<TlsReason> = new Set<TlsReason>([
   "closed-in-handshake",
   "truncated",
   "other",
+]);
+
+/** What only a network can do to an error of the runtime, or of a driver for Node. */
+const OF_NETWORK: ReadonlySet<BrokenReason> = new Set<BrokenReason>([
+  "reset",
+  "broken-pipe",
+  "refused",
+  "unreachable",
+  "dns",
 ]);
 
 /** Wrappers within wrappers are looked through so far. */
@@ -46,6 +57,8 @@ export function isLoss(error: unknown, hasEnded: boolean): boolean {
     if (!(each instanceof Error)) return false;
     // Also that of `AbortSignal.timeout()`.
     if (each.name === "TimeoutError") return true;
+    const known = translateError(each, { operation: "connect" });
+    if (known instanceof BrokenError) return OF_NETWORK.has(known.reason);
     each = each.cause;
   }
   return false;

@@ -41,7 +41,7 @@ import {
   type AlarmListener,
   type AlarmOptions,
 } from "../time/coarse_timer.ts";
-import { Deadline } from "../time/deadline.ts";
+import { checkEnds, Deadline } from "../time/deadline.ts";
 import type { RetryBudget } from "../time/retry_budget.ts";
 import { closedOf, closeOf, cutOf } from "./_endings.ts";
 import { watchEnd } from "./_watch_end.ts";
@@ -294,6 +294,7 @@ export class Pool<T> implements AsyncDisposable {
    */
   async close(options: CallOptions = {}): Promise<void> {
     const { signal, timeoutMs = CLOSE_MS, deadline } = options;
+    checkEnds("close the pool", options);
     checkCall("close the pool", { timeoutMs });
     const closing = this.#closing ??= this.#close();
     let abort: { reason: unknown } | undefined;

@@ -34,6 +34,7 @@ import {
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
+import { checkEnds } from "../time/deadline.ts";
 import { backoffDelayMs } from "../time/retry.ts";
 import { sleep } from "../time/sleep.ts";
 import { closedOf, closeOf, cutOf } from "./_endings.ts";
@@ -66,8 +67,9 @@ const BUDGET_PAUSE_MS = 1_000;
  *
  * What is a loss: an attempt to connect that fails; the connection that breaks, or that
  * the peer ends; a limit that passes; an answer that makes no sense. The session then
- * throws a {@linkcode SocketError} or a `TimeoutError`, or an error of which such a one is
- * the cause; or it returns after it has read the end of the peer's stream. It starts from
+ * throws a {@linkcode SocketError} or a `TimeoutError`, an error of the runtime or of a driver
+ * for Node that says so (`ECONNRESET`), or an error of which such a one is the cause; or it
+ * returns after it has read the end of the peer's stream. It starts from
  * the beginning on the next connection: log in, subscribe, and go on.
  *
  * What ends all of it: a session that returns while its connection goes on; anything else
@@ -338,6 +340,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
    */
   async close(options: CallOptions = {}): Promise<void> {
     const { signal, timeoutMs = CLOSE_MS, deadline } = options;
+    checkEnds("close", options);
     checkCall("close", { timeoutMs });
     this.#end({ endedBy: "close" }, Infinity);
     let abort: { reason: unknown } | undefined;

@@ -44,7 +44,23 @@ export interface ReconnectOpenOptions {
   signal: AbortSignal;
 }
 
-/** What all forms of {@linkcode ReconnectOptions} share. */
+/**
+ * How a session comes back, whatever it runs over.
+ *
+ * @example
+ * ```ts
+ * import { reconnect, type ReconnectRules } from "@sluice/net/client";
+ *
+ * const events: string[] = [];
+ * const rules: ReconnectRules = {
+ *   retry: { minDelayMs: 100, maxDelayMs: 10_000 },
+ *   stableMs: 30_000,
+ *   onEvent: (event) => events.push(event.type),
+ * };
+ * await using link = reconnect({ port: 6379, ...rules }, () => {});
+ * console.assert(link.state === "connecting");
+ * ```
+ */
 export interface ReconnectRules {
   /** How soon, how often and after what another attempt is made. */
   retry?: ReconnectRetryOptions;
@@ -77,7 +93,22 @@ export interface ReconnectRules {
   timeoutMs?: undefined;
 }
 
-/** Over which socket, made by `connect` with these options, the session runs. */
+/**
+ * Over which socket, made by `connect` with these options, the session runs.
+ *
+ * @example
+ * ```ts
+ * import { reconnect, type ReconnectConnectOptions } from "@sluice/net/client";
+ *
+ * const options: ReconnectConnectOptions = {
+ *   hosts: [{ hostname: "localhost", port: 6379 }, { port: 6380 }],
+ *   idleMs: 60_000,
+ *   retry: { attemptTimeoutMs: 3_000 },
+ * };
+ * await using link = reconnect(options, (socket) => socket.readLine());
+ * console.assert(link.state === "connecting");
+ * ```
+ */
 export type ReconnectConnectOptions =
   & (DialOptions | HostsDialOptions)
   & SocketOptions
@@ -87,7 +118,21 @@ export type ReconnectConnectOptions =
     open?: undefined;
   };
 
-/** Over what, made by a function of yours, the session runs. */
+/**
+ * Over what, made by a function of yours, the session runs.
+ *
+ * @example
+ * ```ts
+ * import { connect, framed, type Framed, lines } from "@sluice/net";
+ * import { reconnect, type ReconnectAnyOptions } from "@sluice/net/client";
+ *
+ * const options: ReconnectAnyOptions<Framed<string>> = {
+ *   open: async (options) => framed(await connect({ port: 6379, ...options }), lines()),
+ * };
+ * await using link = reconnect(options, (connection) => connection.receive());
+ * console.assert(link.state === "connecting");
+ * ```
+ */
 export interface ReconnectAnyOptions<T> extends ReconnectRules {
   /**
    * Makes what the session runs over: a socket of `connect`, or one that is logged in,
@@ -98,7 +143,23 @@ export interface ReconnectAnyOptions<T> extends ReconnectRules {
   open: (options: ReconnectOpenOptions) => T | Promise<T>;
 }
 
-/** What a session gets beside its connection. */
+/**
+ * What a session gets beside its connection.
+ *
+ * @example
+ * ```ts
+ * import { reconnect, type SessionContext } from "@sluice/net/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const session = (_connection: unknown, { attempt, session, signal }: SessionContext) => [
+ *   attempt,
+ *   session,
+ *   signal.aborted,
+ * ];
+ * await using link = reconnect({ open: () => ({}) }, session);
+ * assertEquals(await link.ended, { endedBy: "return", value: [1, 1, false] });
+ * ```
+ */
 export interface SessionContext {
   /** Attempts to connect since the last session that was stable, this one included; from 1. */
   readonly attempt: number;
@@ -133,7 +194,28 @@ export type ReconnectState =
   | "closing"
   | "ended";
 
-/** How all of it ended. */
+/**
+ * How all of it ended.
+ *
+ * @example
+ * ```ts
+ * import { reconnect, type ReconnectOutcome } from "@sluice/net/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * function describe(outcome: ReconnectOutcome<string>): string {
+ *   switch (outcome.endedBy) {
+ *     case "return":
+ *       return outcome.value;
+ *     case "close":
+ *       return "closed";
+ *     default:
+ *       return `${outcome.error}`;
+ *   }
+ * }
+ * await using link = reconnect({ open: () => ({}) }, () => "all done");
+ * assertEquals(describe(await link.ended), "all done");
+ * ```
+ */
 export type ReconnectOutcome<R> =
   /** The session returned. */
   | {
@@ -222,7 +304,23 @@ export interface EndedEvent {
   outcome: ReconnectOutcome<unknown>;
 }
 
-/** What `onEvent` is told. */
+/**
+ * What `onEvent` is told.
+ *
+ * @example
+ * ```ts
+ * import { reconnect, type ReconnectEvent } from "@sluice/net/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const events: ReconnectEvent["type"][] = [];
+ * await using link = reconnect({
+ *   open: () => ({}),
+ *   onEvent: (event) => events.push(event.type),
+ * }, () => {});
+ * await link.ended;
+ * assertEquals(events, ["connecting", "connected", "ended"]);
+ * ```
+ */
 export type ReconnectEvent =
   | ConnectingEvent
   | ConnectFailedEvent

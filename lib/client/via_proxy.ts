@@ -39,7 +39,19 @@ import {
 } from "./_proxy_handshake.ts";
 import { askSocks5, MAX_CREDENTIAL_BYTES } from "./_socks5.ts";
 
-/** How a proxy is spoken to. */
+/**
+ * How a proxy is spoken to.
+ *
+ * @example
+ * ```ts
+ * import { viaProxy, type ViaProxyOptions } from "@sluice/net/client";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const options: ViaProxyOptions = { timeoutMs: 5_000, tls: { serverName: "proxy.example" } };
+ * const dialer = viaProxy("https://user:password@127.0.0.1:3129", options);
+ * assertEquals(dialer.addr, { transport: "tcp", hostname: "127.0.0.1", port: 3129 });
+ * ```
+ */
 export interface ViaProxyOptions {
   /**
    * Longest that connecting to the proxy and its answer may take, in milliseconds, above 0.

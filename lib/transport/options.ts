@@ -381,7 +381,23 @@ export interface DialHost {
   transport?: Deno.NetAddr["transport"];
 }
 
-/** Where to connect to, where any one of several hosts will do. */
+/**
+ * Where to connect to, where any one of several hosts will do.
+ *
+ * @example
+ * ```ts
+ * import { connect, type HostsDialOptions, serve } from "@sluice/net";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = serve({ port: 0 }, (socket) => socket.write("welcome\n"));
+ * const options: HostsDialOptions = {
+ *   hosts: [{ hostname: "127.0.0.1", port: server.addr.port }, server.addr],
+ *   order: "given",
+ * };
+ * await using socket = await connect(options);
+ * assertEquals(await socket.readLine(), "welcome");
+ * ```
+ */
 export interface HostsDialOptions {
   /** The hosts, of which there must be one. */
   hosts: readonly DialHost[];

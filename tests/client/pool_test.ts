@@ -516,6 +516,22 @@ Deno.test("Pool.close() ends what is being opened", async () => {
   assertEquals(pool.stats.total, 0);
 });
 
+Deno.test("Pool.close() refuses bad limits, and closes nothing then", async () => {
+  const { pool } = countingPool();
+  for (
+    const [options, text] of [
+      [{ signal: 5 }, "signal must be an AbortSignal"],
+      [{ deadline: 5 }, "deadline must be a Deadline"],
+      [{ timeoutMs: "5" }, "timeoutMs must be a number"],
+      [5, "options must be an object"],
+    ] as const
+  ) {
+    await assertRejects(() => pool.close(options as object), TypeError, text);
+  }
+  (await pool.acquire()).release();
+  await pool.close();
+});
+
 Deno.test("Pool refuses bad options", () => {
   const open = () => ({});
   // @ts-expect-error -- there must be one

@@ -209,6 +209,11 @@ Deno.test("reconnect() ends with an ordinary error of the session, and cuts its 
   assertStrictEquals(await outcome(link.connected()), error);
 });
 
+/** An error as Node and its drivers make them. */
+function withCode(code: string): Error {
+  return Object.assign(new Error(`connect ${code}`), { code });
+}
+
 /** What a session throws, and whether it runs again. */
 const ERRORS: [string, Error, boolean][] = [
   ["BrokenError", LOST(), true],
@@ -217,6 +222,13 @@ const ERRORS: [string, Error, boolean][] = [
   ["MalformedFrameError", new MalformedFrameError("garbage"), true],
   ["AbortSignal.timeout()", new DOMException("slow", "TimeoutError"), true],
   ["an aborted request", new AbortError("gave up", { cause: LOST() }), true],
+  ["Deno's reset", new Deno.errors.ConnectionReset("reset"), true],
+  ["Deno's refusal", new Deno.errors.ConnectionRefused("refused"), true],
+  ["Node's refusal", withCode("ECONNREFUSED"), true],
+  ["Node's lost name", withCode("ENOTFOUND"), true],
+  ["a missing file", new Deno.errors.NotFound("no such file"), false],
+  ["an address in use", withCode("EADDRINUSE"), false],
+  ["a driver's own code", withCode("28P01"), false],
   ["a wrapped loss", new Error("no login", { cause: LOST() }), true],
   ["TLS cut off", new TlsError("truncated", "cut"), true],
   ["TLS ended in it", new TlsError("closed-in-handshake", "cut"), true],
@@ -865,6 +877,24 @@ Deno.test("reconnect() refuses bad options at once", () => {
     TypeError,
     "session must be a function",
   );
+});
+
+Deno.test("close() and connected() refuse bad limits, and end nothing then", async () => {
+  const link = reconnect({ open }, untilAborted);
+  await link.connected();
+  for (
+    const [options, text] of [
+      [{ signal: 5 }, "signal must be an AbortSignal"],
+      [{ deadline: 5 }, "deadline must be a Deadline"],
+      [{ timeoutMs: "5" }, "timeoutMs must be a number"],
+    ] as const
+  ) {
+    const wrong = options as object;
+    await assertRejects(() => link.close(wrong), TypeError, text);
+    await assertRejects(() => link.connected(wrong), TypeError, text);
+  }
+  assertEquals(link.state, "connected");
+  await link.close();
 });
 
 Deno.test("the types of reconnect() follow its options", async () => {
