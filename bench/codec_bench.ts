@@ -153,6 +153,7 @@ everyCodec("text(lengthPrefixed)", text(lengthPrefixed()), TEXT);
 everyCodec("json(lines)", json(), DOCUMENT);
 everyCodec("packets of numbers", packets(move, lengthPrefixed()), MOVE);
 everyCodec("packets of text and bytes", packets(chat, lengthPrefixed()), CHAT);
+everyCodec("packets without frames", packets(chat), CHAT);
 
 // Other framings against other packages.
 

@@ -10,20 +10,18 @@
  */
 
 import { checkInteger, outOfRange } from "../_check.ts";
-import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { type AnyField, implOf, type LengthField } from "./field.ts";
 import { type FixedInteger, isFixedInteger } from "./number_fields.ts";
 import { checkLength, type PacketReader } from "./_packet_reader.ts";
 import { badValue } from "./_refusal.ts";
+import { borrowWriter, giveBackWriter, takeWritten } from "./_scratch.ts";
 
 /**
  * A length as the user writes it: a number, the name of an earlier field, a field of a
  * whole number that comes right before, or nothing for all that is left of the frame.
  */
 export type LengthSpec = number | string | LengthField | undefined;
-
-/** From this size on, what was written apart is referred to. */
-const REFERENCE_BYTES = 65_536;
 
 /** A {@linkcode LengthSpec}, checked. */
 export class LengthSource {
@@ -90,7 +88,7 @@ export class LengthSource {
   begin(out: ByteWriter): ByteWriter {
     if (this.#prefix === undefined) return out;
     // How long a length of variable size is depends on what it says.
-    if (this.#later === undefined) return new ByteWriter();
+    if (this.#later === undefined) return borrowWriter();
     out.allocate(this.#later.fixedBytes);
     return out;
   }
@@ -108,7 +106,8 @@ export class LengthSource {
     const later = this.#later;
     if (content !== out) {
       this.write(count, out);
-      moveAll(content, out);
+      out.write(takeWritten(content));
+      giveBackWriter(content);
     } else {
       this.#check(count);
       if (later !== undefined) {
@@ -143,16 +142,4 @@ function toLength(reader: PacketReader, value: unknown): number {
   const length = Number(value);
   if (length >>> 0 !== length) checkLength(length);
   return length;
-}
-
-/** Appends all of `from`, which is not used again. */
-function moveAll(from: ByteWriter, to: ByteWriter): void {
-  if (from.length < REFERENCE_BYTES) {
-    to.write(from.peek());
-    from.clear();
-  } else {
-    // Large pieces are referred to, so their memory is not used again.
-    for (const segment of from.segments()) to.write(segment);
-    from.abandon();
-  }
 }

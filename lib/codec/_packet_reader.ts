@@ -123,6 +123,7 @@ export class PacketReader implements FieldReader {
   /** Lets go of what was read, and of large memory. */
   close(): void {
     this.frame = NOTHING;
+    this.end = this.position = 0;
     if (this.view.byteLength > KEPT_BYTES) this.view = NO_VIEW;
     if (!this.isStopped && !this.isOpen) return;
     this.isOpen = this.isShort = this.isStopped = false;

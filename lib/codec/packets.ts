@@ -5,7 +5,7 @@
  */
 
 import { checkLimit, checkNames, checkObject, wrongKind } from "../_check.ts";
-import { ByteWriter } from "../bytes/byte_writer.ts";
+import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "./codec.ts";
 import { finishOf } from "./encode_frame.ts";
 import { FieldImpl } from "./field.ts";
@@ -13,11 +13,7 @@ import { mapped } from "./mapped.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
 import { PacketStreamDecoder, plainEncoder } from "./_packet_stream.ts";
 import { DEFAULT_FRAME_BYTES } from "./policy.ts";
-
-/** What a codec may hold on to between two packets. */
-const KEPT_BYTES = 4_096;
-/** From this size on, an array may be referenced instead of copied. */
-const REFERENCE_BYTES = 65_536;
+import { borrowWriter, giveBackWriter, takeWritten } from "./_scratch.ts";
 
 /** Options of {@linkcode packets} without frames around them. */
 export interface PacketsOptions {
@@ -153,13 +149,6 @@ function onStream<In, Out>(
   };
 }
 
-/**
- * Where packets are written before their frame is. Encoding is synchronous, so one writer
- * serves all connections, one packet after the other. It is taken while a packet is
- * encoded: a getter of that packet may send on another connection.
- */
-let idle: ByteWriter | undefined;
-
 class PacketEncoder<Out> implements Encoder<Out> {
   readonly finish: Encoder<Out>["finish"];
   readonly #packet: PacketImpl<unknown, Out>;
@@ -172,21 +161,13 @@ class PacketEncoder<Out> implements Encoder<Out> {
   }
 
   encode(value: Out, out: ByteWriter): void {
-    const scratch = idle ?? new ByteWriter();
-    idle = undefined;
+    const scratch = borrowWriter();
     try {
       this.#packet.writeWhole(value, scratch);
-      // The inner encoder copies a small frame, so it needs no array of its own. A
-      // large one may be referred to, so its memory is not used again.
-      const frame = scratch.length < REFERENCE_BYTES
-        ? scratch.peek()
-        : scratch.toBytes();
       // Returned, so that a promise of an asynchronous encoder is noticed.
-      return this.#inner.encode(frame, out);
+      return this.#inner.encode(takeWritten(scratch), out);
     } finally {
-      if (scratch.length > KEPT_BYTES || scratch.hasReferences) scratch.clear();
-      else scratch.truncate(0);
-      idle = scratch;
+      giveBackWriter(scratch);
     }
   }
 }

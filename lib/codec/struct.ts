@@ -313,14 +313,21 @@ function checkGiven(
   for (let i = 0; i < slots.length; i++) {
     if (!slots[i].computed) continue;
     const value = ownValue(given, slots[i]);
-    if (value === undefined) continue;
-    const { count } = marks[i];
-    if (Number(value) !== count) {
-      const must = `${count}, as long as the field that names it, or left out`;
-      const types = ["number", "bigint", "boolean"];
-      throw within(badValue(must, value, types), slots[i].name);
-    }
+    const computed = valueOf(slots[i].number!, marks[i].count);
+    if (value === undefined || value === computed) continue;
+    const must = `${computed}, as long as the field that names it, or left out`;
+    const types = [typeof computed];
+    throw within(badValue(must, value, types), slots[i].name);
   }
+}
+
+/** A length or a flag as its field has it. */
+function valueOf(
+  { max }: NumberField<number | bigint | boolean>,
+  count: number,
+): unknown {
+  if (max === undefined) return count === 1;
+  return typeof max === "bigint" ? BigInt(count) : count;
 }
 
 const ACTION = "make a struct";

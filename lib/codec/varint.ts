@@ -4,19 +4,31 @@
  * @module
  */
 
-import { checkBoolean, checkInteger, checkNames } from "../_check.ts";
+import {
+  checkBoolean,
+  checkInteger,
+  checkNames,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FieldImpl, type IntegerField } from "./field.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, Refusal } from "./_refusal.ts";
 
 /** Options of {@linkcode varint}. */
-export interface VarintOptions {
+export interface VarintOptions<N extends number | bigint = number | bigint> {
   /**
-   * Most bytes of a value, from 1 to 10: 5 for protobuf's `uint32`, 4 for MQTT. Each byte
-   * has seven bits of it.
+   * Largest value: `2 ** 32 - 1` for protobuf's `uint32`, `2 ** 31 - 1` and `zigzag` for its
+   * `sint32`. With `zigzag` the smallest is `-max - 1`.
    *
-   * @default {8, and 10 with bigint}
+   * @default {what is exact: 2^53 - 1, or 64 bits with bigint}
+   */
+  max?: N;
+  /**
+   * Most bytes of a value, from 1 to 10: 4 for MQTT. Each byte has seven bits of it.
+   *
+   * @default {as many as max needs}
    */
   maxBytes?: number;
   /**
@@ -43,6 +55,7 @@ export interface VarintOptions {
 
 const ACTION = "make a varint field";
 const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
+  "max",
   "maxBytes",
   "zigzag",
   "bigint",
@@ -58,11 +71,11 @@ const MAX_U64 = 0xffff_ffff_ffff_ffffn;
  * A field of a bigint in LEB128: see the other form of it.
  *
  * @param options With `bigint: true`.
- * @throws {RangeError} `maxBytes` is out of range.
+ * @throws {RangeError} `max` or `maxBytes` is out of range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  */
 export function varint(
-  options: VarintOptions & { bigint: true },
+  options: VarintOptions<bigint> & { bigint: true },
 ): IntegerField<bigint>;
 /**
  * A field of a whole number in LEB128: seven bits a byte, the lowest first, and the top bit
@@ -75,7 +88,7 @@ export function varint(
  * and refuses what these cannot hold.
  *
  * @param options Limit and kind.
- * @throws {RangeError} `maxBytes` is out of range.
+ * @throws {RangeError} `max` or `maxBytes` is out of range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  *
  * @example
@@ -88,21 +101,44 @@ export function varint(
  * ```
  */
 export function varint(
-  options?: VarintOptions & { bigint?: false },
+  options?: VarintOptions<number> & { bigint?: false },
 ): IntegerField;
 export function varint(
   options: VarintOptions = {},
 ): IntegerField<bigint> | IntegerField {
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { zigzag = false, bigint = false, overlong = false } = options;
-  const { maxBytes = bigint ? 10 : 8 } = options;
-  checkInteger(ACTION, "maxBytes", maxBytes, 1, 10);
   for (const [name, value] of Object.entries({ zigzag, bigint, overlong })) {
     checkBoolean(ACTION, name, value);
   }
-  return new VarintField(maxBytes, zigzag, bigint, overlong) as
-    & VarintField
-    & IntegerField;
+  const exact = bigint ? MAX_U64 : BigInt(Number.MAX_SAFE_INTEGER);
+  let most = exact;
+  if (options.max !== undefined) {
+    const max = checkMax(options.max, bigint, zigzag ? exact >> 1n : exact);
+    most = zigzag ? 2n * max + 1n : max;
+  }
+  const { maxBytes = Math.ceil(most.toString(2).length / 7) } = options;
+  checkInteger(ACTION, "maxBytes", maxBytes, 1, 10);
+  const held = 2n ** BigInt(7 * maxBytes) - 1n;
+  return new VarintField(
+    held < most ? held : most,
+    maxBytes,
+    zigzag,
+    bigint,
+    overlong,
+  ) as VarintField & IntegerField;
+}
+
+function checkMax(max: unknown, bigint: boolean, most: bigint): bigint {
+  const must = `${bigint ? "a bigint" : "an integer"} from 0 to ${most}`;
+  if (bigint ? typeof max !== "bigint" : typeof max !== "number") {
+    throw wrongKind(ACTION, "max", must, max);
+  }
+  const isWhole = bigint || Number.isSafeInteger(max);
+  if (isWhole && max as number >= 0 && max as number <= most) {
+    return BigInt(max as number);
+  }
+  throw outOfRange(ACTION, "max", must, max);
 }
 
 class VarintField extends FieldImpl<number | bigint> {
@@ -119,6 +155,7 @@ class VarintField extends FieldImpl<number | bigint> {
   readonly #most: number | bigint;
 
   constructor(
+    most: bigint,
     maxBytes: number,
     zigzag: boolean,
     bigint: boolean,
@@ -129,13 +166,10 @@ class VarintField extends FieldImpl<number | bigint> {
     this.#zigzag = zigzag;
     this.#bigint = bigint;
     this.#overlong = overlong;
-    const most = 2n ** BigInt(7 * maxBytes) - 1n;
-    const limit = bigint ? MAX_U64 : BigInt(Number.MAX_SAFE_INTEGER);
-    const bounded = most < limit ? most : limit;
     const of = bigint ? (value: bigint) => value : Number;
-    this.#most = of(bounded);
-    this.max = of(zigzag ? bounded >> 1n : bounded);
-    this.min = of(zigzag ? -(bounded >> 1n) - 1n : 0n);
+    this.#most = of(most);
+    this.max = of(zigzag ? most >> 1n : most);
+    this.min = of(zigzag ? -(most >> 1n) - 1n : 0n);
   }
 
   read(reader: PacketReader): number | bigint {

@@ -1,16 +1,23 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "npm:fast-check@4.10.2";
 import {
   array,
+  bits,
+  bool,
   bytes as bytesField,
   type ByteWriter,
   CodecError,
+  cstring,
+  f64,
   type Field,
   type FieldReader,
+  i16,
   type IntegerField,
   literal,
   MalformedFrameError,
   mappedField,
   optional,
+  pad,
   rest,
   sized,
   struct,
@@ -117,6 +124,62 @@ Deno.test("a field of one's own is a field like any other, on both ways to make 
   }
   assertEquals(struct({ a: u8, b: ipv4, c: new Counter() }).fixedBytes, 8);
   assertEquals(struct({ a: array(ipv4, 3) }).fixedBytes, 12);
+});
+
+Deno.test("structs of all fields give the same values and errors without generated code", () => {
+  const make = () =>
+    union({ op: varint() }, {
+      0: struct({}),
+      1: struct({ a: u8, _: pad(2), b: i16, c: f64, d: bool, __: pad(1) }),
+      2: struct({
+        flags: bits({ x: bool, _: pad(3), y: 12 }),
+        at: ipv4,
+        n: varint({ max: 300 }),
+        _: pad(1),
+        e: u16,
+        s: cstring({ maxBytes: 3 }),
+      }),
+      3: struct({
+        size: u8,
+        list: array(struct({ count: new Counter(), y: i16 }), "size"),
+        in: sized(u8, struct({ v: nullable, rest })),
+      }),
+    });
+  const [fast, slow] = [make(), withoutFunction(make)];
+  const outcome = (packet: typeof fast, frame: Uint8Array) => {
+    try {
+      const value = packet.decode(frame);
+      return { value, keys: Object.keys(value), wire: packet.encode(value) };
+    } catch (error) {
+      return (error as Error).message;
+    }
+  };
+  const good = [
+    [0],
+    [1, 7, 1, 2, 0, 5, 63, 240, 0, 0, 0, 0, 0, 0, 1, 9],
+    [2, 0x80, 5, 1, 2, 3, 4, 0xac, 2, 9, 0, 8, 97, 98, 0],
+    [3, 1, 4, 0, 0, 255, 254, 4, 0, 1, 7, 8],
+  ];
+  let decoded = 0;
+  fc.assert(
+    fc.property(
+      fc.constantFrom(...good),
+      fc.array(fc.tuple(fc.nat(17), fc.nat(255)), { maxLength: 2 }),
+      fc.nat(18),
+      (bytes, changes, length) => {
+        const frame = Uint8Array.from(bytes);
+        for (const [at, value] of changes) {
+          if (at < frame.length) frame[at] = value;
+        }
+        const part = frame.subarray(0, Math.max(1, length));
+        const seen = outcome(fast, part);
+        assertEquals(outcome(slow, part), seen);
+        if (typeof seen === "object") decoded++;
+      },
+    ),
+    { numRuns: 1000, seed: 3 },
+  );
+  assert(decoded > 100 && decoded < 900, `${decoded}`);
 });
 
 Deno.test("a field of one's own refuses with any error, and the packet names the field", () => {

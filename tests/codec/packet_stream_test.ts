@@ -212,6 +212,28 @@ Deno.test("packets() without frames reads a field of one's own again from its fi
   assertEquals(add(0), undefined);
   assertEquals(add(7), { a: bytes(9), own: "a,bcc", z: 7 });
   assert(reads <= 4, `${reads} reads`);
+  // Nothing is left of what it had read before.
+  for (let cut = 1; cut < 11; cut++) {
+    const wire = [1, 9, 2, 1, 97, 1, 98, 99, 99, 0, 7];
+    const { add } = feed(packet);
+    assertEquals(add(...wire.slice(0, cut)), undefined);
+    const value = { a: bytes(9), own: "a,bcc", z: 7 };
+    assertEquals(add(...wire.slice(cut)), value);
+  }
+});
+
+Deno.test("packets() without frames waits for the end that a field searches, not for another", () => {
+  const pair: Field<string[]> = {
+    kind: "pair",
+    minBytes: 2,
+    read: (bytes) => [1, 2].map(() => utf8Text(bytes.takeUntil(0, 9))),
+    write: () => {},
+  };
+  const { add, decoder, queue } = feed(packets(struct({ pair })));
+  assertEquals(add(97, 0, 98), undefined);
+  assertEquals(decoder.decode(queue), undefined);
+  assertEquals(add(99), undefined);
+  assertEquals(add(0), { pair: ["a", "bc"] });
 });
 
 const utf8Text = (data: Uint8Array) => new TextDecoder().decode(data);

@@ -1,8 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import {
+  ByteWriter,
   cstring,
+  optional,
   pad,
   rest,
+  sized,
   struct,
   u16le,
   u32le,
@@ -37,6 +40,19 @@ Deno.test("pad() is sent as zeros, passed over, and no part of the object", () =
     () => mixed.decode(bytes(97, 0, 5)),
     'field "_" must have its 4 bytes within the frame',
   );
+  // Inside of other fields, too.
+  const inside = struct({ in: sized(u8, pad(3)), some: optional(pad(2)) });
+  const wire = bytes(3, 0, 0, 0, 1, 0, 0);
+  assertEquals(inside.encode({ in: undefined }), bytes(3, 0, 0, 0, 0));
+  const out = new ByteWriter();
+  out.write(new Uint8Array(64).fill(7));
+  out.truncate(0);
+  pad(3).write(undefined, out);
+  assertEquals(out.toBytes(), bytes(0, 0, 0));
+  assertEquals(Object.keys(inside.decode(wire)), ["in", "some"]);
+  for (let length = 0; length < wire.length; length++) {
+    assertMalformed(() => inside.decode(wire.subarray(0, length)), "within");
+  }
   for (const length of [0, -1, 1.5, 65_537]) {
     assertThrows(() => pad(length), RangeError, "from 1 to 65536");
   }

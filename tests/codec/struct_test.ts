@@ -171,6 +171,10 @@ Deno.test("struct() refuses lengths that are wrong, too large, or not the same",
     RangeError,
     'field "size" must be 1, as long as the field that names it',
   );
+  for (const size of ["1", true, 1n, [1], null]) {
+    const bad = { size: size as unknown as number, a: bytes(1), b: bytes(2) };
+    assertThrows(() => packet.encode(bad), TypeError, 'field "size" must be 1');
+  }
   assertThrows(
     () => packet.encode({ a: bytes(1), b: bytes(2, 3) }),
     RangeError,

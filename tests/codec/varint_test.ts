@@ -16,11 +16,11 @@ import {
 import { assertMalformed, bytes } from "./_support.ts";
 
 /** The bytes of one value, and back. */
-function of(options: VarintOptions & { bigint?: false } = {}) {
+function of(options: VarintOptions<number> & { bigint?: false } = {}) {
   return struct({ value: varint(options) });
 }
 
-function ofBigint(options: VarintOptions = {}) {
+function ofBigint(options: VarintOptions<bigint> = {}) {
   return struct({ value: varint({ ...options, bigint: true }) });
 }
 
@@ -52,8 +52,8 @@ Deno.test("varint() writes what the npm package varint writes, and reads it", ()
 
 Deno.test("varint() is protobuf's uint32, uint64, sint32 and sint64", () => {
   const { Writer, Reader } = protobuf;
-  const u32 = of({ maxBytes: 5 });
-  const s32 = of({ maxBytes: 5, zigzag: true });
+  const u32 = of({ max: 2 ** 32 - 1 });
+  const s32 = of({ max: 2 ** 31 - 1, zigzag: true });
   const u64 = ofBigint();
   const s64 = ofBigint({ zigzag: true });
   // Both halves of 64 bits, as its own Long has them.
@@ -237,6 +237,55 @@ Deno.test("varint() is the length of bytes, text, arrays and fields", () => {
   assertMalformed(
     () => beyond.decode(bytes(255, 255, 255, 255, 255, 255, 255, 255, 255, 1)),
     "must have its 18446744073709551615 bytes within the frame",
+  );
+});
+
+Deno.test("varint() has no value above its max, both ways", () => {
+  const u32 = of({ max: 2 ** 32 - 1 });
+  const largest = bytes(255, 255, 255, 255, 15);
+  assertEquals(u32.encode({ value: 2 ** 32 - 1 }), largest);
+  assertEquals(u32.decode(largest), { value: 2 ** 32 - 1 });
+  assertMalformed(
+    () => u32.decode(bytes(255, 255, 255, 255, 31)),
+    'field "value" must be at most 4294967295, got more',
+  );
+  assertMalformed(
+    () => u32.decode(bytes(255, 255, 255, 255, 255, 1)),
+    "at most 5 bytes long",
+  );
+  assertThrows(() => u32.encode({ value: 2 ** 32 }), RangeError, "4294967295");
+  const s32 = of({ max: 2 ** 31 - 1, zigzag: true });
+  assertEquals(s32.encode({ value: -(2 ** 31) }), largest);
+  assertEquals(s32.decode(largest), { value: -(2 ** 31) });
+  assertMalformed(() => s32.decode(bytes(128, 128, 128, 128, 16)), "at most");
+  assertThrows(() => s32.encode({ value: 2 ** 31 }), RangeError, "2147483647");
+  assertThrows(() => s32.encode({ value: -(2 ** 31) - 1 }), RangeError);
+  const s64 = ofBigint({ max: 2n ** 63n - 1n, zigzag: true });
+  const value = -(2n ** 63n);
+  assertEquals(s64.decode(s64.encode({ value })), { value });
+  const none = of({ max: 0 });
+  assertEquals(none.decode(bytes(0)), { value: 0 });
+  assertMalformed(() => none.decode(bytes(1)), "at most 0");
+  // The bytes may have less room, or more.
+  assertEquals(varint({ max: 300, maxBytes: 1 }).max, 127);
+  assertMalformed(
+    () => of({ max: 300, maxBytes: 3 }).decode(bytes(0xad, 2)),
+    "at most 300",
+  );
+  for (const max of [-1, 0.5, NaN, 2 ** 53]) {
+    assertThrows(() => varint({ max }), RangeError, "max must be an integer");
+  }
+  assertThrows(() => varint({ max: 2 ** 52, zigzag: true }), RangeError);
+  assertThrows(() => varint({ max: 1n } as never), TypeError, "an integer");
+  assertThrows(
+    () => varint({ max: 1, bigint: true } as never),
+    TypeError,
+    "a bigint from 0 to 18446744073709551615",
+  );
+  assertThrows(
+    () => varint({ max: 2n ** 64n, bigint: true }),
+    RangeError,
+    "a bigint from 0",
   );
 });
 
