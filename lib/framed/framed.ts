@@ -112,7 +112,7 @@ export class Framed<In, Out = In>
   static {
     partsOf = (framed) => ({
       socket: framed.#socket,
-      halves: framed.#halves,
+      halves: halvesOf(framed.#socket),
       frames: framed.#frames,
       encode: (operation, frame) => framed.#encode(operation, frame),
       startHeartbeat: (options, send) => framed.#startHeartbeat(options, send),
@@ -120,7 +120,6 @@ export class Framed<In, Out = In>
   }
 
   readonly #socket: Socket;
-  readonly #halves: SocketHalves;
   readonly #writer: SocketHalves["writer"];
   readonly #frames: FrameReader<In>;
   #encoder: Encoder<Out>;
@@ -140,14 +139,14 @@ export class Framed<In, Out = In>
     checkMethods("frame a socket", "codec", codec, "decoder", "encoder");
     checkFramedOptions(options);
     this.#socket = socket;
-    this.#halves = halvesOf(socket);
-    const { readLoop, writer } = this.#halves;
+    const halves = halvesOf(socket);
+    const { readLoop, writer } = halves;
     this.#writer = writer;
     this.#frames = new FrameReader(
       readLoop,
       codec.decoder(),
       options,
-      this.#halves.options.frameTimeoutMs,
+      halves.options.frameTimeoutMs,
     );
     this.#encoder = encoderOf(codec);
     if (this.#encoder.finish !== undefined) this.#finishAtEnd();
@@ -498,7 +497,7 @@ export class Framed<In, Out = In>
     options: HeartbeatOptions<In, Out>,
     send: (frame: Out) => void = (frame) => this.#sendPing(frame),
   ): Disposable {
-    const halves = this.#halves;
+    const halves = halvesOf(this.#socket);
     const frames = this.#frames;
     const { stats, localAddr, remoteAddr } = this.#socket;
     if (frames.heartbeat !== undefined) {

@@ -480,7 +480,7 @@ Deno.test(
     const errors = await Promise.all(requests);
     assertEquals(new Set(errors).size, 100_000);
     // It was half a minute, where the runtime kept a list of rejections.
-    assertLess(performance.now() - begun, 8_000);
+    assertLess(performance.now() - begun, 12_000);
   },
 );
 
