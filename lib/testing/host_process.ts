@@ -29,11 +29,17 @@ import type {
 /** A listener of a host, which listens on the host's own name. */
 export type HostListenOptions = Omit<MemoryListenOptions, "name">;
 
-/** A server of a host, which listens on the host's own name. */
-export type HostServeOptions = Omit<MemoryServeOptions, "name" | "tls">;
+/** A server of a host, which listens on the host's own name, without TLS. */
+export type HostServeOptions = Omit<MemoryServeOptions, "name" | "tls"> & {
+  /** Absent: no two handshakes are the same. */
+  tls?: undefined;
+};
 
-/** A host to connect to, by its name, beside all that `connect` takes. */
-export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls">;
+/** A host to connect to, by its name, beside all that `connect` takes but TLS. */
+export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls"> & {
+  /** Absent: no two handshakes are the same. */
+  tls?: undefined;
+};
 
 /**
  * What a process runs from its start on. It may end earlier than the process; what it
@@ -69,7 +75,7 @@ export interface ProcessContext {
  *   }
  * }
  * const server = (host: HostProcess) =>
- *   void host.serve((socket) => socket.write("fine\n"));
+ *   host.serve((socket) => socket.write("fine\n"));
  * await simulate({ seeds: 5, hosts: { server, watch } }, async (world) => {
  *   answers = 0;
  *   await world.sleep(10_000);
@@ -126,6 +132,7 @@ export class HostProcess {
   ): Server<MemoryAddr> {
     if (typeof options === "function") return this.serve({}, options);
     this.#checkAlive("serve");
+    checkNoTls("serve", options);
     const onError = (error: unknown): void => {
       if (!(error instanceof SocketError)) this.#fail(error);
     };
@@ -141,6 +148,7 @@ export class HostProcess {
    */
   async connect(options: HostConnectOptions): Promise<Socket> {
     this.#checkAlive("connect");
+    checkNoTls("connect", options);
     return await this.#context.network.connect({ ...options, from: this.name });
   }
 
@@ -191,4 +199,12 @@ export class HostProcess {
       { operation },
     );
   }
+}
+
+/** The keys of a handshake are random, and its work is done by another thread. */
+function checkNoTls(action: string, options: { tls?: unknown }): void {
+  if (!options.tls) return;
+  throw new TypeError(
+    `Cannot ${action}: tls must be absent in a simulation, as no two handshakes are the same`,
+  );
 }

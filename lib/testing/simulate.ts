@@ -73,7 +73,7 @@ let simulating = false;
  * await simulate({
  *   seeds: 20,
  *   hosts: {
- *     server: (host) => void host.serve(async (socket) => {
+ *     server: (host) => host.serve(async (socket) => {
  *       for await (const chunk of socket) await socket.write(chunk);
  *     }),
  *   },

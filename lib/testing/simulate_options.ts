@@ -42,7 +42,7 @@ export type SimulatedNetworkOptions = Omit<MemoryNetworkOptions, "seed">;
  * const options: SimulateOptions = {
  *   seeds: 20,
  *   network: (random) => ({ latencyMs: 1, jitterMs: 100 * random() }),
- *   hosts: { echo: (host) => void host.serve((socket) => socket.write("hello")) },
+ *   hosts: { echo: (host) => host.serve((socket) => socket.write("hello")) },
  * };
  * await simulate(options, async (world) => {
  *   await using socket = await world.host("client").connect({ name: "echo" });

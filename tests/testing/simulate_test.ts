@@ -711,6 +711,38 @@ Deno.test("simulate() hands the work of other threads over in order, in no time"
   });
 });
 
+Deno.test("simulate() runs what the platform does in memory, in no time", async () => {
+  await simulate({ seeds: 3 }, async (world) => {
+    const text = "a".repeat(50_000);
+    const stream = new Blob([text]).stream()
+      .pipeThrough(new CompressionStream("gzip"))
+      .pipeThrough(new DecompressionStream("gzip"));
+    assertEquals(await new Response(stream).text(), text);
+    assertEquals(structuredClone(new Date(5)), new Date(5));
+    const controller = new AbortController();
+    setTimeout(() => controller.abort(new Error("aborted")), 100);
+    const { signal } = controller;
+    await assertRejects(() => world.sleep(1_000, { signal }), Error, "aborted");
+    assertEquals(world.clock.nowMs, 100);
+  });
+});
+
+Deno.test("hosts of a simulation refuse TLS", async () => {
+  await simulate({ seed: 1 }, async (world) => {
+    const tls = { cert: "", key: "" };
+    assertThrows(
+      () => world.host("a").serve({ tls } as never, echo),
+      TypeError,
+      "Cannot serve: tls must be absent in a simulation",
+    );
+    await assertRejects(
+      () => world.host("b").connect({ name: "a", tls: true } as never),
+      TypeError,
+      "Cannot connect: tls must be absent in a simulation",
+    );
+  });
+});
+
 Deno.test("clearImmediate() in a simulation forgets what was set", async () => {
   await simulate({ seed: 1 }, async () => {
     let called = false;
