@@ -11,7 +11,8 @@ import { isDetached, show } from "../_check.ts";
 import { formatAddress } from "../addr.ts";
 import type { Addr } from "../addr.ts";
 import { ByteQueue } from "../bytes/byte_queue.ts";
-import { BrokenError } from "../errors.ts";
+import { BrokenError, SocketError } from "../errors.ts";
+import { translateError } from "../transport/translate_error.ts";
 import type { AdaptedTransport, AddressOptions } from "./adapted_transport.ts";
 
 const { BadResource, BrokenPipe, Busy, Interrupted } = Deno.errors;
@@ -176,17 +177,33 @@ export class CarriedTransport implements AdaptedTransport {
     if (this.hasEnded) return;
     // It ended with the other direction.
     if (this.#ending !== undefined && !this.halfClose) return this.endRead();
-    this.#readFailure = { error };
-    this.#pendingRead?.reject(error);
+    const failure = this.#knownError("read", "from", error);
+    this.#readFailure = { error: failure };
+    this.#pendingRead?.reject(failure);
     this.#pendingRead = undefined;
   }
 
   /** Nothing can be sent any more. */
   failWrite(error: unknown): void {
     if (this.#closed || this.#writeFailure !== undefined) return;
-    this.#writeFailure = { error };
+    const failure = this.#knownError("write", "to", error);
+    this.#writeFailure = { error: failure };
     if (this.#bothEnded) this.#pendingEnd?.resolve();
-    this.#rejectOutgoing(error);
+    this.#rejectOutgoing(failure);
+  }
+
+  /** What the carrier failed with, unless that says nothing to `translateError`. */
+  #knownError(operation: string, preposition: string, error: unknown): unknown {
+    const { localAddr, remoteAddr } = this;
+    const context = { operation, localAddr, remoteAddr };
+    if (translateError(error, context) instanceof SocketError) return error;
+    const why = error instanceof Error ? `: ${error.message}` : "";
+    return new BrokenError(
+      "other",
+      `Cannot ${operation} ${preposition} ${formatAddress(remoteAddr)}: ` +
+        `the stream failed${why}`,
+      { ...context, cause: error },
+    );
   }
 
   #rejectOutgoing(error: unknown): void {
@@ -237,10 +254,7 @@ export class CarriedTransport implements AdaptedTransport {
       this.#writing = this.#carrier.send(part).then(() => {
         if (this.#rejectWrite === reject) this.#rejectWrite = undefined;
         resolve(part.length);
-      }, (error) => {
-        if (this.#rejectWrite === reject) this.#rejectWrite = undefined;
-        reject(error);
-      });
+      }, (error) => this.failWrite(error));
     });
   }
 
@@ -258,7 +272,7 @@ export class CarriedTransport implements AdaptedTransport {
         // It may have failed or been closed meanwhile.
         if (this.#pendingEnd === pending) await this.#carrier.end();
       };
-      end().then(resolve, reject);
+      end().then(resolve, (error) => this.failWrite(error));
     });
   }
 

@@ -7,6 +7,7 @@
 import type { Duplex } from "node:stream";
 import { checkMethods, checkNames } from "../_check.ts";
 import type { Addr } from "../addr.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import { quietly } from "../transport/close_quietly.ts";
 import {
   ACTION,
@@ -141,9 +142,9 @@ class DuplexCarrier implements Carrier {
 
   send(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
-      // A copy: the stream may hand it on, and keep it for as long as it likes.
+      // The stream may hand it on, and keep it for as long as it likes.
       this.#duplex.write(
-        bytes.slice(),
+        copyOf(bytes),
         (error) => error ? reject(error) : resolve(),
       );
     });

@@ -12,6 +12,7 @@ import {
   checkObject,
   wrongKind,
 } from "../_check.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import { quietly } from "../transport/close_quietly.ts";
 import {
   ACTION,
@@ -86,8 +87,9 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * It reads one chunk at a time, and only when it is asked; a chunk that is larger than the
  * read is kept. A write waits until the writable has taken the one before, so backpressure is
- * the stream's own. `closeWrite` closes the writable; `close` cancels the readable, and
- * closes the writable where the peer has ended, or else aborts it.
+ * the stream's own. `closeWrite` closes the writable. `close` cancels the readable, unless
+ * there is no half-close; it closes the writable where the peer has ended, and aborts it
+ * otherwise.
  *
  * A chunk that is not a `Uint8Array` breaks the connection, as do 1,000 chunks in a row
  * without a byte. Streams of Node are for {@linkcode fromDuplex}.
@@ -240,8 +242,8 @@ class StreamCarrier implements Carrier {
    * stream without room of its own it would never resolve.
    */
   async send(bytes: Uint8Array): Promise<void> {
-    // A copy: the stream may hand it on, and keep it for as long as it likes.
-    const copy = bytes.slice();
+    // The stream may hand it on, and keep it for as long as it likes.
+    const copy = copyOf(bytes);
     await this.#sending;
     this.#sending = this.#writer.write(copy);
     this.#sending.catch((error) => this.#transport.failWrite(error));
@@ -253,7 +255,11 @@ class StreamCarrier implements Carrier {
 
   close(gracefully: boolean): void {
     // The reasons are for streams that lead to another part of this program.
-    quietly(() => this.#source.cancel(new BrokenPipe("Broken pipe")));
+    // Without half-close the other stream ends with the writable; that of Deno's (2.9)
+    // WebSocketStream ends the process where it was cancelled.
+    if (this.halfClose) {
+      quietly(() => this.#source.cancel(new BrokenPipe("Broken pipe")));
+    }
     const close = () => quietly(this.#onClose);
     if (gracefully) {
       this.#writer.close().then(close, close);

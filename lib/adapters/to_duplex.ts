@@ -13,7 +13,7 @@ import {
   wrongKind,
 } from "../_check.ts";
 import type { Addr } from "../addr.ts";
-import { ClosedError } from "../errors.ts";
+import { BusyError, ClosedError } from "../errors.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import { Alarm, type AlarmOptions } from "../time/coarse_timer.ts";
 import { quietly } from "../transport/close_quietly.ts";
@@ -51,8 +51,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * socket, a proxy, memory.
  *
  * It reads when the stream is read, and awaits each write, so backpressure passes both
- * ways. `end` is `closeWrite`; `destroy` is `abort`, before which the system gets what it
- * takes at once. The limits of the socket hold: one that passes destroys the stream with an
+ * ways. `end` is `closeWrite`; `destroy` is `abort`, before which what was written has 100
+ * ms to leave, unless there is an error. The limits of the socket hold: one that passes destroys the stream with an
  * error. So does `abort` of the socket with a reason, and without one as `destroy()` does.
  *
  * Errors have the codes of Node (`"ECONNRESET"`), which drivers look at, and the error
@@ -63,6 +63,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @returns The stream.
  * @throws {TypeError} `socket` is not a Socket, or an option is of the wrong type or not
  * known.
+ * @throws {BusyError} A read of the socket is under way. Nothing was touched.
  *
  * @example A server of Node's over a socket of ours, and a client
  * ```ts
@@ -90,11 +91,25 @@ export function toDuplex(
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { allowHalfOpen = false } = options;
   checkBoolean(ACTION, "allowHalfOpen", allowHalfOpen);
+  checkBusy(socket);
   return new SocketDuplex(socket, allowHalfOpen);
+}
+
+/** Throws where another call reads: that one must not be disturbed. */
+function checkBusy(socket: Socket): void {
+  try {
+    halvesOf(socket).readLoop.check(ACTION);
+  } catch (error) {
+    // One that has ended makes a stream that is destroyed.
+    if (error instanceof BusyError) throw error;
+  }
 }
 
 /** As those of Node, the timers of sockets do not hold the process. */
 const TIMEOUT_ALARM: AlarmOptions = { holdsProcess: false };
+
+/** For what was written right before `destroy`: more than it takes where it can leave. */
+const FAREWELL_MS = 100;
 
 /** What is gathered of waiting writes before the socket is asked to take it. */
 const GATHERED_BYTES = 64 * 1024;
@@ -224,10 +239,18 @@ export class SocketDuplex extends Duplex {
   ): void {
     this.#alarm?.dispose();
     this.#alarm = undefined;
-    // What was written leaves if the system takes it at once, as from a `net.Socket`.
-    quietly(() => this.#socket.flush());
-    this.#socket.abort(error ?? undefined);
-    done(error);
+    const socket = this.#socket;
+    const end = (): void => {
+      socket.abort(error ?? undefined);
+      done(error);
+    };
+    const waits = halvesOf(socket).writer.pendingBytes > 0;
+    // From a `net.Socket`, what was written before leaves all the same.
+    if (waits && error === null) {
+      socket.flush({ timeoutMs: FAREWELL_MS }).then(end, end);
+    } else {
+      end();
+    }
   }
 
   // ---- what a net.Socket has besides --------------------------------------

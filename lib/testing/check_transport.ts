@@ -25,7 +25,7 @@ export interface CheckTransportOptions {
   halfClose?: boolean;
   /**
    * Whether a write waits while the peer does not read. Where it cannot, as over a
-   * WebSocket, the peer must end the connection instead: writing on and on has to fail.
+   * WebSocket, the peer may end the connection instead, and the write fail.
    *
    * @default {true}
    */

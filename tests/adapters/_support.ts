@@ -87,9 +87,8 @@ class DuplexEnd extends Duplex {
 
   override _destroy(error: Error | null, done: (error: Error | null) => void) {
     this._read();
-    if (!this.writableFinished && !this.peer.readableEnded) {
-      this.peer.destroy(new Deno.errors.ConnectionReset("reset"));
-    }
+    // As TCP does: the peer sees an end, and then fails to write.
+    if (!this.writableFinished) this.peer.push(null);
     done(error);
   }
 }

@@ -1,8 +1,14 @@
-import { checkTransport } from "@sluice/net/testing";
+import { Socket, type Transport } from "@sluice/net";
+import { fromDuplex, toDuplex } from "@sluice/net/adapters";
+import { checkTransport, memoryTransportPair } from "@sluice/net/testing";
+import { createAuthority } from "../_support/certificates.ts";
+import { tcpConns } from "../_support/sockets.ts";
 import {
   byteStreamPair,
   duplexPair,
+  exchangeFrames,
   nodeSocketPair,
+  type Pair,
   streamPair,
   WebSocketServer,
 } from "./_support.ts";
@@ -44,3 +50,40 @@ Deno.test(
     });
   },
 );
+
+Deno.test(
+  "toDuplex() does all that a transport has to do, seen through fromDuplex()",
+  TIMEOUT,
+  async () => {
+    const wrap = (transport: Transport) =>
+      fromDuplex(toDuplex(new Socket(transport), { allowHalfOpen: true }));
+    const wrapBoth = (ends: [Transport, Transport]): Pair => [
+      wrap(ends[0]),
+      wrap(ends[1]),
+    ];
+    await checkTransport(() => wrapBoth(memoryTransportPair()));
+    await checkTransport(async () => wrapBoth(await tcpConns()));
+  },
+);
+
+Deno.test("TLS runs over every carrier", TIMEOUT, async () => {
+  const authority = await createAuthority();
+  const certificate = await authority.issue();
+  await using server = new WebSocketServer();
+  for (
+    const makePair of [
+      streamPair,
+      byteStreamPair,
+      duplexPair,
+      nodeSocketPair,
+      () => server.pair(),
+    ]
+  ) {
+    const [left, right] = (await makePair()).map((end) => new Socket(end));
+    await Promise.all([
+      left.startTls({ caCerts: [authority.cert], serverName: "localhost" }),
+      right.acceptTls(certificate),
+    ]);
+    await exchangeFrames([left.detach().transport, right.detach().transport]);
+  }
+});

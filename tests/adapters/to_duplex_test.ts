@@ -11,6 +11,7 @@ import type { Socket as NetSocket } from "node:net";
 import { pipeline } from "node:stream/promises";
 import {
   BrokenError,
+  BusyError,
   ClosedError,
   connect,
   serve,
@@ -160,11 +161,12 @@ Deno.test("toDuplex() ends its side by end(), behind what was written", async ()
 });
 
 Deno.test(
-  "toDuplex() destroySoon() sends what was written, destroy() what leaves at once",
+  "toDuplex() destroySoon() and destroy() send what was written before",
   TIMEOUT,
   async () => {
     for (const end of ["destroySoon", "destroy"] as const) {
-      const [conn, peer] = await tcpConns();
+      // On one that was just accepted, the first write does not leave at once.
+      const [peer, conn] = await tcpConns();
       const duplex = toDuplex(new Socket(conn));
       duplex.write("QUIT\r\n");
       duplex[end]();
@@ -174,6 +176,29 @@ Deno.test(
       assertEquals(await reader.read(), null);
       await reader.close();
       if (!duplex.closed) await once(duplex, "close");
+    }
+  },
+);
+
+Deno.test(
+  "toDuplex() that is destroyed does not wait long for a peer that does not read",
+  TIMEOUT,
+  async () => {
+    for (const error of [undefined, new Error("enough")]) {
+      using pair = spiedPair();
+      const duplex = toDuplex(pair.left);
+      duplex.on("error", () => {});
+      pair.spy.hold();
+      duplex.write("never taken");
+      await turn();
+      const start = performance.now();
+      duplex.destroy(error);
+      if (!duplex.closed) {
+        await new Promise<void>((resolve) => duplex.once("close", resolve));
+      }
+      // With an error, not at all.
+      if (error !== undefined) assert(performance.now() - start < 90);
+      await pair.left.closed;
     }
   },
 );
@@ -505,6 +530,25 @@ Deno.test("toDuplex() leaves no read of the socket to others", async () => {
   assertEquals((await outcome(left.read()) as Error).name, "BusyError");
   duplex.destroy();
   await assertRejects(() => left.read(), ClosedError);
+});
+
+Deno.test("toDuplex() refuses a socket that is being read, which goes on", async () => {
+  const [left, right] = memoryPair();
+  const reading = left.readLine();
+  assertThrows(() => toDuplex(left), BusyError, "Cannot make a Duplex");
+  await right.write("undisturbed\n");
+  assertEquals(await reading, "undisturbed");
+  toDuplex(left).destroy();
+});
+
+Deno.test("toDuplex() of a socket that has ended is destroyed", async () => {
+  const [left, right] = memoryPair();
+  left.abort();
+  const duplex = toDuplex(left);
+  duplex.resume();
+  await once(duplex, "close");
+  assertEquals([duplex.readyState, duplex.errored], ["closed", null]);
+  right.abort();
 });
 
 Deno.test("toDuplex() refuses what is no Socket, or an option that it does not know", () => {
