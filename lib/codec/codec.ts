@@ -80,6 +80,13 @@ export interface Decoder<T> {
    * last gave no frame.
    */
   readonly midFrame?: boolean;
+
+  /**
+   * Whether it holds views of bytes that it took, so that their memory must stay as it is
+   * under `lendFrames`. A decoder without it is taken to hold some inside a frame. One that
+   * counts bytes, or copies them, says `false`.
+   */
+  readonly holdsBytes?: boolean;
 }
 
 /** Turns the frames of one connection into bytes. */

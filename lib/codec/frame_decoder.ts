@@ -92,6 +92,11 @@ export class FrameDecoder<T> {
     return this.#decoder.midFrame ?? this.#decoderIsMidFrame;
   }
 
+  /** Whether bytes that the decoder took must stay as they are. */
+  get decoderHoldsBytes(): boolean {
+    return this.#decoder.holdsBytes ?? this.decoderIsMidFrame;
+  }
+
   /** Whether a frame has begun, in the queue or in the decoder. */
   get midFrame(): boolean {
     return this.queue.length > 0 || this.decoderIsMidFrame;

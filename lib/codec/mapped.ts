@@ -121,6 +121,10 @@ class MappedDecoder<In, InnerIn> implements Decoder<In> {
     return this.#inner.midFrame;
   }
 
+  get holdsBytes(): boolean | undefined {
+    return this.#inner.holdsBytes;
+  }
+
   decode(bytes: ByteQueue): In | undefined {
     for (;;) {
       const frame = this.#inner.decode(bytes);

@@ -151,7 +151,7 @@ export class FrameReader<In> {
 
   #reuseMemory(): void {
     // A decoder may keep what it took.
-    if (!this.#frames.decoderIsMidFrame) this.#frames.queue.reclaim();
+    if (!this.#frames.decoderHoldsBytes) this.#frames.queue.reclaim();
   }
 
   /** Whether no other frame is due: the peer has ended its side, or the server drains. */

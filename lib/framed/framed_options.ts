@@ -23,7 +23,7 @@ export interface FramedOptions<In = unknown, Out = never> {
    * of bytes) is good only until the next frame, or batch, is asked for; then its
    * memory is used again. Copy what you keep. For large frames this halves the cost.
    * Without it frames are yours. A decoder that keeps bytes must copy them, or say
-   * `midFrame`.
+   * `midFrame` or `holdsBytes`.
    *
    * @default {false}
    */

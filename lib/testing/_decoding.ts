@@ -220,6 +220,10 @@ class StrictFinish<In> implements Decoder<In> {
     return this.#inner.midFrame;
   }
 
+  get holdsBytes(): boolean | undefined {
+    return this.#inner.holdsBytes;
+  }
+
   decode(bytes: ByteQueue): In | undefined {
     return this.#inner.decode(bytes);
   }

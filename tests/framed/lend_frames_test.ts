@@ -3,7 +3,7 @@ import {
   assertNotStrictEquals,
   assertStrictEquals,
 } from "@std/assert";
-import { framed, lengthPrefixed } from "@sluice/net";
+import { type Codec, framed, inParts, lengthPrefixed } from "@sluice/net";
 import { memoryPair } from "@sluice/net/testing";
 import { SEEDS } from "../_support/sockets.ts";
 
@@ -76,4 +76,63 @@ Deno.test("lendFrames lends a whole batch until the next is asked for", async ()
   assertNotStrictEquals(kept, next);
   left.abort();
   right.abort();
+});
+
+Deno.test("lendFrames uses memory again within a frame that comes in parts", async () => {
+  for (const lendFrames of [true, false]) {
+    const [left, right] = memoryPair();
+    const codec = inParts(lengthPrefixed(), { partBytes: 500 });
+    const sender = framed(left, codec);
+    const receiver = framed(right, codec, { lendFrames });
+    const buffers = new Set<ArrayBufferLike>();
+    await sender.send({ head: { size: 50_000 } });
+    await receiver.receive();
+    for (let i = 0; i < 100; i++) {
+      await sender.send({ part: frameOf(i, 500) });
+      const { part } = (await receiver.receive())!;
+      assertEquals(part, frameOf(i, 500));
+      buffers.add(part!.buffer);
+    }
+    const few = buffers.size <= 3;
+    assertEquals(few, lendFrames, `${buffers.size} slabs`);
+    left.abort();
+    right.abort();
+  }
+});
+
+Deno.test("lendFrames leaves alone what a decoder says that it holds", async () => {
+  // A frame is handed out when the next one comes: in between the decoder holds a view.
+  const late = (holdsBytes: boolean | undefined): Codec<Uint8Array> => ({
+    decoder() {
+      const inner = lengthPrefixed().decoder();
+      let held: Uint8Array | undefined;
+      return {
+        midFrame: false,
+        holdsBytes,
+        decode(bytes) {
+          const next = inner.decode(bytes);
+          if (next === undefined) return undefined;
+          const frame = held ?? next;
+          held = next;
+          return frame;
+        },
+        finish: () => undefined,
+      };
+    },
+    encoder: () => lengthPrefixed().encoder(),
+  });
+  for (const holdsBytes of [true, undefined]) {
+    const [left, right] = memoryPair();
+    const sender = framed(left, late(holdsBytes));
+    const receiver = framed(right, late(holdsBytes), { lendFrames: true });
+    let intact = true;
+    for (let i = 0; i < 20; i++) {
+      await sender.send(frameOf(i, 100));
+      const frame = (await receiver.receive())!;
+      intact &&= frame.every((byte) => byte === Math.max(0, i - 1));
+    }
+    assertEquals(intact, holdsBytes === true);
+    left.abort();
+    right.abort();
+  }
 });
