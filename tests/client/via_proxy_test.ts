@@ -671,7 +671,7 @@ Deno.test(
 );
 
 Deno.test(
-  "viaProxy() ends in frames or a typed error on any garbage",
+  "viaProxy() ends in a connection or a typed error on any garbage",
   TIMEOUT,
   async () => {
     for (const scheme of ["socks5", `socks5 ${LOGIN}`, "http"]) {
