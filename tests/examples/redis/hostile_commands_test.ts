@@ -286,9 +286,10 @@ Deno.test(
     assertEquals(await member.say("GET", "a"), NOTHING);
     await using stranger = await Speaker.open(port);
     for (let i = 0; i < 10; i++) {
-      const words = i % 2 === 0
-        ? ["AUTH", `guess${i}`]
-        : ["HELLO", "3", "AUTH", i === 1 ? "root" : "default", "s3cret "];
+      const words = i % 2 === 0 ? ["AUTH", `guess${i}`] : i === 1
+        // The right password, of a user that does not exist.
+        ? ["HELLO", "3", "AUTH", "root", "s3cret"]
+        : ["HELLO", "3", "AUTH", "default", "s3cret "];
       assertMatch(errorOf(await stranger.say(...words)), /^WRONGPASS invalid/);
     }
     for (const words of [["AUTH", "s3cret"], ["AUTH", "default", "s3cret"]]) {

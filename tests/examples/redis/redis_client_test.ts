@@ -317,10 +317,15 @@ Deno.test(
       await using redis = new RedisClient({ port: server.port, protocol });
       const words = ["subscribe", "message", "news", "text"];
       await redis.command("MSET", ...words.flatMap((word) => [word, word]));
+      // In RESP 3 also while a channel is subscribed to.
+      const subscribing = protocol === 3
+        ? redis.subscribe("channel", () => {})
+        : undefined;
       for (const first of ["subscribe", "message"]) {
         const keys = [first, "news", "text"];
         assertEquals(await redis.command("MGET", ...keys), keys);
       }
+      await subscribing;
       assertEquals(await redis.get("text"), "text");
     }
   },

@@ -224,6 +224,12 @@ Deno.test("respClient() refuses what is too large, too deep or too many before i
       );
     }
   }
+  assertThrows(
+    () => decode("*1\r\n".repeat(100) + ":1\r\n"),
+    MalformedFrameError,
+    "arrays may be nested at most 32 deep",
+  );
+  assertEquals(decode("*1\r\n".repeat(32) + ":1\r\n").length, 1);
   // The limits are for each reply, not for all of them.
   assertEquals(
     decode("*2\r\n:1\r\n:2\r\n".repeat(600), {
