@@ -13,7 +13,7 @@ export type PropertyName = string | undefined;
 /**
  * A function that makes objects with the properties `names` out of their values.
  *
- * Like that of `_numbers_reader.ts` its code is made at run time, because nothing
+ * Like that of `_fixed_reader.ts` its code is made at run time, because nothing
  * else gets an object literal's speed: adding eight properties by their names takes
  * 190 ns, the literal 80. Only the names go into it, as string literals. Where the
  * engine forbids such code, properties are added one by one.

@@ -7,6 +7,7 @@
 import { checkObject, outOfRange, show } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { type AnyField, type Field, implOf } from "./field.ts";
+import { type FixedReader, fixedReader } from "./_fixed_reader.ts";
 import { checkName, isInherited, ownValue } from "./_names.ts";
 import {
   isBool,
@@ -15,7 +16,6 @@ import {
   readNumber,
   writeNumber,
 } from "./number_fields.ts";
-import { type NumbersReader, numbersReader } from "./_numbers_reader.ts";
 import { type ObjectMaker, objectMaker } from "./_object_maker.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
 import type { PacketReader } from "./_packet_reader.ts";
@@ -141,6 +141,8 @@ interface Slot {
   readonly field: AnyField;
   /** The field again, if it is a number: read and written without a call. */
   readonly number: NumberField<number | bigint | boolean> | undefined;
+  /** Bytes before it, where the size of all of them is fixed. */
+  readonly offset: number;
   /** Bytes of a pad; 0 for all else. */
   readonly pad: number;
   /** Bytes of the numbers and pads in a row that begin here; 0 inside of such a row. */
@@ -177,8 +179,8 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
   override readonly takesRest: boolean;
   readonly #slots: readonly Slot[];
   readonly #make: ObjectMaker;
-  /** All of it at once, where it is numbers alone. */
-  readonly #readNumbers: NumbersReader | undefined;
+  /** All of it at once, where its size is fixed. */
+  readonly #readFixed: FixedReader | undefined;
   readonly #hasComputed: boolean;
 
   constructor(fields: StructFields) {
@@ -189,7 +191,12 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
     this.#make = objectMaker(
       slots.map(({ name, pad }) => pad > 0 ? undefined : name),
     );
-    this.#readNumbers = numbersReader(slots);
+    this.#readFixed = fixedReader(slots, (reader, thrown, i, at) => {
+      // Of a field that took more bytes than it said, all are read again.
+      if (reader.isShort) return reader.ownStopped(thrown, reader.items);
+      const { name, offset } = slots[i];
+      return reader.stopped(thrown, at + offset, undefined, name);
+    });
     this.#hasComputed = slots.some(({ computed }) => computed);
     this.takesRest = slots.at(-1)?.field.takesRest ?? false;
     this.minBytes = sum(slots.map(({ field }) => field.minBytes));
@@ -199,15 +206,22 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
   }
 
   read(reader: PacketReader): In {
-    const slots = this.#slots;
-    if (this.#readNumbers !== undefined) {
-      if (this.minBytes > reader.end - reader.position) {
-        throw this.#missingNumbers(reader);
-      }
-      const value = this.#readNumbers(reader.view, reader.position);
-      reader.position += this.minBytes;
+    const { position } = reader;
+    const size = this.minBytes;
+    // Where bytes are missing, the other way says of which field.
+    if (
+      this.#readFixed !== undefined && size <= reader.end - position &&
+      reader.saved.length === 0
+    ) {
+      const value = this.#readFixed(reader, reader.view, position);
+      reader.position = position + size;
       return value as In;
     }
+    return this.#readEach(reader);
+  }
+
+  #readEach(reader: PacketReader): In {
+    const slots = this.#slots;
     const state = reader.resume() as State | undefined;
     // An array of its own: one that is kept would keep the frame, and a struct may be
     // decoded while another value of it is.
@@ -242,10 +256,6 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
     }
     reader.position = position;
     return this.#make(values) as In;
-  }
-
-  #missingNumbers(reader: PacketReader): unknown {
-    return within(reader.missing(this.minBytes), this.#slots[0].name);
   }
 
   write(value: Out, out: ByteWriter): number {
@@ -335,6 +345,7 @@ const ACTION = "make a struct";
 function compile(fields: StructFields): Slot[] {
   checkObject(ACTION, "fields", fields);
   const slots: Slot[] = [];
+  let offset = 0;
   for (const name of Object.keys(fields)) {
     checkName(ACTION, name);
     const field = implOf(ACTION, `field ${show(name)}`, fields[name]);
@@ -351,12 +362,14 @@ function compile(fields: StructFields): Slot[] {
       name,
       field,
       number,
+      offset,
       pad: field instanceof PadImpl ? field.fixedBytes : 0,
       run: 0,
       from,
       computed: false,
       inherited,
     });
+    offset += field.minBytes;
     if (from >= 0) slots[from].computed = true;
   }
   let run = 0;

@@ -24,6 +24,7 @@ import {
   FrameTooLargeError,
   i16,
   i32,
+  i8,
   inParts,
   json,
   lengthPrefixed,
@@ -48,7 +49,7 @@ import {
   varintPrefixed,
 } from "../../lib/codec/mod.ts";
 import { ByteSource } from "../../lib/testing/_pieces.ts";
-import { bytes, utf8 } from "./_support.ts";
+import { bytes, utf8, withoutFunction } from "./_support.ts";
 
 /** Small, so that every policy is met by short streams. */
 const LIMIT = 5;
@@ -511,48 +512,73 @@ const pair: Field<[number, number, string]> = {
   },
 };
 
+/** A field of one's own of a fixed size, which refuses. */
+const low: Field<number> = {
+  kind: "low",
+  fixedBytes: 2,
+  read(bytes) {
+    const value = u16.read(bytes);
+    if (value > 999) throw new RangeError("too high");
+    return value;
+  },
+  write: (value, out) => u16.write(value, out),
+};
+
 /** Every field there is, where a packet may stop inside of any of them. */
-const everything = union({ op: varint() }, {
-  0: struct({}),
-  1: struct({
-    flags: bits({ a: bool, _: pad(3), b: 4 }),
-    n: varint({ maxBytes: 3 }),
-    text: cstring({ maxBytes: 4 }),
-    inner: sized(u8, struct({ id: u8, rest: bytesField() })),
-    _: pad(1),
-  }),
-  2: struct({
-    list: array(
-      struct({ x: u8, maybe: optional(array(pair, u8)) }),
-      varint(),
-      { maxItems: 9 },
-    ),
-    size: i16,
-    has: bool,
-    data: bytesField("size"),
-    more: optional(utf8Field(u8), "has"),
-  }),
-  3: struct({
-    even: mappedField(
-      struct({ x: u8, data: bytesField(u8) }),
-      ({ x }) => {
-        if (x % 2 === 1) throw new RangeError("odd");
-        return x;
-      },
-      (x: number) => ({ x, data: new Uint8Array() }),
-    ),
-    last: u8,
-  }),
-  130: struct({
-    deep: struct({
-      kind: enumOf(u8, { x: 0, y: 1 }),
-      own: pair,
-      half: mappedField(u16, (n) => n / 2, (n: number) => n * 2),
+const makeEverything = () =>
+  union({ op: varint() }, {
+    0: struct({}),
+    1: struct({
+      flags: bits({ a: bool, _: pad(3), b: 4 }),
+      n: varint({ maxBytes: 3 }),
+      text: cstring({ maxBytes: 4 }),
+      inner: sized(u8, struct({ id: u8, rest: bytesField() })),
+      _: pad(1),
     }),
-    magic: literal(utf8Field(2), "ok"),
-    in: sized(i32, bytesField(), { adjust: -4 }),
-  }),
-});
+    2: struct({
+      list: array(
+        struct({ x: u8, maybe: optional(array(pair, u8)) }),
+        varint(),
+        { maxItems: 9 },
+      ),
+      size: i16,
+      has: bool,
+      data: bytesField("size"),
+      more: optional(utf8Field(u8), "has"),
+    }),
+    // Of a fixed size.
+    4: struct({
+      a: u8,
+      mark: literal(u16, 0x0102),
+      _: pad(1),
+      deep: struct({ b: bits({ x: 3, y: 5 }), low }),
+      list: array(u8, 2),
+      kind: enumOf(i8, { x: -1, y: 1 }),
+    }),
+    3: struct({
+      even: mappedField(
+        struct({ x: u8, data: bytesField(u8) }),
+        ({ x }) => {
+          if (x % 2 === 1) throw new RangeError("odd");
+          return x;
+        },
+        (x: number) => ({ x, data: new Uint8Array() }),
+      ),
+      last: u8,
+    }),
+    130: struct({
+      deep: struct({
+        kind: enumOf(u8, { x: 0, y: 1 }),
+        own: pair,
+        half: mappedField(u16, (n) => n / 2, (n: number) => n * 2),
+      }),
+      magic: literal(utf8Field(2), "ok"),
+      in: sized(i32, bytesField(), { adjust: -4 }),
+    }),
+  });
+
+const everything = makeEverything();
+const withoutCode = withoutFunction(makeEverything);
 
 const PACKETS = streamOf(
   [0],
@@ -562,6 +588,10 @@ const PACKETS = streamOf(
   [2, 2, 7, 0, 8, 1, 1, 5, 0x81, 1, 97, 59, 0, 2, 1, 33, 34, 1, 98],
   [2, 0, 0, 0, 0],
   [2, 3, 7, 1, 2, 5, 6, 59, 9, 1, 59, 8, 0],
+  [4, 9, 1, 2, 0, 0xa5, 3, 1, 7, 8, 255],
+  [4, 9, 1, 2, 0, 0xa5, 4, 1, 7, 8, 1],
+  [4, 9, 1, 3],
+  [4, 9, 1, 2, 0, 0xa5, 0, 0, 7, 8, 2],
   [3, 2, 1, 9, 7],
   [3, 1, 2, 9, 9, 7],
   [0x82, 1, 0, 3, 4, 97, 97, 59, 0, 8, 111, 107, 0, 0, 0, 6, 1, 2],
@@ -622,6 +652,11 @@ function shapedSubjects(): Subject[] {
       wire: PACKETS,
     })),
     {
+      name: "packets without frames, without code made at run time",
+      codec: packets(withoutCode),
+      wire: PACKETS,
+    },
+    {
       name: "packets of every field in frames",
       codec: packets(everything, small),
       wire: PACKETS.map((wire) =>
@@ -674,6 +709,18 @@ for (const { name, codec, wire } of SUBJECTS) {
     );
   });
 }
+
+Deno.test("packets are the same with and without code made at run time", () => {
+  fc.assert(
+    fc.property(PACKETS, CUTS, (wire, sizes) => {
+      const all = [everything, withoutCode].map((packet) =>
+        decodeInMemory(packets(packet), cut(wire, sizes), addByReading)
+      );
+      assertEquals(all[1], all[0]);
+    }),
+    { numRuns: 10 * numRuns, seed },
+  );
+});
 
 Deno.test("any cut gives the same frames and errors where a frame is in many pieces", () => {
   for (const { codec, wire } of SUBJECTS) {
