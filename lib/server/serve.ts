@@ -12,6 +12,7 @@ import type {
   AcceptedTransport,
   Acceptor,
   AcceptorOptions,
+  NewCertificate,
   TcpBindOptions,
   UnixBindOptions,
 } from "../transport/options.ts";
@@ -93,9 +94,9 @@ export function serve(options: ServeOptions, handler: Handler): Server {
   if (proxyProtocol === undefined) {
     return new Server(bind(options), options, handler);
   }
-  const { acceptor, secure } = bindPlain(options);
+  const { acceptor, secure, setCertificate } = bindPlain(options);
   const proxies = new ProxyGate(proxyProtocol, secure);
-  return new Server(acceptor, options, handler, proxies);
+  return new Server(acceptor, options, handler, proxies, setCertificate);
 }
 
 /**
@@ -114,6 +115,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   readonly #clients: Clients;
   readonly #loop: AcceptLoop<A>;
   readonly #closed = Promise.withResolvers<void>();
+  readonly #setCertificate: Acceptor["setCertificate"];
   #acceptErrors = 0;
   #shutdown: PromiseWithResolvers<ShutdownReport> | undefined;
   #ignoreSignals: (() => void) | undefined;
@@ -125,7 +127,9 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     options: ServerOptions,
     handler: Handler,
     proxies?: ProxyGate,
+    setCertificate = acceptor.setCertificate?.bind(acceptor),
   ) {
+    this.#setCertificate = setCertificate;
     this.#options = options;
     const events = new EventSink(this, options.onEvent);
     const clients = this.#clients = new Clients(
@@ -199,6 +203,33 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    */
   update(options: AdmissionOptions): void {
     this.#clients.update(options);
+  }
+
+  /**
+   * Another certificate for handshakes that begin from now on: one lives for weeks, and
+   * renewing it takes no restart. Connections that are open keep theirs. The server must
+   * have `tls` with `renewable: true`, or with anything else that runs on `node:tls`.
+   *
+   * @param certificate Certificate and key; `clientCaCerts` stay where they are left out.
+   * @throws {TypeError} Something of it is of the wrong kind, or the server cannot change
+   * its certificate. The old one stays.
+   * @throws {TlsError} Certificate and key cannot be used. The old ones stay.
+   *
+   * @example Read them again at SIGHUP
+   * ```ts ignore
+   * Deno.addSignalListener("SIGHUP", async () => {
+   *   const [cert, key] = await Promise.all(paths.map((path) => Deno.readTextFile(path)));
+   *   server.setCertificate({ cert, key });
+   * });
+   * ```
+   */
+  setCertificate(certificate: NewCertificate): void {
+    if (this.#setCertificate === undefined) {
+      throw new TypeError(
+        "Cannot set a certificate: the server must speak TLS with renewable: true, got one that keeps its own",
+      );
+    }
+    this.#setCertificate(certificate);
   }
 
   /** Resolves when the server has ended. Never rejects. */

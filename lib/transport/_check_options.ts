@@ -26,6 +26,7 @@ import {
 import type {
   BindOptions,
   DialOptions,
+  NewCertificate,
   PeerCheckOptions,
   TlsBindOptions,
   TlsDialOptions,
@@ -299,10 +300,26 @@ export function checkTlsBindOptions(
   checkNames(action, name, options, names);
   if (checkedForServers.has(options)) return;
   const { cert, key, alpnProtocols, dropSilent, clientCaCerts } = options;
-  checkPem(action, "cert", cert, "CERTIFICATE");
-  checkPem(action, "key", key, "PRIVATE KEY");
+  const { resolveCertificate, renewable, clientCertificate } = options;
+  optional(checkFunction, action, "resolveCertificate", resolveCertificate);
+  if (resolveCertificate === undefined || cert !== undefined) {
+    checkPem(action, "cert", cert, "CERTIFICATE");
+  }
+  if (cert !== undefined || key !== undefined) {
+    checkPem(action, "cert", cert, "CERTIFICATE");
+    checkPem(action, "key", key, "PRIVATE KEY");
+  }
   optional(checkProtocols, action, "alpnProtocols", alpnProtocols);
+  optional(checkBoolean, action, "renewable", renewable);
   optional(checkBoolean, action, "dropSilent", dropSilent);
+  if (clientCertificate !== undefined) {
+    const name = "clientCertificate";
+    checkOneOf(action, name, clientCertificate, ["require", "request"]);
+    if (clientCaCerts === undefined) {
+      const must = "absent without clientCaCerts, which certificates are for";
+      throw wrongKind(action, name, must, clientCertificate);
+    }
+  }
   optional(checkAuthorities, action, "clientCaCerts", clientCaCerts);
   if (clientCaCerts?.length === 0) {
     throw wrongKind(
@@ -320,6 +337,20 @@ export function checkTlsBindOptions(
     }
   }
   checkedForServers.add(options);
+}
+
+const NEW_CERTIFICATE_NAMES: ReadonlySet<string> = new Set(
+  ["cert", "key", "clientCaCerts"] satisfies (keyof NewCertificate)[],
+);
+
+/** Throws unless it can take the place of a server's certificate. */
+export function checkNewCertificate(certificate: NewCertificate): void {
+  const action = "set a certificate";
+  checkNames(action, "the certificate", certificate, NEW_CERTIFICATE_NAMES);
+  const { cert, key, clientCaCerts } = certificate;
+  checkPem(action, "cert", cert, "CERTIFICATE");
+  checkPem(action, "key", key, "PRIVATE KEY");
+  optional(checkAuthorities, action, "clientCaCerts", clientCaCerts);
 }
 
 /** Throws unless it can be the `tls` of a client. */

@@ -5,7 +5,9 @@
  * @module
  */
 
+import { show } from "../_check.ts";
 import { TlsError } from "../errors.ts";
+import { checkNewCertificate } from "./_check_options.ts";
 import { parseIp } from "../ip.ts";
 import {
   NodeTlsSession,
@@ -22,8 +24,10 @@ import {
   presentedBy,
 } from "./_peer_certificate.ts";
 import type {
+  NewCertificate,
   PeerCertificate,
   PeerCheckOptions,
+  ServerCertificate,
   TlsBindOptions,
   TlsDialOptions,
   Transport,
@@ -32,30 +36,78 @@ import { HandshakeRefusal } from "./translate_error.ts";
 
 // Loading takes some 50 ms the first time: other programs do not pay for that.
 const nodeTls = () => globalThis.process.getBuiltinModule("node:tls");
+type SecureContext = ReturnType<
+  ReturnType<typeof nodeTls>["createSecureContext"]
+>;
+type OnContext = (error: Error | null, context?: SecureContext) => void;
 const nodeCrypto = () => globalThis.process.getBuiltinModule("node:crypto");
 
-/**
- * Returns what makes sessions out of the connections of one server.
- *
- * @throws {TlsError} Certificate and key cannot be used.
- */
-export function sessionMaker(
+/** Makes TLS sessions out of the connections of one server. */
+export class ServerTls {
+  #tls: TlsBindOptions;
+  #makeSession: (conn: Transport) => NodeTlsSession;
+
+  /** @throws {TlsError} Certificate and key cannot be used. */
+  constructor(tls: TlsBindOptions) {
+    this.#tls = tls;
+    this.#makeSession = sessionMaker("listen", tls);
+  }
+
+  /** A session, whose handshake is yet to come. */
+  session(conn: Transport): NodeTlsSession {
+    return this.#makeSession(conn);
+  }
+
+  /**
+   * Another certificate for handshakes that begin from now on.
+   *
+   * @throws {TypeError} It is of the wrong kind; the old one stays.
+   * @throws {TlsError} Certificate and key cannot be used; the old ones stay.
+   */
+  setCertificate(certificate: NewCertificate): void {
+    checkNewCertificate(certificate);
+    const { cert, key, clientCaCerts = this.#tls.clientCaCerts } = certificate;
+    const tls = { ...this.#tls, cert, key, clientCaCerts };
+    this.#makeSession = sessionMaker("set a certificate", tls);
+    this.#tls = tls;
+  }
+}
+
+function sessionMaker(
+  action: string,
   tls: TlsBindOptions,
 ): (conn: Transport) => NodeTlsSession {
-  checkMaterial("listen", tls);
-  const authorities = readAuthorities("listen", tls.clientCaCerts);
+  checkMaterial(action, tls);
+  const authorities = readAuthorities(action, tls.clientCaCerts);
   const { createServer } = nodeTls();
   const isChecking = tls.clientCaCerts !== undefined;
+  const isOptional = tls.clientCertificate === "request";
   const startSession: StartSession = (duplex, report) => {
+    const chooseContext = (serverName: string, callback: OnContext) => {
+      contextFor(tls, serverName).then(
+        (context) => {
+          callback(null, context);
+          // Deno 2.9 does not go on by itself where the answer is late and the connection
+          // a stream of JavaScript: only the next bytes would make it.
+          duplex.emit("data", new Uint8Array());
+        },
+        (error) => {
+          // What `node:tls` tells of it does not say why.
+          report(error);
+          callback(error);
+        },
+      );
+    };
     // Never listens: one for each connection, as it tells of it by events only.
     const server = createServer({
       cert: tls.cert,
       key: tls.key,
       ca: tls.clientCaCerts,
       requestCert: isChecking,
-      rejectUnauthorized: true,
+      rejectUnauthorized: !isOptional,
       allowHalfOpen: true,
       ALPNProtocols: tls.alpnProtocols,
+      SNICallback: tls.resolveCertificate && chooseContext,
     });
     server.once("secureConnection", report);
     server.once("tlsClientError", (error, socket) => {
@@ -64,10 +116,42 @@ export function sessionMaker(
     server.emit("connection", duplex);
   };
   const admit = isChecking
-    ? (socket: NodeTlsSocket) => admitTrusted(socket, authorities, tls)
+    ? (socket: NodeTlsSocket) =>
+      isOptional && showsNothing(socket)
+        ? Promise.resolve(null)
+        : admitTrusted(socket, authorities, tls)
     : () => Promise.resolve(null);
   return (conn) =>
     new NodeTlsSession(conn, startSession, admit, tls.allowTruncation);
+}
+
+/** The certificate that the user's own code has chosen for a client. */
+async function contextFor(
+  { resolveCertificate, cert, key }: TlsBindOptions,
+  name: string,
+): Promise<SecureContext> {
+  const serverName = name === "" ? undefined : name;
+  let chosen: ServerCertificate | undefined;
+  try {
+    chosen = await resolveCertificate!({ serverName });
+  } catch (cause) {
+    const why = "resolveCertificate has failed";
+    throw new HandshakeRefusal("bad-certificate", why, { cause });
+  }
+  if (chosen === undefined && cert !== undefined) chosen = { cert, key };
+  if (chosen === undefined) {
+    throw new HandshakeRefusal(
+      "wrong-name",
+      `the server has no certificate for ${show(serverName)}`,
+    );
+  }
+  checkMaterial("choose a certificate", chosen);
+  return nodeTls().createSecureContext(chosen);
+}
+
+/** Whether a client was asked for a certificate and has none. */
+function showsNothing(socket: NodeTlsSocket): boolean {
+  return Object.keys(socket.getPeerCertificate() ?? {}).length === 0;
 }
 
 /** Node says only "reset" to the server where it has refused a client's certificate. */

@@ -8,7 +8,7 @@ import type { Addr } from "../addr.ts";
 import { withoutBrackets } from "../ip.ts";
 import { hostOf } from "./_address_of.ts";
 import { closeQuietly } from "./close_quietly.ts";
-import { checkMaterial, clientSession, sessionMaker } from "./_node_tls.ts";
+import { checkMaterial, clientSession, ServerTls } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
 import { bindTcp, dialTcp } from "./_tcp.ts";
 import type {
@@ -177,8 +177,10 @@ export function bindTls(
   tls: TlsBindOptions,
 ): Acceptor<Deno.NetAddr> {
   const { port, backlog: tcpBacklog, noDelay, keepAlive } = options;
-  const { cert, key, alpnProtocols, clientCaCerts, dropSilent } = tls;
-  if (clientCaCerts !== undefined || dropSilent || noDelay || keepAlive) {
+  const { cert, key, alpnProtocols } = tls;
+  const needsNode = tls.clientCaCerts ?? tls.resolveCertificate ??
+    (tls.renewable || tls.dropSilent || noDelay || keepAlive);
+  if (needsNode || cert === undefined) {
     return bindTlsOver(() => bindTcp(options), tls);
   }
   const hostname = hostOf(options);
@@ -209,19 +211,17 @@ export function bindTls(
   };
 }
 
-/** Returns what makes TLS of connections, on `node:tls`, whatever they are. */
-export function secureWith(
-  tls: TlsBindOptions,
-): (conn: AcceptedTransport) => AcceptedTransport {
-  const makeSession = sessionMaker(tls);
-  return (conn) => {
-    try {
-      return makeSession(conn);
-    } catch (error) {
-      closeQuietly(conn);
-      throw error;
-    }
-  };
+/** A session of a connection, which is closed where there can be none. */
+export function secure(
+  tls: ServerTls,
+  conn: AcceptedTransport,
+): AcceptedTransport {
+  try {
+    return tls.session(conn);
+  } catch (error) {
+    closeQuietly(conn);
+    throw error;
+  }
 }
 
 /**
@@ -232,16 +232,17 @@ export function bindTlsOver<A extends Addr>(
   acceptor: Acceptor<A> | (() => Acceptor<A>),
   tls: TlsBindOptions,
 ): Acceptor<A> {
-  const secure = secureWith(tls);
+  const server = new ServerTls(tls);
   const below = typeof acceptor === "function" ? acceptor() : acceptor;
   return {
     addr: below.addr,
     ready: below.ready,
     async accept(): Promise<AcceptedTransport> {
-      return secure(await below.accept());
+      return secure(server, await below.accept());
     },
     close: () => below.close(),
     ref: () => below.ref?.(),
     unref: () => below.unref?.(),
+    setCertificate: (certificate) => server.setCertificate(certificate),
   };
 }

@@ -6,7 +6,7 @@
 
 import { checkTlsBindOptions } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
-import { checkMaterial, sessionMaker } from "./_node_tls.ts";
+import { checkMaterial, ServerTls } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
 import { namesOf, TLS_BIND_OPTION_NAMES } from "./option_names.ts";
 import type { TlsBindOptions, TlsTransport, Transport } from "./options.ts";
@@ -55,7 +55,7 @@ export async function acceptTls(
   const { localAddr, remoteAddr } = transport;
   try {
     signal?.throwIfAborted();
-    const session = sessionMaker(options)(transport);
+    const session = new ServerTls(options).session(transport);
     await orAbort(session.handshake(), signal, () => {});
     return session;
   } catch (error) {

@@ -8,13 +8,15 @@ import type { Addr } from "../addr.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkBindOptions } from "./_check_options.ts";
 import { bindTcp } from "./_tcp.ts";
-import { bindTls, bindTlsOver, secureWith } from "./_tls.ts";
+import { bindTls, bindTlsOver, secure } from "./_tls.ts";
+import { ServerTls } from "./_node_tls.ts";
 import { bindUnix } from "./_unix.ts";
 import type {
   AcceptedTransport,
   Acceptor,
   BindOptions,
   BoundAddr,
+  NewCertificate,
 } from "./options.ts";
 import { translateError } from "./translate_error.ts";
 
@@ -50,6 +52,8 @@ export interface PlainBinding {
   acceptor: Acceptor<Addr>;
   /** Makes a connection speak TLS, if that is asked for. The handshake is yet to come. */
   secure: (conn: AcceptedTransport) => AcceptedTransport;
+  /** Another certificate, as of `Acceptor`. */
+  setCertificate?: (certificate: NewCertificate) => void;
 }
 
 /**
@@ -67,8 +71,12 @@ export function bindPlain({ tls, ...options }: BindOptions): PlainBinding {
   }
   try {
     // First: certificate and key are tried before the port is taken.
-    const secure = secureWith(tls);
-    return { acceptor: bind(below), secure };
+    const server = new ServerTls(tls);
+    return {
+      acceptor: bind(below),
+      secure: (conn) => secure(server, conn),
+      setCertificate: (certificate) => server.setCertificate(certificate),
+    };
   } catch (error) {
     const localAddr = addressOf(below);
     throw translateError(error, { operation: "listen", localAddr });

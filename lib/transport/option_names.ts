@@ -75,6 +75,9 @@ const tlsDialNames: Names<TlsDialOptions> = {
 };
 
 const tlsBindNames: Names<TlsBindOptions> = {
+  resolveCertificate: true,
+  renewable: true,
+  clientCertificate: true,
   cert: true,
   key: true,
   alpnProtocols: true,

@@ -128,6 +128,14 @@ export interface Acceptor<A extends Addr = Addr> {
   ref?(): void;
   /** Lets the process end while an `accept` is pending. */
   unref?(): void;
+  /** Another certificate for handshakes from now on, where it speaks TLS and can. */
+  setCertificate?(certificate: NewCertificate): void;
+}
+
+/** What a server that runs is given in place of its certificate. */
+export interface NewCertificate extends ServerCertificate {
+  /** Authorities of clients, in PEM form, where these are asked for certificates. */
+  clientCaCerts?: string[];
 }
 
 /** What is asked of a peer's certificate beside a chain that can be trusted. */
@@ -193,12 +201,65 @@ export interface TlsDialOptions extends PeerCheckOptions {
   dangerouslySkipChainCheck?: boolean;
 }
 
-/** How a server speaks TLS. */
-export interface TlsBindOptions extends PeerCheckOptions {
+/** A certificate of a server. */
+export interface ServerCertificate {
   /** The server's certificate, then those that lead to its authority, in PEM form. */
   cert: string;
   /** The private key of `cert`, in PEM form. */
   key: string;
+}
+
+/** What a client says before its handshake. */
+export interface ClientHello {
+  /** The host that it wants (SNI); `undefined` where it names none. */
+  serverName: string | undefined;
+}
+
+/** Chooses the certificate for a client; `undefined` for that of `cert`. */
+export type ResolveCertificate = (
+  hello: ClientHello,
+) =>
+  | ServerCertificate
+  | undefined
+  | Promise<ServerCertificate | undefined>;
+
+/** How a server speaks TLS: with one certificate, or one for each name, or both. */
+export type TlsBindOptions =
+  & TlsServerOptions
+  & (
+    | ServerCertificate & {
+      /**
+       * Chooses a certificate by the name that the client wants. What it throws, or rejects
+       * with, ends the handshake. TLS then runs on `node:tls`. None by default.
+       */
+      resolveCertificate?: ResolveCertificate;
+    }
+    | {
+      /** Chooses the certificate of each client; one for which there is none is refused. */
+      resolveCertificate: ResolveCertificate;
+      /** Absent: there is none that fits all. */
+      cert?: undefined;
+      /** Absent: as `cert`. */
+      key?: undefined;
+    }
+  );
+
+/** How a server speaks TLS, beside its certificate. */
+export interface TlsServerOptions extends PeerCheckOptions {
+  /**
+   * Lets `server.setCertificate` change the certificate while the server runs. TLS then
+   * runs on `node:tls`: Deno's own keeps the one that it began with.
+   *
+   * @default {false}
+   */
+  renewable?: boolean;
+  /**
+   * Whether a client must show a certificate where there are `clientCaCerts`, or may. One
+   * that is shown must be good; `peerCertificate` is `null` for a client without one.
+   *
+   * @default {"require"}
+   */
+  clientCertificate?: "require" | "request";
   /** Protocols to agree to (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
   alpnProtocols?: string[];
   /**
