@@ -127,7 +127,9 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     options: ServerOptions,
     handler: Handler,
     proxies?: ProxyGate,
-    setCertificate = acceptor.setCertificate?.bind(acceptor),
+    setCertificate: Acceptor["setCertificate"] = acceptor.setCertificate?.bind(
+      acceptor,
+    ),
   ) {
     this.#setCertificate = setCertificate;
     this.#options = options;
