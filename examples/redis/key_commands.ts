@@ -79,8 +79,10 @@ export const KEY_COMMANDS: Record<string, Spec> = {
   KEYS: command(1, 1, ([, pattern], { keyspace }) => {
     return new Slices(listKeys(keyspace, globOf(pattern)));
   }, ALONE),
-  SCAN: command(1, 7, (args, { keyspace }) => {
-    return new Slices(scan(keyspace, scanOptions(args)));
+  SCAN: command(1, 7, (args, db) => {
+    const options = scanOptions(args);
+    db.addWork(options.count);
+    return new Slices(scan(db.keyspace, options));
   }, ALONE),
   DBSIZE: command(0, 0, (_, { keyspace }) => keyspace.size),
   FLUSHALL: command(0, 1, flush, { writes: true }),

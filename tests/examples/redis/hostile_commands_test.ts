@@ -204,10 +204,13 @@ Deno.test("redis/server serves others while small commands do large work", {
   await using client = await Speaker.open(port);
   await client.say("SET", "digits", "1".repeat(1_000_000));
   await client.say("SET", "text", MEGABYTE);
+  const pairs = Array.from({ length: 5_000 }, (_, i) => [`key:${i}`, ""]);
+  await client.say("MSET", ...pairs.flat());
   const commands = [
     ["INCR", "digits"],
     ["APPEND", "text", "x"],
     ["COMMAND"],
+    ["SCAN", "0", "MATCH", "nothing", "COUNT", "1000000"],
   ].flatMap((command) => Array.from({ length: 1_000 }, () => command));
   const { longest, share } = await longestShare(port, load(client, commands));
   assert(share < 0.2, `${longest} ms, ${share} of the time`);
@@ -261,7 +264,7 @@ Deno.test("redis/server counts values that only a reply has any more", {
 });
 
 Deno.test(
-  "redis/server lets nobody guess its password, nor do much before it",
+  "redis/server lets no client guess its password, nor do much before it",
   {
     timeout,
   },
@@ -299,14 +302,14 @@ Deno.test(
       );
     }
     assertMatch(errorOf(await stranger.say("GET", "a")), /^NOAUTH/);
-    // Who was in stays in.
+    // A client that was in stays in.
     assertEquals(await member.say("GET", "a"), NOTHING);
     // A command of a stranger has little room.
     assertMatch(
       errorOf(await stranger.say("SET", "a", "x".repeat(20_000))),
       /^ERR Cannot accept a frame/,
     );
-    // Who leaves by RESET is a stranger again.
+    // After RESET it is a stranger again.
     await member.say("RESET");
     assertMatch(errorOf(await member.say("GET", "a")), /^NOAUTH/);
   },
