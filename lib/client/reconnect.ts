@@ -62,32 +62,35 @@ const UNAWARE_CLOSE_MS = 1_000;
 const BUDGET_PAUSE_MS = 1_000;
 
 /**
- * Connects, runs a session, and does both again after each loss, until the session
- * returns.
+ * Connects, runs a session on the connection, and reconnects after each loss, until the
+ * session returns.
  *
- * What is a loss: an attempt to connect that fails; the connection that breaks, or that
- * the peer ends; a limit that passes; an answer that makes no sense. The session then
- * throws a {@linkcode SocketError} or a `TimeoutError`, an error of the runtime or of a driver
- * for Node that says so (`ECONNRESET`), or an error of which such a one is the cause; or it
- * returns after it has read the end of the peer's stream. It starts from
- * the beginning on the next connection: log in, subscribe, and go on.
+ * These are losses, after which it reconnects:
  *
- * What ends all of it: a session that returns while its connection goes on; anything else
- * that it throws, as it would throw that again; and what another attempt cannot mend,
- * `TlsError` (but where the connection failed in it), `PermissionError` and `TypeError`.
- * {@linkcode ReconnectingSession.ended} says how it was, and never rejects.
+ * - an attempt to connect fails: refused, unreachable, no such name, timed out;
+ * - the session throws a {@linkcode SocketError} or a `TimeoutError`, a network error of the
+ *   runtime or of a driver for Node (`ECONNRESET`), or an error whose `cause` is one of those;
+ * - the session returns after it has read the end of the peer's stream (see `endOnReturn`).
  *
- * A peer that is gone without a word is only noticed by what is sent to it: give `framed`
- * its `heartbeat`, or the socket an `idleMs` where the peer has something to say.
+ * The next session starts from the beginning: it logs in and subscribes again.
  *
- * Cancellation: `signal` and `deadline` end all of it, as
+ * Reconnecting ends when the session returns while its connection is up; when the session
+ * throws any other error; and after errors that another attempt cannot mend: `TlsError`
+ * (unless the connection failed during TLS), `PermissionError` and `TypeError`.
+ * {@linkcode ReconnectingSession.ended} resolves to the outcome, and never rejects.
+ *
+ * A peer that vanishes without closing is only noticed when it is asked: use the `heartbeat`
+ * of `framed` in the session, or `idleMs` of the socket where the peer sends regularly.
+ * There is no heartbeat option here, because a ping is a frame of the session's protocol.
+ *
+ * Cancellation: `signal` and `deadline` end reconnecting and the session, as
  * {@linkcode ReconnectingSession.close} does.
  *
- * @param options Where to connect to, with all options of `connect`, or `open`; and how
- * soon and how often.
- * @param session What to run. It gets the connection, which is closed when it is over. With
+ * @param options Where to connect to, as for `connect`, or `open`; and when to retry.
+ * @param session What to run. It gets the connection, which is closed after the session. With
  * `open` it can be left out.
- * @returns What tells of it, and ends it. It has begun already.
+ * @returns A handle to wait for the connection, to observe it, and to close it. Connecting
+ * has already begun.
  * @throws {TypeError} An option is of the wrong type, is not known, or cannot hold
  * together with another.
  * @throws {RangeError} An option is out of range.
@@ -200,8 +203,8 @@ interface Waiter<T> {
  */
 export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
   /**
-   * Is told what happens, from the first event on where it is set at once. What it throws
-   * is printed and ignored.
+   * Called with each event, with all of them if it is set at once. What it throws is
+   * printed and ignored.
    */
   onEvent: ((event: ReconnectEvent) => void) | undefined;
   readonly #given: Reconnection<T>;
@@ -239,16 +242,17 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     return this.#state;
   }
 
-  /** How it has ended, once it has: never rejects. */
+  /** Resolves to the outcome once reconnecting has ended. Never rejects. */
   get ended(): Promise<ReconnectOutcome<R>> {
     return this.#over.promise;
   }
 
   /**
-   * Waits for a session that runs.
+   * Waits until a session is running, and gives its connection.
    *
-   * The connection that it resolves to is that session's, and is lost with it: ask again
-   * for each use. What the session reads from it cannot be read here.
+   * The connection is lost with its session: call this again before each use. One task
+   * reads from a socket at a time, so that a socket which the session reads from cannot be
+   * read by its callers.
    *
    * Cancellation: safe. Only the wait ends.
    *
@@ -307,12 +311,14 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
   }
 
   /**
-   * Ends it: what is being connected is given up, and the session is asked to end, by its
-   * signal, and where it reads frames by their end. After `timeoutMs` its connection is
-   * cut; after a second where it has never looked at its signal. Idempotent: all calls
-   * share one end, and the shortest limit counts.
+   * Stops reconnecting and ends the session. An attempt to connect is cancelled. A running
+   * session is asked to end: its signal aborts, and frames that it receives from a socket
+   * end as at the end of the stream. After `timeoutMs` its connection is cut, or after one
+   * second if the session has never read its `signal`. Idempotent: all calls share one end,
+   * and the shortest limit counts.
    *
-   * A session that calls it waits for itself, until that limit: let it return instead.
+   * Do not await it inside the session, which would wait for itself until the limit:
+   * return instead.
    *
    * Cancellation: a limit of this call cuts the connection; it rejects only with
    * `signal.reason`.
@@ -358,13 +364,13 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     if (abort !== undefined) throw abort.reason;
   }
 
-  /** Ends it at once: the connection is cut, and the session not waited for. */
+  /** Stops at once: the connection is cut, and the session is not waited for. */
   [Symbol.dispose](): void {
     this.#end({ endedBy: "close" }, Infinity);
     this.#cut();
   }
 
-  /** Ends it, as {@linkcode ReconnectingSession.close}. */
+  /** As {@linkcode ReconnectingSession.close}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
@@ -506,7 +512,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     guard(() => void closedOf(connection)?.then(onClosed, onClosed));
   }
 
-  /** Whether an error is worth another attempt. If not, it ends all of it. */
+  /** Whether an error is worth another attempt. If not, it is the outcome. */
   async #isWorth(
     error: unknown,
     isClosed: boolean,

@@ -40,7 +40,7 @@ export type ReconnectRetryOptions = Omit<RetryOptions, keyof CallOptions>;
 
 /** What `open` gets; it fits `connect`. */
 export interface ReconnectOpenOptions {
-  /** Aborts where it takes longer than `attemptTimeoutMs`, or all of it is closed. */
+  /** Aborts after `attemptTimeoutMs`, and when reconnecting is closed. */
   signal: AbortSignal;
 }
 
@@ -65,36 +65,36 @@ export interface ReconnectRules {
   /** How soon, how often and after what another attempt is made. */
   retry?: ReconnectRetryOptions;
   /**
-   * How long a session must live, in milliseconds, at least 0, for the pauses to be short
-   * again and `attempts` to count from 1. A server that accepts everybody and ends them at
-   * once is not asked in a loop.
+   * How long a session must live to count as stable, in milliseconds, at least 0. After a
+   * stable session the pauses are short again and `attempts` counts from 1, so that a
+   * server which accepts clients and drops them at once is not asked in a tight loop.
    *
    * @default {10_000}
    */
   stableMs?: number;
   /**
-   * What a session that returns ends: `"always"` all of it; `"unless-lost"` all of it, but
-   * where it has read the end of the peer's stream, or its socket broke, it was a loss. A
-   * server that restarts ends the streams of its clients in good order, and loops over
-   * what they send then end without an error. Of anything but a socket of this library it
-   * cannot be known: there a session that was lost has to throw, the reason of its signal
-   * for instance.
+   * Whether a session that returns ends reconnecting: `"always"`, or `"unless-lost"`. With
+   * the latter a session that returns after it has read the end of the peer's stream, or
+   * after its socket broke, was lost, and runs again: a server that shuts down gracefully
+   * ends its streams cleanly, and a loop over its messages then ends without an error. This
+   * is known of a `Socket` alone. A session over anything else that `open` makes has to
+   * throw after a loss, for instance `signal.reason`.
    *
    * @default {"unless-lost"}
    */
   endOnReturn?: "always" | "unless-lost";
-  /** Is told what happens. `onEvent` of what `reconnect` returns can be set, too. */
+  /** Called with each event; can be set later, too, as `onEvent` of the result. */
   onEvent?: (event: ReconnectEvent) => void;
-  /** Ends all of it, as `close` does. None by default. */
+  /** Ends reconnecting and the session, as `close` does. None by default. */
   signal?: AbortSignal;
-  /** Ends all of it, as `close` does, when it passes. None by default. */
+  /** Does the same when it passes. None by default. */
   deadline?: CallOptions["deadline"];
   /** Absent: `retry.attemptTimeoutMs` limits an attempt, `connected()` a wait. */
   timeoutMs?: undefined;
 }
 
 /**
- * Over which socket, made by `connect` with these options, the session runs.
+ * Options of `reconnect` for a session over a socket: those of `connect`, and when to retry.
  *
  * @example
  * ```ts
@@ -119,7 +119,7 @@ export type ReconnectConnectOptions =
   };
 
 /**
- * Over what, made by a function of yours, the session runs.
+ * Options of `reconnect` for a session over anything else that can be opened.
  *
  * @example
  * ```ts
@@ -135,10 +135,11 @@ export type ReconnectConnectOptions =
  */
 export interface ReconnectAnyOptions<T> extends ReconnectRules {
   /**
-   * Makes what the session runs over: a socket of `connect`, or one that is logged in,
-   * framed, or made by another library. It should end when its signal aborts;
-   * what it gives after that is ended. When a session is over, it is ended by its
-   * `Symbol.asyncDispose` or `Symbol.dispose`, at once where it was lost.
+   * Opens the connection: a socket of `connect`, one that is framed or logged in, or a
+   * client of another library. It should reject when its signal aborts; a connection that
+   * comes later is closed. After the session the connection is closed by its
+   * `Symbol.asyncDispose`, and after a loss or an error by its `Symbol.dispose`, where it has
+   * them.
    */
   open: (options: ReconnectOpenOptions) => T | Promise<T>;
 }
@@ -166,8 +167,8 @@ export interface SessionContext {
   /** How many sessions there were, this one included; from 1. */
   readonly session: number;
   /**
-   * Aborts when the session should end: all of it is closed, or the connection was lost.
-   * Also once the session is over, so that what it has started ends with it.
+   * Aborts when the session should end: reconnecting was closed, or the connection was
+   * lost. It also aborts after the session, so that what the session has started ends.
    */
   readonly signal: AbortSignal;
 }
@@ -195,7 +196,7 @@ export type ReconnectState =
   | "ended";
 
 /**
- * How all of it ended.
+ * How reconnecting ended.
  *
  * @example
  * ```ts
@@ -296,7 +297,7 @@ export interface WaitingEvent {
   reason: "backoff" | "budget";
 }
 
-/** All of it is over. */
+/** Reconnecting has ended. */
 export interface EndedEvent {
   /** The kind of the event. */
   type: "ended";
