@@ -5,6 +5,10 @@
  */
 
 import type { World } from "@sluice/net/testing";
+import { SEED } from "./_random.ts";
+
+/** Where the seeds of simulations begin: another `SLUICE_SEED` tries others. */
+export const FIRST_SEED = (SEED - 1) * 10_000 + 1;
 
 /** A fault of one host that lasts for a while and is over then. */
 type Fault = (world: World, host: string, ms: number) => Promise<void>;

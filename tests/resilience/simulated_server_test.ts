@@ -20,7 +20,7 @@ import {
   type World,
 } from "@sluice/net/testing";
 import { retry, retryBudget } from "@sluice/net/timeout";
-import { chaos, DELAYS } from "./_chaos.ts";
+import { chaos, DELAYS, FIRST_SEED } from "./_chaos.ts";
 
 async function echo(socket: Socket): Promise<void> {
   const connection = framed(socket, lines());
@@ -49,49 +49,53 @@ Deno.test("a simulated server drains within its limit, and accounts for every co
   const names = ["a", "b", "c", "d"];
   let completed = 0;
   let aborted = 0;
-  await simulate({ seeds: 150, hosts: names }, async (world) => {
-    const events: ServerEvent[] = [];
-    const server = world.host("server").serve({
-      onEvent: (event) => void events.push(event),
-    }, async (socket) => {
-      for await (const line of framed(socket, lines())) {
-        await world.sleep(world.integer(0, 1_500));
-        await socket.write(`${line}\n`);
-      }
-    });
-    for (const name of names) {
-      world.spawn(async () => {
-        for (let i = 0; i < 3; i++) await talk(world, world.host(name));
+  await simulate(
+    { seed: FIRST_SEED, seeds: 150, hosts: names },
+    async (world) => {
+      const events: ServerEvent[] = [];
+      const server = world.host("server").serve({
+        onEvent: (event) => void events.push(event),
+      }, async (socket) => {
+        for await (const line of framed(socket, lines())) {
+          await world.sleep(world.integer(0, 1_500));
+          await socket.write(`${line}\n`);
+        }
       });
-    }
-    const faults = chaos(world, names, { forMs: 5_000 });
-    await world.sleep(world.integer(0, 5_000));
-    const { active, closing } = server.stats;
-    const timeoutMs = world.integer(0, 3_000);
-    const startMs = world.clock.nowMs;
-    const report = await server.shutdown({ timeoutMs });
-    assert(world.clock.nowMs - startMs <= timeoutMs + 1);
-    assertEquals(
-      report.completed + report.aborted + report.handshakes,
-      active + closing,
-    );
-    completed += report.completed;
-    aborted += report.aborted;
-    const count = (type: ServerEvent["type"]) =>
-      events.filter((event) => event.type === type).length;
-    assertEquals(count("closed"), count("accepted"));
-    assertEquals([server.stats.active, server.stats.closing], [0, 0]);
-    // The name is free again, at once.
-    world.host("server").serve(echo);
-    await faults;
-    await talk(world, world.host(world.pick(names)));
-  });
+      for (const name of names) {
+        world.spawn(async () => {
+          for (let i = 0; i < 3; i++) await talk(world, world.host(name));
+        });
+      }
+      const faults = chaos(world, names, { forMs: 5_000 });
+      await world.sleep(world.integer(0, 5_000));
+      const { active, closing } = server.stats;
+      const timeoutMs = world.integer(0, 3_000);
+      const startMs = world.clock.nowMs;
+      const report = await server.shutdown({ timeoutMs });
+      assert(world.clock.nowMs - startMs <= timeoutMs + 1);
+      assertEquals(
+        report.completed + report.aborted + report.handshakes,
+        active + closing,
+      );
+      completed += report.completed;
+      aborted += report.aborted;
+      const count = (type: ServerEvent["type"]) =>
+        events.filter((event) => event.type === type).length;
+      assertEquals(count("closed"), count("accepted"));
+      assertEquals([server.stats.active, server.stats.closing], [0, 0]);
+      // The name is free again, at once.
+      world.host("server").serve(echo);
+      await faults;
+      await talk(world, world.host(world.pick(names)));
+    },
+  );
   // Both happen, or the scenario shows little.
   assert(completed > 50 && aborted > 20, `${completed}, ${aborted}`);
 });
 
 Deno.test("a simulated client that retries gets through, and a budget bounds its attempts", async () => {
   await simulate({
+    seed: FIRST_SEED,
     seeds: 200,
     hosts: { server: (host: HostProcess) => void host.serve(echo) },
   }, async (world) => {
@@ -131,6 +135,7 @@ Deno.test("a simulated client that retries gets through, and a budget bounds its
 Deno.test("a simulated session reconnects after every loss, and ends when it is told to", async () => {
   let losses = 0;
   await simulate({
+    seed: FIRST_SEED,
     seeds: 200,
     hosts: {
       // Counts up, from 1 on every connection.
@@ -180,29 +185,34 @@ Deno.test("a simulated session reconnects after every loss, and ends when it is 
 
 Deno.test("a simulated server serves all that was begun while nothing but delays happens", async () => {
   const names = ["a", "b", "c"];
-  await simulate({ seeds: 100, hosts: names }, async (world) => {
-    const server = world.host("server").serve(echo);
-    const faults = chaos(world, [...names, "server"], {
-      forMs: 3_000,
-      faults: DELAYS,
-    });
-    const talks = names.map(async (name) => {
-      await using socket = await world.host(name).connect({
-        name: "server",
-        timeoutMs: 60_000,
+  await simulate(
+    { seed: FIRST_SEED, seeds: 100, hosts: names },
+    async (world) => {
+      const server = world.host("server").serve(echo);
+      const faults = chaos(world, [...names, "server"], {
+        forMs: 3_000,
+        faults: DELAYS,
       });
-      const connection = framed(socket, lines());
-      const count = world.integer(1, 30);
-      await connection.sendAll(Array.from({ length: count }, (_, i) => `${i}`));
-      await socket.closeWrite();
-      for (let i = 0; i < count; i++) {
-        assertEquals(await connection.receive(), `${i}`);
-      }
-      assertEquals(await connection.receive(), null);
-    });
-    await Promise.all(talks);
-    await faults;
-    const { aborted } = await server.shutdown({ timeoutMs: 30_000 });
-    assertEquals(aborted, 0);
-  });
+      const talks = names.map(async (name) => {
+        await using socket = await world.host(name).connect({
+          name: "server",
+          timeoutMs: 60_000,
+        });
+        const connection = framed(socket, lines());
+        const count = world.integer(1, 30);
+        await connection.sendAll(
+          Array.from({ length: count }, (_, i) => `${i}`),
+        );
+        await socket.closeWrite();
+        for (let i = 0; i < count; i++) {
+          assertEquals(await connection.receive(), `${i}`);
+        }
+        assertEquals(await connection.receive(), null);
+      });
+      await Promise.all(talks);
+      await faults;
+      const { aborted } = await server.shutdown({ timeoutMs: 30_000 });
+      assertEquals(aborted, 0);
+    },
+  );
 });
