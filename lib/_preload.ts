@@ -16,6 +16,7 @@ import "./bytes/_slab_size.ts";
 import "./bytes/_uint.ts";
 import "./bytes/pattern.ts";
 import "./bytes/plain_array.ts";
+import "./codec/_delimiter_finder.ts";
 import "./codec/_delimiter_set.ts";
 import "./codec/_line_decoder.ts";
 import "./codec/_sized_codec.ts";
