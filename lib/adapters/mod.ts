@@ -35,7 +35,11 @@ export {
   type FromStreamsOptions,
   type StreamPair,
 } from "./from_streams.ts";
-export { SocketDuplex, toDuplex, type ToDuplexOptions } from "./to_duplex.ts";
+export {
+  type SocketDuplex,
+  toDuplex,
+  type ToDuplexOptions,
+} from "./to_duplex.ts";
 export { fromWebSocket, type FromWebSocketOptions } from "./from_web_socket.ts";
 
 // What a transport is, and where its ends are.

@@ -132,7 +132,6 @@ export class SocketDuplex extends Duplex {
   readonly #onReadError: (error: unknown) => void;
   readonly #onWritten: () => void;
   readonly #onWriteError: (error: unknown) => void;
-  #reading = false;
   #done: ((error?: Error | null) => void) | undefined;
   #connecting = false;
   #alarm: Alarm | undefined;
@@ -146,14 +145,10 @@ export class SocketDuplex extends Duplex {
     this.encrypted = "alpnProtocol" in halvesOf(socket).transport;
     this.alpnProtocol = socket.alpnProtocol ?? false;
     this.#onChunk = (chunk) => {
-      this.#reading = false;
       this.#touch();
       this.push(chunk);
     };
-    this.#onReadError = (error) => {
-      this.#reading = false;
-      this.#destroyFor(error, "read");
-    };
+    this.#onReadError = (error) => this.#destroyFor(error, "read");
     this.#onWritten = () => this.#endWrite();
     this.#onWriteError = (error) => {
       if (isAborted(error)) this.#destroyFor(error, "write");
@@ -165,10 +160,8 @@ export class SocketDuplex extends Duplex {
 
   // ---- what a Duplex is made of -------------------------------------------
 
-  /** Reads from the socket. */
+  /** Reads from the socket: not called again before something was pushed. */
   override _read(): void {
-    if (this.#reading) return;
-    this.#reading = true;
     this.#socket.read().then(this.#onChunk, this.#onReadError);
   }
 

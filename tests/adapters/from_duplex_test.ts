@@ -5,17 +5,19 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { Duplex, PassThrough } from "node:stream";
+import { Duplex, duplexPair as nodeDuplexPair, PassThrough } from "node:stream";
 import { once } from "node:events";
 import { BrokenError, Socket } from "@sluice/net";
 import { fromDuplex, type FromDuplexOptions } from "@sluice/net/adapters";
-import { outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
+import { bytes, outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
 import {
   duplexes,
   duplexPair,
   exchangeFrames,
   nodeSockets,
 } from "./_support.ts";
+
+const text = new TextDecoder();
 
 Deno.test("frames pass both ways over streams of Node", () =>
   exchangeFrames(duplexPair()));
@@ -120,6 +122,43 @@ Deno.test(
     assertEquals(error.reason, "reset");
   },
 );
+
+Deno.test("fromDuplex() notices the end of a stream that it does not read", async () => {
+  // Each end finishes when the other one has seen that.
+  const [left, right] = nodeDuplexPair();
+  const [ending, other] = [fromDuplex(left), fromDuplex(right)];
+  await ending.closeWrite();
+  assertEquals(await other.read(bytes(1)), null);
+  ending.close();
+  other.close();
+});
+
+Deno.test("fromDuplex() ends its side before it lets go, where the peer has ended", async () => {
+  const events: string[] = [];
+  const duplex = new Duplex({
+    read() {
+      this.push(null);
+    },
+    write(chunk, _encoding, done) {
+      events.push(text.decode(chunk));
+      done();
+    },
+    final(done) {
+      events.push("end");
+      done();
+    },
+    destroy(error, done) {
+      events.push("destroy");
+      done(error);
+    },
+  });
+  const transport = fromDuplex(duplex);
+  assertEquals(await transport.read(bytes(1)), null);
+  await transport.write(new TextEncoder().encode("bye"));
+  transport.close();
+  await once(duplex, "close");
+  assertEquals(events, ["bye", "end", "destroy"]);
+});
 
 Deno.test("fromDuplex() refuses what is no Duplex, or an option that it does not know", () => {
   const wrong: [unknown, unknown, string][] = [

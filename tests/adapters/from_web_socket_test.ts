@@ -121,6 +121,25 @@ Deno.test(
 );
 
 Deno.test(
+  "fromWebSocket() ends behind a write that waits",
+  TIMEOUT,
+  async () => {
+    const webSocket = new FakeWebSocket();
+    const transport = webSocket.transport({ maxBufferedBytes: 1_000 });
+    webSocket.bufferedAmount = 1_000;
+    const writing = transport.write(bytes(10));
+    const ending = transport.closeWrite();
+    assertEquals(await isSettled(ending), false);
+    assertEquals(webSocket.closes, []);
+    webSocket.bufferedAmount = 0;
+    assertEquals(await writing, 10);
+    await ending;
+    assertEquals([webSocket.sent, webSocket.closes], [[10], [1000]]);
+    transport.close();
+  },
+);
+
+Deno.test(
   "fromWebSocket() waits for open, whatever is called first",
   TIMEOUT,
   async () => {

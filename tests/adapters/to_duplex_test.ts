@@ -180,6 +180,19 @@ Deno.test(
   },
 );
 
+Deno.test("toDuplex() destroySoon() waits until all was sent, and not for the peer's end", async () => {
+  const [duplex, peer] = pairOf(true);
+  duplex.write(bytes(300_000));
+  duplex.destroySoon();
+  assertEquals(duplex.destroyed, false);
+  const closed = once(duplex, "close");
+  await peer.readExactly(300_000);
+  assertEquals(await peer.read(), null);
+  await closed;
+  duplex.destroySoon();
+  peer.abort();
+});
+
 Deno.test(
   "toDuplex() that is destroyed does not wait long for a peer that does not read",
   TIMEOUT,
