@@ -117,11 +117,11 @@ class HostRace {
   #tryNext(): void {
     if (this.#tried === this.#hosts.length) return;
     const host = this.#hosts[this.#tried++];
-    const { dialer, tls, noDelay, keepAlive } = this.#options;
+    const { dialer, tls, noDelay, keepAlive, proxyProtocol } = this.#options;
     const { hostname, port } = host;
     const target: DialOptions = dialer === undefined
-      ? { hostname, port, tls, noDelay, keepAlive }
-      : { dialer, hostname, port, tls };
+      ? { hostname, port, tls, noDelay, keepAlive, proxyProtocol }
+      : { dialer, hostname, port, tls, proxyProtocol };
     if (this.#tried < this.#hosts.length) this.#alarm.arm();
     const { signal } = this.#controller;
     dial(target, { signal }).then(

@@ -372,10 +372,7 @@ export function checkDialOptions(options: DialOptions): void {
   } else if (kind === "path") checkUnix(action, options);
   else checkTcp(action, options, 1);
   checkClientTls(action, options.tls);
-  const { proxyProtocol } = options;
-  if (proxyProtocol !== undefined) {
-    checkObject(action, "proxyProtocol", proxyProtocol);
-  }
+  optional(checkObject, action, "proxyProtocol", options.proxyProtocol);
 }
 
 /** Throws unless this can be listened on. */

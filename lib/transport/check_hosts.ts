@@ -12,6 +12,7 @@ import {
   checkMethods,
   checkNames,
   checkNumber,
+  checkObject,
   checkOneOf,
   wrongKind,
 } from "../_check.ts";
@@ -26,8 +27,8 @@ const HOST_NAMES: ReadonlySet<string> = new Set(
 
 /** Throws unless there can be connections to these. */
 export function checkHosts(options: HostsDialOptions): void {
-  const { hosts, order, hostDelayMs, dialer, noDelay, keepAlive, tls } =
-    options;
+  const { hosts, order, hostDelayMs, dialer } = options;
+  const { noDelay, keepAlive, tls, proxyProtocol } = options;
   const given = options as unknown as Record<string, unknown>;
   for (const name of ["hostname", "port", "path", "transport"]) {
     if (given[name] !== undefined) {
@@ -52,6 +53,7 @@ export function checkHosts(options: HostsDialOptions): void {
   }
   if (dialer !== undefined) checkMethods(ACTION, "dialer", dialer, "dial");
   checkClientTls(ACTION, tls);
+  optional(checkObject, ACTION, "proxyProtocol", proxyProtocol);
 }
 
 function checkHost(host: DialHost, index: number): void {

@@ -500,6 +500,8 @@ export interface HostsDialOptions {
    * @default {false}
    */
   tls?: boolean | TlsDialOptions;
+  /** As {@linkcode TcpDialOptions.proxyProtocol}. None by default. */
+  proxyProtocol?: ProxyHeaderInit;
   /** Absent: see `hosts`. */
   hostname?: undefined;
   /** Absent: see `hosts`. */

@@ -1,6 +1,7 @@
 import {
   assertEquals,
   assertInstanceOf,
+  assertRejects,
   assertStringIncludes,
   assertThrows,
 } from "@std/assert";
@@ -8,6 +9,7 @@ import {
   type Addr,
   ClosedError,
   connect,
+  type ConnectOptions,
   FrameTooLargeError,
   MalformedFrameError,
   type ProxyProtocolOptions,
@@ -94,6 +96,38 @@ Deno.test(
         const parts = [whole.slice(0, cut), whole.slice(cut)];
         const socket = await connect({ port });
         assertEquals(await ask(socket, ...parts), "192.0.2.9 proxy hello");
+      }
+    }
+  },
+);
+
+Deno.test(
+  "connect({ proxyProtocol }) sends its header first, to one of several hosts, and over a dialer",
+  TIMEOUT,
+  async () => {
+    await using told = tell();
+    const { port } = told;
+    const proxyProtocol = {
+      sourceAddr: tcp("192.0.2.8", 1),
+      destinationAddr: tcp("192.0.2.9", 2),
+    };
+    const hosts = [{ hostname: "127.0.0.1", port }];
+    const dialer = {
+      addr: tcp("127.0.0.1", port),
+      dial: () => Deno.connect({ hostname: "127.0.0.1", port }),
+    };
+    for (const where of [{ port }, { hosts }, { dialer }]) {
+      const socket = await connect(
+        { ...where, proxyProtocol } as ConnectOptions,
+      );
+      assertEquals(await ask(socket, "x\n"), "192.0.2.8 proxy x");
+    }
+    for (const where of [{ port }, { hosts }, { dialer }]) {
+      for (const bad of [true, { sourceAddr: tcp("x", 1) }]) {
+        await assertRejects(
+          () => connect({ ...where, proxyProtocol: bad } as ConnectOptions),
+          TypeError,
+        );
       }
     }
   },
