@@ -45,7 +45,7 @@ export class FaultyConnection {
   readonly #passed: Record<Receiver, number> = { server: 0, client: 0 };
   readonly #wires: readonly Wire[];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #ended = false;
+  readonly #ending = new AbortController();
   /** Resolves when both sockets are closed. */
   readonly closed: Promise<void>;
 
@@ -111,9 +111,13 @@ export class FaultyConnection {
   }
 
   #end(): void {
-    this.#ended = true;
+    this.#ending.abort();
     clearTimeout(this.#timer);
     for (const wire of this.#wires) wire.stop();
+  }
+
+  get #ended(): boolean {
+    return this.#ending.signal.aborted;
   }
 
   #faultsTo(receiver: Receiver): AllFaults {
@@ -177,7 +181,8 @@ export class FaultyConnection {
     this.#context.onBytes(receiver, count);
     if (count === left) this.look();
     else if (count === splitBytes && splitDelayMs > 0) {
-      await sleep(splitDelayMs);
+      const { signal } = this.#ending;
+      await sleep(splitDelayMs, { signal });
     }
     return count;
   }
