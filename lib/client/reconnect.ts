@@ -345,8 +345,8 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
    * ```
    */
   async close(options: CallOptions = {}): Promise<void> {
-    const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     checkEnds("close", options);
+    const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     checkCall("close", { timeoutMs });
     this.#end({ endedBy: "close" }, Infinity);
     let abort: { reason: unknown } | undefined;
@@ -394,6 +394,8 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
       }
       const failed = { attempt, error };
       attempt = isStable ? 1 : attempt + 1;
+      // A hook has ended it.
+      if (this.#outcome !== undefined) break;
       await this.#wait(attempt, failed);
     }
     this.#finish();
@@ -405,6 +407,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
    */
   async #attempt(attempt: number): Promise<Loss | undefined> {
     this.#enter("connecting", { type: "connecting", attempt });
+    if (this.#outcome !== undefined) return undefined;
     let connection: T;
     try {
       connection = await this.#open();
@@ -453,6 +456,12 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     const current: Current<T> = { connection, context, isUsable: true };
     this.#current = current;
     this.#enter("connected", { type: "connected", attempt, session });
+    // The hook has ended it: there is nothing to begin with.
+    if (this.#outcome !== undefined) {
+      await endWithin(connection, cutOf);
+      this.#current = undefined;
+      return undefined;
+    }
     for (const waiter of this.#waiters) waiter.resolve(connection);
     this.#waiters.clear();
     this.#watchConnection(current);
@@ -540,6 +549,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     const { signal } = this.#ending;
     let delayMs = backoffDelayMs(Math.max(1, attempt - 1), rules);
     guard(() => onRetry?.({ ...failed, delayMs }));
+    if (this.#outcome !== undefined) return;
     let reason: WaitingEvent["reason"] = "backoff";
     try {
       do {

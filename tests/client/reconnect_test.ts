@@ -970,3 +970,66 @@ Deno.test("reconnect() runs one session at a time and leaks nothing, whatever fa
     assertEquals(clock.pending, 0, `seed ${seed}`);
   }
 });
+
+Deno.test("reconnect() goes no further where a hook ends it, and tells its end once", async () => {
+  const hooks = [
+    "connecting",
+    "connect-failed",
+    "connected",
+    "lost",
+    "waiting",
+  ];
+  const kinds = [...hooks, "onRetry"];
+  for (const kind of kinds) {
+    for (const how of ["dispose", "close"]) {
+      const events: string[] = [];
+      const opened: Connection[] = [];
+      let sessions = 0;
+      const end = () => {
+        if (how === "dispose") link[Symbol.dispose]();
+        else link.close();
+      };
+      const link = reconnect({
+        open: () => {
+          if (kind === "connect-failed") throw LOST();
+          opened.push(new Connection());
+          return opened.at(-1)!;
+        },
+        retry: {
+          minDelayMs: 1,
+          onRetry: () => {
+            events.push("onRetry");
+            if (kind === "onRetry") end();
+          },
+        },
+        onEvent: ({ type }) => {
+          events.push(type);
+          if (type === kind) end();
+        },
+      }, () => {
+        sessions++;
+        throw LOST();
+      });
+      assertEquals(await link.ended, { endedBy: "close" });
+      await turn();
+      const after = events.slice(events.indexOf(kind) + 1);
+      assertEquals(after, ["ended"], `${how} in ${kind}: ${events}`);
+      assertEquals(link.state, "ended");
+      const isBefore = kind === "connecting" || kind === "connect-failed";
+      assertEquals(opened.length, isBefore ? 0 : 1, kind);
+      assertEquals(sessions, isBefore || kind === "connected" ? 0 : 1, kind);
+      for (const { ending } of opened) assert(ending !== undefined, kind);
+    }
+  }
+});
+
+Deno.test("reconnect() refuses limits of close that are none, with a text of its own", async () => {
+  await using link = reconnect({ open }, untilAborted);
+  for (const bad of [null, 1, []] as never[]) {
+    await assertRejects(
+      () => link.close(bad),
+      TypeError,
+      "Cannot close: options must be an object, got",
+    );
+  }
+});
