@@ -27,7 +27,7 @@
  * @module
  */
 
-import { checkNames } from "../_check.ts";
+import { checkFunction, checkNames } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import {
@@ -250,6 +250,10 @@ export class Pool<T> implements AsyncDisposable {
     options: PoolUseOptions = {},
   ): Promise<R> {
     checkNames("use", "options", options, USE_OPTION_NAMES);
+    checkFunction("use", "task", task);
+    if (options.keepOnError !== undefined) {
+      checkFunction("use", "keepOnError", options.keepOnError);
+    }
     const lease = await this.acquire(options);
     try {
       const result = await task(lease.value);
@@ -293,8 +297,8 @@ export class Pool<T> implements AsyncDisposable {
    * ```
    */
   async close(options: CallOptions = {}): Promise<void> {
-    const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     checkEnds("close the pool", options);
+    const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     checkCall("close the pool", { timeoutMs });
     const closing = this.#closing ??= this.#close();
     let abort: { reason: unknown } | undefined;
@@ -614,19 +618,17 @@ export class Pool<T> implements AsyncDisposable {
     const now = performance.now();
     let kept = 0;
     const surplus = this.#idle.length + this.#leased.size - min;
-    let ended = 0;
+    const ended: Entry<T>[] = [];
     for (const entry of this.#idle) {
-      const isIdle = now - entry.idleSince >= idleMs && ended < surplus;
-      if (isIdle || now >= entry.expiresAt) {
-        ended++;
-        this.#retire(entry);
-      } else {
-        this.#idle[kept++] = entry;
-      }
+      const isIdle = now - entry.idleSince >= idleMs && ended.length < surplus;
+      if (isIdle || now >= entry.expiresAt) ended.push(entry);
+      else this.#idle[kept++] = entry;
     }
     this.#idle.length = kept;
-    if (kept > 0) this.#armSweep();
-    if (ended > 0) this.#supply();
+    // Not before: `close` may ask for a connection.
+    for (const entry of ended) this.#retire(entry);
+    if (this.#idle.length > 0) this.#armSweep();
+    if (ended.length > 0) this.#supply();
   }
 
   /** Watches those for their end that are not just between two uses. */

@@ -6,6 +6,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { seededRandom } from "../../lib/_random.ts";
+import type { Lease } from "../../lib/client/lease.ts";
 import { Pool } from "../../lib/client/pool.ts";
 import type { PoolOptions } from "../../lib/client/pool_options.ts";
 import { ClosedError, LimitError, TimeoutError } from "../../lib/errors.ts";
@@ -661,4 +662,50 @@ Deno.test("Pool never leaks, exceeds max or lets a caller starve under random fa
     assertEquals([open.size, pool.stats.total], [0, 0], `seed ${seed}`);
     assertEquals(clock.pending, 0, `seed ${seed}`);
   }
+});
+
+Deno.test("Pool hands out no connection that it is closing, also where close asks for one", async () => {
+  using clock = fakeClock();
+  const closed = new Set<{ id: number }>();
+  let [opened, asked] = [0, false];
+  let lease: Promise<Lease<{ id: number }>> | undefined;
+  const pool: Pool<{ id: number }> = new Pool({
+    open: () => ({ id: opened++ }),
+    close: (value) => {
+      closed.add(value);
+      if (!asked) lease = pool.acquire();
+      asked = true;
+    },
+    idleMs: 100,
+  });
+  const leases = [await pool.acquire(), await pool.acquire()];
+  for (const each of leases) each.release();
+  await clock.advance(1_000);
+  const { value } = await lease!;
+  assertEquals([closed.has(value), value.id, closed.size], [false, 2, 2]);
+  assertEquals([pool.stats.leased, pool.stats.idle], [1, 0]);
+  (await lease!).release();
+  const closing = pool.close();
+  await clock.advance(1_000);
+  await closing;
+});
+
+Deno.test("Pool refuses what is no task, no hook and no limit before it opens anything", async () => {
+  await using pool = new Pool({ open: () => ({}) });
+  await assertRejects(
+    () => pool.use(5 as never),
+    TypeError,
+    "Cannot use: task must be a function, got 5",
+  );
+  await assertRejects(
+    () => pool.use(() => {}, { keepOnError: 5 as never }),
+    TypeError,
+    "Cannot use: keepOnError must be a function, got 5",
+  );
+  await assertRejects(
+    () => pool.close(null as never),
+    TypeError,
+    "Cannot close the pool: options must be an object, got null",
+  );
+  assertEquals(pool.stats.opened, 0);
 });
