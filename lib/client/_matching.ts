@@ -7,6 +7,7 @@
  * @module
  */
 
+import { show } from "../_check.ts";
 import { BusyError } from "../errors.ts";
 import { type PendingRequest, RequestList } from "./_pending_request.ts";
 import type { RequestIds } from "./requests_options.ts";
@@ -109,7 +110,7 @@ export class IdMatching<In, Out> implements Matching<In, Out> {
     const other = this.#requests.get(id);
     if (other === undefined) return;
     throw new BusyError(
-      `Cannot request: id ${String(id)} is in use by a request ${
+      `Cannot request: id ${show(id)} is in use by a request ${
         other.state === "givenUp"
           ? "that was given up, and whose answer may still come"
           : "whose answer is due"

@@ -31,7 +31,7 @@ import {
   FrameTooLargeError,
   LimitError,
   MalformedFrameError,
-  type SocketError,
+  SocketError,
   TimeoutError,
   UnexpectedEofError,
 } from "../errors.ts";
@@ -82,8 +82,8 @@ const keepResolve = (resolve: Resolve): void => {
  * The connection belongs to it, and is read from the beginning on: what the peer pushes,
  * and that it ended, is noticed without a request.
  *
- * Every error of a request has `sent`: where that is `false` no byte of it reached the
- * peer, and it can be repeated. When the connection ends each request rejects with an error
+ * Every `SocketError` of a request has `sent`: where that is `false` no byte of it reached
+ * the peer, and it can be repeated. When the connection ends each request rejects with an error
  * of its own, a `BrokenError`, or a `ClosedError` where this side closed it, whose `cause` is
  * the one error that ended the connection.
  *
@@ -393,7 +393,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     try {
       this.#append(request, frame);
     } catch (error) {
-      this.#fail(request, error);
+      this.#fail(request, withSent(error, false));
       return;
     }
     request.state = "inFlight";
@@ -574,7 +574,9 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       : undefined;
     if (request === undefined || request.isLast !== undefined) throw error;
     this.#matching.remove(request);
-    if (request.state === "inFlight") this.#fail(request, error);
+    if (request.state === "inFlight") {
+      this.#fail(request, withSent(error, true));
+    }
   }
 
   #onEof(): void {
@@ -786,6 +788,12 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+/** An error of the codec, about one request, says whether that was sent. */
+function withSent(error: unknown, sent: boolean): unknown {
+  if (error instanceof SocketError) Reflect.set(error, "sent", sent);
+  return error;
 }
 
 function when(sent: boolean): string {

@@ -970,3 +970,34 @@ Deno.test("Requests refuses limits that are none", async () => {
   assertEquals(await isSettled(requests.closed), false);
   assertEquals(await pair.received(), []);
 });
+
+Deno.test("Requests says of every error of a codec whether the request was sent", async () => {
+  const [client, server] = memoryPair();
+  const codec = json<string>(lines({ maxLineBytes: 10 }));
+  using requests = new Requests(framed(client, codec), { match: "order" });
+  const large = await outcome(requests.request("a line that is too long"));
+  assertInstanceOf(large, FrameTooLargeError);
+  assertEquals(large.sent, false);
+  const answered = outcome(requests.request("sent"));
+  await server.write("no JSON\n");
+  const answer = await answered;
+  assertInstanceOf(answer, MalformedFrameError);
+  assertEquals(answer.sent, true);
+  server.abort();
+});
+
+Deno.test("Requests names an id in use, whatever it is", async () => {
+  for (const id of [Object.create(null), null, "x", 1n, Symbol("id")]) {
+    const [client, server] = memoryPair();
+    using requests = new Requests(framed(client, lines()), {
+      match: { request: () => id, response: () => id },
+    });
+    const first = requests.request("first");
+    const error = await outcome(requests.request("second"));
+    assertInstanceOf(error, BusyError);
+    assertEquals(error.sent, false);
+    await server.write("answer\n");
+    assertEquals(await first, "answer");
+    server.abort();
+  }
+});
