@@ -90,7 +90,9 @@ class HostRace {
   constructor(options: HostsDialOptions, limitMs: number) {
     const { hosts, order = "random", hostDelayMs = HOST_DELAY_MS } = options;
     this.#options = options;
-    this.#hosts = order === "random" ? shuffled(hosts) : [...hosts];
+    // Objects of its own: the same one may be in the list twice.
+    const own = hosts.map((host) => ({ ...host }));
+    this.#hosts = order === "random" ? shuffled(own) : own;
     // Each of them has its turn before the time is over.
     const delayMs = Math.min(hostDelayMs, limitMs / hosts.length);
     this.#alarm.limitMs = Math.max(1, delayMs);

@@ -38,7 +38,8 @@ export function checkHosts(options: HostsDialOptions): void {
   if (!Array.isArray(hosts) || hosts.length === 0) {
     throw wrongKind(ACTION, "hosts", "an array of at least one host", hosts);
   }
-  hosts.forEach(checkHost);
+  // Also where the array has holes.
+  for (const [index, host] of hosts.entries()) checkHost(host, index);
   if (order !== undefined) {
     checkOneOf(ACTION, "order", order, ["random", "given"]);
   }

@@ -489,3 +489,26 @@ Deno.test("connect() finds the one host that is up, whatever the others do, and 
     assertEquals([network.open.size, clock.pending], [0, 0], `seed ${seed}`);
   }
 });
+
+Deno.test(
+  "connect() fails where the same object is twice in hosts, and refuses holes",
+  TIMEOUT,
+  async () => {
+    const dialer = new Hosts({ a: "refused" });
+    const [host] = dialer.hosts;
+    for (const order of ["given", "random"] as const) {
+      const error = await outcome(
+        connect({ hosts: [host, host], order, dialer, hostDelayMs: 1 }),
+      );
+      assertIsError(error, BrokenError, "Cannot connect to any of 2 hosts");
+    }
+    assertEquals(dialer.dialled.length, 4);
+    // deno-lint-ignore no-sparse-arrays
+    const hosts = [host, , host] as typeof host[];
+    await assertRejects(
+      () => connect({ hosts, dialer }),
+      TypeError,
+      "hosts[1]",
+    );
+  },
+);
