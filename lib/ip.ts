@@ -117,7 +117,8 @@ export class IpRanges {
     if (!Array.isArray(texts)) {
       throw wrongKind("read the ranges", name, "an array", texts);
     }
-    this.#ranges = texts.map((text) => parseRange(name, text));
+    // Also where the array has holes: `map` passes over them.
+    this.#ranges = Array.from(texts, (text) => parseRange(name, text));
   }
 
   /** Whether `address` is in one of the ranges; what is no IP address is in none. */

@@ -108,6 +108,8 @@ export class Admission {
   update(options: AdmissionOptions, admitted: Iterable<Addr>): void {
     const action = "update a server";
     checkNames(action, "options", options, ADMISSION_OPTION_NAMES);
+    // What was checked is what is set, whatever a getter says later.
+    options = { ...options };
     checkAdmissionOptions(action, options);
     this.#set(options);
     // Without a limit addresses were not counted.

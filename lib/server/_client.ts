@@ -117,6 +117,11 @@ export class Client {
     } catch (error) {
       return this.#refuse({ type: "proxy-failed", error, remoteAddr });
     }
+    // The drain may have begun in the tick in which the header was read.
+    if (signal.aborted) {
+      const { reason: error } = signal;
+      return this.#refuse({ type: "proxy-failed", error, remoteAddr });
+    }
     const reason = this.#owner.identify(this);
     if (reason !== undefined) {
       const { remoteAddr } = this;
@@ -176,7 +181,7 @@ export class Client {
   }
 
   #handle(): void {
-    const { handler, socketOptions, ageLimits } = this.#owner;
+    const { handler, socketOptions, ageLimits, context } = this.#owner;
     const socket = new Socket(this.#transport, socketOptions);
     this.#socket = socket;
     this.#stage = "handling";
@@ -184,14 +189,15 @@ export class Client {
     this.#owner.emit({ type: "accepted", id: this.id, socket });
     // The hook may have ended the socket, or the server.
     if (!halvesOf(socket).isOpen) return this.#end("completed");
-    if (ageLimits !== undefined) {
+    // Or the drain has begun by it, which has limits of its own.
+    if (ageLimits !== undefined && !context.signal.aborted) {
       this.#age = new ConnectionAge(
         ageLimits,
         () => halvesOf(socket).drain(),
         (reason) => this.cut(reason),
       );
     }
-    const signal = this.#age?.signal ?? this.#owner.context.signal;
+    const signal = this.#age?.signal ?? context.signal;
     try {
       const handled = Promise.resolve(handler(socket, { id: this.id, signal }));
       // What waits for each idle client should be little: one function for any outcome.

@@ -81,7 +81,7 @@ export function checkProxyProtocolOptions(
 }
 
 function rangesOf(trustedProxies: readonly string[]): IpRanges {
-  const ranges = trustedProxies.filter((each) => each !== UNIX);
+  const ranges = Array.from(trustedProxies).filter((each) => each !== UNIX);
   return new IpRanges("trustedProxies", ranges);
 }
 

@@ -351,3 +351,41 @@ Deno.test("backlog says how many connections wait in the system", {
   for (const socket of connected) socket.abort();
   assert(connected.length > 0 && connected.length < 6, `${connected.length}`);
 });
+
+Deno.test(
+  "a shutdown from the hook of an accepted connection reaches its handler, with an age too",
+  TIMEOUT,
+  async () => {
+    let aborted: boolean | undefined;
+    const server = serve({
+      port: 0,
+      maxConnectionAgeMs: 60_000,
+      onEvent: ({ type }) => {
+        if (type === "accepted") server.shutdown();
+      },
+    }, (_socket, { signal }) => {
+      aborted = signal.aborted;
+    });
+    using _client = await connect({ port: server.addr.port });
+    await server.closed;
+    assertEquals(aborted, true);
+  },
+);
+
+Deno.test("server.update() refuses lists with holes, and sets what it has checked", async () => {
+  await using server = serve({ port: 0 }, () => {});
+  for (const name of ["allow", "deny"] as const) {
+    assertThrows(
+      () => server.update({ [name]: new Array(2) }),
+      TypeError,
+      `each of ${name} must be an IP address`,
+    );
+  }
+  let calls = 0;
+  server.update({
+    get maxConnections() {
+      return ++calls <= 2 ? 5 : NaN;
+    },
+  });
+  assertEquals(calls, 1);
+});

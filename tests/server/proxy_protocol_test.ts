@@ -488,3 +488,75 @@ Deno.test("a bad certificate is refused before the port is taken", async () => {
   );
   await using _ = serve({ port }, () => {});
 });
+
+Deno.test(
+  "a drain that begins as the header arrives leaves no handler behind that does not hear of it",
+  TIMEOUT,
+  async () => {
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const localAddr = tcp("127.0.0.1", 1);
+      const remoteAddr = tcp("127.0.0.1", 2);
+      const asked = Promise.withResolvers<Uint8Array>();
+      const came = Promise.withResolvers<number>();
+      const transport = {
+        localAddr,
+        remoteAddr,
+        read: (target: Uint8Array) => {
+          asked.resolve(target);
+          return came.promise;
+        },
+        write: ({ length }: Uint8Array) => Promise.resolve(length),
+        closeWrite: () => Promise.resolve(),
+        close: () => {},
+      };
+      const stopped = Promise.withResolvers<never>();
+      let isFirst = true;
+      const acceptor = {
+        addr: localAddr,
+        accept: () => {
+          const accepted = isFirst
+            ? Promise.resolve(transport)
+            : stopped.promise;
+          isFirst = false;
+          return accepted;
+        },
+        close: () => stopped.reject(new Deno.errors.BadResource("closed")),
+      };
+      let [started, told] = [false, false];
+      const server = serve({
+        acceptor,
+        proxyProtocol: LOOPBACK,
+        maxConnectionAgeMs: 60_000,
+      }, async (socket, { signal }) => {
+        started = true;
+        await using _ = { [Symbol.asyncDispose]: () => Promise.resolve() };
+        if (!signal.aborted) {
+          await new Promise((resolve) =>
+            signal.addEventListener("abort", resolve)
+          );
+        }
+        told = true;
+        socket.abort();
+      });
+      const target = await asked.promise;
+      const header = headerOf("192.0.2.1", 1);
+      target.set(header);
+      came.resolve(header.length);
+      for (let i = 0; i < ticks; i++) await undefined;
+      const { aborted } = await server.shutdown({ timeoutMs: 2_000 });
+      assertEquals([aborted, told], [0, started], `after ${ticks} ticks`);
+    }
+  },
+);
+
+Deno.test("serve() refuses trusted proxies with holes", () => {
+  assertThrows(
+    () =>
+      serve(
+        { port: 0, proxyProtocol: { trustedProxies: new Array(1) } },
+        () => {},
+      ),
+    TypeError,
+    "each of trustedProxies must be an IP address",
+  );
+});
