@@ -12,6 +12,7 @@
  */
 
 import {
+  checkBoolean,
   checkBytes,
   checkInteger,
   checkNames,
@@ -569,8 +570,9 @@ const INIT_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(
  */
 export function encodeProxyHeader(init: ProxyHeaderInit): Uint8Array {
   checkNames(ENCODE, "the header", init, INIT_NAMES);
-  const { version = 2, sourceAddr, destinationAddr } = init;
+  const { version = 2, sourceAddr, destinationAddr, checksum } = init;
   checkOneOf(ENCODE, "version", version, [1, 2]);
+  if (checksum !== undefined) checkBoolean(ENCODE, "checksum", checksum);
   const hasAddresses = sourceAddr !== undefined ||
     destinationAddr !== undefined;
   const { command = hasAddresses ? "proxy" : "unknown" } = init;
@@ -629,6 +631,11 @@ function encodeAddress(
     const bytes = utf8.encode(path);
     if (bytes.length > host.length) {
       const must = `at most ${UNIX_PATH_BYTES} bytes long`;
+      throw outOfRange(ENCODE, `path of ${name}`, must, path);
+    }
+    // One may come first, which stands for the abstract namespace.
+    if (bytes.includes(0, 1)) {
+      const must = "without a zero inside";
       throw outOfRange(ENCODE, `path of ${name}`, must, path);
     }
     host.set(bytes);
@@ -731,7 +738,10 @@ function encodeFields(fields: ProxyFields): Uint8Array[] {
   if (authority !== undefined) said.add(AUTHORITY);
   if (uniqueId !== undefined) said.add(UNIQUE_ID);
   if (tls !== undefined) said.add(SSL);
-  for (const { type, value } of tlvs) {
+  if (!Array.isArray(tlvs)) throw wrongKind(ENCODE, "tlvs", "an array", tlvs);
+  for (const each of tlvs) {
+    checkObject(ENCODE, "each of tlvs", each);
+    const { type, value }: Partial<ProxyTlv> = each;
     checkInteger(ENCODE, "type of tlvs", type, 0, 0xff);
     checkBytes(ENCODE, "value of tlvs", value);
     if (!said.has(type)) parts.push(tlv("tlvs", type, value));
@@ -741,6 +751,8 @@ function encodeFields(fields: ProxyFields): Uint8Array[] {
 
 function encodeTls(tls: ProxyTls): Uint8Array {
   checkObject(ENCODE, "tls", tls);
+  checkBoolean(ENCODE, "hasCertificate of tls", tls.hasCertificate);
+  checkBoolean(ENCODE, "isVerified of tls", tls.isVerified);
   const client = IS_TLS | (tls.hasCertificate ? HAS_CERTIFICATE : 0);
   const verify = tls.hasCertificate && !tls.isVerified ? 1 : 0;
   const parts: Uint8Array[] = [Uint8Array.of(client, 0, 0, 0, verify)];

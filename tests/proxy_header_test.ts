@@ -320,3 +320,31 @@ Deno.test("encodeProxyHeader() refuses what cannot be said", () => {
     assertThrows(() => encodeProxyHeader(init), Error, why);
   }
 });
+
+Deno.test("encodeProxyHeader() names what is wrong inside of what it says", () => {
+  const path = (path: string) => ({ transport: "unix" as const, path });
+  const cases: [object, string][] = [
+    [{ tlvs: 5 }, "tlvs must be an array, got 5"],
+    [{ tlvs: [null] }, "each of tlvs must be an object, got null"],
+    [{ tls: {} }, "hasCertificate of tls must be a boolean, got undefined"],
+    [
+      { tls: { hasCertificate: true, isVerified: 1 } },
+      "isVerified of tls must be a boolean, got 1",
+    ],
+    [{ checksum: "yes" }, 'checksum must be a boolean, got "yes"'],
+    [
+      { sourceAddr: path("/a\0b"), destinationAddr: path("/c") },
+      "path of sourceAddr must be without a zero inside",
+    ],
+  ];
+  for (const [init, text] of cases) {
+    assertThrows(
+      () => encodeProxyHeader(init as never),
+      Error,
+      `Cannot encode a PROXY header: ${text}`,
+    );
+  }
+  const abstract = { sourceAddr: path("\0a"), destinationAddr: path("/c") };
+  const decoded = decodeProxyHeader(encodeProxyHeader(abstract));
+  assertEquals(decoded?.header.sourceAddr, abstract.sourceAddr);
+});
