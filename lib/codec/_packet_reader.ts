@@ -13,6 +13,7 @@
  * @module
  */
 
+import { checkInteger, checkLimit } from "../_check.ts";
 import {
   CodecError,
   FrameTooLargeError,
@@ -183,6 +184,9 @@ export class PacketReader implements FieldReader {
   }
 
   takeUntil(end: number, maxBytes: number): Uint8Array {
+    // On a stream, a limit that is none would let the peer fill the memory.
+    checkInteger("take bytes", "end", end, 0, 255);
+    checkLimit("take bytes", "maxBytes", maxBytes);
     const { byteOffset } = this.frame;
     const from = this.position - byteOffset;
     const stop = Math.min(this.end - byteOffset, from + maxBytes + 1);

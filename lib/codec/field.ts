@@ -79,7 +79,7 @@ export interface Field<In, Out = In, Ref extends string = never> {
    * Size of the smallest value in bytes. A field whose value may take no byte at all says 0;
    * it cannot be in an {@linkcode array}.
    *
-   * @default {fixedBytes ?? 1}
+   * @default {fixedBytes, or 0 where it takes the rest, or 1}
    */
   readonly minBytes?: number;
 

@@ -266,6 +266,17 @@ Deno.test("packets() without frames holds a field of one's own to its contract",
   // What takes the rest must say so.
   const silent = feed(field((bytes) => bytes.takeRest().length));
   assertThrows(() => silent.add(7), CodecError, "must say so with takesRest");
+  // A search has an end, and looks for a byte.
+  for (const [end, maxBytes] of [[0, NaN], [0, -1], [0], [256, 1], [-1, 1]]) {
+    const searching = feed(field((bytes) => {
+      return bytes.takeUntil(end, maxBytes).length;
+    }));
+    assertThrows(
+      () => searching.add(7),
+      MalformedFrameError,
+      'field "own" was refused: Cannot take bytes: ',
+    );
+  }
   const refusing = feed(field((bytes) => {
     throw new SyntaxError(`bad ${bytes.take(2)}`);
   }));
