@@ -51,9 +51,11 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * socket, a proxy, memory.
  *
  * It reads when the stream is read, and awaits each write, so backpressure passes both
- * ways. `end` is `closeWrite`; `destroy` is `abort`, before which what was written has 100
- * ms to leave, unless there is an error. The limits of the socket hold: one that passes destroys the stream with an
- * error. So does `abort` of the socket with a reason, and without one as `destroy()` does.
+ * ways. `end` is `closeWrite`. `destroy` is `abort`; unless there is an error, what was
+ * written before has 100 ms to leave. The limits of the socket hold: one that passes destroys
+ * the stream with an error. So does `abort` of the socket with a reason, and without one as
+ * `destroy()` does. Drivers read all the time, so `readMs` limits the silence between two
+ * answers as well.
  *
  * Errors have the codes of Node (`"ECONNRESET"`), which drivers look at, and the error
  * of this library as their `cause`.

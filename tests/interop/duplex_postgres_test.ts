@@ -1,7 +1,8 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import pg from "npm:pg@8.23.1";
-import { connect, relay, serve, type Socket } from "@sluice/net";
+import { BrokenError, connect, relay, serve, type Socket } from "@sluice/net";
 import { toDuplex } from "@sluice/net/adapters";
+import { faultProxy } from "@sluice/net/testing";
 import { createAuthority } from "../_support/certificates.ts";
 import { type Database, startPostgres } from "../_support/databases.ts";
 import { lacksPrograms } from "../_support/programs.ts";
@@ -173,5 +174,39 @@ Deno.test(
       "the time limit passed",
     );
     assertEquals(error.code, "ETIMEDOUT");
+  },
+);
+
+Deno.test(
+  "toDuplex() tells pg of a reset, wherever it comes",
+  POSTGRES,
+  async () => {
+    await using database = await startPostgres();
+    const target = { port: database.port };
+    // In the greeting, in an answer, and in the middle of a large one.
+    for (const resetAfterBytes of [10, 500, 3_000_000]) {
+      await using proxy = await faultProxy({
+        target,
+        toClient: { resetAfterBytes },
+      });
+      const client = clientOver(await connect({ port: proxy.addr.port }));
+      client.on("error", () => {});
+      const error: Error & { code?: string } = await assertRejects(
+        async () => {
+          await client.connect();
+          await client.query("select repeat('x', 10000000)");
+        },
+        Error,
+      );
+      assertEquals(error.code, "ECONNRESET");
+      assertInstanceOf(error.cause, BrokenError);
+    }
+    // Every piece that a slow network makes of it.
+    await using proxy = await faultProxy({ target, splitBytes: 7 });
+    const client = clientOver(await connect({ port: proxy.addr.port }));
+    await client.connect();
+    const { rows } = await client.query("select $1::text as text", ["whole"]);
+    assertEquals(rows, [{ text: "whole" }]);
+    await client.end();
   },
 );
