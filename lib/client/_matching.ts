@@ -129,6 +129,8 @@ export class IdMatching<In, Out> implements Matching<In, Out> {
   }
 
   remove(request: PendingRequest<In, Out>): void {
+    // It was forgotten.
+    if (this.#requests.get(request.id) !== request) return;
     this.#requests.delete(request.id);
     if (request.state === "givenUp") this.#givenUp.remove(request);
   }

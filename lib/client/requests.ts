@@ -155,6 +155,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   /** Why the connection has ended: whatever a function of the user threw, perhaps. */
   #end: { readonly error: unknown } | undefined;
   #closing = false;
+  /** Whether a frame is being encoded: others have to wait. */
+  #encoding = false;
   /** Whether frames are being handed out. */
   #taking = false;
   /** Resolves when no caller waits any more. */
@@ -354,6 +356,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     if (refusal !== undefined) this.#fail(request, refusal);
     else if (this.#waiting.size === 0 && this.#hasRoom) {
       this.#send(request, frame);
+      // What was asked for, or had to wait, while it was encoded.
+      if (this.#waiting.size > 0) this.#sendWaiting();
     } else this.#wait(request, frame);
   }
 
@@ -368,7 +372,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   }
 
   get #hasRoom(): boolean {
-    return !this.#blocked &&
+    return !this.#blocked && !this.#encoding &&
       this.#matching.inFlight < this.#limits.maxInFlight;
   }
 
@@ -393,20 +397,32 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     try {
       this.#append(request, frame);
     } catch (error) {
-      this.#fail(request, withSent(error, false));
+      const waits = request.state !== "givenUp" && request.state !== "done";
+      if (waits) this.#fail(request, withSent(error, false));
       return;
     }
-    request.state = "inFlight";
     this.#onAppended();
   }
 
-  /** Appends a frame to what is sent next. Its answer is due. */
+  /**
+   * Appends a frame to what is sent next. Its answer is due: already while it is encoded,
+   * as that may run code of the user, which gives the request up or ends the connection.
+   */
   #append(request: PendingRequest<In, Out>, frame: Out): void {
     const { writer } = this.#parts.halves;
     this.#matching.checkFree(request);
     request.batch = writer.batchesBegun;
-    this.#parts.encode("request", frame);
+    request.state = "inFlight";
     this.#matching.add(request);
+    this.#encoding = true;
+    try {
+      this.#parts.encode("request", frame);
+    } catch (error) {
+      if (this.#end === undefined) this.#matching.remove(request);
+      throw error;
+    } finally {
+      this.#encoding = false;
+    }
   }
 
   #onAppended(): void {
@@ -444,6 +460,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     request.state = "givenUp";
     this.#matching.giveUp(request);
     this.#onAppended();
+    if (this.#waiting.size > 0) this.#sendWaiting();
   }
 
   // ---- answers ------------------------------------------------------------
@@ -534,10 +551,14 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       this.#onUnsolicited(frame);
       return false;
     }
-    const { isLast, state } = request;
-    if (isLast !== undefined && !isLast(frame)) {
-      if (state === "inFlight" && !request.sink!.onPart(frame)) {
-        this.#full = request.sink as AnswerStream<In>;
+    const { isLast } = request;
+    const isOver = isLast === undefined || isLast(frame);
+    // It may have ended the connection, or given the request up.
+    if (this.#end !== undefined) return true;
+    const { state, sink } = request;
+    if (!isOver) {
+      if (state === "inFlight" && !sink!.onPart(frame)) {
+        this.#full = sink as AnswerStream<In>;
         this.#alarm.disarm();
       }
       return true;
@@ -758,7 +779,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     );
     try {
       this.#drained ??= Promise.withResolvers();
-      if (this.#callers === 0) this.#drained.resolve();
+      const isOver = this.#callers === 0 || this.#end !== undefined;
+      if (isOver) this.#drained.resolve();
       await this.#drained.promise;
       if (this.#end === undefined) await socket.close();
     } finally {

@@ -9,6 +9,7 @@ import {
   AbortError,
   BrokenError,
   BusyError,
+  ClosedError,
   framed,
   json,
   lines,
@@ -16,7 +17,7 @@ import {
   TimeoutError,
 } from "@sluice/net";
 import { Requests } from "@sluice/net/client";
-import { fakeClock } from "@sluice/net/testing";
+import { fakeClock, memoryPair } from "@sluice/net/testing";
 import { isSettled, outcome, spiedPair, turn } from "../_support/sockets.ts";
 import { IDS, requestsPair } from "./_requests.ts";
 
@@ -268,4 +269,39 @@ Deno.test("stream refuses what is no option", () => {
   assertThrows(stream(undefined), TypeError, "options must be an object");
   assertThrows(stream({}), TypeError, "isLast must be a function");
   assertThrows(stream({ isLast, maxUnread: 0 }), RangeError, "maxUnread");
+});
+
+Deno.test("Requests.stream() may be given up inside of isLast, at a part or at the last answer", async () => {
+  for (const at of ["part", "."]) {
+    for (const how of ["signal", "return", "abort"]) {
+      const [client, server] = memoryPair();
+      const requests = new Requests(framed(client, lines()), {
+        match: "order",
+      });
+      const controller = new AbortController();
+      const stream = requests.stream("LIST", {
+        signal: controller.signal,
+        isLast: (line) => {
+          if (line === at) {
+            if (how === "signal") controller.abort(new Error("enough"));
+            else if (how === "return") stream.return!();
+            else requests.abort();
+          }
+          return line === ".";
+        },
+      });
+      const reading = outcome(Array.fromAsync(stream));
+      const next = outcome(requests.request("NEXT"));
+      await server.write("one\npart\n.\nnext\n").catch(() => {});
+      const error = await reading;
+      if (how === "return") assertEquals(error, ["one"]);
+      else assertInstanceOf(error, how === "abort" ? ClosedError : AbortError);
+      if (how === "abort") assertInstanceOf(await next, ClosedError);
+      else assertEquals(await next, "next", `${how} at ${at}`);
+      assertEquals(requests.stats.inFlight, 0);
+      const closing = requests.close({ timeoutMs: 5_000 });
+      server.abort();
+      await closing;
+    }
+  }
 });

@@ -1001,3 +1001,83 @@ Deno.test("Requests names an id in use, whatever it is", async () => {
     server.abort();
   }
 });
+
+Deno.test("Requests keeps the place of a request that its own frame gives up while it is encoded", async () => {
+  const id = ({ id }: { id: number }) => id;
+  for (const match of ["order", { request: id, response: id }] as const) {
+    for (const maxInFlight of [1, 10]) {
+      const [client, server] = memoryPair();
+      type Message = { id: number; toJSON?: () => unknown };
+      const connection = framed(client, json<Message>(lines()));
+      const requests = new Requests(connection, { match, maxInFlight });
+      const controller = new AbortController();
+      const first = requests.request({ id: 1 });
+      const given = outcome(requests.request({
+        id: 2,
+        toJSON: () => {
+          controller.abort();
+          return { id: 2 };
+        },
+      }, { signal: controller.signal }));
+      const last = requests.request({ id: 3 });
+      for (const id of [1, 2, 3]) {
+        await server.readLine();
+        await server.write(`{"id":${id}}\n`);
+        await turn();
+      }
+      assertEquals([(await first).id, (await last).id], [1, 3]);
+      const error = await given;
+      assertInstanceOf(error, AbortError);
+      assertEquals(error.sent, true);
+      const { inFlight, waiting, givenUp } = requests.stats;
+      assertEquals([inFlight, waiting, givenUp], [0, 0, 0]);
+      const closing = requests.close({ timeoutMs: 5_000 });
+      server.abort();
+      await closing;
+    }
+  }
+});
+
+Deno.test("Requests ends each request once where a frame aborts the connection while it is encoded", async () => {
+  const [client, server] = memoryPair();
+  const requests: Requests<unknown> = new Requests(
+    framed(client, json<unknown>(lines())),
+    { match: "order" },
+  );
+  const toJSON = () => requests.abort();
+  const frames = ["before", { toJSON }, "behind"];
+  const asked = frames.map((frame) => outcome(requests.request(frame)));
+  for (const error of await Promise.all(asked)) {
+    assertInstanceOf(error, ClosedError);
+    assertEquals(error.sent, false);
+  }
+  assertEquals([requests.stats.inFlight, requests.stats.waiting], [0, 0]);
+  await requests.close({ timeoutMs: 1_000 });
+  server.abort();
+});
+
+Deno.test("Requests sends what is asked for while another frame is encoded behind that frame", async () => {
+  for (const fails of [false, true]) {
+    const [client, server] = memoryPair();
+    using requests: Requests<unknown> = new Requests(
+      framed(client, json<unknown>(lines())),
+      { match: "order" },
+    );
+    let inner: Promise<unknown> | undefined;
+    const toJSON = () => {
+      inner = requests.request("inner");
+      if (fails) throw new Error("no frame");
+      return "outer";
+    };
+    const outer = outcome(requests.request({ toJSON }));
+    const sent = fails ? ["inner"] : ["outer", "inner"];
+    for (const text of sent) {
+      assertEquals(await server.readLine(), JSON.stringify(text));
+    }
+    for (const text of sent) await server.write(`${JSON.stringify(text)}\n`);
+    assertEquals(await inner, "inner");
+    if (!fails) assertEquals(await outer, "outer");
+    assertEquals(requests.stats.inFlight, 0);
+    server.abort();
+  }
+});
