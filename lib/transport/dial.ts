@@ -5,6 +5,7 @@
  */
 
 import { checkMethods } from "../_check.ts";
+import { BrokenError } from "../errors.ts";
 import { withoutBrackets } from "../ip.ts";
 import type { ProxyHeaderInit } from "../proxy_header.ts";
 import { addressOf } from "./_address_of.ts";
@@ -102,7 +103,17 @@ async function sendHeader(
   try {
     for (let sent = 0; sent < header.length;) {
       const write = transport.write(header.subarray(sent));
-      sent += await orAbort(write, signal, () => {});
+      const count = await orAbort(write, signal, () => {});
+      // A dialer of the user's own may give a transport that does anything.
+      if (!(count > 0 && sent + count <= header.length)) {
+        const must = `from 1 to ${header.length - sent} bytes`;
+        throw new BrokenError(
+          "other",
+          `Cannot send a PROXY header: the transport must write ${must}, got ${count}`,
+          { operation: "connect" },
+        );
+      }
+      sent += count;
     }
   } catch (error) {
     closeQuietly(transport);

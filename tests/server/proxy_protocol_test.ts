@@ -7,6 +7,7 @@ import {
 } from "@std/assert";
 import {
   type Addr,
+  BrokenError,
   ClosedError,
   connect,
   type ConnectOptions,
@@ -559,4 +560,28 @@ Deno.test("serve() refuses trusted proxies with holes", () => {
     TypeError,
     "each of trustedProxies must be an IP address",
   );
+});
+
+Deno.test("connect({ proxyProtocol }) refuses a transport that does not say what it wrote", async () => {
+  for (const count of [0, -1, NaN, undefined, 1_000] as number[]) {
+    let closed = false;
+    const addr = { transport: "memory" as const, name: "odd" };
+    const transport = {
+      localAddr: addr,
+      remoteAddr: addr,
+      read: () => Promise.resolve(null),
+      write: () => Promise.resolve(count),
+      closeWrite: () => Promise.resolve(),
+      close: () => {
+        closed = true;
+      },
+    };
+    const dialer = { addr, dial: () => Promise.resolve(transport) };
+    await assertRejects(
+      () => connect({ dialer, proxyProtocol: { command: "local" } }),
+      BrokenError,
+      "the transport must write",
+    );
+    assertEquals(closed, true);
+  }
 });
