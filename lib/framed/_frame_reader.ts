@@ -53,6 +53,7 @@ export class FrameReader<In> {
   /** No more frames: every later call throws `error`. */
   fail(error: unknown): void {
     this.#frameLimit?.dispose();
+    this.#endHeartbeat();
     this.#frames.fail(error);
   }
 
@@ -75,6 +76,10 @@ export class FrameReader<In> {
     this.#frameLimit?.disarm();
     this.#decoderIsMidFrame = false;
     // Its pings and pongs were frames of the old decoder's codec.
+    this.#endHeartbeat();
+  }
+
+  #endHeartbeat(): void {
     this.heartbeat?.dispose();
     this.heartbeat = this.isPong = undefined;
   }
@@ -109,10 +114,23 @@ export class FrameReader<In> {
     } catch (error) {
       this.#errorBehind = { error };
     }
-    const { isPong } = this;
-    return isPong === undefined
+    return this.isPong === undefined
       ? batch
-      : batch.filter((frame, index) => index === 0 || !isPong(frame));
+      : this.#withoutPongs(batch, this.isPong);
+  }
+
+  /** The first one was asked about already. */
+  #withoutPongs(batch: In[], isPong: (frame: In) => boolean): In[] {
+    const kept = [batch[0]];
+    for (let i = 1; i < batch.length; i++) {
+      try {
+        if (!isPong(batch[i])) kept.push(batch[i]);
+      } catch (error) {
+        // As of any other frame: those before it first, and those behind it are not lost.
+        this.#errorBehind ??= { error };
+      }
+    }
+    return kept;
   }
 
   #throwErrorBehind(): never {

@@ -248,3 +248,41 @@ Deno.test("heartbeat leaves an error of isPong to the call that receives", async
   await assertRejects(() => connection.receive(), Error, "no pong");
   await end();
 });
+
+Deno.test("heartbeat loses no frame of a batch in which isPong throws", async () => {
+  const { connection, peer, end } = connectionWith({
+    isPong(line) {
+      if (line === "bad") throw new Error("no pong");
+      return line === "PONG";
+    },
+  });
+  const bad = peer.sendAll(["one", "two", "bad", "PONG", "three"]);
+  await bad;
+  const batches = connection.batches()[Symbol.asyncIterator]();
+  const { value } = await batches.next();
+  assertEquals(value, ["one", "two", "three"]);
+  await assertRejects(() => batches.next(), Error, "no pong");
+  await peer.send("four");
+  assertEquals((await batches.next()).value, ["four"]);
+  await end();
+});
+
+Deno.test("heartbeat ends when the framing is detached", async () => {
+  using clock = fakeClock();
+  using failed = new FailedHooks();
+  const { left, connection, got, end } = connectionWith({ maxMissed: 1 });
+  const receiving = new AbortController();
+  const received = outcome(connection.receive({ signal: receiving.signal }));
+  await clock.advance(1_100);
+  assertEquals(got, ["PING"]);
+  receiving.abort();
+  await received;
+  const { socket } = connection.detach();
+  const reading = outcome(socket.read());
+  await clock.advance(5_000);
+  assertEquals(got, ["PING"]);
+  assertEquals(left.signal.aborted, false);
+  assertEquals(failed.errors, []);
+  await end();
+  await reading;
+});
