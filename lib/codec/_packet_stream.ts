@@ -61,8 +61,11 @@ export class PacketStreamDecoder<In> implements Decoder<In> {
     for (;;) {
       const size = this.#dueBytes(bytes);
       if (size === 0) return undefined;
-      let chunk = bytes.peekChunk(Math.max(size, this.#window));
-      if (chunk.length < size) chunk = bytes.peek(size);
+      const window = Math.max(size, this.#window);
+      let chunk = bytes.peekChunk(window);
+      if (chunk.length < size) {
+        chunk = bytes.peek(Math.min(window, bytes.length));
+      }
       const reader = borrowReader();
       try {
         reader.openStream(chunk, this.#limit, this.#progress);
@@ -71,6 +74,8 @@ export class PacketStreamDecoder<In> implements Decoder<In> {
         return value;
       } catch (thrown) {
         this.#stop(bytes, reader, thrown);
+        // A field that is read again from its first byte asks for one byte after another.
+        this.#window = Math.max(this.#window, 2 * chunk.length);
       } finally {
         giveBack(reader);
       }

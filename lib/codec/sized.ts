@@ -139,14 +139,16 @@ class SizedField<In, Out> extends FieldImpl<In, Out> {
     reader.end = reader.position + size;
     // All of it has come.
     reader.isOpen = false;
-    const inner = this.#of.read(reader);
-    if (reader.left > 0) {
+    try {
+      const inner = this.#of.read(reader);
+      if (reader.left === 0) return inner;
       const must = `must be all there is in its ${size} bytes`;
       throw new Refusal(`${must}, got ${reader.left} bytes left`);
+    } finally {
+      // Also where it throws: a field of the user's own may catch that and go on.
+      reader.end = end;
+      reader.isOpen = isOpen;
     }
-    reader.end = end;
-    reader.isOpen = isOpen;
-    return inner;
   }
 
   write(value: Out, out: ByteWriter): number {

@@ -12,6 +12,7 @@ import {
   cstring,
   type Field,
   FrameTooLargeError,
+  literal,
   MalformedFrameError,
   packets,
   rest,
@@ -380,3 +381,62 @@ Deno.test(
     }
   },
 );
+
+Deno.test("packets() without frames goes on behind a field of one's own that caught a refusal", () => {
+  const inner = struct({ magic: literal(u8, 1), value: u8 });
+  const tried = (field: Field<unknown>): Field<unknown> => ({
+    kind: "tried",
+    read(bytes) {
+      try {
+        return field.read(bytes);
+      } catch (thrown) {
+        const isRefused = thrown instanceof Object && "message" in thrown;
+        if (isRefused) return "none";
+        throw thrown;
+      }
+    },
+    write: () => {},
+  });
+  const wires: [Field<unknown>, number[], unknown][] = [
+    [inner, [1, 9, 0, 1, 0, 2], "none"],
+    [sized(u8, inner), [1, 2, 9, 0, 1, 0, 2], "none"],
+    [sized(u8, struct({ value: u8 })), [1, 0, 0, 1, 0, 2], "none"],
+  ];
+  for (const [field, wire, own] of wires) {
+    const packet = packets(
+      struct({ a: u8, own: tried(field), x: u16, y: u16 }),
+    );
+    const value = { a: 1, own, x: 1, y: 2 };
+    for (let cut = 1; cut <= wire.length; cut++) {
+      const { add } = feed(packet);
+      const first = add(...wire.slice(0, cut));
+      if (cut === wire.length) assertEquals(first, value);
+      else assertEquals(add(...wire.slice(cut)), value, `cut at ${cut}`);
+    }
+  }
+});
+
+Deno.test("packets() without frames reads a field of one's own a few times where all of it is there", () => {
+  let takes = 0;
+  const count = 20_000;
+  const own: Field<number> = {
+    kind: "own",
+    read(bytes) {
+      let sum = 0;
+      for (let i = 0; i < count; i++, takes++) sum += bytes.take(1)[0];
+      return sum;
+    },
+    write: () => {},
+  };
+  const codec = packets(struct({ own, end: u8 }));
+  const wire = new Uint8Array(count + 1).fill(1);
+  for (const size of [count + 1, 10_000, 5_000]) {
+    takes = 0;
+    const queue = new ByteQueue();
+    for (let i = 0; i <= count; i += size) {
+      queue.append(wire.slice(i, i + size));
+    }
+    assertEquals(codec.decoder().decode(queue), { own: count, end: 1 });
+    assert(takes < 4 * count, `${takes} takes`);
+  }
+});
