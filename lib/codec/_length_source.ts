@@ -139,7 +139,8 @@ function toLength(reader: PacketReader, value: unknown): number {
   if (typeof value === "bigint" && value > Number.MAX_SAFE_INTEGER) {
     throw reader.missing(value);
   }
-  const length = Number(value);
+  const isNumber = typeof value === "number" || typeof value === "bigint";
+  const length = isNumber ? Number(value) : NaN;
   if (length >>> 0 !== length) checkLength(length);
   return length;
 }

@@ -226,7 +226,9 @@ class OwnField extends FieldImpl {
       throw reader.ownStopped(thrown, items);
     }
     if (reader.isShort) throw reader.ownStopped(undefined, items);
-    this.#refusePromise("decode", value);
+    // It may have caught what a field inside of it threw.
+    reader.isStopped = false;
+    refusePromise("decode", this.kind, value);
     this.#checkSize("decode", "take", reader.position - position);
     return value;
   }
@@ -239,21 +241,9 @@ class OwnField extends FieldImpl {
     } catch (thrown) {
       throw refusedValue(thrown);
     }
-    this.#refusePromise("encode", result);
+    refusePromise("encode", this.kind, result);
     this.#checkSize("encode", "write", out.length - before);
     return 0;
-  }
-
-  #refusePromise(action: string, result: unknown): void {
-    if (!(result instanceof Promise)) return;
-    // A rejection must not end the process.
-    guard(() => result);
-    throw new CodecError(
-      `Cannot ${action}: a field of kind ${
-        show(this.kind)
-      } must be done when it returns, got a promise`,
-      { operation: action },
-    );
   }
 
   #checkSize(action: string, verb: string, size: number): void {
@@ -272,4 +262,21 @@ class OwnField extends FieldImpl {
       { operation: action },
     );
   }
+}
+
+/** Throws where what a function of the user's own returned is not there yet. */
+export function refusePromise(
+  action: string,
+  kind: string,
+  result: unknown,
+): void {
+  if (!(result instanceof Promise)) return;
+  // A rejection must not end the process.
+  guard(() => result);
+  throw new CodecError(
+    `Cannot ${action}: a field of kind ${
+      show(kind)
+    } must be done when it returns, got a promise`,
+    { operation: action },
+  );
 }

@@ -6,7 +6,13 @@
 
 import { checkFunction } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { type AnyField, type Field, FieldImpl, implOf } from "./field.ts";
+import {
+  type AnyField,
+  type Field,
+  FieldImpl,
+  implOf,
+  refusePromise,
+} from "./field.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { reasonOf, Refusal, refusedValue } from "./_refusal.ts";
 
@@ -92,11 +98,14 @@ class MappedField<In, Out, Ref extends string> extends FieldImpl<In, Out, Ref> {
 
   read(reader: PacketReader, held?: unknown): In {
     const value = this.#of.read(reader, held);
+    let mapped: In;
     try {
-      return this.#decode(value);
+      mapped = this.#decode(value);
     } catch (thrown) {
       throw reader.refusedHere(new Refusal(reasonOf(thrown), thrown));
     }
+    refusePromise("decode", this.kind, mapped);
+    return mapped;
   }
 
   write(value: Out, out: ByteWriter): number {
@@ -106,6 +115,7 @@ class MappedField<In, Out, Ref extends string> extends FieldImpl<In, Out, Ref> {
     } catch (thrown) {
       throw refusedValue(thrown);
     }
+    refusePromise("encode", this.kind, inner);
     return this.#of.write(inner, out);
   }
 }

@@ -326,6 +326,35 @@ Deno.test("a field of one's own that is asynchronous is a CodecError", async () 
   assertEquals(failed.errors.length, 2);
 });
 
+Deno.test("mappedField() with a function that is asynchronous is a CodecError", async () => {
+  using failed = new FailedHooks();
+  const late = () => Promise.reject(new Error("late"));
+  const packet = struct({
+    late: mappedField(u8, late, late as unknown as (value: number) => number),
+  });
+  assertThrows(() => packet.decode(bytes(1)), CodecError, "got a promise");
+  assertThrows(() => packet.encode({ late: 1 }), CodecError, "got a promise");
+  await new Promise((resolve) => setTimeout(resolve));
+  assertEquals(failed.errors.length, 2);
+});
+
+Deno.test("a length of one's own that is no number makes the packet malformed", () => {
+  for (const value of [Symbol("no"), {}, "1", null, undefined, NaN, -1, 0.5]) {
+    const length = {
+      kind: "length",
+      fixedBytes: 1,
+      max: 5,
+      read(bytes: FieldReader) {
+        bytes.take(1);
+        return value;
+      },
+      write: () => {},
+    } as unknown as IntegerField;
+    const packet = struct({ data: bytesField(length) });
+    assertMalformed(() => packet.decode(bytes(1, 2)), "must have a length");
+  }
+});
+
 Deno.test("struct() refuses what is no field of one's own", () => {
   const good = { kind: "x", read: () => 1, write: () => {} };
   const cases = [
