@@ -622,10 +622,8 @@ function encodeAddress(
   addr: unknown,
 ): { family: number; host: Uint8Array; port: Uint8Array } {
   checkObject(ENCODE, name, addr);
-  const { transport, hostname, port, path } = addr as Partial<
-    Deno.NetAddr & Deno.UnixAddr
-  >;
-  if (transport === "unix" || transport as string === "unixpacket") {
+  const { transport, hostname, port, path } = addr as Record<string, unknown>;
+  if (transport === "unix" || transport === "unixpacket") {
     checkText(ENCODE, `path of ${name}`, path);
     const host = new Uint8Array(UNIX_PATH_BYTES);
     const bytes = utf8.encode(path);
@@ -645,7 +643,8 @@ function encodeAddress(
   checkOneOf(ENCODE, `transport of ${name}`, transport, ["tcp", "udp", "unix"]);
   checkText(ENCODE, `hostname of ${name}`, hostname);
   checkInteger(ENCODE, `port of ${name}`, port, 0, 0xffff);
-  const host = parseIp(hostname);
+  // A zone means something on this machine alone.
+  const host = hostname.includes("%") ? undefined : parseIp(hostname);
   if (host === undefined) {
     throw wrongKind(ENCODE, `hostname of ${name}`, "an IP address", hostname);
   }

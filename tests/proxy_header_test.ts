@@ -296,6 +296,10 @@ Deno.test("encodeProxyHeader() refuses what cannot be said", () => {
       "hostname of sourceAddr must be an IP address",
     ],
     [
+      { sourceAddr: tcp("fe80::1%eth0", 1), destinationAddr: tcp("::1", 1) },
+      "hostname of sourceAddr must be an IP address",
+    ],
+    [
       { sourceAddr: tcp("1.2.3.4", 65_536), destinationAddr: SERVER },
       "port of sourceAddr must be",
     ],

@@ -573,11 +573,15 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     this.#rejectWaiters(outcome);
     const reason = closedError();
     this.#ending.abort(reason);
-    if (this.#current === undefined) return;
-    const { connection, context } = this.#current;
-    context.abort(reason);
-    if (connection instanceof Socket) halvesOf(connection).drain();
-    const timeoutMs = context.isAware ? graceMs : UNAWARE_CLOSE_MS;
+    const current = this.#current;
+    let timeoutMs = graceMs;
+    if (current !== undefined) {
+      const { connection, context } = current;
+      context.abort(reason);
+      if (connection instanceof Socket) halvesOf(connection).drain();
+      if (!context.isAware) timeoutMs = UNAWARE_CLOSE_MS;
+    }
+    // Also without a connection: a hook, such as `retryIf`, may never settle.
     this.#unwatchGrace = watchCall("close", { timeoutMs }, () => this.#cut());
   }
 

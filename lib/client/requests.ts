@@ -604,7 +604,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     this.#break(
       this.#ended(
         this.#callers > 0
-          ? `before ${this.#callers} answers came`
+          ? `before all answers came (${this.#callers} were due)`
           : "and no answer was due",
       ),
     );

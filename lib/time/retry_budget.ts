@@ -108,7 +108,9 @@ export class RetryBudget {
   /** Retries that may be made now. */
   get available(): number {
     this.#look();
-    const allowed = this.ratio * sum(this.#requests) +
+    const requests = sum(this.#requests);
+    // A ratio may be Infinity, of which nothing has no share.
+    const allowed = (requests === 0 ? 0 : this.ratio * requests) +
       this.minPerSecond * this.windowMs / 1_000;
     // A tenth of ten is a little less than one, in floating-point numbers.
     return Math.max(0, Math.floor(allowed - sum(this.#retries) + 1e-9));

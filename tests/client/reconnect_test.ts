@@ -1033,3 +1033,28 @@ Deno.test("reconnect() refuses limits of close that are none, with a text of its
     );
   }
 });
+
+Deno.test(
+  "a signal ends reconnecting though a hook of it never settles",
+  TIMEOUT,
+  async () => {
+    using clock = fakeClock();
+    const controller = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    const link = reconnect({
+      open: () => Promise.reject(new Error("it is down")),
+      retry: {
+        retryIf: () => {
+          asked.resolve();
+          return new Promise<boolean>(() => {});
+        },
+      },
+      signal: controller.signal,
+    }, untilAborted);
+    await asked.promise;
+    controller.abort(new Error("enough"));
+    await clock.advance(5_000);
+    const ended = await link.ended;
+    assertEquals(ended.endedBy, "signal");
+  },
+);

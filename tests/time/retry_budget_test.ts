@@ -43,6 +43,10 @@ Deno.test("retryBudget() allows nothing at zero and everything without a limit",
   const none = retryBudget({ ratio: 0, minPerSecond: 0 });
   none.addRequest();
   assertEquals(none.tryRetry(), false);
+  const share = retryBudget({ ratio: Infinity, minPerSecond: 0 });
+  assertEquals(share.available, 0);
+  share.addRequest();
+  assertEquals(share.available, Infinity);
   const all = retryBudget({ minPerSecond: Infinity });
   for (let i = 0; i < 1_000; i++) assert(all.tryRetry());
 });
