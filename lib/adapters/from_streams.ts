@@ -62,7 +62,8 @@ export interface StreamPair {
 export interface FromStreamsOptions extends AddressOptions {
   /**
    * Called once, when the transport was closed, to end what the streams belong to: where
-   * the peer has ended its side, after what was written has left, otherwise at once. What
+   * the peer has ended its side, after what was written has left, or a second later;
+   * otherwise at once. What
    * it throws or rejects with is ignored: a process may have ended already.
    */
   close?: () => unknown;
@@ -176,6 +177,8 @@ function sourceOf(readable: ReadableStream<Uint8Array>): Source {
   return new ByobSource(byob);
 }
 
+/** How long what was written may take to leave before `close` is called. */
+const CLOSE_MS = 1_000;
 const MIN_BUFFER_BYTES = 1024;
 const MAX_BUFFER_BYTES = 64 * 1024;
 
@@ -212,6 +215,8 @@ class StreamCarrier implements Carrier {
   readonly #onClose: () => unknown;
   readonly #onChunk: (result: ReadableStreamReadResult<Uint8Array>) => void;
   readonly #onError: (error: unknown) => void;
+  /** The end of the other stream, once it was asked for. */
+  #ended: Promise<void> | undefined;
   /** The last write. */
   #sending: Promise<void> | undefined;
 
@@ -249,7 +254,7 @@ class StreamCarrier implements Carrier {
   }
 
   end(): Promise<void> {
-    return this.#writer.close();
+    return this.#ended ??= this.#writer.close();
   }
 
   close(gracefully: boolean): void {
@@ -259,9 +264,19 @@ class StreamCarrier implements Carrier {
     if (this.halfClose) {
       quietly(() => this.#source.cancel(new BrokenPipe("Broken pipe")));
     }
-    const close = () => quietly(this.#onClose);
+    let closed = false;
+    const close = () => {
+      if (!closed) quietly(this.#onClose);
+      closed = true;
+    };
     if (gracefully) {
-      this.#writer.close().then(close, close);
+      // A stream that does not end must not keep the process of the other end alive.
+      const timer = setTimeout(close, CLOSE_MS);
+      const closeNow = () => {
+        clearTimeout(timer);
+        close();
+      };
+      this.end().then(closeNow, closeNow);
     } else {
       const reset = new ConnectionReset("Connection reset by peer");
       quietly(() => this.#writer.abort(reset));

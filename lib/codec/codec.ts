@@ -116,6 +116,12 @@ export interface Encoder<T> {
    * own classes is passed on as it is, any other one is the `cause` of a `CodecError`.
    */
   finish?(out: ByteWriter): void;
+
+  /**
+   * Whether a frame was begun that is not whole yet, of a codec that takes them in parts:
+   * then `switch` refuses.
+   */
+  readonly midFrame?: boolean;
 }
 
 /** An immutable description of a framing, for any number of connections. */

@@ -242,6 +242,10 @@ class PartsEncoder implements Encoder<FramePartOut> {
     this.#framing = framing;
   }
 
+  get midFrame(): boolean {
+    return this.#inFrame;
+  }
+
   encode(frame: FramePartOut, out: ByteWriter): void {
     // Each is read once: a getter may give something else the next time.
     const { head, part, end } = checkFrame(frame);

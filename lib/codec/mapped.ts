@@ -162,6 +162,10 @@ class MappedEncoder<Out, InnerOut> implements Encoder<Out> {
     this.#map = map;
   }
 
+  get midFrame(): boolean | undefined {
+    return this.#inner.midFrame;
+  }
+
   encode(frame: Out, out: ByteWriter): void {
     const inner = this.#map(frame);
     if (inner instanceof Promise) refusePromise(inner);

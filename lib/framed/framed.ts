@@ -410,6 +410,12 @@ export class Framed<In, Out = In>
         operation: action,
       });
     }
+    if (!writer.isOver && this.#encoder.midFrame === true) {
+      throw new BusyError(
+        `Cannot ${action}: a part of a frame was sent (its rest must come first)`,
+        { operation: action },
+      );
+    }
     const decoder = decoderOf(codec);
     const encoder = encoderOf(codec);
     const switched = this as unknown as Framed<NewIn, NewOut>;

@@ -326,3 +326,39 @@ Deno.test("fromStreams() refuses what is no pair of free streams, and touches no
   assertEquals([good.readable.locked, good.writable.locked], [false, false]);
   assertNotStrictEquals(fromStreams(good), undefined);
 });
+
+Deno.test("fromStreams() calls close after a closeWrite() that is under way has ended", async () => {
+  const log: string[] = [];
+  const leave = Promise.withResolvers<void>();
+  const transport = fromStreams({
+    readable: ReadableStream.from([]) as ReadableStream<Uint8Array>,
+    writable: new WritableStream({ close: () => leave.promise }),
+  }, { close: () => log.push("close") });
+  assertEquals(await transport.read(new Uint8Array(1)), null);
+  transport.closeWrite().catch(() => {});
+  await turn();
+  transport.close();
+  await turn();
+  assertEquals(log, []);
+  leave.resolve();
+  await turn();
+  assertEquals(log, ["close"]);
+});
+
+Deno.test("fromStreams() calls close though the other stream never ends, and once", async () => {
+  const closed = Promise.withResolvers<void>();
+  let count = 0;
+  const transport = fromStreams({
+    readable: ReadableStream.from([]) as ReadableStream<Uint8Array>,
+    writable: new WritableStream({ close: () => new Promise(() => {}) }),
+  }, {
+    close: () => {
+      count++;
+      closed.resolve();
+    },
+  });
+  assertEquals(await transport.read(new Uint8Array(1)), null);
+  transport.close();
+  await closed.promise;
+  assertEquals(count, 1);
+});

@@ -7,9 +7,11 @@ import {
 } from "@std/assert";
 import type { Codec } from "../../lib/codec/codec.ts";
 import { fixed } from "../../lib/codec/fixed.ts";
+import { type FramePartOut, inParts } from "../../lib/codec/in_parts.ts";
 import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
+import { mapped } from "../../lib/codec/mapped.ts";
 import {
   BusyError,
   ClosedError,
@@ -19,6 +21,7 @@ import {
 } from "../../lib/errors.ts";
 import { type Framed, framed } from "../../lib/framed/framed.ts";
 import {
+  bytes,
   outcome,
   spiedPair,
   testOverMemoryAndTcp,
@@ -384,4 +387,28 @@ Deno.test("switch() ends a heartbeat, and another one can be started for the new
   await right.write("word\r\n");
   assertEquals(await next, "word");
   assertEquals(left.stats.bytesWritten, 0);
+});
+
+Deno.test("switch() inside a frame that is sent in parts is a BusyError, and changes nothing", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const parts = inParts(lengthPrefixed({ lengthBytes: 1 }));
+  const shaped = mapped(
+    parts,
+    (frame) => frame,
+    (frame: FramePartOut) => frame,
+  );
+  const connection = framed(left, shaped);
+  await connection.send({ head: { size: 3 } });
+  await connection.send({ part: bytes(2) });
+  assertThrows(
+    () => connection.switch(lines()),
+    BusyError,
+    "a part of a frame was sent",
+  );
+  await connection.send({ part: bytes(1) });
+  await connection.send({ end: true });
+  await connection.switch(lines()).send("bye");
+  assertEquals((await right.readExactly(4))[0], 3);
+  assertEquals(await right.readLine(), "bye");
 });
