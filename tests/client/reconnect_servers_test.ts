@@ -47,7 +47,7 @@ class Collected<T> {
 for (const kind of ["TCP", "TLS"]) {
   for (const signal of ["SIGKILL", "SIGTERM"] as const) {
     Deno.test(
-      `a session over ${kind} runs again after its server had a ${signal}`,
+      `a session runs again after its server had a ${signal}, over ${kind}`,
       {
         timeout: 60_000,
         ignore: Deno.build.os === "windows",
