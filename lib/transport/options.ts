@@ -215,7 +215,12 @@ export interface ClientHello {
   serverName: string | undefined;
 }
 
-/** Chooses the certificate for a client; `undefined` for that of `cert`. */
+/**
+ * Chooses the certificate for a client; `undefined` for that of `cert`. The time that it
+ * takes counts as the handshake's (`handshakeTimeoutMs`), and it is asked for each handshake:
+ * keep what is costly to make. What it throws, or rejects with, ends that handshake alone,
+ * and is the `cause` of its `TlsError`.
+ */
 export type ResolveCertificate = (
   hello: ClientHello,
 ) =>

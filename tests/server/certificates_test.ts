@@ -8,6 +8,7 @@ import {
   type ServerCertificate,
   type ServerEvent,
   type Socket,
+  TimeoutError,
   TlsError,
 } from "@sluice/net";
 import { createAuthority } from "../_support/certificates.ts";
@@ -253,5 +254,35 @@ Deno.test(
       const { stderr } = await openssl.finish();
       assert(stderr.includes(`CN = ${expected}`), stderr);
     }
+  },
+);
+
+Deno.test(
+  "a resolveCertificate that never answers ends at handshakeTimeoutMs, and what it throws is the cause",
+  TIMEOUT,
+  async () => {
+    const thrown = new Error("no such name");
+    const errors: unknown[] = [];
+    const answers = [
+      () => new Promise<never>(() => {}),
+      () => Promise.reject(thrown),
+    ];
+    await using server = serve({
+      port: 0,
+      handshakeTimeoutMs: 100,
+      tls: {
+        resolveCertificate: () => answers.shift()!(),
+      },
+      onEvent: (event) => {
+        if (event.type === "tls-failed") errors.push(event.error);
+      },
+    }, echo);
+    const { port } = server.addr;
+    assertEquals(await isServed(port, "one.test"), false);
+    assertEquals(await isServed(port, "one.test"), false);
+    const [late, refused] = errors;
+    assert(late instanceof TimeoutError, String(late));
+    assert(refused instanceof TlsError);
+    assertEquals(refused.cause, thrown);
   },
 );
