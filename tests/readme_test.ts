@@ -35,7 +35,7 @@ Deno.test("README.md: its server and its client work as they stand there", {
     programOf("server.ts", port),
     { allowNet },
   );
-  assertEquals(await server.nextLine(), `listening on port ${port}`);
+  assertEquals(await server.nextLine(), `listening on 127.0.0.1:${port}`);
 
   await using client = await DenoProgram.start(
     programOf("client.ts", port),
@@ -84,8 +84,8 @@ Deno.test("README.md: its server and its client speak TLS", {
 Deno.test("README.md: another folder can use a checkout as it says there", {
   timeout: 30_000,
 }, async () => {
-  const [, json] = /```json\n([^`]+)```/.exec(readme)!;
-  const config = JSON.parse(json);
+  const config = [...readme.matchAll(/```json\n([^`]+)```/g)]
+    .map(([, json]) => JSON.parse(json)).find(({ links }) => links)!;
   assertEquals(config.links, ["../sluice"]);
   config.links = [fileURLToPath(new URL("../", import.meta.url))];
   const folder = await Deno.makeTempDir();
