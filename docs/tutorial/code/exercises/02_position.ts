@@ -1,0 +1,24 @@
+import {
+  type Codec,
+  lengthPrefixed,
+  packets,
+  struct,
+  u8,
+} from "@sluice/net/codec";
+
+/** Where a player is. */
+export interface Position {
+  player: string;
+  x: number;
+  y: number;
+}
+
+/**
+ * On the wire: the length of the packet in two bytes, then the player's name (its length
+ * in one byte, then UTF-8), then x and y, each as a signed number of two bytes.
+ */
+export const codec: Codec<Position> = packets(
+  // Your turn: there are fields missing here, and the types say so less than the tests.
+  struct({ x: u8, y: u8 }) as never,
+  lengthPrefixed(),
+);
