@@ -20,7 +20,7 @@
  *
  * Letting the event loop come round takes {@linkcode TURNS} immediates, as the runtime asks
  * for I/O events when it has nothing else to do, or after 61 turns; fewer where a read of
- * another socket ends before. Together they take 0.1 ms. What else was tried: one
+ * another socket ends before that was not ready all along. Together they take 0.1 ms. What else was tried: one
  * immediate, or a message through a `MessageChannel`, lets events in only every 61st time; `setTimeout(0)` always does, but sleeps for 2 ms, which
  * halves what a peer that is alone can send; an operation of the thread pool
  * (`crypto.subtle.digest`) does only where that thread is slower than this one.
@@ -47,6 +47,11 @@ const UNITS = 256;
 const BITS_OF_UNIT = 8;
 /** Immediates in a row after which the runtime has asked for I/O events. */
 const TURNS = 64;
+/**
+ * Immediates within which reads end that were in flight and ready when the pause began:
+ * those of other peers that flood. The runtime lets 128 of them end in a turn.
+ */
+const READY_TURNS = 8;
 /** Microtasks within which a transport that has bytes already answers. */
 const READY_MICROTASKS = 6;
 
@@ -126,7 +131,11 @@ export function noteReadEnd(
     sampled = undefined;
     readyAt = performance.now();
   }
-  if (waiting && isSystem) othersWait = true;
+  if (waiting && isSystem) {
+    othersWait = true;
+    // It was not ready: the runtime has asked for I/O events, and the pause may end.
+    if (turns > READY_TURNS) turns = TURNS;
+  }
   spendBytes(bytes);
 }
 
@@ -158,8 +167,7 @@ function refill(): boolean {
 }
 
 function onTurn(): void {
-  // A read that was in flight has ended: the runtime has asked for I/O events.
-  if (++turns < TURNS && !othersWait) {
+  if (++turns < TURNS) {
     setImmediate(onTurn);
     return;
   }

@@ -10,44 +10,47 @@ interface Target {
   pingPort?: number;
   /** The flood goes over TLS, to a server of this authority. */
   caCert?: string;
+  /** Connections that flood at once; one by default. */
+  floods?: number;
 }
 
 /**
- * Floods a server on one connection and pings it on another; prints how many pings were
- * answered before the flood was through.
+ * Floods a server and pings it on another connection; prints how many pings were answered
+ * before the floods were through.
  */
 const floodAndPing = (
-  { port, pingPort = port, caCert }: Target,
+  { port, pingPort = port, caCert, floods = 1 }: Target,
   block: string,
   megabytes: number,
 ) => `
 const hostname = "127.0.0.1";
 const caCert = ${JSON.stringify(caCert ?? null)};
-const flood = caCert === null
-  ? await Deno.connect({ hostname, port: ${port} })
-  : await Deno.connectTls({ hostname, port: ${port}, caCerts: [caCert] });
+const connect = () => caCert === null
+  ? Deno.connect({ hostname, port: ${port} })
+  : Deno.connectTls({ hostname, port: ${port}, caCerts: [caCert] });
+const floods = await Promise.all(Array.from({ length: ${floods} }, connect));
 const ping = await Deno.connect({ hostname, port: ${pingPort} });
 ping.setNoDelay(true);
 const block = Uint8Array.from(atob("${block}"), (c) => c.charCodeAt(0));
-let flooding = true;
-const flooded = (async () => {
+let flooding = ${floods};
+const flooded = floods.map(async (flood) => {
   for (let sent = 0; sent < ${megabytes} * 1e6;) sent += await flood.write(block.subarray(sent % block.length));
   flood.closeWrite();
   // The server ends its side when it has read everything.
   await flood.read(new Uint8Array(1));
-  flooding = false;
-})();
+  flooding--;
+});
 let answered = 0;
 const answer = new Uint8Array(64);
 const question = new TextEncoder().encode("ping\\n");
 while (true) {
   await ping.write(question);
   await ping.read(answer);
-  if (!flooding) break;
+  if (flooding === 0) break;
   answered++;
   await new Promise((resolve) => setTimeout(resolve, 1));
 }
-await flooded;
+await Promise.all(flooded);
 console.log(answered);
 Deno.exit();
 `;
@@ -147,5 +150,26 @@ Deno.test(
     );
     // Three, where a read that took turns of the event loop passed for one that waited.
     assertGreater(Number(await program.nextLine()), 20);
+  },
+);
+
+Deno.test(
+  "floods of many peers that cost much keep no other peer waiting",
+  { timeout: 60_000 },
+  async () => {
+    await using server = serve({ port: 0 }, async (socket) => {
+      for await (const chunk of socket) {
+        const until = performance.now() + 1;
+        if (chunk.length > 5) { while (performance.now() < until); }
+        else await socket.write("pong\n");
+      }
+    });
+    const target = { port: server.addr.port, floods: 16 };
+    await using program = await DenoProgram.start(
+      floodAndPing(target, linesOf(16_384), 8),
+    );
+    // All floods together are two thousand reads. Ten pings were answered, where reads of
+    // other floods that were ready ended a pause before I/O events were asked for.
+    assertGreater(Number(await program.nextLine()), 16);
   },
 );

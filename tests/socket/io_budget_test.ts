@@ -7,7 +7,7 @@ import {
 
 /** Turns of the event loop from when the budget is spent until there is a new one. */
 async function turnsOfPause(
-  duringPause: () => void,
+  duringPause: (turns: number) => void,
 ): Promise<number> {
   // The slice of a process in which no read was seen to be ready is 20 ms.
   while (spendUnit());
@@ -19,9 +19,9 @@ async function turnsOfPause(
       budget.resolve();
     },
   });
-  duringPause();
   let turns = 0;
   while (!isOver) {
+    duringPause(turns);
     await new Promise<void>((resolve) => setImmediate(resolve));
     turns++;
   }
@@ -30,11 +30,22 @@ async function turnsOfPause(
 }
 
 Deno.test("a pause ends early where a read of the system's has ended", async () => {
-  const turns = await turnsOfPause(() => noteReadEnd({}, 10, true));
-  assertLess(turns, 5);
+  const turns = await turnsOfPause((turns) => {
+    if (turns === 12) noteReadEnd({}, 10, true);
+  });
+  assertLess(turns, 20);
 });
 
 Deno.test("a pause is not cut short by a read that needs no I/O events", async () => {
-  const turns = await turnsOfPause(() => noteReadEnd({}, 10, false));
+  const turns = await turnsOfPause((turns) => {
+    if (turns === 12) noteReadEnd({}, 10, false);
+  });
+  assertGreater(turns, 50);
+});
+
+Deno.test("a pause is not cut short by reads that were ready when it began", async () => {
+  const turns = await turnsOfPause((turns) => {
+    if (turns < 3) noteReadEnd({}, 10, true);
+  });
   assertGreater(turns, 50);
 });
