@@ -11,6 +11,7 @@
 import { runDeno } from "./_command.ts";
 import { check, ok } from "./_gate.ts";
 import { updateExports } from "./_exports.ts";
+import { updateOptions } from "./_options.ts";
 import { updatePreload } from "./_preload.ts";
 import { runExample } from "./_examples.ts";
 import { findStdSource, type StdSource } from "./_std.ts";
@@ -30,6 +31,7 @@ const TASKS: Record<string, Task> = {
   examples: runExample,
   "exports:update": updateExports,
   "preload:update": updatePreload,
+  "options:update": updateOptions,
 };
 
 function runProgram(file: string): Task {
