@@ -130,4 +130,114 @@ export const PICTURES: readonly Picture[] = [
       },
     ],
   },
+  {
+    name: "04-backpressure",
+    title: [
+      "A receiver that does not read holds the sender up",
+      "接收方不读取时，发送方被迫等待",
+    ],
+    lanes: [["sender", "发送方"], ["receiver", "接收方"]],
+    rows: [
+      { from: 0, to: 1, text: ["data", "数据"] },
+      { from: 0, to: 1, text: ["data", "数据"] },
+      {
+        at: 1,
+        text: ["does not read: its buffer is full", "没有读取：接收缓冲区已满"],
+        tone: "bad",
+      },
+      {
+        from: 1,
+        to: 0,
+        text: ["ACK, window 0: no room", "ACK，窗口为 0：没有空间了"],
+        tone: "plain",
+      },
+      { at: 0, text: ["await write(…) waits", "await write(…) 在等待"] },
+      {
+        at: 1,
+        text: ["reads: there is room again", "开始读取：又有空间了"],
+        tone: "good",
+      },
+      { from: 1, to: 0, text: ["window 65,536", "窗口 65,536"], tone: "plain" },
+      { from: 0, to: 1, text: ["data", "数据"] },
+    ],
+  },
+  {
+    name: "05-endings",
+    title: ["Four ways in which a connection ends", "连接结束的四种方式"],
+    lanes: [["our program", "我们的程序"], ["the peer", "对方"]],
+    rows: [
+      {
+        from: 1,
+        to: 0,
+        text: ["a whole message, then FIN", "一条完整的消息，然后 FIN"],
+      },
+      { at: 0, text: ["null: a clean end", "null：正常结束"], tone: "good" },
+      {
+        from: 1,
+        to: 0,
+        text: ["half a message, then FIN", "半条消息，然后 FIN"],
+        tone: "b",
+      },
+      { at: 0, text: "UnexpectedEofError", tone: "bad" },
+      { from: 1, to: 0, text: "RST", tone: "bad" },
+      {
+        at: 0,
+        text: ['BrokenError, reason "reset"', 'BrokenError，reason 为 "reset"'],
+        tone: "bad",
+      },
+      {
+        from: 1,
+        to: 0,
+        text: ["nothing more comes", "什么都没有再来"],
+        tone: "plain",
+        lost: true,
+      },
+      {
+        at: 0,
+        text: ["TimeoutError, if there is a limit", "有期限时：TimeoutError"],
+        tone: "bad",
+      },
+    ],
+  },
+  {
+    name: "06-clients",
+    title: [
+      "One thread, three clients: the server works for each while the others wait",
+      "一个线程，三个客户端：一个在等待时，服务器为另一个工作",
+    ],
+    lanes: ["ann", ["server", "服务器"], "bob"],
+    rows: [
+      { from: 0, to: 1, text: ["question", "问题"] },
+      { from: 2, to: 1, text: ["question", "问题"], tone: "c" },
+      { at: 1, text: ["awaits both", "同时等待两件事"] },
+      { from: 1, to: 0, text: ["answer 1", "应答 1"] },
+      { from: 0, to: 1, text: ["question", "问题"] },
+      { from: 1, to: 2, text: ["answer 1", "应答 1"], tone: "c" },
+    ],
+  },
+  {
+    name: "07-deadlock",
+    title: [
+      "Both sides write and neither reads: a deadlock",
+      "双方都在写，谁也不读：死锁",
+    ],
+    lanes: [CLIENT, SERVER],
+    rows: [
+      { from: 0, to: 1, text: ["data", "数据"] },
+      { from: 1, to: 0, text: ["echo", "回显"], tone: "c" },
+      {
+        at: 0,
+        text: ["does not read yet: full", "还没开始读取：缓冲区已满"],
+        tone: "bad",
+      },
+      { from: 1, to: 0, text: ["echo", "回显"], tone: "c", lost: true },
+      {
+        at: 1,
+        text: ["waits in write, reads nothing", "卡在写入，不再读取"],
+        tone: "bad",
+      },
+      { from: 0, to: 1, text: ["data", "数据"], lost: true },
+      { at: 0, text: ["waits in write", "卡在写入"], tone: "bad" },
+    ],
+  },
 ];
