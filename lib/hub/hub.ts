@@ -164,6 +164,8 @@ export class Hub<Out> implements Disposable {
   #isClosed = false;
 
   /**
+   * Makes a hub without members.
+   *
    * @param codec How frames look in bytes: the one of the members' framings.
    * @param options Limits, and what carries frames to other processes.
    * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.

@@ -117,8 +117,9 @@ export interface HubStats {
   readonly queuedFrames: number;
   /** Their bytes, which are shared where members wait for the same frames. */
   readonly queuedBytes: number;
-  /** Gaps that were reported, and frames that are known to be missing in them. */
+  /** Gaps that were reported: see {@linkcode HubOptions.onGap}. */
   readonly gaps: number;
+  /** Frames that are known to be missing in them. */
   readonly lost: number;
   /** Messages of other hubs that came twice, too late, or were no frames. */
   readonly refused: number;
