@@ -5,15 +5,18 @@
  */
 
 import {
+  checkBoolean,
   checkInteger,
   checkNames,
   checkObject,
   checkOneOf,
   checkText,
   outOfRange,
+  show,
   wrongKind,
 } from "../_check.ts";
 import { type Addr, formatAddress, parseAddress } from "../addr.ts";
+import { LISTEN_VARIABLES } from "../transport/listen_variables.ts";
 
 /**
  * The part of the options of `connect`, `listen` and `serve` that permissions depend
@@ -37,6 +40,14 @@ export type PlannableOptions =
     hosts?: undefined;
     /** What `connect` goes through, a proxy of `viaProxy` say: then only that is reached. */
     dialer?: PlannableDialer;
+    /**
+     * Whether the port is shared with other processes: Deno wants a flag for it.
+     *
+     * @default {false}
+     */
+    reusePort?: boolean;
+    /** Absent: a descriptor has no host. */
+    listenFd?: undefined;
   }
   | {
     /** Several hosts, all of which may be reached. */
@@ -60,6 +71,8 @@ export type PlannableOptions =
     port?: undefined;
     /** Absent: see `hosts`. */
     path?: undefined;
+    /** Absent: it is for `connect`. */
+    listenFd?: undefined;
   }
   | {
     /** What `connect` goes through: then only that is reached. */
@@ -74,6 +87,8 @@ export type PlannableOptions =
     path?: undefined;
     /** Absent: see `dialer`. */
     hosts?: undefined;
+    /** Absent: it is for `connect`. */
+    listenFd?: undefined;
   }
   | {
     /** Path of a Unix socket. */
@@ -87,6 +102,27 @@ export type PlannableOptions =
     /** Absent: a path has no host. */
     hosts?: undefined;
     /** Absent: it connects to hosts. */
+    dialer?: undefined;
+    /** Absent: a descriptor has no path. */
+    listenFd?: undefined;
+  }
+  | {
+    /**
+     * A descriptor that another process has opened: its number, which takes no permission,
+     * or its name, which takes those to read how systemd calls them.
+     */
+    listenFd: number | string;
+    /** TLS takes no permission of its own. */
+    tls?: unknown;
+    /** Absent: the socket has its address. */
+    hostname?: undefined;
+    /** Absent: the socket has its address. */
+    port?: undefined;
+    /** Absent: the socket has its address. */
+    path?: undefined;
+    /** Absent: it is not for `connect`. */
+    hosts?: undefined;
+    /** Absent: it is not for `connect`. */
     dialer?: undefined;
   };
 
@@ -113,6 +149,7 @@ export interface PermissionsForOptions {
 /** A permission that can be asked for, and written as a flag. */
 export type PlannedDescriptor =
   | Deno.NetPermissionDescriptor & { host: string }
+  | Deno.EnvPermissionDescriptor & { variable: string }
   | Deno.ReadPermissionDescriptor & { path: string }
   | Deno.WritePermissionDescriptor & { path: string };
 
@@ -136,7 +173,7 @@ export interface PermissionPlan {
   readonly flags: readonly string[];
   /** The same permissions, as `Deno.permissions.query` takes them. */
   readonly descriptors: readonly PlannedDescriptor[];
-  /** Flags of unstable features that it takes beside the permissions: none so far. */
+  /** Flags of unstable features that it takes beside the permissions: that of `reusePort`. */
   readonly unstable: readonly string[];
 }
 
@@ -182,11 +219,13 @@ export function permissionsFor(
     checkOneOf(ACTION, "action", action, ["connect", "listen"]);
   }
   const { descriptors, target } = describe(options);
+  const { reusePort } = options as { reusePort?: unknown };
+  if (reusePort !== undefined) checkBoolean(ACTION, "reusePort", reusePort);
   return {
     purpose: `${phrase(action)} ${target}`,
     flags: flagsOf(descriptors),
     descriptors,
-    unstable: [],
+    unstable: reusePort === true ? ["--unstable-net"] : [],
   };
 }
 
@@ -197,7 +236,11 @@ interface Description {
 }
 
 function describe(options: PlannableOptions): Description {
-  const { path, hostname, port, hosts, dialer } = options;
+  const { path, hostname, port, hosts, dialer, listenFd } = options;
+  if (listenFd !== undefined) {
+    checkAbsent("listenFd", { path, hostname, port, hosts, dialer });
+    return describeDescriptor(listenFd);
+  }
   if (dialer !== undefined) {
     checkAbsent("dialer", { path });
     return describeDialer(dialer);
@@ -210,6 +253,20 @@ function describe(options: PlannableOptions): Description {
     ? describeHost(hostname, port)
     : describePath(path, { hostname, port });
   return { descriptors, target: valueOf(descriptors.at(-1)!) };
+}
+
+function describeDescriptor(listenFd: number | string): Description {
+  const target = `descriptor ${show(listenFd)}`;
+  if (typeof listenFd === "number") {
+    checkInteger(ACTION, "listenFd", listenFd, 0, 2 ** 31 - 1);
+    return { descriptors: [], target };
+  }
+  checkText(ACTION, "listenFd", listenFd);
+  const descriptors = LISTEN_VARIABLES.map((variable) => ({
+    name: "env" as const,
+    variable,
+  }));
+  return { descriptors, target };
 }
 
 function describeHosts(
@@ -297,7 +354,8 @@ function describePath(
 }
 
 function valueOf(descriptor: PlannedDescriptor): string {
-  return descriptor.name === "net" ? descriptor.host : descriptor.path;
+  if (descriptor.name === "net") return descriptor.host;
+  return descriptor.name === "env" ? descriptor.variable : descriptor.path;
 }
 
 /** One flag for each kind of permission, with all its values. */

@@ -30,6 +30,7 @@ import type {
   Acceptor,
   AcceptorOptions,
   BindOptions,
+  DescriptorBindOptions,
   TcpBindOptions,
   UnixBindOptions,
 } from "../transport/options.ts";
@@ -73,7 +74,8 @@ export type ListenOptions = BindOptions & ListenerOptions;
  * @param options Where to listen, and the options of every socket.
  * @throws {TypeError} An option is of the wrong type, or unknown.
  * @throws {RangeError} An option is out of range.
- * @throws {BrokenError} The address is in use or not this machine's.
+ * @throws {BrokenError} The address is in use or not this machine's, or there is no such
+ * descriptor.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
  *
  * @example
@@ -104,6 +106,10 @@ export function listen(
 export function listen(
   options: UnixBindOptions & ListenerOptions,
 ): Listener<Deno.UnixAddr>;
+/** Listens on a socket that another process has opened. */
+export function listen(
+  options: DescriptorBindOptions & ListenerOptions,
+): Listener<Deno.NetAddr | Deno.UnixAddr>;
 /** Listens on what is known at run time only. */
 export function listen(options: ListenOptions): Listener;
 export function listen(options: ListenOptions): Listener {
@@ -251,7 +257,8 @@ export class Listener<A extends Addr = Addr>
   /**
    * Stops listening, and closes connections that were not handed out; sockets that
    * were handed out stay open. Resolves when the address can be bound again. Idempotent. Never
-   * rejects: a listener that cannot be closed properly is a `close-error` event.
+   * rejects: a listener that cannot be closed properly is a `close-error` event. To hand a
+   * `listenFd` over to another process without losing a connection, use `serve`.
    */
   close(): Promise<void> {
     return this.#loop.close();

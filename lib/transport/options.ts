@@ -122,6 +122,12 @@ export interface Acceptor<A extends Addr = Addr> {
    * accepting goes on, from the rest.
    */
   accept(): Promise<AcceptedTransport>;
+  /**
+   * Stops listening, as `close` does, where others go on to accept from the same address:
+   * a connection that is this side's already is not to be lost. `accept` still gives those,
+   * and then rejects as after `close`. Absent where nothing is gained by it.
+   */
+  stop?(): void;
   /** Stops listening; a pending `accept` rejects. Idempotent. */
   close(): void;
   /** Lets a pending `accept` keep the process alive, as it does from the start. */
@@ -539,6 +545,16 @@ export interface TcpBindOptions {
    * @default {511}
    */
   backlog?: number;
+  /**
+   * Shares the port with other processes and workers that set it, too (`SO_REUSEPORT`): the
+   * system spreads connections over them. Each has a backlog of its own, and a listener
+   * that is closed resets what waits there: to replace a server without losing a connection,
+   * see {@linkcode DescriptorBindOptions.listenFd}. Linux alone has it, and Deno wants to be
+   * started with `--unstable-net`.
+   *
+   * @default {false}
+   */
+  reusePort?: boolean;
   /** As addresses have it: only `"tcp"` can be meant. */
   transport?: Deno.NetAddr["transport"];
   /**
@@ -564,6 +580,8 @@ export interface TcpBindOptions {
   path?: undefined;
   /** Absent: it is about the file of a Unix socket. */
   mode?: undefined;
+  /** Absent: see `DescriptorBindOptions`. */
+  listenFd?: undefined;
   /** Absent: see `AcceptorOptions`. */
   acceptor?: undefined;
 }
@@ -596,6 +614,68 @@ export interface UnixBindOptions {
   backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
+  /** Absent: it is about TCP. */
+  reusePort?: undefined;
+  /** Absent: see `DescriptorBindOptions`. */
+  listenFd?: undefined;
+  /** Absent: see `AcceptorOptions`. */
+  acceptor?: undefined;
+}
+
+/**
+ * Listening on a socket that another process has opened: systemd (socket activation), a
+ * supervisor, a launcher. It lives on when this process ends, and connections wait in it
+ * until the next one accepts them: so a server is replaced without losing any.
+ *
+ * @example A unit of systemd with `ListenStream=127.0.0.1:8888` and `FileDescriptorName=echo`
+ * ```ts ignore
+ * import { serve } from "@sluice/net";
+ *
+ * serve({ listenFd: "echo", drainOnSignals: true }, (socket) => socket.readable.pipeTo(socket.writable));
+ * ```
+ */
+export interface DescriptorBindOptions {
+  /**
+   * The descriptor of a socket that listens, over TCP or as a Unix socket: its number (the
+   * first one that systemd passes is 3), or the name that it has in `LISTEN_FDNAMES`. A name
+   * is looked up in what systemd says by `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`,
+   * which takes `--allow-env` for these three; a number takes no permission at all. The
+   * descriptor belongs to the listener from now on.
+   *
+   * Connections are those of `node:net`, as Deno has nothing else for this. They are accepted
+   * as they come: what the server is not ready for waits in the process, up to 1,024
+   * connections, and more than that are closed. On a Unix socket, Deno (2.9) never accepts
+   * again once descriptors have run out: let the limit be well above `maxConnections`.
+   */
+  listenFd: number | string;
+  /**
+   * Sends small writes at once (no Nagle), on TCP.
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * As {@linkcode TcpBindOptions.keepAlive}, on TCP.
+   *
+   * @default {false}
+   */
+  keepAlive?: boolean;
+  /** Speaks TLS, with this certificate, on `node:tls`. Plain text by default. */
+  tls?: TlsBindOptions;
+  /** Absent: the socket has its address. */
+  hostname?: undefined;
+  /** Absent: the socket has its address. */
+  port?: undefined;
+  /** Absent: the socket has its address. */
+  path?: undefined;
+  /** Absent: the socket has its address. */
+  transport?: undefined;
+  /** Absent: the process that made the socket has set it. */
+  mode?: undefined;
+  /** Absent: the process that made the socket has set it. */
+  backlog?: undefined;
+  /** Absent: the process that made the socket has set it. */
+  reusePort?: undefined;
   /** Absent: see `AcceptorOptions`. */
   acceptor?: undefined;
 }
@@ -620,14 +700,23 @@ export interface AcceptorOptions<A extends Addr = Addr> {
   backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
+  /** Absent: it is about TCP. */
+  reusePort?: undefined;
+  /** Absent: the acceptor listens already. */
+  listenFd?: undefined;
 }
 
 /** Where to listen. */
-export type BindOptions = TcpBindOptions | UnixBindOptions | AcceptorOptions;
+export type BindOptions =
+  | TcpBindOptions
+  | UnixBindOptions
+  | DescriptorBindOptions
+  | AcceptorOptions;
 
 /** The address that listening with these options comes to. */
 export type BoundAddr<Options extends BindOptions> = Options extends
   { acceptor: Acceptor<infer A> } ? A
   : Options extends { path: string } ? Deno.UnixAddr
   : Options extends { port: number } ? Deno.NetAddr
+  : Options extends { listenFd: number | string } ? Deno.NetAddr | Deno.UnixAddr
   : Addr;
