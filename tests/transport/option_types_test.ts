@@ -93,10 +93,12 @@ Deno.test("every option of connecting and of listening has its name", () => {
     "backlog",
     "hostname",
     "keepAlive",
+    "listenFd",
     "mode",
     "noDelay",
     "path",
     "port",
+    "reusePort",
     "tls",
     "transport",
   ]);
