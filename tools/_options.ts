@@ -1,5 +1,11 @@
 import config from "../deno.json" with { type: "json" };
 import { ROOT } from "./_command.ts";
+import {
+  type Declaration,
+  type Property,
+  symbolsOf,
+  type TsType,
+} from "./_doc.ts";
 
 /** Where the page of all options is kept. */
 export const OPTIONS_PAGE: URL = new URL("docs/options.md", ROOT);
@@ -20,14 +26,14 @@ export async function optionsPage(): Promise<string> {
   const entries = await Promise.all(
     Object.entries(config.exports).map(async ([entry, file]) => ({
       name: `${config.name}${entry.slice(1)}`,
-      types: new Map((await readDoc(file)).map((type) => [type.name, type])),
+      types: await typesOf(file),
     })),
   );
   const sections: string[] = [];
   const seen = new Set<string>();
   for (const { name, types } of entries) {
     const options = new Set<string>();
-    const add = (type: Declaration) => {
+    const add = (type: OptionsType) => {
       if (seen.has(type.name) || options.has(type.name)) return;
       options.add(type.name);
       for (const part of partsOf(type)) {
@@ -60,67 +66,22 @@ export async function updateOptions(): Promise<number> {
   return 0;
 }
 
-interface JsDoc {
-  doc?: string;
-  tags?: { kind: string; value?: string }[];
-}
-
-interface TsType {
-  kind?: string;
-  repr?: string;
-  value?: unknown;
-}
-
-interface Property {
+/** An interface or an alias, by its name. */
+interface OptionsType extends Declaration {
   name: string;
-  optional?: boolean;
-  jsDoc?: JsDoc;
-  tsType?: TsType;
-}
-
-interface Declaration {
-  name: string;
-  kind: string;
-  jsDoc?: JsDoc;
-  def: {
-    properties?: Property[];
-    extends?: TsType[];
-    tsType?: TsType;
-  };
 }
 
 /** Interfaces and aliases that a file exports. */
-async function readDoc(file: string): Promise<Declaration[]> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", "--json", file],
-    cwd: ROOT,
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(decoder.decode(stderr));
-  const { nodes }: {
-    nodes: Record<
-      string,
-      {
-        symbols: {
-          name: string;
-          declarations: (Declaration & { declarationKind: string })[];
-        }[];
-      }
-    >;
-  } = JSON.parse(decoder.decode(stdout));
-  return Object.values(nodes).flatMap(({ symbols }) =>
-    symbols.flatMap(({ name, declarations }) =>
-      declarations
-        .filter(({ kind, declarationKind }) =>
-          declarationKind === "export" &&
-          (kind === "interface" || kind === "typeAlias")
-        )
-        .map((declaration) => ({ ...declaration, name }))
-    )
+async function typesOf(file: string): Promise<Map<string, OptionsType>> {
+  const types = (await symbolsOf(file)).flatMap(({ name, declarations }) =>
+    declarations
+      .filter(({ kind }) => kind === "interface" || kind === "typeAlias")
+      .map((declaration) => ({ ...declaration, name }))
   );
+  return new Map(types.map((type) => [type.name, type]));
 }
 
-function sectionOf({ name, jsDoc, def }: Declaration): string {
+function sectionOf({ name, jsDoc, def }: OptionsType): string {
   const lines = [`### \`${name}\``, ""];
   const about = prose(jsDoc?.doc);
   if (about !== "") lines.push(about, "");
@@ -205,7 +166,7 @@ function typeText(type: TsType | undefined): string | undefined {
 }
 
 /** The types that a type has the options of, too, at least some of them. */
-function partsOf({ name, def }: Pick<Declaration, "name" | "def">): string[] {
+function partsOf({ name, def }: Pick<OptionsType, "name" | "def">): string[] {
   const parts = walk([...def.extends ?? [], def.tsType ?? {}]).flatMap(
     ({ kind, value }) => {
       if (kind !== "typeRef") return [];

@@ -38,6 +38,7 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
  * @param options Limits of the frames.
  * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
  * @throws {RangeError} `frameTimeoutMs` is not at least 1.
+ * @category Frames and codecs
  *
  * @example An echo of lines
  * ```ts
@@ -111,6 +112,8 @@ export let partsOf: <In, Out>(framed: Framed<In, Out>) => FramedParts<In, Out>;
  *
  * A bad frame of the peer ends the frames, and the socket stays open; only after an
  * error that is `recoverable` or `skipped` can the next frame be received.
+ *
+ * @category Frames and codecs
  */
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {

@@ -21,6 +21,8 @@ import { LISTEN_VARIABLES } from "../transport/listen_variables.ts";
 /**
  * The part of the options of `connect`, `listen` and `serve` that permissions depend
  * on: any of those will do.
+ *
+ * @category Permissions
  */
 export type PlannableOptions =
   | {
@@ -126,7 +128,11 @@ export type PlannableOptions =
     dialer?: undefined;
   };
 
-/** The part of a `Dialer` that permissions depend on. */
+/**
+ * The part of a `Dialer` that permissions depend on.
+ *
+ * @category Permissions
+ */
 export interface PlannableDialer {
   /**
    * What it connects to: a proxy, say. One in memory takes no permission.
@@ -134,10 +140,18 @@ export interface PlannableDialer {
   readonly addr: Addr;
 }
 
-/** What is going to be done with the options. */
+/**
+ * What is going to be done with the options.
+ *
+ * @category Permissions
+ */
 export type PlannedAction = "connect" | "listen";
 
-/** Options of {@linkcode permissionsFor}. */
+/**
+ * Options of {@linkcode permissionsFor}.
+ *
+ * @category Permissions
+ */
 export interface PermissionsForOptions {
   /**
    * What the options are for; only words in messages depend on it. By default the
@@ -146,7 +160,11 @@ export interface PermissionsForOptions {
   action?: PlannedAction;
 }
 
-/** A permission that can be asked for, and written as a flag. */
+/**
+ * A permission that can be asked for, and written as a flag.
+ *
+ * @category Permissions
+ */
 export type PlannedDescriptor =
   | Deno.NetPermissionDescriptor & { host: string }
   | Deno.EnvPermissionDescriptor & { variable: string }
@@ -156,6 +174,8 @@ export type PlannedDescriptor =
 /**
  * What a connection or a listener takes: as command-line flags, and as what
  * `Deno.permissions` understands. Made by {@linkcode permissionsFor}.
+ *
+ * @category Permissions
  *
  * @example
  * ```ts
@@ -192,6 +212,7 @@ export interface PermissionPlan {
  * @throws {TypeError} The host or the port cannot be used, there is a host beside a
  * path, or the path has a comma, which Deno's flags cannot express.
  * @throws {RangeError} The port is out of range.
+ * @category Permissions
  *
  * @example
  * ```ts
