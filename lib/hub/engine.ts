@@ -24,7 +24,11 @@
  * @module
  */
 
-/** Messages that were lost on their way to this participant, or may have been. */
+/**
+ * Messages that were lost on their way to this participant, or may have been.
+ *
+ * @category Hub
+ */
 export interface EngineGap {
   /**
    * Why: the link broke and came back (`"reconnected"`), this participant or its carrier
@@ -38,13 +42,21 @@ export interface EngineGap {
   readonly cause?: unknown;
 }
 
-/** What an engine is told with a subscription. */
+/**
+ * What an engine is told with a subscription.
+ *
+ * @category Hub
+ */
 export interface EngineSubscribeOptions {
   /** Called for each gap that the engine knows of. */
   onGap: (gap: EngineGap) => void;
 }
 
-/** A topic that an engine listens to. */
+/**
+ * A topic that an engine listens to.
+ *
+ * @category Hub
+ */
 export interface EngineSubscription {
   /**
    * Settles when what others publish from now on arrives here. Without it, that is so when
@@ -57,6 +69,8 @@ export interface EngineSubscription {
 
 /**
  * Carries bytes from hub to hub, by topic. See the table of this module.
+ *
+ * @category Hub
  *
  * @example An engine that carries nothing
  * ```ts

@@ -41,7 +41,11 @@ import {
   type PublishOptions,
 } from "./hub_options.ts";
 
-/** A member of a topic, from `Hub.join` until it leaves or its connection ends. */
+/**
+ * A member of a topic, from `Hub.join` until it leaves or its connection ends.
+ *
+ * @category Hub
+ */
 export class Membership implements Disposable {
   readonly #joined: TopicMember;
 
@@ -115,6 +119,7 @@ export class Membership implements Disposable {
  * `maxQueuedBytes`.
  *
  * @typeParam Out What is published.
+ * @category Hub
  *
  * @example A room in which all get what one says
  * ```ts

@@ -17,7 +17,11 @@ import type { Framed } from "../framed/framed.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { Engine, EngineGap } from "./engine.ts";
 
-/** Options of {@linkcode Hub}. */
+/**
+ * Options of {@linkcode Hub}.
+ *
+ * @category Hub
+ */
 export interface HubOptions {
   /**
    * Carries frames to the hubs of other processes, and theirs to this one.
@@ -68,7 +72,11 @@ export interface HubOptions {
   onGap?: (gap: HubGap) => void;
 }
 
-/** Frames that did not reach this hub. */
+/**
+ * Frames that did not reach this hub.
+ *
+ * @category Hub
+ */
 export interface HubGap extends Omit<EngineGap, "reason"> {
   /** The topic that they were published to. */
   readonly topic: string;
@@ -79,7 +87,11 @@ export interface HubGap extends Omit<EngineGap, "reason"> {
   readonly reason: "lost" | EngineGap["reason"];
 }
 
-/** Options of `Hub.join`. */
+/**
+ * Options of `Hub.join`.
+ *
+ * @category Hub
+ */
 export interface JoinOptions {
   /**
    * Called with the number of frames that were dropped since the last time, just before
@@ -89,13 +101,21 @@ export interface JoinOptions {
   onDropped?: (count: number) => void;
 }
 
-/** Options of `Hub.publish`. */
+/**
+ * Options of `Hub.publish`.
+ *
+ * @category Hub
+ */
 export interface PublishOptions<Out> extends CallOptions {
   /** A member that does not get the frame: often the one that it came from. */
   except?: Framed<unknown, Out>;
 }
 
-/** What a hub has done so far, and what waits. */
+/**
+ * What a hub has done so far, and what waits.
+ *
+ * @category Hub
+ */
 export interface HubStats {
   /** Topics that have members. */
   readonly topics: number;

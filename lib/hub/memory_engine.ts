@@ -21,6 +21,7 @@ interface Subscriber {
  * limits, or the parts of a test, have the same topics.
  *
  * @returns An engine for any number of hubs.
+ * @category Hub
  *
  * @example Two hubs, as if they were two machines
  * ```ts
