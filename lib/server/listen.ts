@@ -40,7 +40,11 @@ import { HandshakeQueue } from "./_handshake_queue.ts";
 import { socketOptionsOf } from "./_socket_defaults.ts";
 import type { ListenerEvent } from "./events.ts";
 
-/** How a listener makes its sockets, and what ends it. */
+/**
+ * How a listener makes its sockets, and what ends it.
+ *
+ * @category Servers
+ */
 export type ListenerOptions = SocketOptions & HandshakeOptions & {
   /**
    * Closes the listener when it aborts. None by default.
@@ -53,7 +57,11 @@ export type ListenerOptions = SocketOptions & HandshakeOptions & {
   onEvent?: (event: ListenerEvent) => unknown;
 };
 
-/** Where to listen, and how the sockets are made. */
+/**
+ * Where to listen, and how the sockets are made.
+ *
+ * @category Servers
+ */
 export type ListenOptions = BindOptions & ListenerOptions;
 
 /**
@@ -77,6 +85,7 @@ export type ListenOptions = BindOptions & ListenerOptions;
  * @throws {BrokenError} The address is in use or not this machine's, or there is no such
  * descriptor.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
+ * @category Servers
  *
  * @example
  * ```ts
@@ -98,19 +107,35 @@ export type ListenOptions = BindOptions & ListenerOptions;
 export function listen<A extends Addr>(
   options: AcceptorOptions<A> & ListenerOptions,
 ): Listener<A>;
-/** Listens on a port. */
+/**
+ * Listens on a port.
+ *
+ * @category Servers
+ */
 export function listen(
   options: TcpBindOptions & ListenerOptions,
 ): Listener<Deno.NetAddr>;
-/** Listens on a Unix socket. */
+/**
+ * Listens on a Unix socket.
+ *
+ * @category Servers
+ */
 export function listen(
   options: UnixBindOptions & ListenerOptions,
 ): Listener<Deno.UnixAddr>;
-/** Listens on a socket that another process has opened. */
+/**
+ * Listens on a socket that another process has opened.
+ *
+ * @category Servers
+ */
 export function listen(
   options: DescriptorBindOptions & ListenerOptions,
 ): Listener<Deno.NetAddr | Deno.UnixAddr>;
-/** Listens on what is known at run time only. */
+/**
+ * Listens on what is known at run time only.
+ *
+ * @category Servers
+ */
 export function listen(options: ListenOptions): Listener;
 export function listen(options: ListenOptions): Listener {
   checkListenOptions(options);
@@ -148,6 +173,8 @@ function checkListenOptions(options: ListenOptions): void {
  *
  * One task accepts at a time. `break` leaves the listener open: another loop goes
  * on with the next client.
+ *
+ * @category Servers
  */
 export class Listener<A extends Addr = Addr>
   implements AsyncIterable<Socket>, Disposable, AsyncDisposable {

@@ -62,6 +62,7 @@ const LOOK_EVERY_MS = 10;
  * @throws {BrokenError} The address is in use or not this machine's, or there is no such
  * descriptor.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
+ * @category Servers
  *
  * @example
  * ```ts
@@ -82,22 +83,38 @@ export function serve<A extends Addr>(
   options: AcceptorOptions<A> & ServerOptions,
   handler: Handler,
 ): Server<A>;
-/** Serves on a port. */
+/**
+ * Serves on a port.
+ *
+ * @category Servers
+ */
 export function serve(
   options: TcpBindOptions & ServerOptions,
   handler: Handler,
 ): Server<Deno.NetAddr>;
-/** Serves on a Unix socket. */
+/**
+ * Serves on a Unix socket.
+ *
+ * @category Servers
+ */
 export function serve(
   options: UnixBindOptions & ServerOptions,
   handler: Handler,
 ): Server<Deno.UnixAddr>;
-/** Serves on a socket that another process has opened. */
+/**
+ * Serves on a socket that another process has opened.
+ *
+ * @category Servers
+ */
 export function serve(
   options: DescriptorBindOptions & ServerOptions,
   handler: Handler,
 ): Server<Deno.NetAddr | Deno.UnixAddr>;
-/** Serves on what is known at run time only. */
+/**
+ * Serves on what is known at run time only.
+ *
+ * @category Servers
+ */
 export function serve(options: ServeOptions, handler: Handler): Server;
 export function serve(options: ServeOptions, handler: Handler): Server {
   checkServeOptions(options, handler);
@@ -121,6 +138,8 @@ export function serve(options: ServeOptions, handler: Handler): Server {
  *         suspend() v     | resume()
  *                  suspended
  * ```
+ *
+ * @category Servers
  */
 export class Server<A extends Addr = Addr> implements AsyncDisposable {
   readonly #options: ServerOptions;

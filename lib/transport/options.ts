@@ -22,6 +22,8 @@ import type { Addr } from "../addr.ts";
  *
  * One read and one write may be pending at a time, and may overlap each other.
  *
+ * @category Transports
+ *
  * @example Any `Deno.Conn` will do
  * ```ts
  * import { Socket, type Transport } from "@sluice/net";
@@ -60,7 +62,11 @@ export interface Transport {
   unref?(): void;
 }
 
-/** Who the peer is, by the certificate that it showed and that was checked. */
+/**
+ * Who the peer is, by the certificate that it showed and that was checked.
+ *
+ * @category TLS
+ */
 export interface PeerCertificate {
   /** The name in its subject, if any. */
   readonly commonName: string | undefined;
@@ -72,7 +78,11 @@ export interface PeerCertificate {
   readonly der: Uint8Array;
 }
 
-/** A transport that speaks TLS. */
+/**
+ * A transport that speaks TLS.
+ *
+ * @category TLS
+ */
 export interface TlsTransport extends Transport {
   /** The protocol both sides agreed on; `null` for none, or before the handshake. */
   readonly alpnProtocol: string | null;
@@ -83,7 +93,11 @@ export interface TlsTransport extends Transport {
   readonly peerCertificate?: PeerCertificate | null;
 }
 
-/** A connection that came in. */
+/**
+ * A connection that came in.
+ *
+ * @category Servers
+ */
 export interface AcceptedTransport extends Transport {
   /**
    * Shakes hands, where the transport speaks TLS. Until then nothing can be read or
@@ -101,13 +115,19 @@ export interface AcceptedTransport extends Transport {
 /**
  * What a trusted proxy has said of a connection, beside the client's address, which is the
  * socket's `remoteAddr`.
+ *
+ * @category PROXY protocol
  */
 export interface ProxyInfo extends Omit<ProxyHeader, "sourceAddr"> {
   /** The proxy's own address. */
   peerAddr: Addr;
 }
 
-/** Where a listener gets its connections from. */
+/**
+ * Where a listener gets its connections from.
+ *
+ * @category Servers
+ */
 export interface Acceptor<A extends Addr = Addr> {
   /** Where clients connect to; the port is the real one. */
   readonly addr: A;
@@ -138,13 +158,21 @@ export interface Acceptor<A extends Addr = Addr> {
   setCertificate?(certificate: NewCertificate): void;
 }
 
-/** What a server that runs is given in place of its certificate. */
+/**
+ * What a server that runs is given in place of its certificate.
+ *
+ * @category TLS
+ */
 export interface NewCertificate extends ServerCertificate {
   /** Authorities of clients, in PEM form, where these are asked for certificates. */
   clientCaCerts?: string[];
 }
 
-/** What is asked of a peer's certificate beside a chain that can be trusted. */
+/**
+ * What is asked of a peer's certificate beside a chain that can be trusted.
+ *
+ * @category TLS
+ */
 export interface PeerCheckOptions {
   /**
    * Called with the certificate of the peer, once its chain was checked and before
@@ -176,6 +204,8 @@ export interface PeerCheckOptions {
  * itself), and wherever `verify`, `pinnedFingerprint256` or a certificate of this side
  * beside a `serverName` are asked for, `node:tls` is: Deno's own neither runs there nor
  * shows the peer's certificate. It takes two to three times the CPU time.
+ *
+ * @category TLS
  */
 export interface TlsDialOptions extends PeerCheckOptions {
   /**
@@ -207,7 +237,11 @@ export interface TlsDialOptions extends PeerCheckOptions {
   dangerouslySkipChainCheck?: boolean;
 }
 
-/** A certificate of a server. */
+/**
+ * A certificate of a server.
+ *
+ * @category TLS
+ */
 export interface ServerCertificate {
   /** The server's certificate, then those that lead to its authority, in PEM form. */
   cert: string;
@@ -215,7 +249,11 @@ export interface ServerCertificate {
   key: string;
 }
 
-/** What a client says before its handshake. */
+/**
+ * What a client says before its handshake.
+ *
+ * @category TLS
+ */
 export interface ClientHello {
   /** The host that it wants (SNI); `undefined` where it names none. */
   serverName: string | undefined;
@@ -226,6 +264,8 @@ export interface ClientHello {
  * takes counts as the handshake's (`handshakeTimeoutMs`), and it is asked for each handshake:
  * keep what is costly to make. What it throws, or rejects with, ends that handshake alone,
  * and is the `cause` of its `TlsError`.
+ *
+ * @category TLS
  */
 export type ResolveCertificate = (
   hello: ClientHello,
@@ -234,7 +274,11 @@ export type ResolveCertificate = (
   | undefined
   | Promise<ServerCertificate | undefined>;
 
-/** How a server speaks TLS: with one certificate, or one for each name, or both. */
+/**
+ * How a server speaks TLS: with one certificate, or one for each name, or both.
+ *
+ * @category TLS
+ */
 export type TlsBindOptions =
   & TlsServerOptions
   & (
@@ -255,7 +299,11 @@ export type TlsBindOptions =
     }
   );
 
-/** How a server speaks TLS, beside its certificate. */
+/**
+ * How a server speaks TLS, beside its certificate.
+ *
+ * @category TLS
+ */
 export interface TlsServerOptions extends PeerCheckOptions {
   /**
    * Lets `server.setCertificate` change the certificate while the server runs. TLS then
@@ -292,7 +340,11 @@ export interface TlsServerOptions extends PeerCheckOptions {
   dropSilent?: boolean;
 }
 
-/** Where to connect to over TCP or TLS. */
+/**
+ * Where to connect to over TCP or TLS.
+ *
+ * @category Sockets
+ */
 export interface TcpDialOptions {
   /**
    * Name or address of the host. An IPv6 address may be in brackets.
@@ -340,7 +392,11 @@ export interface TcpDialOptions {
   hostDelayMs?: undefined;
 }
 
-/** Where to connect to over a Unix socket. */
+/**
+ * Where to connect to over a Unix socket.
+ *
+ * @category Sockets
+ */
 export interface UnixDialOptions {
   /**
    * Path of the socket, of at most 107 bytes (103 but on Linux). On Linux `"\0name"` is
@@ -379,7 +435,11 @@ export interface UnixDialOptions {
   hostDelayMs?: undefined;
 }
 
-/** The host and port that `connect` was given, for a {@linkcode Dialer}. */
+/**
+ * The host and port that `connect` was given, for a {@linkcode Dialer}.
+ *
+ * @category Sockets
+ */
 export interface DialTarget {
   /** Name or address of the host, without brackets; `undefined` where none was given. */
   readonly hostname: string | undefined;
@@ -387,13 +447,21 @@ export interface DialTarget {
   readonly port: number | undefined;
 }
 
-/** What `dial` gets beside its target. */
+/**
+ * What `dial` gets beside its target.
+ *
+ * @category Sockets
+ */
 export interface DialContext {
   /** Gives up, in whatever phase, and leaves nothing behind. */
   signal?: AbortSignal;
 }
 
-/** Makes connections over something of your own: a proxy, a tunnel, a pair in memory. */
+/**
+ * Makes connections over something of your own: a proxy, a tunnel, a pair in memory.
+ *
+ * @category Sockets
+ */
 export interface Dialer {
   /** What is dialled, for messages where `connect` was given no host and port. */
   readonly addr: Addr;
@@ -405,7 +473,11 @@ export interface Dialer {
   dial(target: DialTarget, context: DialContext): Promise<Transport>;
 }
 
-/** Connecting over something of your own. */
+/**
+ * Connecting over something of your own.
+ *
+ * @category Sockets
+ */
 export interface DialerOptions {
   /** Makes the connection. */
   dialer: Dialer;
@@ -439,7 +511,11 @@ export interface DialerOptions {
   hostDelayMs?: undefined;
 }
 
-/** One of several hosts: an address of a server will do. */
+/**
+ * One of several hosts: an address of a server will do.
+ *
+ * @category Sockets
+ */
 export interface DialHost {
   /**
    * Name or address of the host. An IPv6 address may be in brackets.
@@ -455,6 +531,8 @@ export interface DialHost {
 
 /**
  * Where to connect to, where any one of several hosts will do.
+ *
+ * @category Sockets
  *
  * @example
  * ```ts
@@ -523,10 +601,18 @@ export interface HostsDialOptions {
   transport?: undefined;
 }
 
-/** Where to connect to. */
+/**
+ * Where to connect to.
+ *
+ * @category Sockets
+ */
 export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
 
-/** Where to listen for TCP or TLS. */
+/**
+ * Where to listen for TCP or TLS.
+ *
+ * @category Servers
+ */
 export interface TcpBindOptions {
   /**
    * Address to listen on: `"0.0.0.0"` or `"::"` lets the world in. An IPv6 address may
@@ -586,7 +672,11 @@ export interface TcpBindOptions {
   acceptor?: undefined;
 }
 
-/** Where to listen on a Unix socket. */
+/**
+ * Where to listen on a Unix socket.
+ *
+ * @category Servers
+ */
 export interface UnixBindOptions {
   /**
    * Path of the socket, of at most 107 bytes (103 but on Linux). A socket file there
@@ -626,6 +716,8 @@ export interface UnixBindOptions {
  * Listening on a socket that another process has opened: systemd (socket activation), a
  * supervisor, a launcher. It lives on when this process ends, and connections wait in it
  * until the next one accepts them: so a server is replaced without losing any.
+ *
+ * @category Servers
  *
  * @example A unit of systemd with `ListenStream=127.0.0.1:8888` and `FileDescriptorName=echo`
  * ```ts ignore
@@ -680,7 +772,11 @@ export interface DescriptorBindOptions {
   acceptor?: undefined;
 }
 
-/** Listening on something of your own: see `Acceptor`. */
+/**
+ * Listening on something of your own: see `Acceptor`.
+ *
+ * @category Servers
+ */
 export interface AcceptorOptions<A extends Addr = Addr> {
   /** Yields the connections, and belongs to the listener from now on. */
   acceptor: Acceptor<A>;
@@ -706,14 +802,22 @@ export interface AcceptorOptions<A extends Addr = Addr> {
   listenFd?: undefined;
 }
 
-/** Where to listen. */
+/**
+ * Where to listen.
+ *
+ * @category Servers
+ */
 export type BindOptions =
   | TcpBindOptions
   | UnixBindOptions
   | DescriptorBindOptions
   | AcceptorOptions;
 
-/** The address that listening with these options comes to. */
+/**
+ * The address that listening with these options comes to.
+ *
+ * @category Servers
+ */
 export type BoundAddr<Options extends BindOptions> = Options extends
   { acceptor: Acceptor<infer A> } ? A
   : Options extends { path: string } ? Deno.UnixAddr
