@@ -26,6 +26,7 @@ const TASKS: Record<string, Task> = {
     (await runDeno(["bench", "--allow-all", ...args], { std })).code,
   "bench:peers": runProgram("bench/peers/main.ts"),
   "bench:compare": runProgram("bench/compare/main.ts"),
+  site: runProgram("tools/site/main.ts"),
   check,
   ok: (_, std) => ok(std, test),
   examples: runExample,
