@@ -240,4 +240,122 @@ export const PICTURES: readonly Picture[] = [
       { at: 0, text: ["waits in write", "卡在写入"], tone: "bad" },
     ],
   },
+  {
+    name: "08-transfer",
+    title: ["A file on its way, with its proof", "一个文件的传输过程和校验"],
+    lanes: [["sender", "发送方"], ["server", "服务器"]],
+    rows: [
+      {
+        from: 0,
+        to: 1,
+        text: ["name, size, SHA-256", "文件名、大小、SHA-256"],
+        tone: "c",
+      },
+      {
+        at: 1,
+        text: [
+          "checks the name, opens photo.jpg.part",
+          "检查文件名，打开 photo.jpg.part",
+        ],
+      },
+      { from: 0, to: 1, text: ["64 KiB", "64 KiB"] },
+      {
+        from: 0,
+        to: 1,
+        text: ["… as many bytes as were promised", "……直到收满约定的字节数"],
+      },
+      {
+        at: 1,
+        text: [
+          "SHA-256 is the same: rename to photo.jpg",
+          "SHA-256 一致：改名为 photo.jpg",
+        ],
+        tone: "good",
+      },
+      { from: 1, to: 0, text: "stored 60000 bytes", tone: "good" },
+    ],
+  },
+  {
+    name: "09-broadcast",
+    title: [
+      "A line goes to every member; a slow one waits for itself",
+      "一行文字发给所有成员；慢的成员只影响自己",
+    ],
+    lanes: ["ann", ["server", "服务器"], "bob"],
+    rows: [
+      { from: 0, to: 1, text: "hello, bob" },
+      { at: 1, text: ["a queue for each member", "每个成员一个队列"] },
+      { from: 1, to: 2, text: "ann: hello, bob" },
+      { at: 2, text: ["stops reading", "不再读取"], tone: "bad" },
+      { from: 0, to: 1, text: ["more and more lines", "越来越多的行"] },
+      {
+        at: 1,
+        text: ["bob's queue is full: bob is cut", "bob 的队列满了：断开 bob"],
+        tone: "bad",
+      },
+      { from: 1, to: 0, text: "* bob left", tone: "c" },
+    ],
+  },
+  {
+    name: "10-ticks",
+    title: [
+      "Steps go up, snapshots come down at a fixed tick",
+      "步子发上去，快照按固定节拍发下来",
+    ],
+    lanes: [["player", "玩家"], ["server", "服务器"]],
+    rows: [
+      {
+        at: 0,
+        text: ["step 1: drawn at once, x = 1", "第 1 步：立即画出，x = 1"],
+        tone: "good",
+      },
+      { from: 0, to: 1, text: "step, sequence 1, dx 1" },
+      { at: 0, text: ["step 2: x = 2", "第 2 步：x = 2"], tone: "good" },
+      { from: 0, to: 1, text: "step, sequence 2, dx 1" },
+      {
+        at: 1,
+        text: ["tick 1: one step of each player", "节拍 1：每个玩家走一步"],
+      },
+      { from: 1, to: 0, text: "tick 1, acked 1, x 1", tone: "c" },
+      {
+        at: 0,
+        text: [
+          "x = 1, and step 2 again: x = 2",
+          "x = 1，再走一遍第 2 步：x = 2",
+        ],
+      },
+      { at: 1, text: ["tick 2", "节拍 2"] },
+      { from: 1, to: 0, text: "tick 2, acked 2, x 2", tone: "c" },
+    ],
+  },
+  {
+    name: "11-checks",
+    title: ["Three answers to a check", "一次检查的三种结果"],
+    lanes: [["monitor", "监控程序"], ["target", "目标"]],
+    rows: [
+      { from: 0, to: 1, text: "SYN", tone: "plain" },
+      { from: 1, to: 0, text: "SYN + ACK", tone: "good" },
+      {
+        at: 0,
+        text: ["up, and how long it took", "正常，以及用了多久"],
+        tone: "good",
+      },
+      { from: 0, to: 1, text: "SYN", tone: "plain" },
+      { from: 1, to: 0, text: "RST", tone: "bad" },
+      {
+        at: 0,
+        text: [
+          "refused: the machine is there, the program is not",
+          "被拒绝：机器在，程序不在",
+        ],
+        tone: "bad",
+      },
+      { from: 0, to: 1, text: "SYN", tone: "plain", lost: true },
+      {
+        at: 0,
+        text: ["timeout: no answer at all", "超时：没有任何回应"],
+        tone: "bad",
+      },
+    ],
+  },
 ];
