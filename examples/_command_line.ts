@@ -12,6 +12,8 @@ import {
   type Server,
   SocketError,
 } from "@sluice/net";
+import { complain, log } from "./_log.ts";
+import { visibleText } from "./_safe_text.ts";
 
 /** What the command line said. */
 export interface CommandLine<
@@ -146,7 +148,8 @@ export async function run(main: () => void | Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    if (error instanceof SocketError) stop(error.message, FAILED);
+    // It may quote what the other side sent.
+    if (error instanceof SocketError) stop(visibleText(error.message), FAILED);
     throw error;
   }
 }
@@ -167,11 +170,11 @@ export async function drainOnInterrupt(server: Server): Promise<void> {
   await server.closed;
   Deno.removeSignalListener("SIGINT", onInterrupt);
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 }
 
 /** Ends the program with one line of explanation and exit code 1. */
 export function stop(message: string, code = FAILED): never {
-  console.error(message);
+  complain(message);
   Deno.exit(code);
 }

@@ -15,6 +15,7 @@ import { formatAddress, serve, type ServerEvent } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run } from "./_command_line.ts";
 import { looksLikeHttp } from "./_http.ts";
+import { log } from "./_log.ts";
 import { PendingConnections } from "./_pending_connections.ts";
 import { visibleAddress } from "./_safe_text.ts";
 
@@ -60,19 +61,19 @@ await run(async () => {
       await socket.write(chunk);
     }
   });
-  console.log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${formatAddress(server.addr)}`);
   await server.closed;
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 function report(event: ServerEvent): void {
   if (event.type === "accepted") {
-    console.log(`${visibleAddress(event.socket.remoteAddr)} came`);
+    log(`${visibleAddress(event.socket.remoteAddr)} came`);
   }
   if (event.type === "closed") {
     const { remoteAddr, bytesRead, bytesWritten, durationMs } = event;
-    console.log(
+    log(
       `${visibleAddress(remoteAddr)} left: ${bytesRead} bytes in, ` +
         `${bytesWritten} out, ${durationMs} ms`,
     );

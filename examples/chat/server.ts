@@ -21,6 +21,7 @@ import {
   run,
   stop,
 } from "../_command_line.ts";
+import { complain, log } from "../_log.ts";
 import { PendingConnections, PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Chat } from "./chat.ts";
@@ -106,15 +107,15 @@ await run(async () => {
     const onEnter = () => {
       name[Symbol.dispose]();
       came = true;
-      console.log(`${from} came`);
+      log(`${from} came`);
     };
     await converse(socket, { chat, rate, mostLines, slow, signal, onEnter });
-    if (came) console.log(`${from} left`);
+    if (came) log(`${from} left`);
   });
-  console.log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${formatAddress(server.addr)}`);
   await server.closed;
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 /** A client that broke off, was too slow or silent is one line; a bug is more. */
@@ -126,5 +127,5 @@ function report(error: unknown, { remoteAddr }: Socket): void {
   const why = short && reason instanceof Error
     ? visibleText(reason.message)
     : reason;
-  console.error(`${visibleAddress(remoteAddr)} was lost:`, why);
+  complain(`${visibleAddress(remoteAddr)} was lost:`, why);
 }

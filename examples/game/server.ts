@@ -16,6 +16,7 @@ import {
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import { complain, log } from "../_log.ts";
 import { PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Host } from "./host.ts";
@@ -60,7 +61,7 @@ const options = {
     least: 1,
     most: MOST_PLAYERS,
   }),
-  onNews: (news: string) => console.log(news),
+  onNews: log,
 };
 
 await run(async () => {
@@ -79,8 +80,8 @@ await run(async () => {
     shutdownTimeoutMs: 2_000,
     onError: report,
   }, (socket, context) => host.handle(socket, context));
-  console.log(`listening on ${formatAddress(server.addr)}`);
-  console.log(`seed ${options.seed}, first to ${options.goal} gems`);
+  log(`listening on ${formatAddress(server.addr)}`);
+  log(`seed ${options.seed}, first to ${options.goal} gems`);
 
   const end = new AbortController();
   server.closed.then(() => end.abort());
@@ -92,7 +93,7 @@ await run(async () => {
     if (!end.signal.aborted) throw error;
   }
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 /** A client that broke off or was silent is one line; a bug is more. */
@@ -100,5 +101,5 @@ function report(error: unknown, { remoteAddr }: Socket): void {
   if (error instanceof ClosedError) return; // Its player came back on another one.
   if (error instanceof PendingError) return; // It never said hello.
   const why = error instanceof SocketError ? visibleText(error.message) : error;
-  console.error(`${visibleAddress(remoteAddr)} was lost:`, why);
+  complain(`${visibleAddress(remoteAddr)} was lost:`, why);
 }

@@ -47,6 +47,8 @@ export interface MonitorOptions {
   onSample?: (index: number, sample: Sample) => void;
   /** When a target goes down or comes back. */
   onAlert?: (alert: Alert) => void;
+  /** When the first result cannot be kept: why. */
+  onLoss?: (why: string) => void;
   /** How a target is checked. */
   check?: typeof runCheck;
 }
@@ -69,6 +71,7 @@ export class Monitor {
   readonly #watched: Watched[];
   readonly #history: History;
   readonly #options: MonitorOptions;
+  #hasLost = false;
 
   /**
    * Forms an opinion of each target from its history, so that a restart neither
@@ -162,11 +165,21 @@ export class Monitor {
     const watched = this.#watched[index];
     const outcome = await check(watched.target, signal);
     const sample = { at: Date.now(), ...outcome };
-    this.#history.add(watched.target.name, sample);
+    this.#keep(watched.target.name, sample);
     const health = watched.opinion.step(sample.ok);
     onSample?.(index, sample);
     if (health !== undefined) onAlert?.(alertOf(watched, health, sample));
     return sample;
+  }
+
+  /** A disk may be full: targets are watched all the same. */
+  #keep(name: string, sample: Sample): void {
+    try {
+      this.#history.add(name, sample);
+    } catch (error) {
+      if (!this.#hasLost) this.#options.onLoss?.((error as Error).message);
+      this.#hasLost = true;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { log } from "../_log.ts";
 import type { Alert, Monitor } from "./monitor.ts";
 import { formatAlert, formatTable } from "./table.ts";
 
@@ -25,7 +26,7 @@ export class Screen {
 
   /** Says something in a line. */
   say(line: string): void {
-    if (!this.#isTerminal) return console.log(line);
+    if (!this.#isTerminal) return log(line);
     this.#lines.push(line);
     if (this.#lines.length > MAX_LINES) this.#lines.shift();
     this.draw();

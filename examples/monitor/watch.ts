@@ -14,6 +14,7 @@ import {
 } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
 import { ConfigError, parseConfig, type Target } from "./config.ts";
+import { complain } from "../_log.ts";
 import { History } from "./history.ts";
 import { type Alert, Monitor } from "./monitor.ts";
 import { serveProbe } from "./probe.ts";
@@ -78,7 +79,10 @@ function webFlag(value: string): { hostname: string; port: number } {
 }
 
 async function checkOnce(targets: Target[], history: History): Promise<void> {
-  const monitor = new Monitor(targets, history, { onAlert: complain });
+  const monitor = new Monitor(targets, history, {
+    onAlert: tell,
+    onLoss: (why) => complain(lossOf(why)),
+  });
   await using _answering = probe && serveProbe(probe);
   await using _page = web && servePage(web, monitor);
   const isWell = await monitor.checkOnce();
@@ -103,6 +107,7 @@ async function watch(targets: Target[], history: History): Promise<void> {
       screen.alert(alert);
       page?.alert(alert);
     },
+    onLoss: (why) => screen.say(lossOf(why)),
   });
   const screen = new Screen(monitor);
   await using answering = probe && serveProbe(probe);
@@ -161,6 +166,10 @@ function openHistory(path: string): History {
 }
 
 /** To standard error, so that cron mails it also when the table is thrown away. */
-function complain(alert: Alert): void {
-  console.error(formatAlert(alert));
+function tell(alert: Alert): void {
+  complain(formatAlert(alert));
+}
+
+function lossOf(why: string): string {
+  return `the history cannot be kept: ${why}; results are shown and lost`;
 }

@@ -8,6 +8,7 @@
 import { formatAddress, serve, SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import { complain, log } from "../_log.ts";
 import { converse, IDLE_MS } from "./conversation.ts";
 import { Database } from "./database.ts";
 
@@ -64,13 +65,13 @@ await run(async () => {
     shutdownTimeoutMs: 3_000,
     onError(error) {
       // What a client did ends that client; `INFO` counts.
-      if (!(error instanceof SocketError)) console.error(error);
+      if (!(error instanceof SocketError)) complain(error);
     },
   }, (socket, { signal }) => converse(socket, db, signal));
-  console.log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${formatAddress(server.addr)}`);
   const sweeping = setInterval(() => db.sweep(), SWEEP_MS);
   await server.closed;
   clearInterval(sweeping);
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 });

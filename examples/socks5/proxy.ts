@@ -15,6 +15,7 @@ import {
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { complain, log } from "../_log.ts";
 import { PendingConnections } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { negotiateHttp } from "./http_connect.ts";
@@ -91,7 +92,7 @@ await run(async () => {
       if (error instanceof BrokenError || error instanceof ClosedError) return;
       const why = error instanceof Error ? error.message : String(error);
       const from = visibleAddress(remoteAddr);
-      console.error(`${from} was cut off: ${visibleText(why)}`);
+      complain(`${from} was cut off: ${visibleText(why)}`);
     },
   }, async (socket, { signal }) => {
     using pending = negotiating.add(socket);
@@ -105,16 +106,16 @@ await run(async () => {
       signal,
     });
     const target = visibleText(formatAddress(request));
-    console.log(
+    log(
       report.refusal === undefined
         ? `${report.user} was at ${target}: ${report.bytesOut} bytes out, ${report.bytesIn} in`
         : `${report.user} was kept from ${target}: ${report.refusal}`,
     );
   });
-  console.log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${formatAddress(server.addr)}`);
   await server.closed;
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 /** The first byte tells the protocols apart. */

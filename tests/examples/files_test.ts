@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, interval, serve, type Socket } from "@sluice/net";
 import { createAuthority } from "../_support/certificates.ts";
-import { findProgram, lacksPrograms, program } from "../_support/programs.ts";
+import { lacksPrograms, program } from "../_support/programs.ts";
+import { canMount } from "./_full_disk.ts";
 import { Peer } from "../../examples/files/peer.ts";
 import { Example } from "./_example.ts";
 import { runWithoutPermissions } from "./_without_permissions.ts";
@@ -350,17 +351,6 @@ Deno.test("files/get says when its disk is full, and keeps the part", {
   assertMatch(errors, /1 of 1 file not got\n$/);
   assertEquals(output, ".big.bin.part\n");
 });
-
-/** Whether this user may have a small disk of its own. */
-function canMount(): boolean {
-  if (findProgram("unshare") === undefined) return false;
-  const { success } = new Deno.Command("unshare", {
-    args: ["-rm", "sh", "-c", "mount -t tmpfs -o size=1m tmpfs /mnt"],
-    stderr: "null",
-  }).outputSync();
-  if (!success) console.log("skipping the full disk: it takes a mount");
-  return success;
-}
 
 Deno.test("files/send keeps to its bandwidth", { timeout }, async () => {
   await using space = await Workspace.create();
