@@ -77,13 +77,17 @@ async function moveOne<Job extends Entry>(
   { progress, move }: { progress: Progress; move: Move<Job> },
 ): Promise<string> {
   let there = 0;
+  let most = 0;
   for (let cuts = 0;;) {
     try {
       return await move(() => line.peer(), job, (count, before) => {
         // What had come before the cut is counted already.
         progress.add(before ? count - there : count, before);
         there = before ? count : there + count;
-        if (!before) cuts = 0;
+        // Begun anew after each cut it would never end.
+        if (before || there <= most) return;
+        most = there;
+        cuts = 0;
       });
     } catch (error) {
       if (!isCut(error) || ++cuts === MOST_CUTS) {

@@ -4,7 +4,8 @@
  * @module
  */
 
-const PART = /^\..*\.part$/;
+/** In either case of letters: on some systems both are one file. */
+const PART = /^\..*\.part$/i;
 
 /** The name of the part of a file. */
 export function partName(name: string): string {

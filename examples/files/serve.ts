@@ -16,6 +16,7 @@ import {
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { complain, log } from "../_log.ts";
 import { PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Folder } from "./folder.ts";
@@ -87,8 +88,10 @@ await run(async () => {
     serve({
       ...address,
       ...("path" in address ? {} : { tls }),
-      // The transfers, and the clients that have nothing under way: see `serve_client.ts`.
-      maxConnections: 320,
+      // The transfers and the clients that have nothing under way, see `serve_client.ts`, are
+      // 500 at most; the others may be silent in their TLS handshake.
+      maxConnections: 1_000,
+      handshakeTimeoutMs: 3_000,
       idleMs: 60_000,
       writeMs: 30_000,
       maxReadBytesPerSecond: limit,
@@ -102,17 +105,17 @@ await run(async () => {
         transfers,
         signal,
         onDone: (what) =>
-          console.log(
+          log(
             `${visibleAddress(socket.remoteAddr)} ${
               visibleText(what, Infinity)
             }`,
           ),
       }));
   const server = startWith(tls !== undefined, start);
-  console.log(`serving ${dir} on ${formatAddress(server.addr)}`);
+  log(`serving ${dir} on ${formatAddress(server.addr)}`);
   await server.closed;
   const { completed, aborted } = await server.shutdown();
-  console.log(`drained: ${completed} finished, ${aborted} cut off`);
+  log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 /** Starts a server; a certificate that is none is one line. */
@@ -130,7 +133,7 @@ function report(error: unknown, { remoteAddr }: Socket): void {
   const reason = error instanceof ClosedError ? error.cause : error;
   if (UNWORTHY.some((kind) => reason instanceof kind)) return;
   const why = reason instanceof Error ? reason.message : String(reason);
-  console.error(
+  complain(
     `${visibleAddress(remoteAddr)} was cut off: ${visibleText(why)}`,
   );
 }

@@ -38,6 +38,7 @@ Deno.test("namesIn() refuses paths that lead out, and odd names", () => {
     "a:b",
     "a*",
     ".x.part",
+    ".x.PART",
     "conin$",
     "COM¹",
     "a\x9bb",

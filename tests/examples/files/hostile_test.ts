@@ -4,6 +4,7 @@ import { memoryPair } from "@sluice/net/testing";
 import type { OutgoingMessage } from "../../../examples/files/messages.ts";
 import { Peer } from "../../../examples/files/peer.ts";
 import { createAuthority } from "../../_support/certificates.ts";
+import { Crowd } from "../_silent_crowd.ts";
 import { same, sha256, Workspace } from "./_workspace.ts";
 
 const windows = Deno.build.os === "windows";
@@ -145,6 +146,33 @@ Deno.test("files/get ends a list that does not", {
   assertEquals(code, 1);
   assertMatch(errors, /lists more than can be/);
   assertEquals(filesIn(space.path), []);
+});
+
+Deno.test("files/get gives a file up that a server begins anew each time", {
+  timeout,
+}, async () => {
+  let times = 0;
+  await using space = await Workspace.create();
+  await using server = hostileServer(async (peer, type) => {
+    if (type === "list") {
+      await peer.send({ type: "entry", path: "photos/1", size: 9n });
+      return await peer.send({ type: "end", files: 1n });
+    }
+    times++;
+    await peer.expect("resume");
+    await peer.send({ type: "begin", from: 0n, size: 9n });
+    // A byte of a chunk that never ends.
+    await peer.sendChunk(new Uint8Array([0, 0, 0, 0, 1]), 1);
+    await peer[Symbol.asyncDispose]();
+  });
+  const { address } = server;
+  const { code, errors } = await space.run(
+    "get",
+    "photos",
+    "--connect",
+    address,
+  );
+  assertEquals([code, times], [1, 5], errors);
 });
 
 Deno.test("files/get takes no other size than was listed", {
@@ -298,6 +326,31 @@ Deno.test("files/serve has a place for a client while 200 stay silent", {
   for (const each of silent) each.abort();
   assertEquals([code, output], [0, "              1  a\n"]);
   assert(ms < 10_000, `${ms} ms`);
+});
+
+Deno.test("files/serve has a place for a client while 500 never shake hands", {
+  timeout,
+}, async () => {
+  await using space = await Workspace.create();
+  const authority = await createAuthority();
+  const { cert, key } = await authority.issue();
+  const texts = { ca: authority.cert, cert, key };
+  for (const [name, text] of Object.entries(texts)) {
+    await Deno.writeTextFile(`${space.path}/${name}.pem`, text);
+  }
+  const tls = ["--cert", "cert.pem", "--key", "key.pem"];
+  const { server, address } = await space.serve(...tls);
+  await using _ = server;
+  await space.write("shared/a", 1);
+  using _crowd = await Crowd.gather(Number(address.split(":")[1]), 500);
+  const began = performance.now();
+  const listed = await space.run(
+    "list",
+    ...["--connect", `tls://${address}`, "--ca", "ca.pem"],
+  );
+  assertEquals([listed.code, listed.output], [0, "              1  a\n"]);
+  const ms = performance.now() - began;
+  assert(ms < 9_000, `${ms} ms`);
 });
 
 Deno.test("files/serve has a place for a client while 200 read slowly", {
