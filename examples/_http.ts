@@ -55,15 +55,21 @@ const REQUEST_LINE = /^[^\s:]+ \S+ HTTP\/\d/;
 const METHOD =
   /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH) (\/|\*|https?:)/;
 const HOST = /^host:/i;
+/** How TLS begins: further on are tickets, which a page's own server chose. */
+// deno-lint-ignore no-control-regex -- it is no text
+const TLS_HELLO = /^\x16\x03/;
 
 /**
- * Whether a client speaks HTTP, by a line of it, or by the first bytes that it sends.
- * Browsers choose neither the first word of a request nor the name of `Host`.
+ * Whether a client speaks HTTP, in the clear or inside TLS, by a line of it, or by the first
+ * bytes that it sends. Pages choose neither the first word of a request nor the name of
+ * `Host`, nor how TLS begins.
  */
 export function looksLikeHttp(start: string | Uint8Array): boolean {
   const text = typeof start === "string"
     ? start
     : new TextDecoder("latin1").decode(start.subarray(0, 2_048));
   const [line] = text.split(/\r?\n/, 1);
-  return REQUEST_LINE.test(line) || METHOD.test(line) || HOST.test(line);
+  return [REQUEST_LINE, METHOD, HOST, TLS_HELLO].some((each) =>
+    each.test(line)
+  );
 }

@@ -9,6 +9,9 @@ import unhomoglyph from "npm:unhomoglyph@1.0.6";
 /** The Khitan filler is not among what may be ignored, but is not seen either. */
 const UNSEEN = /[\p{Default_Ignorable_Code_Point}\u{16fe4}]/gu;
 
+/** A dot above that is drawn where the letter has its own: i, j, and Cyrillic and Greek ones. */
+const UNSEEN_DOT = /(\p{Soft_Dotted}[\u0323-\u0333]*)\u0307+/gu;
+
 /**
  * What a text looks like: the same for texts that can be taken for each other, by
  * Unicode's table of confusables (UTS #39, "skeleton"). Not a text to show.
@@ -16,7 +19,7 @@ const UNSEEN = /[\p{Default_Ignorable_Code_Point}\u{16fe4}]/gu;
 export function skeleton(text: string): string {
   const seen = text.normalize("NFD")
     .replace(UNSEEN, "");
-  return unhomoglyph(seen).normalize("NFD");
+  return unhomoglyph(seen).normalize("NFD").replace(UNSEEN_DOT, "$1");
 }
 
 /** Letters look different in the other case ("I" like "l", "i" not): all are kept. */

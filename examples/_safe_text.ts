@@ -10,9 +10,13 @@
 
 import { formatAddress, type FormattableAddress } from "@sluice/net";
 
-/** Control, format, line-ending, unpaired, private and unassigned characters. */
+/**
+ * Control, format, line-ending, unpaired, private and unassigned characters, what may be
+ * ignored, and two that are not seen and still may not: the Khitan filler and a note
+ * without a head.
+ */
 const UNSHOWABLE =
-  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}]/v;
+  /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}\p{Default_Ignorable_Code_Point}\u{16fe4}\u{1d159}]/v;
 
 /** The same without what emoji and some scripts are made with: joiners, and U+FE0F. */
 const TAKEN_OUT = new RegExp(
@@ -26,8 +30,11 @@ const WRITTEN_OUT = new RegExp(
   "gv",
 );
 
-/** More marks than these on one letter would reach into the lines above. */
-const PILED_MARKS = /(\p{M}{4})\p{M}+/gu;
+/**
+ * More marks than these on one letter would reach into the lines above; a joiner between
+ * them does not part them.
+ */
+const PILED_MARKS = /((?:[\u200c\u200d]*\p{M}){4})(?:[\u200c\u200d]*\p{M})+/gu;
 
 /**
  * Takes out what could do something to the terminal that shows a text, or is not

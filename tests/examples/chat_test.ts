@@ -260,6 +260,8 @@ const REQUESTS: Readonly<Record<string, string>> = {
     "mallory / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\nmallory\nhello all\n",
   "a WebSocket":
     "GET /chat HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\nmallory\nhello all\n",
+  "TLS with a ticket of the page's own server":
+    "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\nmallory\nhello all\n",
   "half of a request": "Host: 127.0.0.1\r\n\r\nmallory\nhello all\n",
 };
 
@@ -295,10 +297,13 @@ Deno.test(
     const { server, port } = await startServer("chat/server", "--rate", "1000");
     await using _ = server;
     await using ann = await Visitor.enter(port, "ann");
+    await using _bill = await Visitor.enter(port, "bi\u0307ll");
+    await ann.hears(/came$/);
     const unseen = [..."\ufe0f\u034f\u3164\u115f\uffa0\u180b\u200b\u{e0061}"];
     const names = [
       ...unseen.flatMap((each) => [each, `ann${each}`, `a${each}nn`]),
       ...["аnn", "Аnn", "ａｎｎ", "Ann"],
+      ...["bill", "bi\u0307ll", "bı\u0307ll", "bıll"],
     ];
     for (const name of names) {
       await using eve = framed(await connect({ port }), lines());
@@ -307,7 +312,7 @@ Deno.test(
       assertMatch(heard[1], /what is your name\?$/, JSON.stringify(name));
     }
     await ann.say("/who");
-    assertEquals(await ann.hears(/./), "* in lobby: ann");
+    assertEquals(await ann.hears(/./), "* in lobby: ann, bi\u0307ll");
   },
 );
 

@@ -14,6 +14,8 @@ Deno.test("looksLikeHttp() knows what browsers send first", () => {
       "PRI * HTTP/2.0",
       "Host: 127.0.0.1",
       "host:x",
+      // TLS, in which a page's own server chose a ticket.
+      "\x16\x03\x01\x02\x00\x01",
     ]
   ) {
     assert(looksLikeHttp(start), start);

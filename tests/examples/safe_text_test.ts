@@ -24,6 +24,9 @@ const UNSHOWABLE = [
   "Default_Ignorable_Code_Point",
 ];
 
+/** Blank, though Unicode does not say so. */
+const BLANK = ["\u{16fe4}", "\u{1d159}"];
+
 Deno.test("cleanText() takes out every character that is obeyed or not seen", () => {
   const kept = new Set<string>();
   for (const property of UNSHOWABLE) {
@@ -32,6 +35,7 @@ Deno.test("cleanText() takes out every character that is obeyed or not seen", ()
     }
   }
   assertEquals([...kept].sort(), ["\u200c", "\u200d", "\ufe0f"]);
+  for (const each of BLANK) assertEquals(cleanText(`a${each}b`), "ab");
 });
 
 Deno.test("cleanText() keeps the text of every script, and emoji of several parts", () => {
@@ -47,6 +51,13 @@ Deno.test("cleanText() leaves no pile of marks", () => {
     cleanText(`e${"\u0301".repeat(1000)}x`),
     `e${"\u0301".repeat(4)}x`,
   );
+  // Joiners, which some scripts need, do not make one pile many.
+  const marks = "\u0301\u0302\u0303\u0304";
+  assertEquals(
+    cleanText(`e${`${marks}\u200d`.repeat(300)}x`),
+    `e${marks}\u200dx`,
+  );
+  assertEquals(cleanText(`${marks}\u200c\u200dक्\u200dष`).length, 10);
 });
 
 Deno.test("visibleText() writes out every character that is obeyed or not seen", () => {
@@ -58,6 +69,7 @@ Deno.test("visibleText() writes out every character that is obeyed or not seen",
     }
   }
   assertEquals(visibleText("a\u202eb\u200b.txt"), "a\\u{202e}b\\u{200b}.txt");
+  assertEquals(visibleText(BLANK.join("")), "\\u{16fe4}\\u{1d159}");
 });
 
 Deno.test("visibleText() is short, also where it cuts a character in two", () => {
@@ -101,6 +113,8 @@ Deno.test("Lookalikes has one place for names that look the same", () => {
       ["paypal", "PАYPАL", "рaypal"],
       ["mark", "rnark", "MARK", "Rnark"],
       ["bob", "b0b", "bоb", "BOB"],
+      // A dot above a letter that has one.
+      ["bill", "bi\u0307ll", "bi\u0307\u0307ll", "bıll", "bı\u0307ll"],
       ["ανα", "ava"],
     ]
   ) {
