@@ -91,7 +91,6 @@ export type {
   BindOptions,
   BoundAddr,
   ClientHello,
-  DescriptorBindOptions,
   DialContext,
   Dialer,
   DialerOptions,

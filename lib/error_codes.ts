@@ -5,11 +5,7 @@
  * @module
  */
 
-/**
- * The literal in `SocketError.code`, one for each error class.
- *
- * @category Errors
- */
+/** The literal in `SocketError.code`, one for each error class. */
 export type SocketErrorCode =
   | "closed"
   | "broken"
@@ -25,11 +21,7 @@ export type SocketErrorCode =
   | "limit"
   | "permission";
 
-/**
- * Why a connection broke, or could not be made.
- *
- * @category Errors
- */
+/** Why a connection broke, or could not be made. */
 export type BrokenReason =
   /** The peer reset the connection. */
   | "reset"
@@ -56,11 +48,7 @@ export type BrokenReason =
   /** Anything else; see `cause`. */
   | "other";
 
-/**
- * What was wrong with a proxy, before it let anything through.
- *
- * @category Errors
- */
+/** What was wrong with a proxy, before it let anything through. */
 export type ProxyReason =
   /** It asks for a user name and a password, or refuses those that it was given. */
   | "authentication"
@@ -75,11 +63,7 @@ export type ProxyReason =
   /** It ended the connection before its answer was complete. */
   | "closed";
 
-/**
- * What was wrong with a TLS handshake or session.
- *
- * @category Errors
- */
+/** What was wrong with a TLS handshake or session. */
 export type TlsReason =
   /**
    * No authority that this side trusts signed the certificate. On `node:tls` it may also

@@ -11,11 +11,7 @@ import { checkInteger, checkOneOf, wrongKind } from "./_check.ts";
 const LEAST_BYTES = 16;
 const MOST_BYTES = 65_551;
 
-/**
- * What a PROXY header may be.
- *
- * @category PROXY protocol
- */
+/** What a PROXY header may be. */
 export interface ProxyLimits {
   /**
    * Versions to accept.

@@ -14,7 +14,8 @@ import chartStyle from "npm:uplot@1.6.32/dist/uPlot.min.css" with {
 import page from "./web/page.html" with { type: "text" };
 import script from "./web/page.js" with { type: "text" };
 import style from "./web/page.css" with { type: "text" };
-import type { Socket } from "@sluice/net";
+import { isIP } from "node:net";
+import { formatAddress, type Socket } from "@sluice/net";
 import { addressOf } from "../_pending_connections.ts";
 import { visibleText } from "../_safe_text.ts";
 import { EventStream, formatEvent } from "./event_stream.ts";
@@ -103,14 +104,21 @@ export function servePage(
     };
   });
 
+  /** Whether a page with this host is ours: a name can be made to point here, no address can. */
+  function isOwnHost(host: string): boolean {
+    if (host === hostname || isLoopback(host)) return true;
+    return !isLoopback(hostname) && isIP(host.replace(/^\[|\]$/g, "")) > 0;
+  }
+
   async function answer(
     request: HttpRequest,
     socket: Socket,
   ): Promise<HttpResponse> {
     const { path, host } = request;
-    if (isLoopback(hostname) && !isLoopback(host)) {
+    if (!isOwnHost(host)) {
       // Another site's page, whose name was made to point here.
-      return refuse(403, "this page is for this machine only");
+      const name = `http://${formatAddress(server.addr)}/`;
+      return refuse(403, `open this page by its address, such as ${name}`);
     }
     if (isFromElsewhere(request)) {
       return refuse(403, "this is for the monitor's own page");

@@ -11,8 +11,6 @@ import type { Transport } from "../transport/options.ts";
 /**
  * A transport over something that is no socket.
  *
- * @category Adapters
- *
  * @example
  * ```ts
  * import { fromStreams } from "@sluice/net/adapters";
@@ -31,11 +29,7 @@ export interface AdaptedTransport extends Transport {
   readonly halfClose: boolean;
 }
 
-/**
- * What is said of the two ends.
- *
- * @category Adapters
- */
+/** What is said of the two ends. */
 export interface AddressOptions {
   /** This side's address, for errors and events; a stream's by default. */
   localAddr?: Addr;

@@ -19,8 +19,6 @@ import { RetryBudget } from "../time/retry_budget.ts";
 /**
  * What `open` gets; it fits `connect`.
  *
- * @category Clients
- *
  * @example
  * ```ts
  * import { connect } from "@sluice/net";
@@ -37,8 +35,6 @@ export interface PoolOpenOptions {
 
 /**
  * What a pool holds, and how much of it.
- *
- * @category Clients
  *
  * @example
  * ```ts
@@ -168,11 +164,7 @@ export interface PoolOptions<T> {
   budget?: RetryBudget;
 }
 
-/**
- * What a pool has, and has done. Live: look again and it has changed.
- *
- * @category Clients
- */
+/** What a pool has, and has done. Live: look again and it has changed. */
 export interface PoolStats {
   /** Connections that wait to be used. */
   readonly idle: number;
@@ -198,11 +190,7 @@ export interface PoolStats {
   readonly timeouts: number;
 }
 
-/**
- * Limits of `use`, and after which errors its connection is kept.
- *
- * @category Clients
- */
+/** Limits of `use`, and after which errors its connection is kept. */
 export interface PoolUseOptions extends CallOptions {
   /** As {@linkcode PoolOptions.keepOnError}, which it replaces. */
   keepOnError?: (error: unknown) => boolean;

@@ -35,16 +35,10 @@ import type { DialOptions, HostsDialOptions } from "../transport/options.ts";
  * `attemptTimeoutMs` is 10,000 by default. `retryIf` is asked about errors of connecting
  * and of the session alike, and decides alone where it is given. Where `budget` has no
  * retry left, the next attempt waits until it has one: at least a second.
- *
- * @category Clients
  */
 export type ReconnectRetryOptions = Omit<RetryOptions, keyof CallOptions>;
 
-/**
- * What `open` gets; it fits `connect`.
- *
- * @category Clients
- */
+/** What `open` gets; it fits `connect`. */
 export interface ReconnectOpenOptions {
   /** Aborts after `attemptTimeoutMs`, and when reconnecting is closed. */
   signal: AbortSignal;
@@ -52,8 +46,6 @@ export interface ReconnectOpenOptions {
 
 /**
  * How a session comes back, whatever it runs over.
- *
- * @category Clients
  *
  * @example
  * ```ts
@@ -104,8 +96,6 @@ export interface ReconnectRules {
 /**
  * Options of `reconnect` for a session over a socket: those of `connect`, and when to retry.
  *
- * @category Clients
- *
  * @example
  * ```ts
  * import { reconnect, type ReconnectConnectOptions } from "@sluice/net/client";
@@ -130,8 +120,6 @@ export type ReconnectConnectOptions =
 
 /**
  * Options of `reconnect` for a session over anything else that can be opened.
- *
- * @category Clients
  *
  * @example
  * ```ts
@@ -159,8 +147,6 @@ export interface ReconnectAnyOptions<T> extends ReconnectRules {
 /**
  * What a session gets beside its connection.
  *
- * @category Clients
- *
  * @example
  * ```ts
  * import { reconnect, type SessionContext } from "@sluice/net/client";
@@ -187,11 +173,7 @@ export interface SessionContext {
   readonly signal: AbortSignal;
 }
 
-/**
- * What runs over a connection.
- *
- * @category Clients
- */
+/** What runs over a connection. */
 export type Session<T, R> = (
   connection: T,
   context: SessionContext,
@@ -205,8 +187,6 @@ export type Session<T, R> = (
  * - `"waiting"`: between two attempts;
  * - `"closing"`: it was closed, and the session has yet to end;
  * - `"ended"`: it is over, `ended` says how.
- *
- * @category Clients
  */
 export type ReconnectState =
   | "connecting"
@@ -217,8 +197,6 @@ export type ReconnectState =
 
 /**
  * How reconnecting ended.
- *
- * @category Clients
  *
  * @example
  * ```ts
@@ -267,11 +245,7 @@ export type ReconnectOutcome<R> =
     error: unknown;
   };
 
-/**
- * An attempt to connect begins.
- *
- * @category Clients
- */
+/** An attempt to connect begins. */
 export interface ConnectingEvent {
   /** The kind of the event. */
   type: "connecting";
@@ -279,11 +253,7 @@ export interface ConnectingEvent {
   attempt: number;
 }
 
-/**
- * An attempt to connect has failed.
- *
- * @category Clients
- */
+/** An attempt to connect has failed. */
 export interface ConnectFailedEvent {
   /** The kind of the event. */
   type: "connect-failed";
@@ -293,11 +263,7 @@ export interface ConnectFailedEvent {
   error: unknown;
 }
 
-/**
- * A session begins.
- *
- * @category Clients
- */
+/** A session begins. */
 export interface ConnectedEvent {
   /** The kind of the event. */
   type: "connected";
@@ -307,11 +273,7 @@ export interface ConnectedEvent {
   session: number;
 }
 
-/**
- * A session was lost.
- *
- * @category Clients
- */
+/** A session was lost. */
 export interface LostEvent {
   /** The kind of the event. */
   type: "lost";
@@ -323,11 +285,7 @@ export interface LostEvent {
   livedMs: number;
 }
 
-/**
- * A pause before the next attempt begins.
- *
- * @category Clients
- */
+/** A pause before the next attempt begins. */
 export interface WaitingEvent {
   /** The kind of the event. */
   type: "waiting";
@@ -339,11 +297,7 @@ export interface WaitingEvent {
   reason: "backoff" | "budget";
 }
 
-/**
- * Reconnecting has ended.
- *
- * @category Clients
- */
+/** Reconnecting has ended. */
 export interface EndedEvent {
   /** The kind of the event. */
   type: "ended";
@@ -353,8 +307,6 @@ export interface EndedEvent {
 
 /**
  * What `onEvent` is told.
- *
- * @category Clients
  *
  * @example
  * ```ts

@@ -25,8 +25,6 @@ import type { CallOptions } from "../time/call_limits.ts";
  * How a request and its answer name each other, where answers come in any order. What
  * names them is compared as the keys of a `Map` are: a number, a string or a bigint.
  *
- * @category Clients
- *
  * @example JSON-RPC
  * ```ts
  * import type { RequestIds } from "@sluice/net/client";
@@ -51,8 +49,6 @@ export interface RequestIds<In, Out> {
 
 /**
  * What `Requests` needs to know of a protocol, and how much it keeps.
- *
- * @category Clients
  *
  * @example
  * ```ts
@@ -140,8 +136,6 @@ export interface RequestsOptions<In = unknown, Out = never> {
 /**
  * Which of the answers to a request is the last, and the limits of all of them together.
  *
- * @category Clients
- *
  * @example
  * ```ts
  * import type { RequestStreamOptions } from "@sluice/net/client";
@@ -165,11 +159,7 @@ export interface RequestStreamOptions<In> extends CallOptions {
   maxUnread?: number;
 }
 
-/**
- * What requests are under way, and were. Live: look again and it has changed.
- *
- * @category Clients
- */
+/** What requests are under way, and were. Live: look again and it has changed. */
 export interface RequestsStats {
   /** Requests whose answers are due, with those of `"order"` that were given up. */
   readonly inFlight: number;

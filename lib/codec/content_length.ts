@@ -16,11 +16,7 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/**
- * Options of {@linkcode contentLength}.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode contentLength}. */
 export interface ContentLengthOptions extends SizedOptions {
   /**
    * Size of the largest header block, with the empty line at its end. A larger one
@@ -66,7 +62,6 @@ const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames("maxHeaderBytes");
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
- * @category Frames and codecs
  *
  * @example
  * ```ts

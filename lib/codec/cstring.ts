@@ -11,11 +11,7 @@ import type { PacketReader } from "./_packet_reader.ts";
 import { badValue } from "./_refusal.ts";
 import { checkWellFormed, readText } from "./sized_fields.ts";
 
-/**
- * Options of {@linkcode cstring}.
- *
- * @category Typed packets
- */
+/** Options of {@linkcode cstring}. */
 export interface CstringOptions {
   /**
    * Most bytes of the text, without the zero. More is a `MalformedFrameError`, and in
@@ -38,7 +34,6 @@ const MAX_BYTES = 65_536;
  * @param options How long it may be.
  * @throws {RangeError} `maxBytes` is out of range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
- * @category Typed packets
  *
  * @example
  * ```ts

@@ -19,11 +19,7 @@ import {
   isBadFrame,
 } from "./frame_decoder.ts";
 
-/**
- * Options of {@linkcode decodeStream}.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode decodeStream}. */
 export interface DecodeStreamOptions {
   /**
    * Called with the error of each frame that could not be decoded but after which the
@@ -60,7 +56,6 @@ const MAX_FRAMES = 1024;
  * @param options What happens to bad frames.
  * @returns Both ends of the stream, good for one use.
  * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
- * @category Frames and codecs
  *
  * @example Lines of a file, a pipe, a response
  * ```ts

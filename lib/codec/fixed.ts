@@ -15,11 +15,7 @@ import {
   unexpectedEof,
 } from "./policy.ts";
 
-/**
- * Options of {@linkcode fixed}.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode fixed}. */
 export interface FixedOptions extends EofOptions {
   /** Size of every frame, from 1 to 2^31 bytes. */
   frameBytes: number;
@@ -42,7 +38,6 @@ const OPTION_NAMES = new Set(["frameBytes", "atEof"]);
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
- * @category Frames and codecs
  *
  * @example Samples of eight bytes
  * ```ts

@@ -15,11 +15,7 @@ import {
 import type { Decoder } from "./codec.ts";
 import { unexpectedEof } from "./policy.ts";
 
-/**
- * An error after which the next frame can still be read.
- *
- * @category Frames and codecs
- */
+/** An error after which the next frame can still be read. */
 export type BadFrameError = MalformedFrameError | FrameTooLargeError;
 
 /** Whether the decoder has moved past the bad frame. */

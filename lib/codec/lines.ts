@@ -24,11 +24,7 @@ import {
   type OversizeOptions,
 } from "./policy.ts";
 
-/**
- * Options of {@linkcode lines}.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode lines}. */
 export interface LinesOptions
   extends TextOptions, OversizeOptions<DelimitedOversizePolicy>, EofOptions {
   /**
@@ -82,7 +78,6 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
- * @category Frames and codecs
  *
  * @example Lines off a stream
  * ```ts

@@ -16,11 +16,7 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/**
- * Options of {@linkcode netstring}.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode netstring}. */
 export interface NetstringOptions extends SizedOptions {}
 
 const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames();
@@ -53,7 +49,6 @@ const MAX_DIGITS = 20;
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
- * @category Frames and codecs
  *
  * @example
  * ```ts

@@ -15,11 +15,7 @@ import { PacketStreamDecoder, plainEncoder } from "./_packet_stream.ts";
 import { DEFAULT_FRAME_BYTES } from "./policy.ts";
 import { borrowWriter, giveBackWriter, takeWritten } from "./_scratch.ts";
 
-/**
- * Options of {@linkcode packets} without frames around them.
- *
- * @category Typed packets
- */
+/** Options of {@linkcode packets} without frames around them. */
 export interface PacketsOptions {
   /**
    * Most bytes of a packet. `Infinity` for no limit.
@@ -48,7 +44,6 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
  * anything between them, `fixed({ frameBytes: packet.fixedBytes })`.
  * @returns A codec for any number of connections.
  * @throws {TypeError} `packet` is neither a struct nor a union, or `codec` is no codec.
- * @category Typed packets
  *
  * @example
  * ```ts
@@ -85,7 +80,6 @@ export function packets<In, Out>(
  * name.
  * @throws {RangeError} Where `packet` ends cannot be told, or `maxFrameBytes` is below its
  * smallest size.
- * @category Typed packets
  *
  * @example
  * ```ts

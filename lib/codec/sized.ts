@@ -17,11 +17,7 @@ import { LengthSource, type LengthSpec } from "./_length_source.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, Refusal } from "./_refusal.ts";
 
-/**
- * Options of a {@linkcode sized} field.
- *
- * @category Typed packets
- */
+/** Options of a {@linkcode sized} field. */
 export interface SizedFieldOptions {
   /**
    * What is added to the value of the length to get the number of bytes that follow it:
@@ -56,7 +52,6 @@ const MAX_ADJUST = 65_536;
  * @throws {RangeError} `length` is not one of these, or `adjust` is out of range.
  * @throws {TypeError} `of` is not a field, or an option is of the wrong kind or has an
  * unknown name.
- * @category Typed packets
  *
  * @example A message with a type, a length and content of any kind
  * ```ts
@@ -83,7 +78,6 @@ export function sized<In, Out>(
  * @throws {RangeError} `adjust` is out of range.
  * @throws {TypeError} `of` is not a field, or an option is of the wrong kind or has an
  * unknown name.
- * @category Typed packets
  */
 export function sized<In, Out, Ref extends string>(
   length: Ref,

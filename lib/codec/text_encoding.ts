@@ -11,11 +11,7 @@ import { checkBoolean, checkText, outOfRange, show } from "../_check.ts";
 
 const lossyUtf8 = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 
-/**
- * Options of codecs whose frames are text.
- *
- * @category Frames and codecs
- */
+/** Options of codecs whose frames are text. */
 export interface TextOptions {
   /**
    * The label of an encoding that `TextDecoder` knows. Encoding works for UTF-8 and

@@ -19,27 +19,15 @@ import {
   StructImpl,
 } from "./struct.ts";
 
-/**
- * The one field that tells the kinds of a {@linkcode union} apart: `{ name: field }`.
- *
- * @category Typed packets
- */
+/** The one field that tells the kinds of a {@linkcode union} apart: `{ name: field }`. */
 export type UnionTag = Readonly<Record<string, Field<string> | Field<number>>>;
 
-/**
- * The kinds of a {@linkcode union}, by the value of its tag.
- *
- * @category Typed packets
- */
+/** The kinds of a {@linkcode union}, by the value of its tag. */
 export type UnionVariants<Tag extends UnionTag> = Readonly<
   Record<InOf<Tag[keyof Tag]>, Struct<unknown, unknown>>
 >;
 
-/**
- * What decoding a union gives.
- *
- * @category Typed packets
- */
+/** What decoding a union gives. */
 export type UnionIn<
   Tag extends UnionTag,
   Variants extends UnionVariants<Tag>,
@@ -49,11 +37,7 @@ export type UnionIn<
   >;
 }[keyof Variants];
 
-/**
- * What encoding a union takes.
- *
- * @category Typed packets
- */
+/** What encoding a union takes. */
 export type UnionOut<
   Tag extends UnionTag,
   Variants extends UnionVariants<Tag>,
@@ -82,7 +66,6 @@ export type UnionOut<
  * @throws {TypeError} The tag is not `{ name: field }`, or a variant is not a struct.
  * @throws {RangeError} Variants and tags do not match, or a variant has a field of
  * the tag's name.
- * @category Typed packets
  *
  * @example
  * ```ts

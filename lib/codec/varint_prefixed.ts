@@ -17,11 +17,7 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/**
- * Options of {@linkcode varintPrefixed}.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode varintPrefixed}. */
 export interface VarintPrefixedOptions extends SizedOptions {}
 
 const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames();
@@ -50,7 +46,6 @@ const MAX_BYTES = 10;
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
- * @category Frames and codecs
  *
  * @example
  * ```ts

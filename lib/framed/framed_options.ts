@@ -7,11 +7,7 @@
 import { checkBoolean, checkNames, checkNumber } from "../_check.ts";
 import { checkHeartbeatOptions, type HeartbeatOptions } from "./heartbeat.ts";
 
-/**
- * Options of {@linkcode framed}, which receives `In` and sends `Out`.
- *
- * @category Frames and codecs
- */
+/** Options of {@linkcode framed}, which receives `In` and sends `Out`. */
 export interface FramedOptions<In = unknown, Out = never> {
   /**
    * Longest from the first byte of a frame to its last, in milliseconds, at least 1,

@@ -5,24 +5,19 @@
  */
 
 import {
-  checkBoolean,
   checkInteger,
   checkNames,
   checkObject,
   checkOneOf,
   checkText,
   outOfRange,
-  show,
   wrongKind,
 } from "../_check.ts";
 import { type Addr, formatAddress, parseAddress } from "../addr.ts";
-import { LISTEN_VARIABLES } from "../transport/listen_variables.ts";
 
 /**
  * The part of the options of `connect`, `listen` and `serve` that permissions depend
  * on: any of those will do.
- *
- * @category Permissions
  */
 export type PlannableOptions =
   | {
@@ -42,14 +37,6 @@ export type PlannableOptions =
     hosts?: undefined;
     /** What `connect` goes through, a proxy of `viaProxy` say: then only that is reached. */
     dialer?: PlannableDialer;
-    /**
-     * Whether the port is shared with other processes: Deno wants a flag for it.
-     *
-     * @default {false}
-     */
-    reusePort?: boolean;
-    /** Absent: a descriptor has no host. */
-    listenFd?: undefined;
   }
   | {
     /** Several hosts, all of which may be reached. */
@@ -73,8 +60,6 @@ export type PlannableOptions =
     port?: undefined;
     /** Absent: see `hosts`. */
     path?: undefined;
-    /** Absent: it is for `connect`. */
-    listenFd?: undefined;
   }
   | {
     /** What `connect` goes through: then only that is reached. */
@@ -89,8 +74,6 @@ export type PlannableOptions =
     path?: undefined;
     /** Absent: see `dialer`. */
     hosts?: undefined;
-    /** Absent: it is for `connect`. */
-    listenFd?: undefined;
   }
   | {
     /** Path of a Unix socket. */
@@ -105,34 +88,9 @@ export type PlannableOptions =
     hosts?: undefined;
     /** Absent: it connects to hosts. */
     dialer?: undefined;
-    /** Absent: a descriptor has no path. */
-    listenFd?: undefined;
-  }
-  | {
-    /**
-     * A descriptor that another process has opened: its number, which takes no permission,
-     * or its name, which takes those to read how systemd calls them.
-     */
-    listenFd: number | string;
-    /** TLS takes no permission of its own. */
-    tls?: unknown;
-    /** Absent: the socket has its address. */
-    hostname?: undefined;
-    /** Absent: the socket has its address. */
-    port?: undefined;
-    /** Absent: the socket has its address. */
-    path?: undefined;
-    /** Absent: it is not for `connect`. */
-    hosts?: undefined;
-    /** Absent: it is not for `connect`. */
-    dialer?: undefined;
   };
 
-/**
- * The part of a `Dialer` that permissions depend on.
- *
- * @category Permissions
- */
+/** The part of a `Dialer` that permissions depend on. */
 export interface PlannableDialer {
   /**
    * What it connects to: a proxy, say. One in memory takes no permission.
@@ -140,18 +98,10 @@ export interface PlannableDialer {
   readonly addr: Addr;
 }
 
-/**
- * What is going to be done with the options.
- *
- * @category Permissions
- */
+/** What is going to be done with the options. */
 export type PlannedAction = "connect" | "listen";
 
-/**
- * Options of {@linkcode permissionsFor}.
- *
- * @category Permissions
- */
+/** Options of {@linkcode permissionsFor}. */
 export interface PermissionsForOptions {
   /**
    * What the options are for; only words in messages depend on it. By default the
@@ -160,22 +110,15 @@ export interface PermissionsForOptions {
   action?: PlannedAction;
 }
 
-/**
- * A permission that can be asked for, and written as a flag.
- *
- * @category Permissions
- */
+/** A permission that can be asked for, and written as a flag. */
 export type PlannedDescriptor =
   | Deno.NetPermissionDescriptor & { host: string }
-  | Deno.EnvPermissionDescriptor & { variable: string }
   | Deno.ReadPermissionDescriptor & { path: string }
   | Deno.WritePermissionDescriptor & { path: string };
 
 /**
  * What a connection or a listener takes: as command-line flags, and as what
  * `Deno.permissions` understands. Made by {@linkcode permissionsFor}.
- *
- * @category Permissions
  *
  * @example
  * ```ts
@@ -193,7 +136,7 @@ export interface PermissionPlan {
   readonly flags: readonly string[];
   /** The same permissions, as `Deno.permissions.query` takes them. */
   readonly descriptors: readonly PlannedDescriptor[];
-  /** Flags of unstable features that it takes beside the permissions: that of `reusePort`. */
+  /** Flags of unstable features that it takes beside the permissions: none so far. */
   readonly unstable: readonly string[];
 }
 
@@ -212,7 +155,6 @@ export interface PermissionPlan {
  * @throws {TypeError} The host or the port cannot be used, there is a host beside a
  * path, or the path has a comma, which Deno's flags cannot express.
  * @throws {RangeError} The port is out of range.
- * @category Permissions
  *
  * @example
  * ```ts
@@ -240,13 +182,11 @@ export function permissionsFor(
     checkOneOf(ACTION, "action", action, ["connect", "listen"]);
   }
   const { descriptors, target } = describe(options);
-  const { reusePort } = options as { reusePort?: unknown };
-  if (reusePort !== undefined) checkBoolean(ACTION, "reusePort", reusePort);
   return {
     purpose: `${phrase(action)} ${target}`,
     flags: flagsOf(descriptors),
     descriptors,
-    unstable: reusePort === true ? ["--unstable-net"] : [],
+    unstable: [],
   };
 }
 
@@ -257,11 +197,7 @@ interface Description {
 }
 
 function describe(options: PlannableOptions): Description {
-  const { path, hostname, port, hosts, dialer, listenFd } = options;
-  if (listenFd !== undefined) {
-    checkAbsent("listenFd", { path, hostname, port, hosts, dialer });
-    return describeDescriptor(listenFd);
-  }
+  const { path, hostname, port, hosts, dialer } = options;
   if (dialer !== undefined) {
     checkAbsent("dialer", { path });
     return describeDialer(dialer);
@@ -274,20 +210,6 @@ function describe(options: PlannableOptions): Description {
     ? describeHost(hostname, port)
     : describePath(path, { hostname, port });
   return { descriptors, target: valueOf(descriptors.at(-1)!) };
-}
-
-function describeDescriptor(listenFd: number | string): Description {
-  const target = `descriptor ${show(listenFd)}`;
-  if (typeof listenFd === "number") {
-    checkInteger(ACTION, "listenFd", listenFd, 0, 2 ** 31 - 1);
-    return { descriptors: [], target };
-  }
-  checkText(ACTION, "listenFd", listenFd);
-  const descriptors = LISTEN_VARIABLES.map((variable) => ({
-    name: "env" as const,
-    variable,
-  }));
-  return { descriptors, target };
 }
 
 function describeHosts(
@@ -375,8 +297,7 @@ function describePath(
 }
 
 function valueOf(descriptor: PlannedDescriptor): string {
-  if (descriptor.name === "net") return descriptor.host;
-  return descriptor.name === "env" ? descriptor.variable : descriptor.path;
+  return descriptor.name === "net" ? descriptor.host : descriptor.path;
 }
 
 /** One flag for each kind of permission, with all its values. */

@@ -9,22 +9,14 @@ import type { Addr } from "../addr.ts";
 import { addressKey, IpRanges, isLinkLocal } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
 
-/**
- * What to do with clients above `maxConnections`.
- *
- * @category Servers
- */
+/** What to do with clients above `maxConnections`. */
 export type OnLimit =
   /** They wait in the system's backlog until another one leaves. */
   | "wait"
   /** They are accepted and closed at once. */
   | "reject";
 
-/**
- * Which clients may come in, and how many.
- *
- * @category Servers
- */
+/** Which clients may come in, and how many. */
 export interface AdmissionOptions {
   /**
    * Most connections at once, at least 1.

@@ -8,11 +8,7 @@ import type { Addr } from "../addr.ts";
 import type { TimeoutError } from "../errors.ts";
 import type { Socket } from "../socket/socket.ts";
 
-/**
- * Why a client was turned away.
- *
- * @category Servers
- */
+/** Why a client was turned away. */
 export type RejectionReason =
   /** It is in `deny`, or not in `allow`. */
   | "denied"
@@ -23,11 +19,7 @@ export type RejectionReason =
   /** `maxConnectionsPerAddress` was reached. */
   | "max-connections-per-address";
 
-/**
- * A client was accepted; its handler starts.
- *
- * @category Servers
- */
+/** A client was accepted; its handler starts. */
 export interface AcceptedEvent {
   /** The kind of the event. */
   type: "accepted";
@@ -37,11 +29,7 @@ export interface AcceptedEvent {
   socket: Socket;
 }
 
-/**
- * A client was turned away; no handler started.
- *
- * @category Servers
- */
+/** A client was turned away; no handler started. */
 export interface RejectedEvent {
   /** The kind of the event. */
   type: "rejected";
@@ -51,11 +39,7 @@ export interface RejectedEvent {
   remoteAddr: Addr;
 }
 
-/**
- * A TLS handshake is done: the handler starts, or the socket can be accepted.
- *
- * @category Servers
- */
+/** A TLS handshake is done: the handler starts, or the socket can be accepted. */
 export interface TlsEvent {
   /** The kind of the event. */
   type: "tls";
@@ -65,11 +49,7 @@ export interface TlsEvent {
   alpnProtocol: string | null;
 }
 
-/**
- * A TLS handshake failed, took too long, or was cut by a shutdown.
- *
- * @category Servers
- */
+/** A TLS handshake failed, took too long, or was cut by a shutdown. */
 export interface TlsFailedEvent {
   /** The kind of the event. */
   type: "tls-failed";
@@ -79,11 +59,7 @@ export interface TlsFailedEvent {
   remoteAddr: Addr;
 }
 
-/**
- * A trusted proxy sent no good PROXY header, or none in time.
- *
- * @category Servers
- */
+/** A trusted proxy sent no good PROXY header, or none in time. */
 export interface ProxyFailedEvent {
   /** The kind of the event. */
   type: "proxy-failed";
@@ -96,11 +72,7 @@ export interface ProxyFailedEvent {
   remoteAddr: Addr;
 }
 
-/**
- * A handler threw; its socket was aborted.
- *
- * @category Servers
- */
+/** A handler threw; its socket was aborted. */
 export interface HandlerErrorEvent {
   /** The kind of the event. */
   type: "error";
@@ -118,11 +90,7 @@ export interface HandlerErrorEvent {
   socket: Socket;
 }
 
-/**
- * A time limit ended a handler; its socket was aborted.
- *
- * @category Servers
- */
+/** A time limit ended a handler; its socket was aborted. */
 export interface TimeoutEvent {
   /** The kind of the event. */
   type: "timeout";
@@ -134,11 +102,7 @@ export interface TimeoutEvent {
   socket: Socket;
 }
 
-/**
- * A connection is over.
- *
- * @category Servers
- */
+/** A connection is over. */
 export interface ClosedEvent {
   /** The kind of the event. */
   type: "closed";
@@ -154,11 +118,7 @@ export interface ClosedEvent {
   durationMs: number;
 }
 
-/**
- * An accept failed; the server, or listener, goes on.
- *
- * @category Servers
- */
+/** An accept failed; the server, or listener, goes on. */
 export interface AcceptErrorEvent {
   /** The kind of the event. */
   type: "accept-error";
@@ -171,8 +131,6 @@ export interface AcceptErrorEvent {
 /**
  * The listener could not be closed properly, for instance as the folder of its Unix
  * socket is gone: its address may still be taken.
- *
- * @category Servers
  */
 export interface CloseErrorEvent {
   /** The kind of the event. */
@@ -181,11 +139,7 @@ export interface CloseErrorEvent {
   error: unknown;
 }
 
-/**
- * The server has begun to shut down; this is what it waits for.
- *
- * @category Servers
- */
+/** The server has begun to shut down; this is what it waits for. */
 export interface DrainEvent {
   /** The kind of the event. */
   type: "drain";
@@ -197,22 +151,14 @@ export interface DrainEvent {
   handshakes: number;
 }
 
-/**
- * What the `onEvent` of `listen` is called with: addresses, never payloads.
- *
- * @category Servers
- */
+/** What the `onEvent` of `listen` is called with: addresses, never payloads. */
 export type ListenerEvent =
   | TlsEvent
   | TlsFailedEvent
   | AcceptErrorEvent
   | CloseErrorEvent;
 
-/**
- * What the `onEvent` of `serve` is called with: counts and addresses, never payloads.
- *
- * @category Servers
- */
+/** What the `onEvent` of `serve` is called with: counts and addresses, never payloads. */
 export type ServerEvent =
   | ListenerEvent
   | AcceptedEvent
@@ -223,11 +169,7 @@ export type ServerEvent =
   | ClosedEvent
   | DrainEvent;
 
-/**
- * Counters of a server since it began. While it drains they say what it waits for.
- *
- * @category Servers
- */
+/** Counters of a server since it began. While it drains they say what it waits for. */
 export interface ServerStats {
   /** Connections open now, with a handler or with a close under way. */
   readonly active: number;

@@ -30,11 +30,7 @@ import {
 } from "./_proxy_gate.ts";
 import type { ServerEvent } from "./events.ts";
 
-/**
- * Limits of a server, how it ends, and its hooks.
- *
- * @category Servers
- */
+/** Limits of a server, how it ends, and its hooks. */
 export type ServerOptions =
   & SocketOptions
   & AdmissionOptions
@@ -105,18 +101,10 @@ export type ServerOptions =
     onEvent?: (event: ServerEvent) => unknown;
   };
 
-/**
- * Where to serve, within which limits, and with which hooks.
- *
- * @category Servers
- */
+/** Where to serve, within which limits, and with which hooks. */
 export type ServeOptions = BindOptions & ServerOptions;
 
-/**
- * What a handler gets beside the socket.
- *
- * @category Servers
- */
+/** What a handler gets beside the socket. */
 export interface ServeContext {
   /** The number of the connection, which its events have too. */
   readonly id: number;
@@ -127,11 +115,7 @@ export interface ServeContext {
   readonly signal: AbortSignal;
 }
 
-/**
- * A connection that is open.
- *
- * @category Servers
- */
+/** A connection that is open. */
 export interface ServerConnection {
   /** Its number: no other of the server has it, or will. */
   readonly id: number;
@@ -141,11 +125,7 @@ export interface ServerConnection {
   readonly since: number;
 }
 
-/**
- * How long a shutdown may take. Several may be given: the first to end cuts.
- *
- * @category Servers
- */
+/** How long a shutdown may take. Several may be given: the first to end cuts. */
 export interface ShutdownOptions {
   /**
    * Longest to wait for handlers, in milliseconds; 0 cuts at once. By default
@@ -158,11 +138,7 @@ export interface ShutdownOptions {
   signal?: AbortSignal;
 }
 
-/**
- * The result of a shutdown: the connections that were open when it began.
- *
- * @category Servers
- */
+/** The result of a shutdown: the connections that were open when it began. */
 export interface ShutdownReport {
   /** Connections that ended by themselves: the handler returned, or threw. */
   readonly completed: number;
@@ -172,11 +148,7 @@ export interface ShutdownReport {
   readonly handshakes: number;
 }
 
-/**
- * Handles one client. What it returns is awaited, and otherwise ignored.
- *
- * @category Servers
- */
+/** Handles one client. What it returns is awaited, and otherwise ignored. */
 export type Handler = (socket: Socket, context: ServeContext) => unknown;
 
 /** One name for each option: the compiler finds one that is missing. */

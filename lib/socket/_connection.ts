@@ -467,7 +467,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   }
 
   /** A limit of what stands on the socket has passed. */
-  expire(error: TimeoutError | LimitError): void {
+  expire(error: TimeoutError): void {
     this.#cut("closed", error);
   }
 

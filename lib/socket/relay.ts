@@ -42,17 +42,11 @@ import {
 } from "../time/coarse_timer.ts";
 import { halvesOf, Socket } from "./socket.ts";
 
-/**
- * One side of a {@linkcode relay}: its first or its second socket.
- *
- * @category Sockets
- */
+/** One side of a {@linkcode relay}: its first or its second socket. */
 export type RelaySide = "a" | "b";
 
 /**
  * Limits of a {@linkcode relay}: `signal`, `timeoutMs` and `deadline` hold for all of it.
- *
- * @category Sockets
  *
  * @example
  * ```ts
@@ -92,8 +86,6 @@ export interface RelayOptions extends CallOptions {
 
 /**
  * The outcome of a {@linkcode relay}.
- *
- * @category Sockets
  *
  * @example
  * ```ts
@@ -142,7 +134,6 @@ export interface RelayResult {
  * @throws {BusyError} A read of one of the sockets is under way. Nothing was touched.
  * @throws {TimeoutError} `timeoutMs` or the deadline passed.
  * @throws {unknown} `signal.reason`, or what `beforeWrite` throws, untouched.
- * @category Sockets
  *
  * @example A proxy
  * ```ts

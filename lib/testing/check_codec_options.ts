@@ -15,11 +15,7 @@ import {
   wrongKind,
 } from "../_check.ts";
 
-/**
- * Options of {@linkcode checkCodec}.
- *
- * @category Conformance kits
- */
+/** Options of {@linkcode checkCodec}. */
 export interface CheckCodecOptions<In, Out> {
   /**
    * What decoding the samples gives, if that is not the samples themselves.

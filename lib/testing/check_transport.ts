@@ -15,11 +15,7 @@ import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";
 import { CHECKS } from "./_transport_checks.ts";
 
-/**
- * Options of {@linkcode checkTransport}: where transports legitimately differ.
- *
- * @category Conformance kits
- */
+/** Options of {@linkcode checkTransport}: where transports legitimately differ. */
 export interface CheckTransportOptions {
   /**
    * Whether a side that has ended its own writing still reads what its peer writes.
@@ -66,11 +62,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
   ] satisfies (keyof CheckTransportOptions)[],
 );
 
-/**
- * Makes two fresh ends of one connection, ready to be used.
- *
- * @category Conformance kits
- */
+/** Makes two fresh ends of one connection, ready to be used. */
 export type MakePair = () =>
   | [Transport, Transport]
   | Promise<[Transport, Transport]>;
@@ -90,7 +82,6 @@ export type MakePair = () =>
  * the reason.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is below 1.
- * @category Conformance kits
  *
  * @example Check the in-memory transport
  * ```ts

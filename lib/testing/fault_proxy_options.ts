@@ -15,11 +15,7 @@ import {
 } from "../_check.ts";
 import { parseAddress } from "../addr.ts";
 
-/**
- * What happens to the bytes of a connection, or to the connection.
- *
- * @category Faults
- */
+/** What happens to the bytes of a connection, or to the connection. */
 export interface Faults {
   /**
    * Milliseconds by which bytes, and the end of the stream, are late.
@@ -91,11 +87,7 @@ export interface Faults {
   probability?: number;
 }
 
-/**
- * Faults of both directions, and of one alone, where its own count more.
- *
- * @category Faults
- */
+/** Faults of both directions, and of one alone, where its own count more. */
 export interface DirectedFaults extends Faults {
   /** What happens to what the client sends. */
   toServer?: Faults;
@@ -103,11 +95,7 @@ export interface DirectedFaults extends Faults {
   toClient?: Faults;
 }
 
-/**
- * Where a proxy connects to: `"127.0.0.1:6379"`, `"unix:/run/x.sock"`, or options.
- *
- * @category Faults
- */
+/** Where a proxy connects to: `"127.0.0.1:6379"`, `"unix:/run/x.sock"`, or options. */
 export type FaultProxyTarget =
   | string
   | {
@@ -125,11 +113,7 @@ export type FaultProxyTarget =
     path: string;
   };
 
-/**
- * Options of {@linkcode faultProxy}.
- *
- * @category Faults
- */
+/** Options of {@linkcode faultProxy}. */
 export interface FaultProxyOptions extends DirectedFaults {
   /** Where the server listens. */
   target: FaultProxyTarget;
@@ -159,11 +143,7 @@ export interface FaultProxyOptions extends DirectedFaults {
   maxConnections?: number;
 }
 
-/**
- * What a proxy has passed on.
- *
- * @category Faults
- */
+/** What a proxy has passed on. */
 export interface FaultProxyStats {
   /** Connections that are open. */
   readonly active: number;

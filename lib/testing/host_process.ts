@@ -26,28 +26,16 @@ import type {
   MemoryServeOptions,
 } from "./memory_network_options.ts";
 
-/**
- * A listener of a host, which listens on the host's own name.
- *
- * @category Simulations
- */
+/** A listener of a host, which listens on the host's own name. */
 export type HostListenOptions = Omit<MemoryListenOptions, "name">;
 
-/**
- * A server of a host, which listens on the host's own name, without TLS.
- *
- * @category Simulations
- */
+/** A server of a host, which listens on the host's own name, without TLS. */
 export type HostServeOptions = Omit<MemoryServeOptions, "name" | "tls"> & {
   /** Absent: no two handshakes are the same. */
   tls?: undefined;
 };
 
-/**
- * A host to connect to, by its name, beside all that `connect` takes but TLS.
- *
- * @category Simulations
- */
+/** A host to connect to, by its name, beside all that `connect` takes but TLS. */
 export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls"> & {
   /** Absent: no two handshakes are the same. */
   tls?: undefined;
@@ -56,8 +44,6 @@ export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls"> & {
 /**
  * What a process runs from its start on. It may end earlier than the process; what it
  * returns is awaited, and otherwise ignored.
- *
- * @category Simulations
  */
 export type ProcessProgram = (host: HostProcess) => unknown;
 
@@ -74,8 +60,6 @@ export interface ProcessContext {
 /**
  * What a host does in one of its lives, from its start to its crash or the end of the
  * simulation.
- *
- * @category Simulations
  *
  * @example A program that asks another host from time to time
  * ```ts

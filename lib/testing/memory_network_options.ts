@@ -16,11 +16,7 @@ import type { ClientOptions } from "../socket/connect.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
-/**
- * What the network of {@linkcode memoryNetwork} is like.
- *
- * @category Simulations
- */
+/** What the network of {@linkcode memoryNetwork} is like. */
 export interface MemoryNetworkOptions {
   /**
    * Chooses every random size, delay and fault: the same seed, the same run.
@@ -74,18 +70,10 @@ export interface MemoryNetworkOptions {
   onEvent?: (event: NetworkEvent) => void;
 }
 
-/**
- * Something that happened on the network.
- *
- * @category Simulations
- */
+/** Something that happened on the network. */
 export type NetworkEvent = ConnectionEvent | HostEvent;
 
-/**
- * Something that happened to a connection; bytes are counted, never shown.
- *
- * @category Simulations
- */
+/** Something that happened to a connection; bytes are counted, never shown. */
 export interface ConnectionEvent {
   /** When, by `performance.now`. */
   readonly atMs: number;
@@ -101,11 +89,7 @@ export interface ConnectionEvent {
   readonly bytes?: number;
 }
 
-/**
- * Something that a test did to hosts.
- *
- * @category Simulations
- */
+/** Something that a test did to hosts. */
 export interface HostEvent {
   /** When, by `performance.now`. */
   readonly atMs: number;
@@ -123,11 +107,7 @@ export interface HostEvent {
   readonly hosts: readonly string[];
 }
 
-/**
- * How much slower than its network a host is: {@linkcode MemoryNetwork.slowDown}.
- *
- * @category Simulations
- */
+/** How much slower than its network a host is: {@linkcode MemoryNetwork.slowDown}. */
 export interface SlowHostOptions {
   /**
    * Milliseconds that bytes to it and from it travel longer.
@@ -149,11 +129,7 @@ export interface SlowHostOptions {
   bytesPerSecond?: number;
 }
 
-/**
- * A name to listen on, beside what every listener takes.
- *
- * @category Simulations
- */
+/** A name to listen on, beside what every listener takes. */
 export interface MemoryListenOptions extends SocketOptions {
   /**
    * What clients connect to.
@@ -165,11 +141,7 @@ export interface MemoryListenOptions extends SocketOptions {
   signal?: AbortSignal;
 }
 
-/**
- * A name to serve under, beside all that `serve` takes.
- *
- * @category Simulations
- */
+/** A name to serve under, beside all that `serve` takes. */
 export interface MemoryServeOptions extends ServerOptions {
   /** See {@linkcode MemoryListenOptions.name}. */
   name?: string;
@@ -177,11 +149,7 @@ export interface MemoryServeOptions extends ServerOptions {
   tls?: TlsBindOptions;
 }
 
-/**
- * A name to connect to, beside all that `connect` takes.
- *
- * @category Simulations
- */
+/** A name to connect to, beside all that `connect` takes. */
 export interface MemoryConnectOptions extends ClientOptions {
   /** The name that a server listens on. */
   name: string;

@@ -6,11 +6,7 @@
 
 import type { NetworkEvent } from "./memory_network_options.ts";
 
-/**
- * How a simulation went wrong.
- *
- * @category Simulations
- */
+/** How a simulation went wrong. */
 export type SimulationFailure =
   /** The scenario, a program of a host or what either started threw; see `cause`. */
   | "failed"
@@ -25,11 +21,7 @@ export type SimulationFailure =
   /** The same seed gave another run. */
   | "not-deterministic";
 
-/**
- * What there is to know of a simulation that went wrong.
- *
- * @category Simulations
- */
+/** What there is to know of a simulation that went wrong. */
 export interface SimulationErrorOptions {
   /** See {@linkcode SimulationError.reason}. */
   reason: SimulationFailure;
@@ -48,8 +40,6 @@ export interface SimulationErrorOptions {
  * thrown, untouched.
  *
  * It is no `SocketError`: no connection causes it.
- *
- * @category Simulations
  *
  * @example
  * ```ts

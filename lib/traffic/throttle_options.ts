@@ -17,8 +17,6 @@
 /**
  * A rate, and how much may pass at once after a pause.
  *
- * @category Traffic
- *
  * @example
  * ```ts
  * import { throttle, type ThrottleOptions } from "@sluice/net";

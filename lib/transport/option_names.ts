@@ -9,7 +9,6 @@
 
 import type {
   AcceptorOptions,
-  DescriptorBindOptions,
   DialerOptions,
   HostsDialOptions,
   TcpBindOptions,
@@ -50,17 +49,13 @@ const dialNames: Names<
   transport: true,
 };
 
-const bindNames: Names<
-  TcpBindOptions & UnixBindOptions & DescriptorBindOptions & AcceptorOptions
-> = {
+const bindNames: Names<TcpBindOptions & UnixBindOptions & AcceptorOptions> = {
   hostname: true,
   port: true,
   path: true,
   mode: true,
   acceptor: true,
   backlog: true,
-  reusePort: true,
-  listenFd: true,
   tls: true,
   noDelay: true,
   keepAlive: true,

@@ -49,7 +49,6 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "ip",
     "proxy_limits",
   ],
-  hub: ["framed", "socket", "codec", "time", "bytes", "errors", "addr"],
   client: [
     "framed",
     "socket",

@@ -8,14 +8,14 @@ import { servePage } from "../../../examples/monitor/web.ts";
 const timeout = 10_000;
 
 /** A page about one target, whose checks are made by hand. */
-function openPage() {
+function openPage(hostname = "127.0.0.1") {
   const history = new History();
   const targets = parseConfig(
     '{ "targets": [{ "name": "web", "address": "127.0.0.1:1", "failuresToDown": 1 }] }',
   );
   let made = 0;
   const shown = new Monitor(targets, history);
-  const page = servePage({ hostname: "127.0.0.1", port: 0 }, {
+  const page = servePage({ hostname, port: 0 }, {
     status: (index) => shown.status(index),
     samples: (index) => shown.samples(index),
     get statuses() {
@@ -108,21 +108,32 @@ Deno.test(
 Deno.test("servePage() answers no page whose name was made to point here", {
   timeout,
 }, async () => {
-  await using page = openPage();
-  const { port } = new URL(page.url);
   for (
-    const [host, status] of [
-      ["evil.test", 403],
-      ["127.0.0.1.evil.test", 403],
-      ["localhost", 200],
+    const [listens, host, status] of [
+      ["127.0.0.1", "evil.test", 403],
+      ["127.0.0.1", "127.0.0.1.evil.test", 403],
+      ["127.0.0.1", "localhost.evil.test", 403],
+      ["127.0.0.1", "192.168.1.9", 403],
+      ["127.0.0.1", "localhost", 200],
+      // Where it is for other machines, too: an address cannot be made to point elsewhere.
+      ["0.0.0.0", "evil.test", 403],
+      ["0.0.0.0", "192.168.1.9.evil.test", 403],
+      ["0.0.0.0", "192.168.1.9", 200],
+      ["0.0.0.0", "[fd00::1]", 200],
+      ["0.0.0.0", "localhost", 200],
+      // Its own name, as it was given.
+      ["localhost", "localhost", 200],
     ] as const
   ) {
+    await using page = openPage(listens);
+    const { port } = new URL(page.url);
     using conn = await Deno.connect({ port: Number(port) });
     await conn.write(new TextEncoder().encode(
       `GET /state.json HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`,
     ));
     const answer = await new Response(conn.readable).text();
-    assert(answer.startsWith(`HTTP/1.1 ${status} `), answer.slice(0, 20));
+    const expected = `HTTP/1.1 ${status} `;
+    assert(answer.startsWith(expected), `${listens} ${host}: ${answer}`);
   }
 });
 
