@@ -91,6 +91,7 @@ export type {
   BindOptions,
   BoundAddr,
   ClientHello,
+  DescriptorBindOptions,
   DialContext,
   Dialer,
   DialerOptions,

@@ -9,7 +9,11 @@ import { parseIp, withoutBrackets } from "./ip.ts";
 
 const ACTION = "parse the address";
 
-/** The address of an end of an in-memory connection. */
+/**
+ * The address of an end of an in-memory connection.
+ *
+ * @category Addresses
+ */
 export interface MemoryAddr {
   /** Always `"memory"`. */
   transport: "memory";
@@ -17,7 +21,11 @@ export interface MemoryAddr {
   name: string;
 }
 
-/** The address of an end of a stream that is no socket, such as a WebSocket. */
+/**
+ * The address of an end of a stream that is no socket, such as a WebSocket.
+ *
+ * @category Addresses
+ */
 export interface StreamAddr {
   /** Always `"stream"`. */
   transport: "stream";
@@ -25,7 +33,11 @@ export interface StreamAddr {
   name: string;
 }
 
-/** The address of one end of a connection: TCP and TLS, Unix, memory, or a stream. */
+/**
+ * The address of one end of a connection: TCP and TLS, Unix, memory, or a stream.
+ *
+ * @category Addresses
+ */
 export type Addr = Deno.Addr | MemoryAddr | StreamAddr;
 
 /**
@@ -34,6 +46,8 @@ export type Addr = Deno.Addr | MemoryAddr | StreamAddr;
  *
  * Where the text is known to the compiler, so is the shape; otherwise it is one of
  * the three.
+ *
+ * @category Addresses
  */
 export type ParsedAddress<Text extends string = string> = string extends Text ?
     | { hostname: string; port: number }
@@ -44,7 +58,11 @@ export type ParsedAddress<Text extends string = string> = string extends Text ?
     ? { hostname: string; port: number; tls: true }
   : { hostname: string; port: number };
 
-/** What {@linkcode formatAddress} can say: an address, or options with one. */
+/**
+ * What {@linkcode formatAddress} can say: an address, or options with one.
+ *
+ * @category Addresses
+ */
 export type FormattableAddress =
   | Addr
   | { hostname?: string; port: number; tls?: unknown; path?: undefined }
@@ -68,6 +86,7 @@ export type FormattableAddress =
  * @returns Options to spread into those of `connect`, `listen` or `serve`.
  * @throws {TypeError} It is not an address.
  * @throws {RangeError} The port is not from 0 to 65535.
+ * @category Addresses
  *
  * @example
  * ```ts
@@ -177,6 +196,7 @@ function fail(subject: string, need: string, address: unknown): never {
  * @param address An address of a socket, or options of `connect` or `listen`.
  * `hostname` is `127.0.0.1` by default, as it is there.
  * @returns The text.
+ * @category Addresses
  *
  * @example
  * ```ts

@@ -5,7 +5,11 @@
  * @module
  */
 
-/** The literal in `SocketError.code`, one for each error class. */
+/**
+ * The literal in `SocketError.code`, one for each error class.
+ *
+ * @category Errors
+ */
 export type SocketErrorCode =
   | "closed"
   | "broken"
@@ -21,7 +25,11 @@ export type SocketErrorCode =
   | "limit"
   | "permission";
 
-/** Why a connection broke, or could not be made. */
+/**
+ * Why a connection broke, or could not be made.
+ *
+ * @category Errors
+ */
 export type BrokenReason =
   /** The peer reset the connection. */
   | "reset"
@@ -48,7 +56,11 @@ export type BrokenReason =
   /** Anything else; see `cause`. */
   | "other";
 
-/** What was wrong with a proxy, before it let anything through. */
+/**
+ * What was wrong with a proxy, before it let anything through.
+ *
+ * @category Errors
+ */
 export type ProxyReason =
   /** It asks for a user name and a password, or refuses those that it was given. */
   | "authentication"
@@ -63,7 +75,11 @@ export type ProxyReason =
   /** It ended the connection before its answer was complete. */
   | "closed";
 
-/** What was wrong with a TLS handshake or session. */
+/**
+ * What was wrong with a TLS handshake or session.
+ *
+ * @category Errors
+ */
 export type TlsReason =
   /**
    * No authority that this side trusts signed the certificate. On `node:tls` it may also

@@ -18,7 +18,11 @@ import type {
 
 export type { BrokenReason, ProxyReason, SocketErrorCode, TlsReason };
 
-/** Where an error happened. */
+/**
+ * Where an error happened.
+ *
+ * @category Errors
+ */
 export interface SocketErrorOptions extends ErrorOptions {
   /** The call that failed, for instance `"readExactly"`. */
   operation?: string;
@@ -32,6 +36,8 @@ export interface SocketErrorOptions extends ErrorOptions {
 
 /**
  * The family of all errors that a socket, a server or a codec reports.
+ *
+ * @category Errors
  *
  * @example Branch on the code, never on the text
  * ```ts
@@ -95,6 +101,8 @@ function nameOf(code: SocketErrorCode): string {
 /**
  * This side closed or aborted the socket, or ended the half that was used.
  *
+ * @category Errors
+ *
  * @example
  * ```ts
  * import { ClosedError } from "@sluice/net";
@@ -113,6 +121,8 @@ export class ClosedError extends SocketError {
 /**
  * The connection was reset, refused or unreachable, or could not be made for another
  * reason outside of this program. {@linkcode BrokenError.reason} says which.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -142,6 +152,8 @@ export class BrokenError extends SocketError {
 /**
  * Two tasks read the same socket at once. The first one goes on undisturbed.
  *
+ * @category Errors
+ *
  * @example
  * ```ts
  * import { BusyError } from "@sluice/net";
@@ -162,6 +174,8 @@ export class BusyError extends SocketError {
 /**
  * A time limit of ours passed. Its `name` is what the platform uses too, so
  * `error.name === "TimeoutError"` catches both.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -197,6 +211,8 @@ export class TimeoutError extends SocketError {
  * and `sent` says whether the request can be repeated. (Calls that are no requests reject
  * with the reason itself.) Its `name` is what the platform uses too.
  *
+ * @category Errors
+ *
  * @example
  * ```ts
  * import { AbortError, framed, lines } from "@sluice/net";
@@ -218,6 +234,8 @@ export class AbortError extends SocketError {
 /**
  * The peer ended its side in the middle of what was being read. The bytes that
  * did arrive stay buffered.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -255,6 +273,8 @@ export class UnexpectedEofError extends SocketError {
 /**
  * A frame, a line or a buffer is larger than its limit. Nothing was allocated
  * for it.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -319,6 +339,8 @@ function beginsTls(claimed: number | bigint | undefined): boolean {
 /**
  * The bytes are not valid for the codec.
  *
+ * @category Errors
+ *
  * @example
  * ```ts
  * import { MalformedFrameError } from "@sluice/net";
@@ -361,6 +383,8 @@ export class MalformedFrameError extends SocketError {
  * `null` where it needs more of them. It is a fault of this side's program and never
  * of the peer.
  *
+ * @category Errors
+ *
  * @example
  * ```ts
  * import { type Codec, CodecError, framed, lines } from "@sluice/net";
@@ -385,6 +409,8 @@ export class CodecError extends SocketError {
 
 /**
  * TLS failed: {@linkcode TlsError.reason} says how. Never worth a retry.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -413,6 +439,8 @@ export class TlsError extends SocketError {
 /**
  * A proxy did not let a connection through: {@linkcode ProxyError.reason} says why. Where it
  * could not reach the server the error is a `BrokenError`, as without a proxy.
+ *
+ * @category Errors
  *
  * @example
  * ```ts
@@ -449,6 +477,8 @@ export class ProxyError extends SocketError {
 /**
  * A limit of the server or of the socket was reached; the message names it.
  *
+ * @category Errors
+ *
  * @example
  * ```ts
  * import { LimitError } from "@sluice/net";
@@ -480,6 +510,8 @@ export class LimitError extends SocketError {
 
 /**
  * Deno denies the permission; {@linkcode PermissionError.flags} would grant it.
+ *
+ * @category Errors
  *
  * @example
  * ```ts

@@ -31,7 +31,11 @@ import {
   type ProxyLimits,
 } from "./proxy_limits.ts";
 
-/** A field of a header of version 2 that this library does not read, or all of them raw. */
+/**
+ * A field of a header of version 2 that this library does not read, or all of them raw.
+ *
+ * @category PROXY protocol
+ */
 export interface ProxyTlv {
   /** The kind of the field, from 0 to 255. */
   type: number;
@@ -39,7 +43,11 @@ export interface ProxyTlv {
   value: Uint8Array;
 }
 
-/** The TLS that the client speaks with the proxy, as the proxy tells of it. */
+/**
+ * The TLS that the client speaks with the proxy, as the proxy tells of it.
+ *
+ * @category PROXY protocol
+ */
 export interface ProxyTls {
   /** The version, such as `"TLSv1.3"`. */
   version?: string;
@@ -57,7 +65,11 @@ export interface ProxyTls {
   isVerified: boolean;
 }
 
-/** What a header may say beside the addresses; version 1 says nothing else. */
+/**
+ * What a header may say beside the addresses; version 1 says nothing else.
+ *
+ * @category PROXY protocol
+ */
 export interface ProxyFields {
   /** The protocol that the client and the proxy agreed on (ALPN). */
   alpn?: string;
@@ -79,6 +91,8 @@ export interface ProxyFields {
  * | `"proxy"` | a client's | the client's address, and where it connected to |
  * | `"local"` | the proxy's own: it asks whether the server is well | none |
  * | `"unknown"` | a client's whose address the proxy does not know or cannot say | none |
+ *
+ * @category PROXY protocol
  */
 export interface ProxyHeader extends ProxyFields {
   /** The version of the protocol. */
@@ -91,7 +105,11 @@ export interface ProxyHeader extends ProxyFields {
   destinationAddr?: Addr;
 }
 
-/** A header that is to be sent. */
+/**
+ * A header that is to be sent.
+ *
+ * @category PROXY protocol
+ */
 export interface ProxyHeaderInit extends ProxyFields {
   /**
    * The version of the protocol. Version 1 has room for TCP addresses and nothing else.
@@ -118,7 +136,11 @@ export interface ProxyHeaderInit extends ProxyFields {
   checksum?: boolean;
 }
 
-/** A header, and where what follows it begins. */
+/**
+ * A header, and where what follows it begins.
+ *
+ * @category PROXY protocol
+ */
 export interface DecodedProxyHeader {
   /** What it says. */
   header: ProxyHeader;
@@ -188,6 +210,7 @@ const utf8 = /* @__PURE__ */ new TextEncoder();
  * @throws {FrameTooLargeError} It is larger than `maxHeaderBytes`.
  * @throws {TypeError} An argument is of the wrong kind, or has an unknown name.
  * @throws {RangeError} An option is out of range.
+ * @category PROXY protocol
  *
  * @example
  * ```ts
@@ -553,6 +576,7 @@ const INIT_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(
  * @throws {TypeError} Something of it is of the wrong kind, the two addresses are of
  * different kinds, or version 1 has no room for it.
  * @throws {RangeError} Something of it is too long.
+ * @category PROXY protocol
  *
  * @example
  * ```ts

@@ -11,7 +11,11 @@ import { checkInteger, checkOneOf, wrongKind } from "./_check.ts";
 const LEAST_BYTES = 16;
 const MOST_BYTES = 65_551;
 
-/** What a PROXY header may be. */
+/**
+ * What a PROXY header may be.
+ *
+ * @category PROXY protocol
+ */
 export interface ProxyLimits {
   /**
    * Versions to accept.

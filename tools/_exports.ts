@@ -1,5 +1,6 @@
 import config from "../deno.json" with { type: "json" };
 import { ROOT } from "./_command.ts";
+import { symbolsOf } from "./_doc.ts";
 
 /** What each entry point exports: lines such as `class Socket`, sorted. */
 export type ExportList = Record<string, string[]>;
@@ -19,21 +20,28 @@ export async function readExports(): Promise<ExportList> {
   return list;
 }
 
+/** The `@category` of each name that an entry point exports; `undefined` for none. */
+export type CategoryList = Record<string, Record<string, string | undefined>>;
+
+/** Asks `deno doc` for the category of every name that each entry point exports. */
+export async function readCategories(): Promise<CategoryList> {
+  const list: CategoryList = {};
+  for (const [entry, file] of Object.entries(config.exports)) {
+    // One declaration of an overloaded function is enough.
+    list[entry] = Object.fromEntries(
+      (await symbolsOf(file)).map(({ name, declarations }) => [
+        name,
+        declarations.flatMap(({ jsDoc }) => jsDoc?.tags ?? [])
+          .find(({ kind }) => kind === "category")?.doc?.trim(),
+      ]),
+    );
+  }
+  return list;
+}
+
 async function exportsOf(file: string): Promise<string[]> {
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["doc", "--json", file],
-    cwd: ROOT,
-  }).output();
-  const decoder = new TextDecoder();
-  if (!success) throw new Error(decoder.decode(stderr));
-  const { nodes }: { nodes: Record<string, { symbols: DocSymbol[] }> } = JSON
-    .parse(decoder.decode(stdout));
-  const names = Object.values(nodes).flatMap(({ symbols }) =>
-    symbols.flatMap(({ name, declarations }) =>
-      declarations
-        .filter(({ declarationKind }) => declarationKind === "export")
-        .map(({ kind }) => `${kind} ${name}`)
-    )
+  const names = (await symbolsOf(file)).flatMap(({ name, declarations }) =>
+    declarations.map(({ kind }) => `${kind} ${name}`)
   );
   // Overloads and a value with a type of the same name come up more than once.
   return [...new Set(names)].sort();
@@ -44,9 +52,4 @@ export async function updateExports(): Promise<number> {
   const text = JSON.stringify(await readExports(), null, 2);
   await Deno.writeTextFile(EXPORT_LIST, text + "\n");
   return 0;
-}
-
-interface DocSymbol {
-  name: string;
-  declarations: { kind: string; declarationKind: string }[];
 }

@@ -11,6 +11,7 @@
 import { runDeno } from "./_command.ts";
 import { check, ok } from "./_gate.ts";
 import { updateExports } from "./_exports.ts";
+import { updateOptions } from "./_options.ts";
 import { updatePreload } from "./_preload.ts";
 import { runExample } from "./_examples.ts";
 import { findStdSource, type StdSource } from "./_std.ts";
@@ -25,11 +26,13 @@ const TASKS: Record<string, Task> = {
     (await runDeno(["bench", "--allow-all", ...args], { std })).code,
   "bench:peers": runProgram("bench/peers/main.ts"),
   "bench:compare": runProgram("bench/compare/main.ts"),
+  site: runProgram("tools/site/main.ts"),
   check,
   ok: (_, std) => ok(std, test),
   examples: runExample,
   "exports:update": updateExports,
   "preload:update": updatePreload,
+  "options:update": updateOptions,
 };
 
 function runProgram(file: string): Task {

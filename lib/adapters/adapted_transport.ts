@@ -11,6 +11,8 @@ import type { Transport } from "../transport/options.ts";
 /**
  * A transport over something that is no socket.
  *
+ * @category Adapters
+ *
  * @example
  * ```ts
  * import { fromStreams } from "@sluice/net/adapters";
@@ -29,7 +31,11 @@ export interface AdaptedTransport extends Transport {
   readonly halfClose: boolean;
 }
 
-/** What is said of the two ends. */
+/**
+ * What is said of the two ends.
+ *
+ * @category Adapters
+ */
 export interface AddressOptions {
   /** This side's address, for errors and events; a stream's by default. */
   localAddr?: Addr;

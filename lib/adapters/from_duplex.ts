@@ -23,6 +23,8 @@ const { BrokenPipe, ConnectionReset } = Deno.errors;
 /**
  * What the ends of a Duplex are called. Those of a `net.Socket` are known.
  *
+ * @category Adapters
+ *
  * @example
  * ```ts
  * import type { FromDuplexOptions } from "@sluice/net/adapters";
@@ -52,6 +54,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(ADDRESS_OPTION_NAMES);
  * @param options Its addresses.
  * @returns A transport, for `new Socket(...)` for instance.
  * @throws {TypeError} It is not a Duplex, or an option is of the wrong type or not known.
+ * @category Adapters
  *
  * @example
  * ```ts

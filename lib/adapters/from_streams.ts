@@ -29,6 +29,8 @@ const { BrokenPipe, ConnectionReset } = Deno.errors;
 /**
  * Two byte streams: one to read from, one to write to.
  *
+ * @category Adapters
+ *
  * @example
  * ```ts
  * import type { StreamPair } from "@sluice/net/adapters";
@@ -48,6 +50,8 @@ export interface StreamPair {
 
 /**
  * How the streams end, and what they are called.
+ *
+ * @category Adapters
  *
  * @example
  * ```ts
@@ -100,6 +104,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @returns A transport, for `new Socket(...)` for instance.
  * @throws {TypeError} One is not a stream or is locked, or an option is of the wrong type
  * or not known. Nothing was touched.
+ * @category Adapters
  *
  * @example Lines to a subprocess and back
  * ```ts

@@ -22,6 +22,8 @@ const { BrokenPipe, ConnectionReset } = Deno.errors;
 /**
  * What a WebSocket may hold, and what its ends are called.
  *
+ * @category Adapters
+ *
  * @example
  * ```ts
  * import type { FromWebSocketOptions } from "@sluice/net/adapters";
@@ -76,6 +78,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @returns A transport, for `new Socket(...)` for instance.
  * @throws {TypeError} It is not a WebSocket, or an option is of the wrong type or not known.
  * @throws {RangeError} `maxBufferedBytes` is out of range.
+ * @category Adapters
  *
  * @example An echo over WebSockets
  * ```ts

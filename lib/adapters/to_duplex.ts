@@ -22,6 +22,8 @@ import { nodeErrorOf } from "./_node_error.ts";
 /**
  * How a socket behaves as a stream of Node.
  *
+ * @category Adapters
+ *
  * @example
  * ```ts
  * import { toDuplex, type ToDuplexOptions } from "@sluice/net/adapters";
@@ -66,6 +68,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @throws {TypeError} `socket` is not a Socket, or an option is of the wrong type or not
  * known.
  * @throws {BusyError} A read of the socket is under way. Nothing was touched.
+ * @category Adapters
  *
  * @example A server of Node's over a socket of ours, and a client
  * ```ts
@@ -119,7 +122,11 @@ const GATHERED_BYTES = 64 * 1024;
 /** The one option of a TCP connection that can be changed later on. */
 type Switch = "setNoDelay" | "setKeepAlive";
 
-/** A socket as a stream of Node, with what drivers ask of a `net.Socket`. */
+/**
+ * A socket as a stream of Node, with what drivers ask of a `net.Socket`.
+ *
+ * @category Adapters
+ */
 export class SocketDuplex extends Duplex {
   /** The limit set by {@linkcode SocketDuplex.setTimeout}, in milliseconds. */
   timeout: number | undefined;

@@ -51,6 +51,8 @@ function toFloat16(bits: number): number {
  * without taking them: `getInt16(index, littleEndian)` and so on. They throw a `RangeError`
  * where there are no such bytes.
  *
+ * @category Frames and codecs
+ *
  * @example
  * ```ts
  * import { ByteQueue } from "@sluice/net/codec";

@@ -36,6 +36,8 @@ const MAX_ALLOCATED = 0xffff_ffff;
  * Small pieces are gathered in a block; arrays of 64 KiB and more are kept by
  * reference, in order, and must not change until the message has been sent.
  *
+ * @category Frames and codecs
+ *
  * @example
  * ```ts
  * import { ByteWriter } from "@sluice/net/codec";

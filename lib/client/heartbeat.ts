@@ -26,6 +26,7 @@ import {
  * @throws {BusyError} The connection has a heartbeat already.
  * @throws {TypeError} `framed` is none, or an option is of the wrong kind or not known.
  * @throws {RangeError} An option is out of its range.
+ * @category Clients
  *
  * @example
  * ```ts

@@ -16,6 +16,8 @@ export interface LeaseOwner<E> {
  * The use of a connection, by one caller, until it is given back: made by
  * {@linkcode Pool.acquire}.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import { Pool } from "@sluice/net/client";

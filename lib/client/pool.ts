@@ -100,6 +100,8 @@ const AGE_JITTER = 0.2;
  * opened. Where opening fails one caller gets the error, the one that has waited longest;
  * for the others it is tried again, within the `budget` where there is one.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import { connect, serve } from "@sluice/net";

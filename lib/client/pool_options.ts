@@ -19,6 +19,8 @@ import { RetryBudget } from "../time/retry_budget.ts";
 /**
  * What `open` gets; it fits `connect`.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import { connect } from "@sluice/net";
@@ -35,6 +37,8 @@ export interface PoolOpenOptions {
 
 /**
  * What a pool holds, and how much of it.
+ *
+ * @category Clients
  *
  * @example
  * ```ts
@@ -164,7 +168,11 @@ export interface PoolOptions<T> {
   budget?: RetryBudget;
 }
 
-/** What a pool has, and has done. Live: look again and it has changed. */
+/**
+ * What a pool has, and has done. Live: look again and it has changed.
+ *
+ * @category Clients
+ */
 export interface PoolStats {
   /** Connections that wait to be used. */
   readonly idle: number;
@@ -190,7 +198,11 @@ export interface PoolStats {
   readonly timeouts: number;
 }
 
-/** Limits of `use`, and after which errors its connection is kept. */
+/**
+ * Limits of `use`, and after which errors its connection is kept.
+ *
+ * @category Clients
+ */
 export interface PoolUseOptions extends CallOptions {
   /** As {@linkcode PoolOptions.keepOnError}, which it replaces. */
   keepOnError?: (error: unknown) => boolean;

@@ -94,6 +94,7 @@ const BUDGET_PAUSE_MS = 1_000;
  * @throws {TypeError} An option is of the wrong type, is not known, or cannot hold
  * together with another.
  * @throws {RangeError} An option is out of range.
+ * @category Clients
  *
  * @example
  * ```ts
@@ -141,7 +142,11 @@ export function reconnect<R>(
   options: ReconnectConnectOptions,
   session: Session<Socket, R>,
 ): ReconnectingSession<Socket, R>;
-/** The same over what `open` makes. */
+/**
+ * The same over what `open` makes.
+ *
+ * @category Clients
+ */
 export function reconnect<T, R>(
   options: ReconnectAnyOptions<T>,
   session: Session<T, R>,
@@ -149,6 +154,8 @@ export function reconnect<T, R>(
 /**
  * The same for callers of {@linkcode ReconnectingSession.connected} alone: it lasts until
  * the connection ends that `open` made, as its property `closed` says, a promise.
+ *
+ * @category Clients
  */
 export function reconnect<T extends { readonly closed: Promise<unknown> }>(
   options: ReconnectAnyOptions<T>,
@@ -186,6 +193,8 @@ interface Waiter<T> {
 
 /**
  * A session that runs again after each loss: made by {@linkcode reconnect}.
+ *
+ * @category Clients
  *
  * @example
  * ```ts

@@ -35,10 +35,16 @@ import type { DialOptions, HostsDialOptions } from "../transport/options.ts";
  * `attemptTimeoutMs` is 10,000 by default. `retryIf` is asked about errors of connecting
  * and of the session alike, and decides alone where it is given. Where `budget` has no
  * retry left, the next attempt waits until it has one: at least a second.
+ *
+ * @category Clients
  */
 export type ReconnectRetryOptions = Omit<RetryOptions, keyof CallOptions>;
 
-/** What `open` gets; it fits `connect`. */
+/**
+ * What `open` gets; it fits `connect`.
+ *
+ * @category Clients
+ */
 export interface ReconnectOpenOptions {
   /** Aborts after `attemptTimeoutMs`, and when reconnecting is closed. */
   signal: AbortSignal;
@@ -46,6 +52,8 @@ export interface ReconnectOpenOptions {
 
 /**
  * How a session comes back, whatever it runs over.
+ *
+ * @category Clients
  *
  * @example
  * ```ts
@@ -96,6 +104,8 @@ export interface ReconnectRules {
 /**
  * Options of `reconnect` for a session over a socket: those of `connect`, and when to retry.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import { reconnect, type ReconnectConnectOptions } from "@sluice/net/client";
@@ -120,6 +130,8 @@ export type ReconnectConnectOptions =
 
 /**
  * Options of `reconnect` for a session over anything else that can be opened.
+ *
+ * @category Clients
  *
  * @example
  * ```ts
@@ -147,6 +159,8 @@ export interface ReconnectAnyOptions<T> extends ReconnectRules {
 /**
  * What a session gets beside its connection.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import { reconnect, type SessionContext } from "@sluice/net/client";
@@ -173,7 +187,11 @@ export interface SessionContext {
   readonly signal: AbortSignal;
 }
 
-/** What runs over a connection. */
+/**
+ * What runs over a connection.
+ *
+ * @category Clients
+ */
 export type Session<T, R> = (
   connection: T,
   context: SessionContext,
@@ -187,6 +205,8 @@ export type Session<T, R> = (
  * - `"waiting"`: between two attempts;
  * - `"closing"`: it was closed, and the session has yet to end;
  * - `"ended"`: it is over, `ended` says how.
+ *
+ * @category Clients
  */
 export type ReconnectState =
   | "connecting"
@@ -197,6 +217,8 @@ export type ReconnectState =
 
 /**
  * How reconnecting ended.
+ *
+ * @category Clients
  *
  * @example
  * ```ts
@@ -245,7 +267,11 @@ export type ReconnectOutcome<R> =
     error: unknown;
   };
 
-/** An attempt to connect begins. */
+/**
+ * An attempt to connect begins.
+ *
+ * @category Clients
+ */
 export interface ConnectingEvent {
   /** The kind of the event. */
   type: "connecting";
@@ -253,7 +279,11 @@ export interface ConnectingEvent {
   attempt: number;
 }
 
-/** An attempt to connect has failed. */
+/**
+ * An attempt to connect has failed.
+ *
+ * @category Clients
+ */
 export interface ConnectFailedEvent {
   /** The kind of the event. */
   type: "connect-failed";
@@ -263,7 +293,11 @@ export interface ConnectFailedEvent {
   error: unknown;
 }
 
-/** A session begins. */
+/**
+ * A session begins.
+ *
+ * @category Clients
+ */
 export interface ConnectedEvent {
   /** The kind of the event. */
   type: "connected";
@@ -273,7 +307,11 @@ export interface ConnectedEvent {
   session: number;
 }
 
-/** A session was lost. */
+/**
+ * A session was lost.
+ *
+ * @category Clients
+ */
 export interface LostEvent {
   /** The kind of the event. */
   type: "lost";
@@ -285,7 +323,11 @@ export interface LostEvent {
   livedMs: number;
 }
 
-/** A pause before the next attempt begins. */
+/**
+ * A pause before the next attempt begins.
+ *
+ * @category Clients
+ */
 export interface WaitingEvent {
   /** The kind of the event. */
   type: "waiting";
@@ -297,7 +339,11 @@ export interface WaitingEvent {
   reason: "backoff" | "budget";
 }
 
-/** Reconnecting has ended. */
+/**
+ * Reconnecting has ended.
+ *
+ * @category Clients
+ */
 export interface EndedEvent {
   /** The kind of the event. */
   type: "ended";
@@ -307,6 +353,8 @@ export interface EndedEvent {
 
 /**
  * What `onEvent` is told.
+ *
+ * @category Clients
  *
  * @example
  * ```ts

@@ -93,6 +93,8 @@ const keepResolve = (resolve: Resolve): void => {
  * A frame in an answer is the caller's. Arrays in a request must not change until its answer
  * came: they may be sent from where they are.
  *
+ * @category Clients
+ *
  * @example Redis-like: answers in order
  * ```ts
  * import { connect, framed, lines, serve } from "@sluice/net";

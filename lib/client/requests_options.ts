@@ -25,6 +25,8 @@ import type { CallOptions } from "../time/call_limits.ts";
  * How a request and its answer name each other, where answers come in any order. What
  * names them is compared as the keys of a `Map` are: a number, a string or a bigint.
  *
+ * @category Clients
+ *
  * @example JSON-RPC
  * ```ts
  * import type { RequestIds } from "@sluice/net/client";
@@ -49,6 +51,8 @@ export interface RequestIds<In, Out> {
 
 /**
  * What `Requests` needs to know of a protocol, and how much it keeps.
+ *
+ * @category Clients
  *
  * @example
  * ```ts
@@ -136,6 +140,8 @@ export interface RequestsOptions<In = unknown, Out = never> {
 /**
  * Which of the answers to a request is the last, and the limits of all of them together.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import type { RequestStreamOptions } from "@sluice/net/client";
@@ -159,7 +165,11 @@ export interface RequestStreamOptions<In> extends CallOptions {
   maxUnread?: number;
 }
 
-/** What requests are under way, and were. Live: look again and it has changed. */
+/**
+ * What requests are under way, and were. Live: look again and it has changed.
+ *
+ * @category Clients
+ */
 export interface RequestsStats {
   /** Requests whose answers are due, with those of `"order"` that were given up. */
   readonly inFlight: number;

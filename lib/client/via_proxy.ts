@@ -42,6 +42,8 @@ import { askSocks5, MAX_CREDENTIAL_BYTES } from "./_socks5.ts";
 /**
  * How a proxy is spoken to.
  *
+ * @category Clients
+ *
  * @example
  * ```ts
  * import { viaProxy, type ViaProxyOptions } from "@sluice/net/client";
@@ -115,6 +117,7 @@ const PROTOCOLS: Record<string, Protocol> = {
  * the proxy fails; with `TypeError` where `hostname` or `port` is none.
  * @throws {TypeError} `proxy` is no such URL, or an option is of the wrong type or not known.
  * @throws {RangeError} A part of the URL, or an option, is out of range.
+ * @category Clients
  *
  * @example
  * ```ts ignore

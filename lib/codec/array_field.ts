@@ -18,7 +18,11 @@ import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, within } from "./_refusal.ts";
 import { addWrittenItems, writtenItems } from "./_written_items.ts";
 
-/** Options of an {@linkcode array}. */
+/**
+ * Options of an {@linkcode array}.
+ *
+ * @category Typed packets
+ */
 export interface ArrayOptions {
   /**
    * Most values, those of arrays inside this one included. A frame with more is a
@@ -47,6 +51,7 @@ const ARRAY_OPTION_NAMES: ReadonlySet<string> = new Set(["maxItems"]);
  * @throws {RangeError} `length` is not one of these, `of` can be empty or takes the rest
  * of the frame, `maxItems` is out of range, or `length` is a number above it.
  * @throws {TypeError} `of` is not a field.
+ * @category Typed packets
  *
  * @example
  * ```ts
@@ -73,6 +78,7 @@ export function array<In, Out>(
  * @throws {RangeError} `length` is not a name, `of` can be empty or takes the rest of the
  * frame, or `maxItems` is out of range.
  * @throws {TypeError} `of` is not a field.
+ * @category Typed packets
  */
 export function array<In, Out, Ref extends string>(
   of: Field<In, Out>,

@@ -22,19 +22,31 @@ import type { PacketReader } from "./_packet_reader.ts";
 import { type PadField, PadImpl } from "./plain_fields.ts";
 import { badValue, within } from "./_refusal.ts";
 
-/** The parts of {@linkcode bits}: how many bits a number has, `bool`, or a {@linkcode pad}. */
+/**
+ * The parts of {@linkcode bits}: how many bits a number has, `bool`, or a {@linkcode pad}.
+ *
+ * @category Typed packets
+ */
 export type BitParts = Readonly<
   Record<string, number | Field<boolean> | PadField>
 >;
 
-/** What decoding {@linkcode bits} gives, and encoding takes. */
+/**
+ * What decoding {@linkcode bits} gives, and encoding takes.
+ *
+ * @category Typed packets
+ */
 export type BitsOf<Parts extends BitParts> = {
   -readonly [
     K in keyof Parts as Parts[K] extends PadField ? never : K
   ]: Parts[K] extends number ? number : boolean;
 };
 
-/** Options of {@linkcode bits}. */
+/**
+ * Options of {@linkcode bits}.
+ *
+ * @category Typed packets
+ */
 export interface BitsOptions {
   /**
    * Where the first part is: `"msb"` in the highest bits of the first byte, as in the
@@ -68,6 +80,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(["order"]);
  * @throws {RangeError} A size is out of range, or all together are not whole bytes, or more
  * than 8; or a name is a whole number, which JavaScript would move to the front.
  * @throws {TypeError} A part is none of these, or an option has an unknown name.
+ * @category Typed packets
  *
  * @example
  * ```ts

@@ -21,6 +21,7 @@ import { argumentError, badValue, Refusal } from "./_refusal.ts";
  *
  * @param of What the value is.
  * @throws {TypeError} `of` is not a field.
+ * @category Typed packets
  *
  * @example
  * ```ts
@@ -42,6 +43,7 @@ export function optional<In, Out>(
  * @param of What the value is.
  * @param flag The name of the earlier field.
  * @throws {TypeError} `of` is not a field.
+ * @category Typed packets
  */
 export function optional<In, Out, Ref extends string>(
   of: Field<In, Out>,
@@ -66,6 +68,7 @@ export function optional<In, Out>(
  * @param names Each name's number.
  * @throws {RangeError} A number does not fit, or is there twice, or there is none.
  * @throws {TypeError} `of` is not a field of whole numbers.
+ * @category Typed packets
  *
  * @example
  * ```ts
@@ -94,6 +97,7 @@ export function enumOf<const Names extends Readonly<Record<string, number>>>(
  * @throws {TypeError} `of` is not a field, or not one of such values.
  * @throws {RangeError} The value is out of the field's range, or decoding would give
  * another one: `f32` has no 0.1, and `NaN` is not even equal to itself.
+ * @category Typed packets
  *
  * @example
  * ```ts

@@ -39,7 +39,11 @@
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 
-/** Turns the bytes of one connection into frames. */
+/**
+ * Turns the bytes of one connection into frames.
+ *
+ * @category Frames and codecs
+ */
 export interface Decoder<T> {
   /**
    * Takes one whole frame off the front of `bytes` and returns it, or returns
@@ -89,7 +93,11 @@ export interface Decoder<T> {
   readonly holdsBytes?: boolean;
 }
 
-/** Turns the frames of one connection into bytes. */
+/**
+ * Turns the frames of one connection into bytes.
+ *
+ * @category Frames and codecs
+ */
 export interface Encoder<T> {
   /**
    * Appends `frame` to `out`, whole, before it returns: one that returns a promise is
@@ -124,7 +132,11 @@ export interface Encoder<T> {
   readonly midFrame?: boolean;
 }
 
-/** An immutable description of a framing, for any number of connections. */
+/**
+ * An immutable description of a framing, for any number of connections.
+ *
+ * @category Frames and codecs
+ */
 export interface Codec<In, Out = In> {
   /** A decoder for one connection: what it keeps between calls is its own. */
   decoder(): Decoder<In>;
@@ -135,13 +147,19 @@ export interface Codec<In, Out = In> {
 /**
  * A codec of bytes that says the size of a frame before it, which {@linkcode inParts} can
  * build on.
+ *
+ * @category Frames and codecs
  */
 export interface SizedCodec extends Codec<Uint8Array> {
   /** Tells such codecs from others at run time. */
   readonly frameType: "sized";
 }
 
-/** A codec whose frames are text, which {@linkcode json} can build on. */
+/**
+ * A codec whose frames are text, which {@linkcode json} can build on.
+ *
+ * @category Frames and codecs
+ */
 export interface TextCodec extends Codec<string> {
   /** Tells codecs of text from codecs of bytes at run time. */
   readonly frameType: "text";

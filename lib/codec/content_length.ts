@@ -16,7 +16,11 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/** Options of {@linkcode contentLength}. */
+/**
+ * Options of {@linkcode contentLength}.
+ *
+ * @category Frames and codecs
+ */
 export interface ContentLengthOptions extends SizedOptions {
   /**
    * Size of the largest header block, with the empty line at its end. A larger one
@@ -62,6 +66,7 @@ const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames("maxHeaderBytes");
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example
  * ```ts

@@ -11,7 +11,11 @@ import type { PacketReader } from "./_packet_reader.ts";
 import { badValue } from "./_refusal.ts";
 import { checkWellFormed, readText } from "./sized_fields.ts";
 
-/** Options of {@linkcode cstring}. */
+/**
+ * Options of {@linkcode cstring}.
+ *
+ * @category Typed packets
+ */
 export interface CstringOptions {
   /**
    * Most bytes of the text, without the zero. More is a `MalformedFrameError`, and in
@@ -34,6 +38,7 @@ const MAX_BYTES = 65_536;
  * @param options How long it may be.
  * @throws {RangeError} `maxBytes` is out of range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Typed packets
  *
  * @example
  * ```ts

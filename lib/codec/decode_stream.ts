@@ -19,7 +19,11 @@ import {
   isBadFrame,
 } from "./frame_decoder.ts";
 
-/** Options of {@linkcode decodeStream}. */
+/**
+ * Options of {@linkcode decodeStream}.
+ *
+ * @category Frames and codecs
+ */
 export interface DecodeStreamOptions {
   /**
    * Called with the error of each frame that could not be decoded but after which the
@@ -56,6 +60,7 @@ const MAX_FRAMES = 1024;
  * @param options What happens to bad frames.
  * @returns Both ends of the stream, good for one use.
  * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
+ * @category Frames and codecs
  *
  * @example Lines of a file, a pipe, a response
  * ```ts

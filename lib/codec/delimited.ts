@@ -36,7 +36,11 @@ import {
   unexpectedEof,
 } from "./policy.ts";
 
-/** Options of {@linkcode delimited}. */
+/**
+ * Options of {@linkcode delimited}.
+ *
+ * @category Frames and codecs
+ */
 export interface DelimitedOptions
   extends OversizeOptions<DelimitedOversizePolicy>, EofOptions {
   /**
@@ -118,6 +122,7 @@ interface Settings {
  * @throws {RangeError} An option is out of its range, or the delimiter is text with a
  * lone surrogate, which UTF-8 cannot express.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example Frames that end in a zero byte
  * ```ts

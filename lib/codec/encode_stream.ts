@@ -22,6 +22,7 @@ import { encodeFrame, finishFrames } from "./encode_frame.ts";
  * @param codec The codec of the bytes.
  * @returns The stream, good for one use.
  * @throws {TypeError} `codec` is not a codec.
+ * @category Frames and codecs
  *
  * @example
  * ```ts

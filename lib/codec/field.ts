@@ -44,6 +44,7 @@ import { refusedValue } from "./_refusal.ts";
  * @typeParam Out The type that encoding takes.
  * @typeParam Ref The name of the other field that has this one's length; a field made by
  * hand has none.
+ * @category Typed packets
  *
  * @example A UUID
  * ```ts
@@ -112,6 +113,8 @@ export interface Field<In, Out = In, Ref extends string = never> {
 /**
  * A field whose value is a whole number, and which says the largest: what lengths can be
  * made of, such as {@linkcode i32}, {@linkcode u64} and {@linkcode varint}.
+ *
+ * @category Typed packets
  */
 export interface IntegerField<In extends number | bigint = number>
   extends Field<In> {
@@ -119,10 +122,18 @@ export interface IntegerField<In extends number | bigint = number>
   readonly max: In;
 }
 
-/** Any {@linkcode IntegerField}. */
+/**
+ * Any {@linkcode IntegerField}.
+ *
+ * @category Typed packets
+ */
 export type LengthField = IntegerField<number> | IntegerField<bigint>;
 
-/** A field whose value is an unsigned number of a fixed size. */
+/**
+ * A field whose value is an unsigned number of a fixed size.
+ *
+ * @category Typed packets
+ */
 export interface UintField extends IntegerField {
   /** Size in bytes. */
   readonly fixedBytes: 1 | 2 | 3 | 4;

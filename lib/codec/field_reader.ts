@@ -9,6 +9,8 @@
  * be reached, and what a field inside of {@linkcode sized} reads ends with its size.
  *
  * For numbers and text, use the fields that there are: `u16.read(bytes)`.
+ *
+ * @category Typed packets
  */
 export interface FieldReader {
   /**

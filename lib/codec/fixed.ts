@@ -15,7 +15,11 @@ import {
   unexpectedEof,
 } from "./policy.ts";
 
-/** Options of {@linkcode fixed}. */
+/**
+ * Options of {@linkcode fixed}.
+ *
+ * @category Frames and codecs
+ */
 export interface FixedOptions extends EofOptions {
   /** Size of every frame, from 1 to 2^31 bytes. */
   frameBytes: number;
@@ -38,6 +42,7 @@ const OPTION_NAMES = new Set(["frameBytes", "atEof"]);
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example Samples of eight bytes
  * ```ts

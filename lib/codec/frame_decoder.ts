@@ -15,7 +15,11 @@ import {
 import type { Decoder } from "./codec.ts";
 import { unexpectedEof } from "./policy.ts";
 
-/** An error after which the next frame can still be read. */
+/**
+ * An error after which the next frame can still be read.
+ *
+ * @category Frames and codecs
+ */
 export type BadFrameError = MalformedFrameError | FrameTooLargeError;
 
 /** Whether the decoder has moved past the bad frame. */

@@ -17,7 +17,11 @@ import {
 } from "./_sized_codec.ts";
 import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
 
-/** Options of {@linkcode inParts}. */
+/**
+ * Options of {@linkcode inParts}.
+ *
+ * @category Frames and codecs
+ */
 export interface InPartsOptions {
   /**
    * Size of each part that is received, but for the last one of a frame, from 1 byte to
@@ -28,7 +32,11 @@ export interface InPartsOptions {
   partBytes?: number;
 }
 
-/** What is known of a frame when it begins. */
+/**
+ * What is known of a frame when it begins.
+ *
+ * @category Frames and codecs
+ */
 export interface FrameHead {
   /** Its size: so many bytes come in its parts. */
   readonly size: number;
@@ -45,6 +53,7 @@ export interface FrameHead {
  * three.
  *
  * @typeParam Head What is said in the head.
+ * @category Frames and codecs
  */
 export type FramePart<Head = FrameHead> =
   | {
@@ -66,7 +75,11 @@ export type FramePart<Head = FrameHead> =
     readonly end: true;
   };
 
-/** A {@linkcode FramePart} to be sent: the `header` may be left out. */
+/**
+ * A {@linkcode FramePart} to be sent: the `header` may be left out.
+ *
+ * @category Frames and codecs
+ */
 export type FramePartOut = FramePart<
   Pick<FrameHead, "size"> & Partial<Pick<FrameHead, "header">>
 >;
@@ -104,6 +117,7 @@ const MAX_PART_BYTES = 16_777_216;
  * of the wrong kind or not known.
  * @throws {RangeError} An option is out of its range, or the frames of `codec` contain their
  * length.
+ * @category Frames and codecs
  *
  * @example A file of any size
  * ```ts

@@ -18,7 +18,11 @@ import { lines } from "./lines.ts";
 import { mappedCodec } from "./mapped.ts";
 import { text } from "./text.ts";
 
-/** Options of {@linkcode json}. */
+/**
+ * Options of {@linkcode json}.
+ *
+ * @category Frames and codecs
+ */
 export interface JsonOptions {
   /** Transforms every value that is parsed, as in `JSON.parse`. */
   reviver?: (this: unknown, key: string, value: unknown) => unknown;
@@ -58,6 +62,7 @@ const SPACE = 32;
  * @returns A codec for any number of connections.
  * @throws {TypeError} An argument is of the wrong kind, or an option has an unknown
  * name.
+ * @category Frames and codecs
  *
  * @example
  * ```ts

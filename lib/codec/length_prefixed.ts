@@ -24,7 +24,11 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/** Options of {@linkcode lengthPrefixed}. */
+/**
+ * Options of {@linkcode lengthPrefixed}.
+ *
+ * @category Frames and codecs
+ */
 export interface LengthPrefixedOptions extends SizedOptions {
   /**
    * Size of the length field.
@@ -121,6 +125,7 @@ interface Layout {
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example Frames with a two-byte length
  * ```ts

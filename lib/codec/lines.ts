@@ -24,7 +24,11 @@ import {
   type OversizeOptions,
 } from "./policy.ts";
 
-/** Options of {@linkcode lines}. */
+/**
+ * Options of {@linkcode lines}.
+ *
+ * @category Frames and codecs
+ */
 export interface LinesOptions
   extends TextOptions, OversizeOptions<DelimitedOversizePolicy>, EofOptions {
   /**
@@ -78,6 +82,7 @@ const NOT_LINE_BASED = ["utf-16le", "utf-16be", "iso-2022-jp"];
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example Lines off a stream
  * ```ts

@@ -30,6 +30,7 @@ import { unexpectedEof } from "./policy.ts";
  * @param encode Makes a frame of `codec` from one of ours.
  * @returns A codec for any number of connections.
  * @throws {TypeError} An argument is of the wrong kind.
+ * @category Frames and codecs
  *
  * @example Dates as lines of text
  * ```ts

@@ -30,6 +30,7 @@ import { reasonOf, Refusal, refusedValue } from "./_refusal.ts";
  * @param decode Makes a value of ours from one of `field`.
  * @param encode Makes a value of `field` from one of ours.
  * @throws {TypeError} `field` is not a field, or a function is none.
+ * @category Typed packets
  *
  * @example Times
  * ```ts

@@ -16,7 +16,11 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/** Options of {@linkcode netstring}. */
+/**
+ * Options of {@linkcode netstring}.
+ *
+ * @category Frames and codecs
+ */
 export interface NetstringOptions extends SizedOptions {}
 
 const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames();
@@ -49,6 +53,7 @@ const MAX_DIGITS = 20;
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example
  * ```ts

@@ -290,47 +290,151 @@ function float(
   return new NumberField<number>(code, size, littleEndian);
 }
 
-/** An integer from 0 to 255 in one byte. */
+/**
+ * An integer from 0 to 255 in one byte.
+ *
+ * @category Typed packets
+ */
 export const u8: UintField = /* @__PURE__ */ uint("u8", 1);
-/** An integer from 0 to 65,535 in two bytes, the highest first. */
+
+/**
+ * An integer from 0 to 65,535 in two bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const u16: UintField = /* @__PURE__ */ uint("u16", 2);
-/** An integer from 0 to 65,535 in two bytes, the lowest first. */
+
+/**
+ * An integer from 0 to 65,535 in two bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const u16le: UintField = /* @__PURE__ */ uint("u16", 2, true);
-/** An integer from 0 to 2^24 - 1 in three bytes, the highest first. */
+
+/**
+ * An integer from 0 to 2^24 - 1 in three bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const u24: UintField = /* @__PURE__ */ uint("u24", 3);
-/** An integer from 0 to 2^24 - 1 in three bytes, the lowest first. */
+
+/**
+ * An integer from 0 to 2^24 - 1 in three bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const u24le: UintField = /* @__PURE__ */ uint("u24", 3, true);
-/** An integer from 0 to 2^32 - 1 in four bytes, the highest first. */
+
+/**
+ * An integer from 0 to 2^32 - 1 in four bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const u32: UintField = /* @__PURE__ */ uint("u32", 4);
-/** An integer from 0 to 2^32 - 1 in four bytes, the lowest first. */
+
+/**
+ * An integer from 0 to 2^32 - 1 in four bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const u32le: UintField = /* @__PURE__ */ uint("u32", 4, true);
-/** A bigint from 0 to 2^64 - 1 in eight bytes, the highest first. */
+
+/**
+ * A bigint from 0 to 2^64 - 1 in eight bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const u64: IntegerField<bigint> = /* @__PURE__ */ long("u64", false);
-/** A bigint from 0 to 2^64 - 1 in eight bytes, the lowest first. */
+
+/**
+ * A bigint from 0 to 2^64 - 1 in eight bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const u64le: IntegerField<bigint> = /* @__PURE__ */ long("u64", true);
-/** An integer from -128 to 127 in one byte. */
+
+/**
+ * An integer from -128 to 127 in one byte.
+ *
+ * @category Typed packets
+ */
 export const i8: IntegerField = /* @__PURE__ */ int("i8", 1);
-/** An integer from -32,768 to 32,767 in two bytes, the highest first. */
+
+/**
+ * An integer from -32,768 to 32,767 in two bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const i16: IntegerField = /* @__PURE__ */ int("i16", 2);
-/** An integer from -32,768 to 32,767 in two bytes, the lowest first. */
+
+/**
+ * An integer from -32,768 to 32,767 in two bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const i16le: IntegerField = /* @__PURE__ */ int("i16", 2, true);
-/** An integer from -2^31 to 2^31 - 1 in four bytes, the highest first. */
+
+/**
+ * An integer from -2^31 to 2^31 - 1 in four bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const i32: IntegerField = /* @__PURE__ */ int("i32", 4);
-/** An integer from -2^31 to 2^31 - 1 in four bytes, the lowest first. */
+
+/**
+ * An integer from -2^31 to 2^31 - 1 in four bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const i32le: IntegerField = /* @__PURE__ */ int("i32", 4, true);
-/** A bigint from -2^63 to 2^63 - 1 in eight bytes, the highest first. */
+
+/**
+ * A bigint from -2^63 to 2^63 - 1 in eight bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const i64: IntegerField<bigint> = /* @__PURE__ */ long("i64", false);
-/** A bigint from -2^63 to 2^63 - 1 in eight bytes, the lowest first. */
+
+/**
+ * A bigint from -2^63 to 2^63 - 1 in eight bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const i64le: IntegerField<bigint> = /* @__PURE__ */ long("i64", true);
-/** An IEEE 754 number of single precision in four bytes, the highest first. */
+
+/**
+ * An IEEE 754 number of single precision in four bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const f32: Field<number> = /* @__PURE__ */ float("f32", 4, false);
-/** An IEEE 754 number of single precision in four bytes, the lowest first. */
+
+/**
+ * An IEEE 754 number of single precision in four bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const f32le: Field<number> = /* @__PURE__ */ float("f32", 4, true);
-/** An IEEE 754 number of double precision in eight bytes, the highest first. */
+
+/**
+ * An IEEE 754 number of double precision in eight bytes, the highest first.
+ *
+ * @category Typed packets
+ */
 export const f64: Field<number> = /* @__PURE__ */ float("f64", 8, false);
-/** An IEEE 754 number of double precision in eight bytes, the lowest first. */
+
+/**
+ * An IEEE 754 number of double precision in eight bytes, the lowest first.
+ *
+ * @category Typed packets
+ */
 export const f64le: Field<number> = /* @__PURE__ */ float("f64", 8, true);
-/** A boolean in one byte: 0 is false, any other value true; true is sent as 1. */
+
+/**
+ * A boolean in one byte: 0 is false, any other value true; true is sent as 1.
+ *
+ * @category Typed packets
+ */
 export const bool: Field<boolean> = /* @__PURE__ */ new NumberField<boolean>(
   "bool",
   1,

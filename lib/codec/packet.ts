@@ -11,7 +11,11 @@ import { borrowReader, giveBack } from "./_packet_reader.ts";
 import { locatedError, Refusal } from "./_refusal.ts";
 import { resetWrittenItems, writtenItems } from "./_written_items.ts";
 
-/** A field that can also be a whole frame: a `struct` or a `union`. */
+/**
+ * A field that can also be a whole frame: a `struct` or a `union`.
+ *
+ * @category Typed packets
+ */
 export interface Packet<In, Out = In> extends Field<In, Out> {
   /**
    * Decodes a whole frame. Fields of bytes are views of it.

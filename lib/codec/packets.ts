@@ -15,7 +15,11 @@ import { PacketStreamDecoder, plainEncoder } from "./_packet_stream.ts";
 import { DEFAULT_FRAME_BYTES } from "./policy.ts";
 import { borrowWriter, giveBackWriter, takeWritten } from "./_scratch.ts";
 
-/** Options of {@linkcode packets} without frames around them. */
+/**
+ * Options of {@linkcode packets} without frames around them.
+ *
+ * @category Typed packets
+ */
 export interface PacketsOptions {
   /**
    * Most bytes of a packet. `Infinity` for no limit.
@@ -44,6 +48,7 @@ const OPTION_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set([
  * anything between them, `fixed({ frameBytes: packet.fixedBytes })`.
  * @returns A codec for any number of connections.
  * @throws {TypeError} `packet` is neither a struct nor a union, or `codec` is no codec.
+ * @category Typed packets
  *
  * @example
  * ```ts
@@ -80,6 +85,7 @@ export function packets<In, Out>(
  * name.
  * @throws {RangeError} Where `packet` ends cannot be told, or `maxFrameBytes` is below its
  * smallest size.
+ * @category Typed packets
  *
  * @example
  * ```ts

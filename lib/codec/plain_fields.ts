@@ -10,7 +10,11 @@ import { type Field, FieldImpl } from "./field.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { bytes } from "./sized_fields.ts";
 
-/** A field that has no value: see {@linkcode pad}. */
+/**
+ * A field that has no value: see {@linkcode pad}.
+ *
+ * @category Typed packets
+ */
 export interface PadField extends Field<undefined> {
   /** Tells it from fields with a value. */
   readonly isPad: true;
@@ -26,6 +30,7 @@ export interface PadField extends Field<undefined> {
  * to 65,536.
  * @throws {RangeError} `length` is out of range.
  * @throws {TypeError} `length` is not a number.
+ * @category Typed packets
  *
  * @example What C puts between a byte and four that are aligned
  * ```ts
@@ -71,5 +76,7 @@ export class PadImpl extends FieldImpl<undefined> implements PadField {
 /**
  * A field of all bytes that are left of the frame, or of the {@linkcode sized} field
  * around it: the same as `bytes()`.
+ *
+ * @category Typed packets
  */
 export const rest: Field<Uint8Array> = /* @__PURE__ */ bytes();

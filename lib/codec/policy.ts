@@ -18,6 +18,8 @@ export const DEFAULT_FRAME_BYTES: number = 1_048_576;
  *   stream is not read.
  * - `"skip"`: the frame is dropped as it arrives, without being buffered, and the
  *   next one is read. `onOversize` is called.
+ *
+ * @category Frames and codecs
  */
 export type OversizePolicy = "fail" | "skip";
 
@@ -28,6 +30,8 @@ export type OversizePolicy = "fail" | "skip";
  * - `"fail"` and `"skip"` as in {@linkcode OversizePolicy}.
  * - `"truncate"`: the frame is cut to its first bytes, as many as the limit
  *   allows, and the rest is dropped as it arrives. `onOversize` is called.
+ *
+ * @category Frames and codecs
  */
 export type DelimitedOversizePolicy = OversizePolicy | "truncate";
 
@@ -38,10 +42,16 @@ export type DelimitedOversizePolicy = OversizePolicy | "truncate";
  * - `"emit"`: what arrived of the frame is handed over as the last frame; nothing is
  *   where the stream ends before the frame has begun, in its header.
  * - `"drop"`: what arrived is dropped and the frames end.
+ *
+ * @category Frames and codecs
  */
 export type EofPolicy = "error" | "emit" | "drop";
 
-/** Options about frames that are too large. */
+/**
+ * Options about frames that are too large.
+ *
+ * @category Frames and codecs
+ */
 export interface OversizeOptions<Policy extends string = OversizePolicy> {
   /**
    * What happens to a frame that is too large.
@@ -57,7 +67,11 @@ export interface OversizeOptions<Policy extends string = OversizePolicy> {
   onOversize?: (error: FrameTooLargeError) => void;
 }
 
-/** Options about the end of the stream. */
+/**
+ * Options about the end of the stream.
+ *
+ * @category Frames and codecs
+ */
 export interface EofOptions {
   /**
    * What happens to a frame whose end has not come when the stream ends.
@@ -67,7 +81,11 @@ export interface EofOptions {
   atEof?: EofPolicy;
 }
 
-/** Options of codecs that know the size of a frame before it comes. */
+/**
+ * Options of codecs that know the size of a frame before it comes.
+ *
+ * @category Frames and codecs
+ */
 export interface SizedOptions extends OversizeOptions, EofOptions {
   /**
    * Size of the largest frame, as it is handed over. `Infinity` for no limit.

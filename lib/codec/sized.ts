@@ -17,7 +17,11 @@ import { LengthSource, type LengthSpec } from "./_length_source.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, Refusal } from "./_refusal.ts";
 
-/** Options of a {@linkcode sized} field. */
+/**
+ * Options of a {@linkcode sized} field.
+ *
+ * @category Typed packets
+ */
 export interface SizedFieldOptions {
   /**
    * What is added to the value of the length to get the number of bytes that follow it:
@@ -52,6 +56,7 @@ const MAX_ADJUST = 65_536;
  * @throws {RangeError} `length` is not one of these, or `adjust` is out of range.
  * @throws {TypeError} `of` is not a field, or an option is of the wrong kind or has an
  * unknown name.
+ * @category Typed packets
  *
  * @example A message with a type, a length and content of any kind
  * ```ts
@@ -78,6 +83,7 @@ export function sized<In, Out>(
  * @throws {RangeError} `adjust` is out of range.
  * @throws {TypeError} `of` is not a field, or an option is of the wrong kind or has an
  * unknown name.
+ * @category Typed packets
  */
 export function sized<In, Out, Ref extends string>(
   length: Ref,

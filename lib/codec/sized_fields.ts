@@ -17,6 +17,7 @@ import { badValue, Refusal } from "./_refusal.ts";
  * @param length How many: a number, or a field of a whole number such as {@linkcode u16} or
  * {@linkcode varint} that stands right before them. Without it, all that is left of the frame.
  * @throws {RangeError} `length` is not one of these.
+ * @category Typed packets
  *
  * @example
  * ```ts
@@ -39,6 +40,7 @@ export function bytes(length?: number | LengthField): Field<Uint8Array>;
  *
  * @param length The name of the earlier field.
  * @throws {RangeError} `length` is not a name.
+ * @category Typed packets
  */
 export function bytes<Ref extends string>(
   length: Ref,
@@ -55,6 +57,7 @@ export function bytes(length?: LengthSpec): Field<Uint8Array> {
  * or {@linkcode varint} that stands right before them. Without it, all that is left of
  * the frame.
  * @throws {RangeError} `length` is not one of these.
+ * @category Typed packets
  *
  * @example
  * ```ts
@@ -74,6 +77,7 @@ export function utf8(length?: number | LengthField): Field<string>;
  *
  * @param length The name of the earlier field.
  * @throws {RangeError} `length` is not a name.
+ * @category Typed packets
  */
 export function utf8<Ref extends string>(
   length: Ref,

@@ -22,40 +22,72 @@ import type { PacketReader } from "./_packet_reader.ts";
 import { type PadField, PadImpl } from "./plain_fields.ts";
 import { badValue, within } from "./_refusal.ts";
 
-/** The fields of a {@linkcode struct}, in the order of their bytes. */
+/**
+ * The fields of a {@linkcode struct}, in the order of their bytes.
+ *
+ * @category Typed packets
+ */
 export type StructFields = Readonly<
   Record<string, Field<unknown, unknown, string>>
 >;
 
-/** What decoding a field gives. */
+/**
+ * What decoding a field gives.
+ *
+ * @category Typed packets
+ */
 export type InOf<F extends Field<unknown, unknown, string>> = F extends
   Field<infer In, infer _Out, infer _Ref> ? In : never;
 
-/** What encoding a field takes. */
+/**
+ * What encoding a field takes.
+ *
+ * @category Typed packets
+ */
 export type OutOf<F extends Field<unknown, unknown, string>> = F extends
   Field<infer _In, infer Out, infer _Ref> ? Out : never;
 
-/** Names of other fields that a field leans on. */
+/**
+ * Names of other fields that a field leans on.
+ *
+ * @category Typed packets
+ */
 export type RefOf<F extends Field<unknown, unknown, string>> = F extends unknown
   ? "types" extends keyof F ? NonNullable<F["types"]>["ref"] : never
   : never;
 
-/** Shows a computed type as the plain object that it is. */
+/**
+ * Shows a computed type as the plain object that it is.
+ *
+ * @category Typed packets
+ */
 export type Plain<T> = { [K in keyof T]: T[K] };
 
-/** The names of fields that have a value: all but those of a {@linkcode pad}. */
+/**
+ * The names of fields that have a value: all but those of a {@linkcode pad}.
+ *
+ * @category Typed packets
+ */
 export type ValueKeys<Fields extends StructFields> = {
   [K in keyof Fields]: Fields[K] extends PadField ? never : K;
 }[keyof Fields];
 
-/** What decoding a struct gives. */
+/**
+ * What decoding a struct gives.
+ *
+ * @category Typed packets
+ */
 export type StructIn<Fields extends StructFields> = {
   -readonly [
     K in keyof Fields as Fields[K] extends PadField ? never : K
   ]: InOf<Fields[K]>;
 };
 
-/** Fields that may be left out: those that are computed, optional or literal. */
+/**
+ * Fields that may be left out: those that are computed, optional or literal.
+ *
+ * @category Typed packets
+ */
 export type OmissibleKeys<Fields extends StructFields> = Extract<
   | {
     [K in keyof Fields]: undefined extends OutOf<Fields[K]> ? K : never;
@@ -64,7 +96,11 @@ export type OmissibleKeys<Fields extends StructFields> = Extract<
   ValueKeys<Fields>
 >;
 
-/** What encoding a struct takes. */
+/**
+ * What encoding a struct takes.
+ *
+ * @category Typed packets
+ */
 export type StructOut<Fields extends StructFields> = Plain<
   & {
     [K in Exclude<ValueKeys<Fields>, OmissibleKeys<Fields>>]: OutOf<Fields[K]>;
@@ -72,7 +108,11 @@ export type StructOut<Fields extends StructFields> = Plain<
   & { [K in OmissibleKeys<Fields>]?: OutOf<Fields[K]> }
 >;
 
-/** Lets the compiler refuse a length that names no number or bool of the struct. */
+/**
+ * Lets the compiler refuse a length that names no number or bool of the struct.
+ *
+ * @category Typed packets
+ */
 export type CheckedFields<Fields extends StructFields> = {
   [K in keyof Fields]: RefOf<Fields[K]> extends {
     [N in keyof Fields]: InOf<Fields[N]> extends number | bigint | boolean ? N
@@ -81,7 +121,11 @@ export type CheckedFields<Fields extends StructFields> = {
     : never;
 };
 
-/** A packet with named fields. */
+/**
+ * A packet with named fields.
+ *
+ * @category Typed packets
+ */
 export interface Struct<In, Out = In> extends Packet<In, Out> {
   /** Its fields, in the order of their bytes. */
   readonly fields: StructFields;
@@ -117,6 +161,7 @@ export interface Struct<In, Out = In> extends Packet<In, Out> {
  * @throws {RangeError} A length names a field that does not come
  * before, or that cannot say it; a field takes the rest of the frame and is not the last;
  * a name is a whole number, which JavaScript would move to the front.
+ * @category Typed packets
  *
  * @example
  * ```ts

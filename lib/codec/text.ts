@@ -33,6 +33,7 @@ let scratch: Uint8Array | undefined;
  * @throws {RangeError} The encoding does not exist.
  * @throws {TypeError} An argument is of the wrong kind, or an option has an unknown
  * name.
+ * @category Frames and codecs
  *
  * @example
  * ```ts

@@ -11,7 +11,11 @@ import { checkBoolean, checkText, outOfRange, show } from "../_check.ts";
 
 const lossyUtf8 = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Options of codecs whose frames are text. */
+/**
+ * Options of codecs whose frames are text.
+ *
+ * @category Frames and codecs
+ */
 export interface TextOptions {
   /**
    * The label of an encoding that `TextDecoder` knows. Encoding works for UTF-8 and

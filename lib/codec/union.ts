@@ -19,15 +19,27 @@ import {
   StructImpl,
 } from "./struct.ts";
 
-/** The one field that tells the kinds of a {@linkcode union} apart: `{ name: field }`. */
+/**
+ * The one field that tells the kinds of a {@linkcode union} apart: `{ name: field }`.
+ *
+ * @category Typed packets
+ */
 export type UnionTag = Readonly<Record<string, Field<string> | Field<number>>>;
 
-/** The kinds of a {@linkcode union}, by the value of its tag. */
+/**
+ * The kinds of a {@linkcode union}, by the value of its tag.
+ *
+ * @category Typed packets
+ */
 export type UnionVariants<Tag extends UnionTag> = Readonly<
   Record<InOf<Tag[keyof Tag]>, Struct<unknown, unknown>>
 >;
 
-/** What decoding a union gives. */
+/**
+ * What decoding a union gives.
+ *
+ * @category Typed packets
+ */
 export type UnionIn<
   Tag extends UnionTag,
   Variants extends UnionVariants<Tag>,
@@ -37,7 +49,11 @@ export type UnionIn<
   >;
 }[keyof Variants];
 
-/** What encoding a union takes. */
+/**
+ * What encoding a union takes.
+ *
+ * @category Typed packets
+ */
 export type UnionOut<
   Tag extends UnionTag,
   Variants extends UnionVariants<Tag>,
@@ -66,6 +82,7 @@ export type UnionOut<
  * @throws {TypeError} The tag is not `{ name: field }`, or a variant is not a struct.
  * @throws {RangeError} Variants and tags do not match, or a variant has a field of
  * the tag's name.
+ * @category Typed packets
  *
  * @example
  * ```ts

@@ -16,7 +16,11 @@ import { FieldImpl, type IntegerField } from "./field.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, Refusal } from "./_refusal.ts";
 
-/** Options of {@linkcode varint}. */
+/**
+ * Options of {@linkcode varint}.
+ *
+ * @category Typed packets
+ */
 export interface VarintOptions<N extends number | bigint = number | bigint> {
   /**
    * Largest value: `2 ** 32 - 1` for protobuf's `uint32`, `2 ** 31 - 1` and `zigzag` for its
@@ -73,6 +77,7 @@ const MAX_U64 = 0xffff_ffff_ffff_ffffn;
  * @param options With `bigint: true`.
  * @throws {RangeError} `max` or `maxBytes` is out of range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Typed packets
  */
 export function varint(
   options: VarintOptions<bigint> & { bigint: true },
@@ -90,6 +95,7 @@ export function varint(
  * @param options Limit and kind.
  * @throws {RangeError} `max` or `maxBytes` is out of range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Typed packets
  *
  * @example
  * ```ts

@@ -17,7 +17,11 @@ import {
   sizedSettings,
 } from "./policy.ts";
 
-/** Options of {@linkcode varintPrefixed}. */
+/**
+ * Options of {@linkcode varintPrefixed}.
+ *
+ * @category Frames and codecs
+ */
 export interface VarintPrefixedOptions extends SizedOptions {}
 
 const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames();
@@ -46,6 +50,7 @@ const MAX_BYTES = 10;
  * @returns A codec for any number of connections.
  * @throws {RangeError} An option is out of its range.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
+ * @category Frames and codecs
  *
  * @example
  * ```ts

@@ -14,13 +14,16 @@ import type { Heartbeat } from "./heartbeat.ts";
 
 type ReadLoop = SocketHalves["readLoop"];
 
+/** Of a method, so that a framing is one of `unknown` frames for those who only send. */
+type IsPong<In> = { isPong(frame: In): boolean }["isPong"];
+
 /** Decodes frames from what a reader has, until the end or the first bad one. */
 export class FrameReader<In> {
   readonly readLoop: ReadLoop;
   /** Looks at what came each time the queue has no more frames. */
   heartbeat: Heartbeat | undefined;
   /** Whether a frame answers a ping, and is not handed out. */
-  isPong: ((frame: In) => boolean) | undefined;
+  isPong: IsPong<In> | undefined;
   #frames: FrameDecoder<In>;
   readonly reusesMemory: boolean;
   readonly #endsOnDrain: boolean;

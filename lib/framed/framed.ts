@@ -4,7 +4,7 @@
  * This folder guarantees that frames are cut and joined exactly as the codec says,
  * that a bad frame leaves no part of itself on the wire, and that nothing read is
  * lost when `detach` gives the socket back. It knows no codec. It may
- * import `socket/` and `codec/`; nothing in `lib/` but `client/` and `testing/` imports it.
+ * import `socket/` and `codec/`; nothing in `lib/` but `client/`, `hub/` and `testing/` imports it.
  *
  * @module
  */
@@ -38,6 +38,7 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
  * @param options Limits of the frames.
  * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
  * @throws {RangeError} `frameTimeoutMs` is not at least 1.
+ * @category Frames and codecs
  *
  * @example An echo of lines
  * ```ts
@@ -82,6 +83,11 @@ export interface FramedParts<In, Out> {
     options: HeartbeatOptions<In, Out>,
     send?: (frame: Out) => void,
   ): Disposable;
+  /** What frames look like now; another one after `switch`. */
+  readonly codec: Codec<In, Out>;
+  readonly isDetached: boolean;
+  /** Whether `codec` is in use, and the last frame that was sent is whole. */
+  isBetweenFrames(codec: Codec<In, Out>): boolean;
 }
 
 /** Reaches them. Not for users: `mod.ts` does not export it. */
@@ -106,6 +112,8 @@ export let partsOf: <In, Out>(framed: Framed<In, Out>) => FramedParts<In, Out>;
  *
  * A bad frame of the peer ends the frames, and the socket stays open; only after an
  * error that is `recoverable` or `skipped` can the next frame be received.
+ *
+ * @category Frames and codecs
  */
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
@@ -116,12 +124,17 @@ export class Framed<In, Out = In>
       frames: framed.#frames,
       encode: (operation, frame) => framed.#encode(operation, frame),
       startHeartbeat: (options, send) => framed.#startHeartbeat(options, send),
+      codec: framed.#codec,
+      isDetached: framed.#detached,
+      isBetweenFrames: (codec) =>
+        framed.#codec === codec && framed.#encoder.midFrame !== true,
     });
   }
 
   readonly #socket: Socket;
   readonly #writer: SocketHalves["writer"];
   readonly #frames: FrameReader<In>;
+  #codec: Codec<In, Out>;
   #encoder: Encoder<Out>;
   /** Calls of `sendAll` that are under way. */
   #sendingAll = 0;
@@ -148,6 +161,7 @@ export class Framed<In, Out = In>
       options,
       halves.options.frameTimeoutMs,
     );
+    this.#codec = codec;
     this.#encoder = encoderOf(codec);
     if (this.#encoder.finish !== undefined) this.#finishAtEnd();
     if (options.heartbeat !== undefined) {
@@ -425,6 +439,8 @@ export class Framed<In, Out = In>
       if (encoder.finish !== undefined) switched.#finishAtEnd();
     }
     switched.#frames.switchDecoder(decoder);
+    switched.#codec = codec;
+    writer.pull();
     return switched;
   }
 
@@ -493,6 +509,7 @@ export class Framed<In, Out = In>
    */
   detach(): { socket: Socket } {
     this.#frames.readLoop.check("detach");
+    this.#writer.endSources();
     this.#detached = true;
     this.#writer.trailer = undefined;
     this.#frames.fail(detachedError());

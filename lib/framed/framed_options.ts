@@ -7,7 +7,11 @@
 import { checkBoolean, checkNames, checkNumber } from "../_check.ts";
 import { checkHeartbeatOptions, type HeartbeatOptions } from "./heartbeat.ts";
 
-/** Options of {@linkcode framed}, which receives `In` and sends `Out`. */
+/**
+ * Options of {@linkcode framed}, which receives `In` and sends `Out`.
+ *
+ * @category Frames and codecs
+ */
 export interface FramedOptions<In = unknown, Out = never> {
   /**
    * Longest from the first byte of a frame to its last, in milliseconds, at least 1,

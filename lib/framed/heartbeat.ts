@@ -37,6 +37,8 @@ import {
  * When pings are sent, and how many may go unanswered. The peer is cut after
  * `intervalMs + maxMissed * timeoutMs` of silence, 50 seconds where nothing is said.
  *
+ * @category Frames and codecs
+ *
  * @example
  * ```ts
  * import { framed, type HeartbeatOptions, lines } from "@sluice/net";

@@ -17,6 +17,7 @@ import { flagsOf, type PermissionPlan } from "./permission_plan.ts";
  * @param plans Made by `permissionsFor`.
  * @throws {PermissionError} Something is missing; see `flags`.
  * @throws {TypeError} One of them is no plan.
+ * @category Permissions
  *
  * @example The first lines of a server
  * ```ts

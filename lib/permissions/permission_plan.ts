@@ -5,19 +5,24 @@
  */
 
 import {
+  checkBoolean,
   checkInteger,
   checkNames,
   checkObject,
   checkOneOf,
   checkText,
   outOfRange,
+  show,
   wrongKind,
 } from "../_check.ts";
 import { type Addr, formatAddress, parseAddress } from "../addr.ts";
+import { LISTEN_VARIABLES } from "../transport/listen_variables.ts";
 
 /**
  * The part of the options of `connect`, `listen` and `serve` that permissions depend
  * on: any of those will do.
+ *
+ * @category Permissions
  */
 export type PlannableOptions =
   | {
@@ -37,6 +42,14 @@ export type PlannableOptions =
     hosts?: undefined;
     /** What `connect` goes through, a proxy of `viaProxy` say: then only that is reached. */
     dialer?: PlannableDialer;
+    /**
+     * Whether the port is shared with other processes: Deno wants a flag for it.
+     *
+     * @default {false}
+     */
+    reusePort?: boolean;
+    /** Absent: a descriptor has no host. */
+    listenFd?: undefined;
   }
   | {
     /** Several hosts, all of which may be reached. */
@@ -60,6 +73,8 @@ export type PlannableOptions =
     port?: undefined;
     /** Absent: see `hosts`. */
     path?: undefined;
+    /** Absent: it is for `connect`. */
+    listenFd?: undefined;
   }
   | {
     /** What `connect` goes through: then only that is reached. */
@@ -74,6 +89,8 @@ export type PlannableOptions =
     path?: undefined;
     /** Absent: see `dialer`. */
     hosts?: undefined;
+    /** Absent: it is for `connect`. */
+    listenFd?: undefined;
   }
   | {
     /** Path of a Unix socket. */
@@ -88,9 +105,34 @@ export type PlannableOptions =
     hosts?: undefined;
     /** Absent: it connects to hosts. */
     dialer?: undefined;
+    /** Absent: a descriptor has no path. */
+    listenFd?: undefined;
+  }
+  | {
+    /**
+     * A descriptor that another process has opened: its number, which takes no permission,
+     * or its name, which takes those to read how systemd calls them.
+     */
+    listenFd: number | string;
+    /** TLS takes no permission of its own. */
+    tls?: unknown;
+    /** Absent: the socket has its address. */
+    hostname?: undefined;
+    /** Absent: the socket has its address. */
+    port?: undefined;
+    /** Absent: the socket has its address. */
+    path?: undefined;
+    /** Absent: it is not for `connect`. */
+    hosts?: undefined;
+    /** Absent: it is not for `connect`. */
+    dialer?: undefined;
   };
 
-/** The part of a `Dialer` that permissions depend on. */
+/**
+ * The part of a `Dialer` that permissions depend on.
+ *
+ * @category Permissions
+ */
 export interface PlannableDialer {
   /**
    * What it connects to: a proxy, say. One in memory takes no permission.
@@ -98,10 +140,18 @@ export interface PlannableDialer {
   readonly addr: Addr;
 }
 
-/** What is going to be done with the options. */
+/**
+ * What is going to be done with the options.
+ *
+ * @category Permissions
+ */
 export type PlannedAction = "connect" | "listen";
 
-/** Options of {@linkcode permissionsFor}. */
+/**
+ * Options of {@linkcode permissionsFor}.
+ *
+ * @category Permissions
+ */
 export interface PermissionsForOptions {
   /**
    * What the options are for; only words in messages depend on it. By default the
@@ -110,15 +160,22 @@ export interface PermissionsForOptions {
   action?: PlannedAction;
 }
 
-/** A permission that can be asked for, and written as a flag. */
+/**
+ * A permission that can be asked for, and written as a flag.
+ *
+ * @category Permissions
+ */
 export type PlannedDescriptor =
   | Deno.NetPermissionDescriptor & { host: string }
+  | Deno.EnvPermissionDescriptor & { variable: string }
   | Deno.ReadPermissionDescriptor & { path: string }
   | Deno.WritePermissionDescriptor & { path: string };
 
 /**
  * What a connection or a listener takes: as command-line flags, and as what
  * `Deno.permissions` understands. Made by {@linkcode permissionsFor}.
+ *
+ * @category Permissions
  *
  * @example
  * ```ts
@@ -136,7 +193,7 @@ export interface PermissionPlan {
   readonly flags: readonly string[];
   /** The same permissions, as `Deno.permissions.query` takes them. */
   readonly descriptors: readonly PlannedDescriptor[];
-  /** Flags of unstable features that it takes beside the permissions: none so far. */
+  /** Flags of unstable features that it takes beside the permissions: that of `reusePort`. */
   readonly unstable: readonly string[];
 }
 
@@ -155,6 +212,7 @@ export interface PermissionPlan {
  * @throws {TypeError} The host or the port cannot be used, there is a host beside a
  * path, or the path has a comma, which Deno's flags cannot express.
  * @throws {RangeError} The port is out of range.
+ * @category Permissions
  *
  * @example
  * ```ts
@@ -182,11 +240,13 @@ export function permissionsFor(
     checkOneOf(ACTION, "action", action, ["connect", "listen"]);
   }
   const { descriptors, target } = describe(options);
+  const { reusePort } = options as { reusePort?: unknown };
+  if (reusePort !== undefined) checkBoolean(ACTION, "reusePort", reusePort);
   return {
     purpose: `${phrase(action)} ${target}`,
     flags: flagsOf(descriptors),
     descriptors,
-    unstable: [],
+    unstable: reusePort === true ? ["--unstable-net"] : [],
   };
 }
 
@@ -197,7 +257,11 @@ interface Description {
 }
 
 function describe(options: PlannableOptions): Description {
-  const { path, hostname, port, hosts, dialer } = options;
+  const { path, hostname, port, hosts, dialer, listenFd } = options;
+  if (listenFd !== undefined) {
+    checkAbsent("listenFd", { path, hostname, port, hosts, dialer });
+    return describeDescriptor(listenFd);
+  }
   if (dialer !== undefined) {
     checkAbsent("dialer", { path });
     return describeDialer(dialer);
@@ -210,6 +274,20 @@ function describe(options: PlannableOptions): Description {
     ? describeHost(hostname, port)
     : describePath(path, { hostname, port });
   return { descriptors, target: valueOf(descriptors.at(-1)!) };
+}
+
+function describeDescriptor(listenFd: number | string): Description {
+  const target = `descriptor ${show(listenFd)}`;
+  if (typeof listenFd === "number") {
+    checkInteger(ACTION, "listenFd", listenFd, 0, 2 ** 31 - 1);
+    return { descriptors: [], target };
+  }
+  checkText(ACTION, "listenFd", listenFd);
+  const descriptors = LISTEN_VARIABLES.map((variable) => ({
+    name: "env" as const,
+    variable,
+  }));
+  return { descriptors, target };
 }
 
 function describeHosts(
@@ -297,7 +375,8 @@ function describePath(
 }
 
 function valueOf(descriptor: PlannedDescriptor): string {
-  return descriptor.name === "net" ? descriptor.host : descriptor.path;
+  if (descriptor.name === "net") return descriptor.host;
+  return descriptor.name === "env" ? descriptor.variable : descriptor.path;
 }
 
 /** One flag for each kind of permission, with all its values. */

@@ -119,6 +119,20 @@ export class AcceptLoop<A extends Addr = Addr> {
     quietly(() => awaited ? acceptor.ref?.() : acceptor.unref?.());
   }
 
+  /** Whether {@linkcode AcceptLoop.stop} hands out what was accepted already. */
+  get canStop(): boolean {
+    return this.#acceptor.stop !== undefined;
+  }
+
+  /**
+   * Stops listening, and hands out what was accepted already; the loop ends by itself then.
+   * For acceptors that share their address with others.
+   */
+  stop(): void {
+    this.resume();
+    quietly(() => this.#acceptor.stop?.());
+  }
+
   /** Ends the loop. Resolves when the address is free again; never rejects. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();

@@ -9,14 +9,22 @@ import type { Addr } from "../addr.ts";
 import { addressKey, IpRanges, isLinkLocal } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
 
-/** What to do with clients above `maxConnections`. */
+/**
+ * What to do with clients above `maxConnections`.
+ *
+ * @category Servers
+ */
 export type OnLimit =
   /** They wait in the system's backlog until another one leaves. */
   | "wait"
   /** They are accepted and closed at once. */
   | "reject";
 
-/** Which clients may come in, and how many. */
+/**
+ * Which clients may come in, and how many.
+ *
+ * @category Servers
+ */
 export interface AdmissionOptions {
   /**
    * Most connections at once, at least 1.

@@ -46,7 +46,8 @@ export class Clients implements ClientOwner {
   /** Of clients that are over. */
   #bytesRead = 0;
   #bytesWritten = 0;
-  /** Of clients that were there when the drain began. */
+  #isEnding = false;
+  /** Of clients that were there when the shutdown began. */
   readonly #outcomes = { completed: 0, aborted: 0, handshakes: 0 };
   #left: PromiseWithResolvers<void> | undefined;
 
@@ -114,6 +115,15 @@ export class Clients implements ClientOwner {
     this.#admission.update(options, admitted);
   }
 
+  /** Whether there is a client of at most this age of which nothing has been heard. */
+  hasNewerThan(ageMs: number): boolean {
+    const since = Date.now() - ageMs;
+    return [...this.#all].some(({ socket }) =>
+      socket === undefined ||
+      socket.stats.bytesRead === 0 && socket.stats.openedAt > since
+    );
+  }
+
   get stats(): Omit<ServerStats, "acceptErrors"> {
     let [active, handshakes, closing] = [0, 0, 0];
     let [bytesRead, bytesWritten] = [this.#bytesRead, this.#bytesWritten];
@@ -171,7 +181,7 @@ export class Clients implements ClientOwner {
   onEnd(client: Client, outcome: Outcome): void {
     this.#all.delete(client);
     this.#admission.leave(client.admittedAs);
-    if (this.context.signal.aborted) this.#outcomes[outcome]++;
+    if (this.#isEnding) this.#outcomes[outcome]++;
     if (client.socket === undefined) this.#counts.rejected++;
     else this.#account(client.id, client.socket);
     if (this.#all.size === 0) this.#left?.resolve();
@@ -194,6 +204,11 @@ export class Clients implements ClientOwner {
   }
 
   // ---- how they end together ----------------------------------------------
+
+  /** The shutdown has begun: those that end from now on are in its report. */
+  beginReport(): void {
+    this.#isEnding = true;
+  }
 
   /** Starts the graceful shutdown of all clients. Resolves when the last one has ended. */
   async drain(): Promise<void> {

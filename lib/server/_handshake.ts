@@ -9,7 +9,11 @@ import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 
-/** How long clients may take for TLS. */
+/**
+ * How long clients may take for TLS.
+ *
+ * @category Servers
+ */
 export interface HandshakeOptions {
   /**
    * Longest that a TLS handshake may take, in milliseconds, at least 1. It ends clients

@@ -22,7 +22,11 @@ import type { PlainBinding } from "../transport/bind.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
 
-/** Which proxies a server is behind, and what their headers may be. */
+/**
+ * Which proxies a server is behind, and what their headers may be.
+ *
+ * @category PROXY protocol
+ */
 export interface ProxyProtocolOptions extends ProxyLimits {
   /**
    * IP addresses and ranges (CIDR) of the proxies; `"unix:"` for all that connect to a Unix

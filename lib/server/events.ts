@@ -8,7 +8,11 @@ import type { Addr } from "../addr.ts";
 import type { TimeoutError } from "../errors.ts";
 import type { Socket } from "../socket/socket.ts";
 
-/** Why a client was turned away. */
+/**
+ * Why a client was turned away.
+ *
+ * @category Servers
+ */
 export type RejectionReason =
   /** It is in `deny`, or not in `allow`. */
   | "denied"
@@ -19,7 +23,11 @@ export type RejectionReason =
   /** `maxConnectionsPerAddress` was reached. */
   | "max-connections-per-address";
 
-/** A client was accepted; its handler starts. */
+/**
+ * A client was accepted; its handler starts.
+ *
+ * @category Servers
+ */
 export interface AcceptedEvent {
   /** The kind of the event. */
   type: "accepted";
@@ -29,7 +37,11 @@ export interface AcceptedEvent {
   socket: Socket;
 }
 
-/** A client was turned away; no handler started. */
+/**
+ * A client was turned away; no handler started.
+ *
+ * @category Servers
+ */
 export interface RejectedEvent {
   /** The kind of the event. */
   type: "rejected";
@@ -39,7 +51,11 @@ export interface RejectedEvent {
   remoteAddr: Addr;
 }
 
-/** A TLS handshake is done: the handler starts, or the socket can be accepted. */
+/**
+ * A TLS handshake is done: the handler starts, or the socket can be accepted.
+ *
+ * @category Servers
+ */
 export interface TlsEvent {
   /** The kind of the event. */
   type: "tls";
@@ -49,7 +65,11 @@ export interface TlsEvent {
   alpnProtocol: string | null;
 }
 
-/** A TLS handshake failed, took too long, or was cut by a shutdown. */
+/**
+ * A TLS handshake failed, took too long, or was cut by a shutdown.
+ *
+ * @category Servers
+ */
 export interface TlsFailedEvent {
   /** The kind of the event. */
   type: "tls-failed";
@@ -59,7 +79,11 @@ export interface TlsFailedEvent {
   remoteAddr: Addr;
 }
 
-/** A trusted proxy sent no good PROXY header, or none in time. */
+/**
+ * A trusted proxy sent no good PROXY header, or none in time.
+ *
+ * @category Servers
+ */
 export interface ProxyFailedEvent {
   /** The kind of the event. */
   type: "proxy-failed";
@@ -72,7 +96,11 @@ export interface ProxyFailedEvent {
   remoteAddr: Addr;
 }
 
-/** A handler threw; its socket was aborted. */
+/**
+ * A handler threw; its socket was aborted.
+ *
+ * @category Servers
+ */
 export interface HandlerErrorEvent {
   /** The kind of the event. */
   type: "error";
@@ -90,7 +118,11 @@ export interface HandlerErrorEvent {
   socket: Socket;
 }
 
-/** A time limit ended a handler; its socket was aborted. */
+/**
+ * A time limit ended a handler; its socket was aborted.
+ *
+ * @category Servers
+ */
 export interface TimeoutEvent {
   /** The kind of the event. */
   type: "timeout";
@@ -102,7 +134,11 @@ export interface TimeoutEvent {
   socket: Socket;
 }
 
-/** A connection is over. */
+/**
+ * A connection is over.
+ *
+ * @category Servers
+ */
 export interface ClosedEvent {
   /** The kind of the event. */
   type: "closed";
@@ -118,7 +154,11 @@ export interface ClosedEvent {
   durationMs: number;
 }
 
-/** An accept failed; the server, or listener, goes on. */
+/**
+ * An accept failed; the server, or listener, goes on.
+ *
+ * @category Servers
+ */
 export interface AcceptErrorEvent {
   /** The kind of the event. */
   type: "accept-error";
@@ -131,6 +171,8 @@ export interface AcceptErrorEvent {
 /**
  * The listener could not be closed properly, for instance as the folder of its Unix
  * socket is gone: its address may still be taken.
+ *
+ * @category Servers
  */
 export interface CloseErrorEvent {
   /** The kind of the event. */
@@ -139,7 +181,11 @@ export interface CloseErrorEvent {
   error: unknown;
 }
 
-/** The server has begun to shut down; this is what it waits for. */
+/**
+ * The server has begun to shut down; this is what it waits for.
+ *
+ * @category Servers
+ */
 export interface DrainEvent {
   /** The kind of the event. */
   type: "drain";
@@ -151,14 +197,22 @@ export interface DrainEvent {
   handshakes: number;
 }
 
-/** What the `onEvent` of `listen` is called with: addresses, never payloads. */
+/**
+ * What the `onEvent` of `listen` is called with: addresses, never payloads.
+ *
+ * @category Servers
+ */
 export type ListenerEvent =
   | TlsEvent
   | TlsFailedEvent
   | AcceptErrorEvent
   | CloseErrorEvent;
 
-/** What the `onEvent` of `serve` is called with: counts and addresses, never payloads. */
+/**
+ * What the `onEvent` of `serve` is called with: counts and addresses, never payloads.
+ *
+ * @category Servers
+ */
 export type ServerEvent =
   | ListenerEvent
   | AcceptedEvent
@@ -169,7 +223,11 @@ export type ServerEvent =
   | ClosedEvent
   | DrainEvent;
 
-/** Counters of a server since it began. While it drains they say what it waits for. */
+/**
+ * Counters of a server since it began. While it drains they say what it waits for.
+ *
+ * @category Servers
+ */
 export interface ServerStats {
   /** Connections open now, with a handler or with a close under way. */
   readonly active: number;

@@ -30,6 +30,7 @@ import type {
   Acceptor,
   AcceptorOptions,
   BindOptions,
+  DescriptorBindOptions,
   TcpBindOptions,
   UnixBindOptions,
 } from "../transport/options.ts";
@@ -39,7 +40,11 @@ import { HandshakeQueue } from "./_handshake_queue.ts";
 import { socketOptionsOf } from "./_socket_defaults.ts";
 import type { ListenerEvent } from "./events.ts";
 
-/** How a listener makes its sockets, and what ends it. */
+/**
+ * How a listener makes its sockets, and what ends it.
+ *
+ * @category Servers
+ */
 export type ListenerOptions = SocketOptions & HandshakeOptions & {
   /**
    * Closes the listener when it aborts. None by default.
@@ -52,7 +57,11 @@ export type ListenerOptions = SocketOptions & HandshakeOptions & {
   onEvent?: (event: ListenerEvent) => unknown;
 };
 
-/** Where to listen, and how the sockets are made. */
+/**
+ * Where to listen, and how the sockets are made.
+ *
+ * @category Servers
+ */
 export type ListenOptions = BindOptions & ListenerOptions;
 
 /**
@@ -73,8 +82,10 @@ export type ListenOptions = BindOptions & ListenerOptions;
  * @param options Where to listen, and the options of every socket.
  * @throws {TypeError} An option is of the wrong type, or unknown.
  * @throws {RangeError} An option is out of range.
- * @throws {BrokenError} The address is in use or not this machine's.
+ * @throws {BrokenError} The address is in use or not this machine's, or there is no such
+ * descriptor.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
+ * @category Servers
  *
  * @example
  * ```ts
@@ -96,15 +107,35 @@ export type ListenOptions = BindOptions & ListenerOptions;
 export function listen<A extends Addr>(
   options: AcceptorOptions<A> & ListenerOptions,
 ): Listener<A>;
-/** Listens on a port. */
+/**
+ * Listens on a port.
+ *
+ * @category Servers
+ */
 export function listen(
   options: TcpBindOptions & ListenerOptions,
 ): Listener<Deno.NetAddr>;
-/** Listens on a Unix socket. */
+/**
+ * Listens on a Unix socket.
+ *
+ * @category Servers
+ */
 export function listen(
   options: UnixBindOptions & ListenerOptions,
 ): Listener<Deno.UnixAddr>;
-/** Listens on what is known at run time only. */
+/**
+ * Listens on a socket that another process has opened.
+ *
+ * @category Servers
+ */
+export function listen(
+  options: DescriptorBindOptions & ListenerOptions,
+): Listener<Deno.NetAddr | Deno.UnixAddr>;
+/**
+ * Listens on what is known at run time only.
+ *
+ * @category Servers
+ */
 export function listen(options: ListenOptions): Listener;
 export function listen(options: ListenOptions): Listener {
   checkListenOptions(options);
@@ -142,6 +173,8 @@ function checkListenOptions(options: ListenOptions): void {
  *
  * One task accepts at a time. `break` leaves the listener open: another loop goes
  * on with the next client.
+ *
+ * @category Servers
  */
 export class Listener<A extends Addr = Addr>
   implements AsyncIterable<Socket>, Disposable, AsyncDisposable {
@@ -251,7 +284,8 @@ export class Listener<A extends Addr = Addr>
   /**
    * Stops listening, and closes connections that were not handed out; sockets that
    * were handed out stay open. Resolves when the address can be bound again. Idempotent. Never
-   * rejects: a listener that cannot be closed properly is a `close-error` event.
+   * rejects: a listener that cannot be closed properly is a `close-error` event. To hand a
+   * `listenFd` over to another process without losing a connection, use `serve`.
    */
   close(): Promise<void> {
     return this.#loop.close();

@@ -6,12 +6,14 @@
 
 import type { Addr } from "../addr.ts";
 import { watchCall } from "../time/call_limits.ts";
+import { sleep } from "../time/sleep.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import { bind, bindPlain } from "../transport/bind.ts";
 import type {
   AcceptedTransport,
   Acceptor,
   AcceptorOptions,
+  DescriptorBindOptions,
   NewCertificate,
   TcpBindOptions,
   UnixBindOptions,
@@ -34,6 +36,10 @@ import {
   type ShutdownReport,
 } from "./serve_options.ts";
 
+/** Longest that a server waits for clients that have just come, before it drains. */
+const HANDOVER_MS = 1_000;
+const LOOK_EVERY_MS = 10;
+
 /**
  * Serves clients: each gets a socket and a run of `handler`.
  *
@@ -53,8 +59,10 @@ import {
  * @param handler Handles one client.
  * @throws {TypeError} An option is of the wrong type, or unknown.
  * @throws {RangeError} An option is out of range.
- * @throws {BrokenError} The address is in use or not this machine's.
+ * @throws {BrokenError} The address is in use or not this machine's, or there is no such
+ * descriptor.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
+ * @category Servers
  *
  * @example
  * ```ts
@@ -75,17 +83,38 @@ export function serve<A extends Addr>(
   options: AcceptorOptions<A> & ServerOptions,
   handler: Handler,
 ): Server<A>;
-/** Serves on a port. */
+/**
+ * Serves on a port.
+ *
+ * @category Servers
+ */
 export function serve(
   options: TcpBindOptions & ServerOptions,
   handler: Handler,
 ): Server<Deno.NetAddr>;
-/** Serves on a Unix socket. */
+/**
+ * Serves on a Unix socket.
+ *
+ * @category Servers
+ */
 export function serve(
   options: UnixBindOptions & ServerOptions,
   handler: Handler,
 ): Server<Deno.UnixAddr>;
-/** Serves on what is known at run time only. */
+/**
+ * Serves on a socket that another process has opened.
+ *
+ * @category Servers
+ */
+export function serve(
+  options: DescriptorBindOptions & ServerOptions,
+  handler: Handler,
+): Server<Deno.NetAddr | Deno.UnixAddr>;
+/**
+ * Serves on what is known at run time only.
+ *
+ * @category Servers
+ */
 export function serve(options: ServeOptions, handler: Handler): Server;
 export function serve(options: ServeOptions, handler: Handler): Server {
   checkServeOptions(options, handler);
@@ -109,6 +138,8 @@ export function serve(options: ServeOptions, handler: Handler): Server {
  *         suspend() v     | resume()
  *                  suspended
  * ```
+ *
+ * @category Servers
  */
 export class Server<A extends Addr = Addr> implements AsyncDisposable {
   readonly #options: ServerOptions;
@@ -116,6 +147,8 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   readonly #loop: AcceptLoop<A>;
   readonly #closed = Promise.withResolvers<void>();
   readonly #setCertificate: Acceptor["setCertificate"];
+  /** Aborts when what is left of the clients is cut. */
+  readonly #cut = new AbortController();
   #acceptErrors = 0;
   #shutdown: PromiseWithResolvers<ShutdownReport> | undefined;
   #ignoreSignals: (() => void) | undefined;
@@ -279,7 +312,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       }
       if (transport === undefined) break;
       // It came in the moment in which the drain began, which counts without it.
-      if (loop.closed) closeQuietly(transport);
+      if (loop.closed || this.#cut.signal.aborted) closeQuietly(transport);
       else clients.admit(transport);
     }
     // The loop may have ended by itself: the acceptor was closed from outside.
@@ -291,7 +324,9 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    * next frame, lets handlers finish, and cuts what is left when the time is over. It
    * resolves when the last connection has ended, and at the limit at the latest (a
    * quarter of a second later where an acceptor of one's own does not stop); then the
-   * address can be bound again.
+   * address can be bound again. With `listenFd` clients that came within the last second
+   * and have not said anything are given a second before that, as another process goes on
+   * with the socket.
    *
    * A further call gets the same report; limits that it gives count too.
    *
@@ -319,10 +354,10 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     if (this.#shutdown === undefined) {
       // First, as hooks and handlers may call this again.
       this.#shutdown = Promise.withResolvers();
-      this.#drain().then(this.#shutdown.resolve);
       if (options.deadline === undefined) {
         timeoutMs ??= this.#options.shutdownTimeoutMs ?? 15_000;
       }
+      this.#drain(timeoutMs).then(this.#shutdown.resolve);
     }
     const unwatch = this.#cutAfter({ ...options, timeoutMs });
     try {
@@ -333,7 +368,10 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   }
 
   #cutAfter({ timeoutMs, deadline, signal }: ShutdownOptions): () => void {
-    const cut = () => this.#clients.cut();
+    const cut = () => {
+      this.#cut.abort();
+      this.#clients.cut();
+    };
     if (timeoutMs === 0) {
       cut();
       timeoutMs = undefined;
@@ -341,13 +379,34 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     return watchCall("shut down", { deadline, signal, timeoutMs }, cut);
   }
 
-  async #drain(): Promise<ShutdownReport> {
+  async #drain(timeoutMs = Infinity): Promise<ShutdownReport> {
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     const clients = this.#clients;
+    clients.beginReport();
+    // Half of the time is left for what the drain itself takes.
+    if (this.#loop.canStop) {
+      await this.#handOver(Math.min(HANDOVER_MS, timeoutMs / 2));
+    }
     await Promise.all([this.#loop.close(), clients.drain()]);
     this.#ignoreSignals?.();
     this.#closed.resolve();
     return clients.report;
+  }
+
+  /**
+   * Another process goes on with the listening socket, and gets the clients that come from
+   * now on. Those that this one has accepted already, or heard nothing of so far, are served
+   * before the drain begins, which would end them: they could not know that it takes another
+   * attempt.
+   */
+  async #handOver(limitMs: number): Promise<void> {
+    const { signal } = this.#cut;
+    const deadline = performance.now() + limitMs;
+    this.#loop.stop();
+    while (!signal.aborted && performance.now() < deadline) {
+      if (this.#loop.closed && !this.#clients.hasNewerThan(HANDOVER_MS)) return;
+      await sleep(LOOK_EVERY_MS, { signal }).catch(() => {});
+    }
   }
 
   #drainOnSignals(): void {

@@ -30,7 +30,11 @@ import {
 } from "./_proxy_gate.ts";
 import type { ServerEvent } from "./events.ts";
 
-/** Limits of a server, how it ends, and its hooks. */
+/**
+ * Limits of a server, how it ends, and its hooks.
+ *
+ * @category Servers
+ */
 export type ServerOptions =
   & SocketOptions
   & AdmissionOptions
@@ -101,10 +105,18 @@ export type ServerOptions =
     onEvent?: (event: ServerEvent) => unknown;
   };
 
-/** Where to serve, within which limits, and with which hooks. */
+/**
+ * Where to serve, within which limits, and with which hooks.
+ *
+ * @category Servers
+ */
 export type ServeOptions = BindOptions & ServerOptions;
 
-/** What a handler gets beside the socket. */
+/**
+ * What a handler gets beside the socket.
+ *
+ * @category Servers
+ */
 export interface ServeContext {
   /** The number of the connection, which its events have too. */
   readonly id: number;
@@ -115,7 +127,11 @@ export interface ServeContext {
   readonly signal: AbortSignal;
 }
 
-/** A connection that is open. */
+/**
+ * A connection that is open.
+ *
+ * @category Servers
+ */
 export interface ServerConnection {
   /** Its number: no other of the server has it, or will. */
   readonly id: number;
@@ -125,7 +141,11 @@ export interface ServerConnection {
   readonly since: number;
 }
 
-/** How long a shutdown may take. Several may be given: the first to end cuts. */
+/**
+ * How long a shutdown may take. Several may be given: the first to end cuts.
+ *
+ * @category Servers
+ */
 export interface ShutdownOptions {
   /**
    * Longest to wait for handlers, in milliseconds; 0 cuts at once. By default
@@ -138,7 +158,11 @@ export interface ShutdownOptions {
   signal?: AbortSignal;
 }
 
-/** The result of a shutdown: the connections that were open when it began. */
+/**
+ * The result of a shutdown: the connections that were open when it began.
+ *
+ * @category Servers
+ */
 export interface ShutdownReport {
   /** Connections that ended by themselves: the handler returned, or threw. */
   readonly completed: number;
@@ -148,7 +172,11 @@ export interface ShutdownReport {
   readonly handshakes: number;
 }
 
-/** Handles one client. What it returns is awaited, and otherwise ignored. */
+/**
+ * Handles one client. What it returns is awaited, and otherwise ignored.
+ *
+ * @category Servers
+ */
 export type Handler = (socket: Socket, context: ServeContext) => unknown;
 
 /** One name for each option: the compiler finds one that is missing. */

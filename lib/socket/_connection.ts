@@ -467,7 +467,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   }
 
   /** A limit of what stands on the socket has passed. */
-  expire(error: TimeoutError): void {
+  expire(error: TimeoutError | LimitError): void {
     this.#cut("closed", error);
   }
 

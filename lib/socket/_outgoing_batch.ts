@@ -36,14 +36,20 @@ const MAX_SPARE = 64;
 
 /** One message, which first fills and then leaves. */
 export class OutgoingBatch {
-  /** What it carries. */
+  /** What it carries, but for what {@linkcode OutgoingBatch.startShared} sends. */
   readonly message: ByteWriter = new ByteWriter();
+  readonly #isKept: boolean;
   #sender: BatchSender | undefined;
   #segments = NO_SEGMENTS;
   #segment = 0;
   /** Bytes of the current segment, when it was begun and sent so far. */
   #length = 0;
   #offset = 0;
+
+  /** @param isKept Whether its owner uses it again and again: it is not spare when it is sent. */
+  constructor(isKept = false) {
+    this.#isKept = isKept;
+  }
 
   /** An empty one. */
   static acquire(): OutgoingBatch {
@@ -54,6 +60,7 @@ export class OutgoingBatch {
   release(): void {
     this.#sender = undefined;
     this.#segments = NO_SEGMENTS;
+    if (this.#isKept) return;
     this.message.clear();
     if (spare.length < MAX_SPARE) spare.push(this);
   }
@@ -74,6 +81,19 @@ export class OutgoingBatch {
       this.#length = this.#segments[0].length;
       this.#transmit(this.#segments[0]);
     }
+  }
+
+  /**
+   * Sends bytes that many connections share, in place of the message, and copies nothing.
+   *
+   * @param segments In this order: at least one, none of them empty. They never change.
+   */
+  startShared(sender: BatchSender, segments: readonly Uint8Array[]): void {
+    this.#sender = sender;
+    this.#segments = segments;
+    this.#segment = this.#offset = 0;
+    this.#length = segments[0].length;
+    this.#transmit(segments[0]);
   }
 
   #transmit(bytes: Uint8Array): void {

@@ -10,6 +10,8 @@ import { type Rate, RateMeter } from "../traffic/rate_meter.ts";
  * Counters of one socket. Bytes are those of the protocol, in the clear where it speaks
  * TLS. Times are milliseconds since the epoch.
  *
+ * @category Sockets
+ *
  * @example
  * ```ts
  * import type { SocketStats } from "@sluice/net";

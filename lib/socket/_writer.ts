@@ -3,7 +3,7 @@
  *
  * What is written is gathered in a batch, and one batch after another leaves, each in one
  * transport write where the system takes it whole: while one is on its way the next one
- * fills. `_scheduler.ts` decides when a batch leaves, and so does what cannot
+ * fills. `flush_scheduler.ts` decides when a batch leaves, and so does what cannot
  * wait: a reader that is about to wait for the answer, `flush`, the high-water mark, the
  * end of the batch before it. There is no timer.
  *
@@ -49,7 +49,7 @@ import {
   flushLate,
   flushSoon,
   noteWrite,
-} from "./_scheduler.ts";
+} from "./flush_scheduler.ts";
 import { observed } from "./observed.ts";
 
 /** A promise that settles when so many bytes have been sent. */
@@ -61,6 +61,21 @@ interface Waiter {
   readonly reject: (reason: unknown) => void;
   /** What calls without limits get that wait for about this position. */
   readonly shared: Promise<void> | undefined;
+}
+
+/**
+ * Holds frames of its own for a writer, which asks for them whenever nothing is on its
+ * way: a peer that does not read fills the source's bounded queue, and not the writer.
+ */
+export interface OutgoingSource {
+  /**
+   * Nothing is on its way, and no frame is being encoded. The source may append to
+   * {@linkcode Writer.message}, within {@linkcode Writer.room}, or call
+   * {@linkcode Writer.sendShared}.
+   */
+  onWritable(): void;
+  /** Nothing can be sent after what it appends now, if {@linkcode Writer.isWritable}. */
+  onEnd(): void;
 }
 
 const DONE = Promise.resolve();
@@ -131,6 +146,10 @@ export class Writer
   #rejectEnd: ((reason: unknown) => void) | undefined;
   #alarm: Alarm | undefined;
   #minimumRate: MinimumRate | undefined;
+  /** Those that have frames for it, mostly none. */
+  #sources: OutgoingSource[] | undefined;
+  /** Carries what is shared: one for all that they send. */
+  #sharedBatch: OutgoingBatch | undefined;
   /** Appends what a framing has to send before this side ends. */
   trailer: ((out: ByteWriter) => void) | undefined;
   /**
@@ -192,7 +211,13 @@ export class Writer
   /** Whether all is sent, so that nothing has failed, and the end of this side is neither begun nor has a trailer. */
   get isIdle(): boolean {
     return this.pendingBytes === 0 && this.#ending === undefined &&
-      this.trailer === undefined;
+      this.trailer === undefined && this.#sources === undefined;
+  }
+
+  /** Whether a source may append: nothing is on its way, and no frame is being encoded. */
+  get isWritable(): boolean {
+    return this.#state === "open" && this.#sending === undefined &&
+      this.#frameStart < 0;
   }
 
   /** Bytes that fit before what appends more should wait for `appended` first. */
@@ -301,6 +326,7 @@ export class Writer
       filling.message.length >= this.#frameStart
     ) {
       this.#leaveFrame();
+      if (this.#sources !== undefined) this.#askSources();
     } else {
       this.dropFrame();
       this.#refuse(operation);
@@ -421,6 +447,7 @@ export class Writer
       }
     }
     if (this.#state === "open" || this.#state === "encoding") {
+      this.endSources();
       this.#state = "ended";
     }
     return this.#ending ??= observed(this.#end(byClosing));
@@ -506,7 +533,9 @@ export class Writer
 
   /** Ends what {@linkcode Writer.hold} began. */
   release(): void {
-    if (this.#state === "upgrading") this.#state = "open";
+    if (this.#state !== "upgrading") return;
+    this.#state = "open";
+    this.pull();
   }
 
   /** Nothing can be written any more: calls that wait, and later ones, get the reason. */
@@ -521,6 +550,7 @@ export class Writer
     this.#committed = this.#position;
     this.#filling = undefined;
     this.#rejectWaiters(error);
+    this.endSources();
     this.onFail?.(error);
   }
 
@@ -530,6 +560,57 @@ export class Writer
     this.#waiters = undefined;
     if (waiters.length > 0) this.#reported = true;
     for (const { reject } of waiters) reject(error);
+  }
+
+  // ---- sources ------------------------------------------------------------
+
+  /** From now on the writer asks `source` for its frames, until it is removed. */
+  addSource(source: OutgoingSource): void {
+    this.#sharedBatch ??= new OutgoingBatch(true);
+    (this.#sources ??= []).push(source);
+  }
+
+  removeSource(source: OutgoingSource): void {
+    const left = this.#sources?.filter((each) => each !== source);
+    this.#sources = left?.length === 0 ? undefined : left;
+  }
+
+  /** Lets the sources append, if it is a moment for that. */
+  #askSources(): void {
+    for (const source of this.#sources ?? []) {
+      if (this.isWritable) source.onWritable();
+    }
+  }
+
+  /** The same, and sends what they appended. */
+  pull(): void {
+    if (this.#sources === undefined) return;
+    this.#askSources();
+    this.send();
+  }
+
+  /** This side ends, or a framing no longer stands on it: the sources append what is due. */
+  endSources(): void {
+    for (const source of this.#sources ?? []) source.onEnd();
+  }
+
+  /**
+   * Sends bytes that many connections share, without a copy, for a source. Returns
+   * `false`, and does nothing, where anything has to leave before them.
+   *
+   * @param segments In this order; they never change.
+   * @param length Bytes of all of them.
+   */
+  sendShared(segments: readonly Uint8Array[], length: number): boolean {
+    const filling = this.#filling;
+    const isEmpty = filling === undefined || filling.message.length === 0;
+    if (!isEmpty || !this.isWritable) return false;
+    const batch = this.#sharedBatch!;
+    this.#sending = batch;
+    this.#committed += length;
+    this.batchesBegun++;
+    batch.startShared(this, segments);
+    return true;
   }
 
   // ---- waiting until it is sent -------------------------------------------
@@ -692,6 +773,7 @@ export class Writer
     if (this.#alarm !== undefined) this.#alarm.disarm();
     if (this.#minimumRate !== undefined) this.#minimumRate.stop();
     batch.release();
+    if (this.#sources !== undefined) this.#askSources();
     // What was gathered meanwhile has waited long enough.
     this.#sendInTurn();
   }

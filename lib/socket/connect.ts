@@ -28,7 +28,11 @@ import {
 } from "./options.ts";
 import { Socket } from "./socket.ts";
 
-/** Limits of `connect`, and how the socket is made. */
+/**
+ * Limits of `connect`, and how the socket is made.
+ *
+ * @category Sockets
+ */
 export type ClientOptions = SocketOptions & {
   /**
    * Longest that all of it may take, in milliseconds: DNS, the connection and the TLS
@@ -49,7 +53,11 @@ export type ClientOptions = SocketOptions & {
   retry?: RetryOptions;
 };
 
-/** The server's address, time limits, and options of the socket. */
+/**
+ * The server's address, time limits, and options of the socket.
+ *
+ * @category Sockets
+ */
 export type ConnectOptions = (DialOptions | HostsDialOptions) & ClientOptions;
 
 /** The names of {@linkcode ConnectOptions}. */
@@ -89,6 +97,7 @@ const TIMEOUT_MS = 10_000;
  * @throws {TypeError} An option is of the wrong type, is not known, or cannot hold
  * together with another.
  * @throws {RangeError} An option is out of range.
+ * @category Sockets
  *
  * @example
  * ```ts

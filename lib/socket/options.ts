@@ -11,6 +11,8 @@ import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 /**
  * How long a socket may take.
  *
+ * @category Sockets
+ *
  * @example
  * ```ts
  * import type { SocketTimeouts } from "@sluice/net";
@@ -47,6 +49,8 @@ export interface SocketTimeouts {
 
 /**
  * Limits and sizes of a socket.
+ *
+ * @category Sockets
  *
  * @example For peers that may be hostile
  * ```ts
@@ -176,6 +180,8 @@ export const SOCKET_OPTION_NAMES: ReadonlySet<string> = new Set(
 /**
  * Limits and cap of one delimiter search.
  *
+ * @category Sockets
+ *
  * @example
  * ```ts
  * import { FrameTooLargeError, type ReadUntilOptions } from "@sluice/net";
@@ -208,6 +214,8 @@ export const READ_UNTIL_OPTION_NAMES: ReadonlySet<string> = new Set(
 /**
  * How to speak TLS as a client, and for how long to try.
  *
+ * @category TLS
+ *
  * @example
  * ```ts
  * import type { StartTlsOptions } from "@sluice/net";
@@ -219,6 +227,8 @@ export type StartTlsOptions = TlsDialOptions & CallOptions;
 
 /**
  * With which certificate to speak TLS as a server, and for how long to try.
+ *
+ * @category TLS
  *
  * @example
  * ```ts

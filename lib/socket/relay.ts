@@ -42,11 +42,17 @@ import {
 } from "../time/coarse_timer.ts";
 import { halvesOf, Socket } from "./socket.ts";
 
-/** One side of a {@linkcode relay}: its first or its second socket. */
+/**
+ * One side of a {@linkcode relay}: its first or its second socket.
+ *
+ * @category Sockets
+ */
 export type RelaySide = "a" | "b";
 
 /**
  * Limits of a {@linkcode relay}: `signal`, `timeoutMs` and `deadline` hold for all of it.
+ *
+ * @category Sockets
  *
  * @example
  * ```ts
@@ -86,6 +92,8 @@ export interface RelayOptions extends CallOptions {
 
 /**
  * The outcome of a {@linkcode relay}.
+ *
+ * @category Sockets
  *
  * @example
  * ```ts
@@ -134,6 +142,7 @@ export interface RelayResult {
  * @throws {BusyError} A read of one of the sockets is under way. Nothing was touched.
  * @throws {TimeoutError} `timeoutMs` or the deadline passed.
  * @throws {unknown} `signal.reason`, or what `beforeWrite` throws, untouched.
+ * @category Sockets
  *
  * @example A proxy
  * ```ts

@@ -84,6 +84,8 @@ export let halvesOf: (socket: Socket) => SocketHalves;
  * does not. Bytes that were accepted are sent before a process ends by itself; `Deno.exit`
  * and an uncaught error do not wait for them: `flush` first.
  *
+ * @category Sockets
+ *
  * @example
  * ```ts
  * import { memoryPair } from "@sluice/net/testing";

@@ -46,6 +46,7 @@ const ACTION = "check a codec";
  * more than two seconds to encode the samples and to decode them once.
  * @throws {TypeError} An argument or an option is of the wrong kind.
  * @throws {RangeError} There are no samples, or not as many expected frames.
+ * @category Conformance kits
  *
  * @example
  * ```ts

@@ -15,7 +15,11 @@ import {
   wrongKind,
 } from "../_check.ts";
 
-/** Options of {@linkcode checkCodec}. */
+/**
+ * Options of {@linkcode checkCodec}.
+ *
+ * @category Conformance kits
+ */
 export interface CheckCodecOptions<In, Out> {
   /**
    * What decoding the samples gives, if that is not the samples themselves.

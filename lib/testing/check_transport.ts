@@ -15,7 +15,11 @@ import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";
 import { CHECKS } from "./_transport_checks.ts";
 
-/** Options of {@linkcode checkTransport}: where transports legitimately differ. */
+/**
+ * Options of {@linkcode checkTransport}: where transports legitimately differ.
+ *
+ * @category Conformance kits
+ */
 export interface CheckTransportOptions {
   /**
    * Whether a side that has ended its own writing still reads what its peer writes.
@@ -62,7 +66,11 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
   ] satisfies (keyof CheckTransportOptions)[],
 );
 
-/** Makes two fresh ends of one connection, ready to be used. */
+/**
+ * Makes two fresh ends of one connection, ready to be used.
+ *
+ * @category Conformance kits
+ */
 export type MakePair = () =>
   | [Transport, Transport]
   | Promise<[Transport, Transport]>;
@@ -82,6 +90,7 @@ export type MakePair = () =>
  * the reason.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is below 1.
+ * @category Conformance kits
  *
  * @example Check the in-memory transport
  * ```ts

@@ -22,6 +22,8 @@ const SETTLE_TURNS = 8;
  *
  * What began on the real clock stays on it: its timers fire in real time, and so does a
  * limit that was set before, until the next call that it limits.
+ *
+ * @category Simulations
  */
 export class FakeClock implements Disposable {
   readonly #time: FakeTime;
@@ -97,6 +99,7 @@ async function settle(): Promise<void> {
  *
  * @returns The clock, at 0.
  * @throws {TypeError} Another one is in place.
+ * @category Simulations
  *
  * @example A time limit without waiting for it
  * ```ts

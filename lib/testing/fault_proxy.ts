@@ -24,6 +24,8 @@ import {
 /**
  * A proxy with faults. Made by {@linkcode faultProxy}.
  *
+ * @category Faults
+ *
  * @example Down for a while
  * ```ts
  * import { connect, serve } from "@sluice/net";
@@ -254,6 +256,7 @@ function both(faults: DirectedFaults): Faults {
  * @throws {BrokenError} The port is in use.
  * @throws {TypeError} An option is of the wrong kind, or not known.
  * @throws {RangeError} An option is out of its range.
+ * @category Faults
  *
  * @example A client that has to survive a server which breaks off
  * ```ts

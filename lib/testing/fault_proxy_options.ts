@@ -15,7 +15,11 @@ import {
 } from "../_check.ts";
 import { parseAddress } from "../addr.ts";
 
-/** What happens to the bytes of a connection, or to the connection. */
+/**
+ * What happens to the bytes of a connection, or to the connection.
+ *
+ * @category Faults
+ */
 export interface Faults {
   /**
    * Milliseconds by which bytes, and the end of the stream, are late.
@@ -87,7 +91,11 @@ export interface Faults {
   probability?: number;
 }
 
-/** Faults of both directions, and of one alone, where its own count more. */
+/**
+ * Faults of both directions, and of one alone, where its own count more.
+ *
+ * @category Faults
+ */
 export interface DirectedFaults extends Faults {
   /** What happens to what the client sends. */
   toServer?: Faults;
@@ -95,7 +103,11 @@ export interface DirectedFaults extends Faults {
   toClient?: Faults;
 }
 
-/** Where a proxy connects to: `"127.0.0.1:6379"`, `"unix:/run/x.sock"`, or options. */
+/**
+ * Where a proxy connects to: `"127.0.0.1:6379"`, `"unix:/run/x.sock"`, or options.
+ *
+ * @category Faults
+ */
 export type FaultProxyTarget =
   | string
   | {
@@ -113,7 +125,11 @@ export type FaultProxyTarget =
     path: string;
   };
 
-/** Options of {@linkcode faultProxy}. */
+/**
+ * Options of {@linkcode faultProxy}.
+ *
+ * @category Faults
+ */
 export interface FaultProxyOptions extends DirectedFaults {
   /** Where the server listens. */
   target: FaultProxyTarget;
@@ -143,7 +159,11 @@ export interface FaultProxyOptions extends DirectedFaults {
   maxConnections?: number;
 }
 
-/** What a proxy has passed on. */
+/**
+ * What a proxy has passed on.
+ *
+ * @category Faults
+ */
 export interface FaultProxyStats {
   /** Connections that are open. */
   readonly active: number;

@@ -26,16 +26,28 @@ import type {
   MemoryServeOptions,
 } from "./memory_network_options.ts";
 
-/** A listener of a host, which listens on the host's own name. */
+/**
+ * A listener of a host, which listens on the host's own name.
+ *
+ * @category Simulations
+ */
 export type HostListenOptions = Omit<MemoryListenOptions, "name">;
 
-/** A server of a host, which listens on the host's own name, without TLS. */
+/**
+ * A server of a host, which listens on the host's own name, without TLS.
+ *
+ * @category Simulations
+ */
 export type HostServeOptions = Omit<MemoryServeOptions, "name" | "tls"> & {
   /** Absent: no two handshakes are the same. */
   tls?: undefined;
 };
 
-/** A host to connect to, by its name, beside all that `connect` takes but TLS. */
+/**
+ * A host to connect to, by its name, beside all that `connect` takes but TLS.
+ *
+ * @category Simulations
+ */
 export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls"> & {
   /** Absent: no two handshakes are the same. */
   tls?: undefined;
@@ -44,6 +56,8 @@ export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls"> & {
 /**
  * What a process runs from its start on. It may end earlier than the process; what it
  * returns is awaited, and otherwise ignored.
+ *
+ * @category Simulations
  */
 export type ProcessProgram = (host: HostProcess) => unknown;
 
@@ -60,6 +74,8 @@ export interface ProcessContext {
 /**
  * What a host does in one of its lives, from its start to its crash or the end of the
  * simulation.
+ *
+ * @category Simulations
  *
  * @example A program that asks another host from time to time
  * ```ts

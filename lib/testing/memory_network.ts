@@ -39,6 +39,8 @@ import { type BarrierKind, Topology } from "./_topology.ts";
  * A simulated network. Made by {@linkcode memoryNetwork}.
  *
  * Its hosts are the names that servers listen on, and those that clients connect from.
+ *
+ * @category Simulations
  */
 export class MemoryNetwork implements Disposable {
   readonly #options: CheckedOptions;
@@ -424,6 +426,7 @@ function checkHosts(action: string, hosts: readonly string[]): void {
  * bytes that are cut anywhere.
  * @throws {TypeError} An option is of the wrong type.
  * @throws {RangeError} An option is out of range.
+ * @category Simulations
  *
  * @example A reply that takes a second, at once
  * ```ts

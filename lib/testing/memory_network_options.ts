@@ -16,7 +16,11 @@ import type { ClientOptions } from "../socket/connect.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
-/** What the network of {@linkcode memoryNetwork} is like. */
+/**
+ * What the network of {@linkcode memoryNetwork} is like.
+ *
+ * @category Simulations
+ */
 export interface MemoryNetworkOptions {
   /**
    * Chooses every random size, delay and fault: the same seed, the same run.
@@ -70,10 +74,18 @@ export interface MemoryNetworkOptions {
   onEvent?: (event: NetworkEvent) => void;
 }
 
-/** Something that happened on the network. */
+/**
+ * Something that happened on the network.
+ *
+ * @category Simulations
+ */
 export type NetworkEvent = ConnectionEvent | HostEvent;
 
-/** Something that happened to a connection; bytes are counted, never shown. */
+/**
+ * Something that happened to a connection; bytes are counted, never shown.
+ *
+ * @category Simulations
+ */
 export interface ConnectionEvent {
   /** When, by `performance.now`. */
   readonly atMs: number;
@@ -89,7 +101,11 @@ export interface ConnectionEvent {
   readonly bytes?: number;
 }
 
-/** Something that a test did to hosts. */
+/**
+ * Something that a test did to hosts.
+ *
+ * @category Simulations
+ */
 export interface HostEvent {
   /** When, by `performance.now`. */
   readonly atMs: number;
@@ -107,7 +123,11 @@ export interface HostEvent {
   readonly hosts: readonly string[];
 }
 
-/** How much slower than its network a host is: {@linkcode MemoryNetwork.slowDown}. */
+/**
+ * How much slower than its network a host is: {@linkcode MemoryNetwork.slowDown}.
+ *
+ * @category Simulations
+ */
 export interface SlowHostOptions {
   /**
    * Milliseconds that bytes to it and from it travel longer.
@@ -129,7 +149,11 @@ export interface SlowHostOptions {
   bytesPerSecond?: number;
 }
 
-/** A name to listen on, beside what every listener takes. */
+/**
+ * A name to listen on, beside what every listener takes.
+ *
+ * @category Simulations
+ */
 export interface MemoryListenOptions extends SocketOptions {
   /**
    * What clients connect to.
@@ -141,7 +165,11 @@ export interface MemoryListenOptions extends SocketOptions {
   signal?: AbortSignal;
 }
 
-/** A name to serve under, beside all that `serve` takes. */
+/**
+ * A name to serve under, beside all that `serve` takes.
+ *
+ * @category Simulations
+ */
 export interface MemoryServeOptions extends ServerOptions {
   /** See {@linkcode MemoryListenOptions.name}. */
   name?: string;
@@ -149,7 +177,11 @@ export interface MemoryServeOptions extends ServerOptions {
   tls?: TlsBindOptions;
 }
 
-/** A name to connect to, beside all that `connect` takes. */
+/**
+ * A name to connect to, beside all that `connect` takes.
+ *
+ * @category Simulations
+ */
 export interface MemoryConnectOptions extends ClientOptions {
   /** The name that a server listens on. */
   name: string;

@@ -12,7 +12,11 @@ import {
   memoryTransportPair,
 } from "../transport/memory.ts";
 
-/** Options of {@linkcode memoryPair}: of the connection, and of both sockets. */
+/**
+ * Options of {@linkcode memoryPair}: of the connection, and of both sockets.
+ *
+ * @category Memory
+ */
 export interface MemoryPairOptions extends MemoryTransportOptions {
   /** Options of both sockets. */
   socket?: SocketOptions;
@@ -39,6 +43,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @returns The two sockets; what one writes the other reads.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of range.
+ * @category Memory
  *
  * @example
  * ```ts

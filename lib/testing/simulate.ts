@@ -63,6 +63,7 @@ let simulating = false;
  * @throws {TypeError} An option is of the wrong kind, or is not known.
  * @throws {RangeError} An option is out of its range.
  * @throws {unknown} The reason of the signal, untouched.
+ * @category Simulations
  *
  * @example A client that survives crashes of its server
  * ```ts

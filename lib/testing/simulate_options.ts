@@ -20,20 +20,32 @@ import type { MemoryNetworkOptions } from "./memory_network_options.ts";
 import type { HostProcess } from "./host_process.ts";
 import type { World } from "./world.ts";
 
-/** What a scenario does. What it returns is awaited, and otherwise ignored. */
+/**
+ * What a scenario does. What it returns is awaited, and otherwise ignored.
+ *
+ * @category Simulations
+ */
 export type Scenario = (world: World) => unknown;
 
 /**
  * What a host runs from its start until it crashes or the simulation ends, and again after
  * each restart. It may end earlier; what it returns is awaited, and otherwise ignored.
+ *
+ * @category Simulations
  */
 export type HostProgram = (host: HostProcess, world: World) => unknown;
 
-/** What the network of a simulation is like; the simulation has the seed. */
+/**
+ * What the network of a simulation is like; the simulation has the seed.
+ *
+ * @category Simulations
+ */
 export type SimulatedNetworkOptions = Omit<MemoryNetworkOptions, "seed">;
 
 /**
  * Options of {@linkcode simulate}.
+ *
+ * @category Simulations
  *
  * @example
  * ```ts
@@ -94,7 +106,11 @@ export interface SimulateOptions {
   signal?: AbortSignal;
 }
 
-/** What a simulation has done. */
+/**
+ * What a simulation has done.
+ *
+ * @category Simulations
+ */
 export interface SimulationReport {
   /** How many seeds have run. */
   readonly seeds: number;

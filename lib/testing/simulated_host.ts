@@ -42,6 +42,8 @@ export let stopHost: (host: SimulatedHost) => void;
  * What it does, it does as the process that is alive: after a restart as the new one. On a
  * host that has crashed every call fails.
  *
+ * @category Simulations
+ *
  * @example
  * ```ts
  * import { simulate } from "@sluice/net/testing";

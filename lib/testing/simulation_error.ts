@@ -6,7 +6,11 @@
 
 import type { NetworkEvent } from "./memory_network_options.ts";
 
-/** How a simulation went wrong. */
+/**
+ * How a simulation went wrong.
+ *
+ * @category Simulations
+ */
 export type SimulationFailure =
   /** The scenario, a program of a host or what either started threw; see `cause`. */
   | "failed"
@@ -21,7 +25,11 @@ export type SimulationFailure =
   /** The same seed gave another run. */
   | "not-deterministic";
 
-/** What there is to know of a simulation that went wrong. */
+/**
+ * What there is to know of a simulation that went wrong.
+ *
+ * @category Simulations
+ */
 export interface SimulationErrorOptions {
   /** See {@linkcode SimulationError.reason}. */
   reason: SimulationFailure;
@@ -40,6 +48,8 @@ export interface SimulationErrorOptions {
  * thrown, untouched.
  *
  * It is no `SocketError`: no connection causes it.
+ *
+ * @category Simulations
  *
  * @example
  * ```ts

@@ -25,7 +25,11 @@ export interface WorldContext {
   readonly onSpawn: (task: Promise<unknown>) => void;
 }
 
-/** The clock of a simulation, which moves by itself when nothing is left to run. */
+/**
+ * The clock of a simulation, which moves by itself when nothing is left to run.
+ *
+ * @category Simulations
+ */
 export interface SimulatedClock {
   /** Milliseconds since the simulation began, as `performance.now` says. */
   readonly nowMs: number;
@@ -35,6 +39,8 @@ export interface SimulatedClock {
 
 /**
  * The world of one seed: its hosts, the network between them, and chance.
+ *
+ * @category Simulations
  *
  * @example
  * ```ts

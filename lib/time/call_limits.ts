@@ -18,6 +18,8 @@ import { checkEnds, Deadline, limitOf, signalsOf } from "./deadline.ts";
  * Limits of one call, taken by every Socket and Framed call. Several may be
  * given: whichever ends first ends the call.
  *
+ * @category Time
+ *
  * @example
  * ```ts
  * import { memoryPair } from "@sluice/net/testing";

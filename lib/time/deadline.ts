@@ -21,6 +21,8 @@ const NO_SIGNALS: readonly AbortSignal[] = [];
 /**
  * What ends a {@linkcode Deadline} before its own time is over.
  *
+ * @category Time
+ *
  * @example One part of an exchange has less time than the whole
  * ```ts
  * import { Deadline, type DeadlineOptions } from "@sluice/net/timeout";
@@ -57,6 +59,8 @@ export function checkEnds(operation: string, options: DeadlineOptions): void {
  * expires or is disposed of.
  *
  * An expired deadline stays expired.
+ *
+ * @category Time
  *
  * @example Bound a whole exchange by two seconds
  * ```ts

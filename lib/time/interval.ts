@@ -28,6 +28,7 @@ import { systemTime } from "./system_time.ts";
  * @throws {TypeError} `ms` or `timeoutMs` is not a number, or another option is of the
  * wrong kind.
  * @throws {RangeError} `ms` is not above 0, or not finite; `timeoutMs` is not above 0.
+ * @category Time
  *
  * @example
  * ```ts

@@ -26,13 +26,21 @@ import { pause } from "./sleep.ts";
 
 export { backoffDelayMs };
 
-/** What the task of {@linkcode retry} gets beside the number of the attempt. */
+/**
+ * What the task of {@linkcode retry} gets beside the number of the attempt.
+ *
+ * @category Time
+ */
 export interface RetryContext {
   /** Aborts when this attempt has to end: one of its limits or of the whole has passed. */
   readonly signal: AbortSignal;
 }
 
-/** What {@linkcode RetryOptions.onRetry} is called with before each pause. */
+/**
+ * What {@linkcode RetryOptions.onRetry} is called with before each pause.
+ *
+ * @category Time
+ */
 export interface RetryEvent {
   /** Number of the attempt that failed, from 1. */
   attempt: number;
@@ -45,6 +53,8 @@ export interface RetryEvent {
 /**
  * How often, how soon and after what {@linkcode retry} tries again, and what ends it:
  * `signal`, `timeoutMs` and `deadline` hold for all attempts and pauses together.
+ *
+ * @category Time
  *
  * @example
  * ```ts
@@ -141,6 +151,7 @@ export const RETRY_OPTION_NAMES: ReadonlySet<string> = new Set([
  * @throws {TimeoutError} `timeoutMs` or the deadline passed.
  * @throws {unknown} The error of the last attempt, or the reason of the signal;
  * both untouched.
+ * @category Time
  *
  * @example Succeed the third time
  * ```ts

@@ -14,6 +14,8 @@ import { checkNames, checkNumber } from "../_check.ts";
 /**
  * How many retries there may be.
  *
+ * @category Time
+ *
  * @example
  * ```ts
  * import { retryBudget, type RetryBudgetOptions } from "@sluice/net/timeout";
@@ -51,6 +53,8 @@ const SLOTS = 10;
 /**
  * Counts requests and retries, and says whether one more retry may be made. Made by
  * {@linkcode retryBudget}.
+ *
+ * @category Time
  */
 export class RetryBudget {
   /** Retries for each request. */
@@ -144,6 +148,7 @@ export class RetryBudget {
  * @returns The budget.
  * @throws {TypeError} An option is not a number, or its name is not known.
  * @throws {RangeError} An option is out of its range.
+ * @category Time
  *
  * @example
  * ```ts

@@ -19,6 +19,7 @@ import { type CallOptions, checkCall, waitWithin } from "./call_limits.ts";
  * @throws {RangeError} `ms` is negative or `NaN`.
  * @throws {TimeoutError} `timeoutMs` or the deadline passed before the pause was over.
  * @throws {unknown} The reason of the signal, untouched.
+ * @category Time
  *
  * @example
  * ```ts

@@ -28,6 +28,7 @@ import { Deadline, type DeadlineOptions } from "./deadline.ts";
  * @throws {RangeError} `timeoutMs` is not above 0.
  * @throws {unknown} The reason of `options.signal`, or what the task throws; both
  * untouched.
+ * @category Time
  *
  * @example Give up on a slow answer
  * ```ts

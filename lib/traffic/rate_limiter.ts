@@ -23,6 +23,8 @@ import { TokenBucket } from "./_token_bucket.ts";
 /**
  * How often, and how many at once.
  *
+ * @category Traffic
+ *
  * @example
  * ```ts
  * import { RateLimiter, type RateLimiterOptions } from "@sluice/net";
@@ -51,6 +53,8 @@ export interface RateLimiterOptions {
 
 /**
  * How many to take, and for how long to wait.
+ *
+ * @category Traffic
  *
  * @example
  * ```ts
@@ -81,6 +85,8 @@ interface Waiter {
  *
  * One object is one limit: calls that share it are limited together, a limit for each
  * client takes an object for each.
+ *
+ * @category Traffic
  *
  * @example Refuse what comes too fast
  * ```ts

@@ -12,6 +12,8 @@ const SLOTS = 20;
 /**
  * Rates of one direction, live: look again and they have changed.
  *
+ * @category Traffic
+ *
  * @example
  * ```ts
  * import { type Rate, RateMeter } from "@sluice/net";
@@ -36,6 +38,8 @@ export interface Rate {
 
 /**
  * Options of a {@linkcode RateMeter}.
+ *
+ * @category Traffic
  *
  * @example
  * ```ts
@@ -85,6 +89,8 @@ export interface RateMeterOptions {
  * {@linkcode RateMeter.add} asks the clock once and adds; memory is the same few
  * numbers for any number of bytes. There is no timer: the past is worked out when
  * it is added to or asked. The present is exact to a twentieth of the window.
+ *
+ * @category Traffic
  *
  * @example
  * ```ts

@@ -33,6 +33,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * chunk is not a `Uint8Array`.
  * @throws {TypeError} An option is not a number.
  * @throws {RangeError} An option is below 1.
+ * @category Traffic
  *
  * @example A tenth of a second for 10,000 bytes
  * ```ts

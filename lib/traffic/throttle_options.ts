@@ -17,6 +17,8 @@
 /**
  * A rate, and how much may pass at once after a pause.
  *
+ * @category Traffic
+ *
  * @example
  * ```ts
  * import { throttle, type ThrottleOptions } from "@sluice/net";

@@ -9,12 +9,14 @@ export function hostOf({ hostname = "127.0.0.1" }: {
   return withoutBrackets(hostname);
 }
 
-/** The address that options ask for, for errors before there is a real one. */
-export function addressOf(options: DialOptions | BindOptions): Addr {
+/** The address that options ask for, for errors before there is a real one; if there is one. */
+export function addressOf(
+  options: DialOptions | BindOptions,
+): Addr | undefined {
   const { path, port } = options;
   if (path !== undefined) return { transport: "unix", path };
   if (port !== undefined) {
     return { transport: "tcp", hostname: hostOf(options), port };
   }
-  return (options as { dialer: { addr: Addr } }).dialer.addr;
+  return (options as { dialer?: { addr: Addr } }).dialer?.addr;
 }

@@ -25,6 +25,7 @@ import {
 } from "./option_names.ts";
 import type {
   BindOptions,
+  DescriptorBindOptions,
   DialOptions,
   NewCertificate,
   PeerCheckOptions,
@@ -33,15 +34,36 @@ import type {
 } from "./options.ts";
 
 /** The kind of address that options ask for. */
-type Kind = "dialer" | "acceptor" | "path" | "port";
+type Kind = "dialer" | "acceptor" | "listenFd" | "path" | "port";
 
 /** What cannot be meant beside what: it would be ignored without a word. */
 const ABSENT_BESIDE: Record<Kind, readonly string[]> = {
   dialer: ["path", "noDelay", "keepAlive", "order", "hostDelayMs"],
-  acceptor: ["path", "hostname", "port", "mode", "noDelay", "keepAlive"],
+  acceptor: [
+    "path",
+    "hostname",
+    "port",
+    "listenFd",
+    "mode",
+    "backlog",
+    "reusePort",
+    "noDelay",
+    "keepAlive",
+  ],
+  listenFd: [
+    "path",
+    "hostname",
+    "port",
+    "transport",
+    "mode",
+    "backlog",
+    "reusePort",
+  ],
   path: [
     "hostname",
     "port",
+    "backlog",
+    "reusePort",
     "noDelay",
     "keepAlive",
     "order",
@@ -52,7 +74,7 @@ const ABSENT_BESIDE: Record<Kind, readonly string[]> = {
 
 function checkKind(action: string, options: object): Kind {
   const given = options as Record<string, unknown>;
-  const kind = (["dialer", "acceptor", "path"] as const)
+  const kind = (["dialer", "acceptor", "listenFd", "path"] as const)
     .find((name) => given[name] !== undefined) ?? "port";
   for (const name of ABSENT_BESIDE[kind]) {
     if (given[name] !== undefined) {
@@ -386,17 +408,44 @@ export function checkBindOptions(options: BindOptions): void {
     checkUnix(action, options);
     const { path, mode } = options;
     if (mode !== undefined) checkMode(action, path!, mode);
+  } else if (kind === "listenFd") {
+    checkDescriptor(action, options as DescriptorBindOptions);
   } else {
     checkTcp(action, options, 0);
-    const { backlog } = options;
+    const { backlog, reusePort } = options;
     if (backlog !== undefined) {
       checkInteger(action, "backlog", backlog, 1, 65_535);
     }
+    if (reusePort !== undefined) checkReusePort(action, reusePort);
   }
   const { tls } = options;
   if (tls === undefined) return;
   checkObject(action, "tls", tls);
   checkTlsBindOptions(action, tls);
+}
+
+function checkReusePort(action: string, reusePort: unknown): void {
+  checkBoolean(action, "reusePort", reusePort);
+  if (reusePort && Deno.build.os !== "linux") {
+    // Deno ignores it there, and the second process would find the port in use.
+    throw wrongKind(action, "reusePort", "absent but on Linux", reusePort);
+  }
+}
+
+function checkDescriptor(
+  action: string,
+  { listenFd, noDelay, keepAlive }: DescriptorBindOptions,
+): void {
+  if (Deno.build.os === "windows") {
+    throw wrongKind(action, "listenFd", "absent on Windows", listenFd);
+  }
+  if (typeof listenFd === "string") checkText(action, "listenFd", listenFd);
+  else if (typeof listenFd !== "number") {
+    const must = "the number or the name of a descriptor";
+    throw wrongKind(action, "listenFd", must, listenFd);
+  } else checkInteger(action, "listenFd", listenFd, 0, 2 ** 31 - 1);
+  optional(checkBoolean, action, "noDelay", noDelay);
+  optional(checkBoolean, action, "keepAlive", keepAlive);
 }
 
 function checkMode(action: string, path: string, mode: unknown): void {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { formatAddress } from "../addr.ts";
+import { PermissionError } from "../errors.ts";
 import { hostOf } from "./_address_of.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import type { Acceptor, TcpBindOptions, TcpDialOptions } from "./options.ts";
@@ -53,11 +55,35 @@ export async function dialTcp(
   return conn;
 }
 
+/**
+ * What `Deno.listen` and `Deno.listenTls` are told of a port.
+ *
+ * @throws {PermissionError} Deno was started without the flag for `reusePort`.
+ */
+export function listenOptions(
+  options: TcpBindOptions,
+): Deno.TcpListenOptions & { hostname: string } {
+  const { port, backlog: tcpBacklog, reusePort } = options;
+  const hostname = hostOf(options);
+  // Without the flag the call ends the process (exit code 70), which nothing can catch.
+  if (reusePort && !("listenDatagram" in Deno)) {
+    const localAddr = { transport: "tcp", hostname, port } as const;
+    const flag = "--unstable-net";
+    throw new PermissionError(
+      [flag],
+      `Cannot listen on ${
+        formatAddress(localAddr)
+      }: Deno has reusePort behind a ` +
+        `flag, run again with ${flag}`,
+      { operation: "listen", localAddr },
+    );
+  }
+  return { hostname, port, tcpBacklog, reusePort };
+}
+
 /** Listens on TCP. Accepted connections have `noDelay` and `keepAlive` set. */
 export function bindTcp(options: TcpBindOptions): Acceptor<Deno.NetAddr> {
-  const { port, backlog: tcpBacklog } = options;
-  const hostname = hostOf(options);
-  const listener = Deno.listen({ hostname, port, tcpBacklog });
+  const listener = Deno.listen(listenOptions(options));
   return {
     addr: listener.addr,
     async accept(): Promise<Deno.TcpConn> {

@@ -10,7 +10,7 @@ import { hostOf } from "./_address_of.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import { checkMaterial, clientSession, ServerTls } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
-import { bindTcp, dialTcp } from "./_tcp.ts";
+import { bindTcp, dialTcp, listenOptions } from "./_tcp.ts";
 import type {
   AcceptedTransport,
   Acceptor,
@@ -176,18 +176,15 @@ export function bindTls(
   options: TcpBindOptions,
   tls: TlsBindOptions,
 ): Acceptor<Deno.NetAddr> {
-  const { port, backlog: tcpBacklog, noDelay, keepAlive } = options;
+  const { noDelay, keepAlive } = options;
   const { cert, key, alpnProtocols } = tls;
   const needsNode = tls.clientCaCerts ?? tls.resolveCertificate ??
     (tls.renewable || tls.dropSilent || noDelay || keepAlive);
   if (needsNode || cert === undefined) {
     return bindTlsOver(() => bindTcp(options), tls);
   }
-  const hostname = hostOf(options);
   const listener = Deno.listenTls({
-    hostname,
-    port,
-    tcpBacklog,
+    ...listenOptions(options),
     cert,
     key,
     alpnProtocols,
@@ -240,6 +237,7 @@ export function bindTlsOver<A extends Addr>(
     async accept(): Promise<AcceptedTransport> {
       return secure(server, await below.accept());
     },
+    stop: below.stop?.bind(below),
     close: () => below.close(),
     ref: () => below.ref?.(),
     unref: () => below.unref?.(),

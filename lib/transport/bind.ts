@@ -1,5 +1,5 @@
 /**
- * Listening: TCP, TLS or Unix, with one call.
+ * Listening: TCP, TLS or Unix, or on a descriptor, with one call.
  *
  * @module
  */
@@ -7,6 +7,7 @@
 import type { Addr } from "../addr.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkBindOptions } from "./_check_options.ts";
+import { bindDescriptor } from "./_descriptor.ts";
 import { bindTcp } from "./_tcp.ts";
 import { bindTls, bindTlsOver, secure } from "./_tls.ts";
 import { ServerTls } from "./_node_tls.ts";
@@ -26,8 +27,9 @@ import { translateError } from "./translate_error.ts";
  * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host, or
  * two options cannot hold together.
  * @throws {RangeError} `port`, `path` or `mode` is out of range.
- * @throws {BrokenError} The address is in use or not this machine's; see `reason`. For
- * a Unix socket whose file is there it takes asking: see `Acceptor.ready`.
+ * @throws {BrokenError} The address is in use or not this machine's, or a descriptor is not
+ * a socket that listens; see `reason`. For a Unix socket whose file is there it takes asking:
+ * see `Acceptor.ready`.
  * @throws {TlsError} The certificate or the key cannot be used.
  * @throws {PermissionError} Deno denies it; see `flags`.
  */
@@ -94,6 +96,11 @@ function open(options: BindOptions): Acceptor<Addr> {
     return tls === undefined
       ? bindUnix(options)
       : bindTlsOver(() => bindUnix(options), tls);
+  }
+  if (options.listenFd !== undefined) {
+    return tls === undefined
+      ? bindDescriptor(options)
+      : bindTlsOver(() => bindDescriptor(options), tls);
   }
   return tls === undefined ? bindTcp(options) : bindTls(options, tls);
 }

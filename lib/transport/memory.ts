@@ -10,7 +10,11 @@ import { type Cut, MemoryPipe } from "./_memory_pipe.ts";
 import { randomCut, seededRandom } from "../_random.ts";
 import type { Transport } from "./options.ts";
 
-/** Options of {@linkcode memoryTransportPair}. */
+/**
+ * Options of {@linkcode memoryTransportPair}.
+ *
+ * @category Memory
+ */
 export interface MemoryTransportOptions {
   /**
    * Bytes each direction holds before a write waits, at least 1; `Infinity` for no
@@ -46,6 +50,8 @@ export interface MemoryTransportOptions {
  * not read; `close` makes pending calls reject with `Interrupted` and later ones with
  * `BadResource`; closing with unread input resets the peer, which reads what had
  * arrived, then `ConnectionReset` once, then `null`.
+ *
+ * @category Memory
  */
 export interface MemoryTransport extends Transport, Disposable {
   /** This side's address. */
@@ -167,6 +173,7 @@ class MemoryEnd implements MemoryTransport {
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} `highWaterMarkBytes` is not a count of at least 1, `seed` is not an
  * integer, or `cut` is another word.
+ * @category Memory
  *
  * @example
  * ```ts

@@ -9,6 +9,7 @@
 
 import type {
   AcceptorOptions,
+  DescriptorBindOptions,
   DialerOptions,
   HostsDialOptions,
   TcpBindOptions,
@@ -49,13 +50,17 @@ const dialNames: Names<
   transport: true,
 };
 
-const bindNames: Names<TcpBindOptions & UnixBindOptions & AcceptorOptions> = {
+const bindNames: Names<
+  TcpBindOptions & UnixBindOptions & DescriptorBindOptions & AcceptorOptions
+> = {
   hostname: true,
   port: true,
   path: true,
   mode: true,
   acceptor: true,
   backlog: true,
+  reusePort: true,
+  listenFd: true,
   tls: true,
   noDelay: true,
   keepAlive: true,

@@ -22,6 +22,8 @@ import type { Addr } from "../addr.ts";
  *
  * One read and one write may be pending at a time, and may overlap each other.
  *
+ * @category Transports
+ *
  * @example Any `Deno.Conn` will do
  * ```ts
  * import { Socket, type Transport } from "@sluice/net";
@@ -60,7 +62,11 @@ export interface Transport {
   unref?(): void;
 }
 
-/** Who the peer is, by the certificate that it showed and that was checked. */
+/**
+ * Who the peer is, by the certificate that it showed and that was checked.
+ *
+ * @category TLS
+ */
 export interface PeerCertificate {
   /** The name in its subject, if any. */
   readonly commonName: string | undefined;
@@ -72,7 +78,11 @@ export interface PeerCertificate {
   readonly der: Uint8Array;
 }
 
-/** A transport that speaks TLS. */
+/**
+ * A transport that speaks TLS.
+ *
+ * @category TLS
+ */
 export interface TlsTransport extends Transport {
   /** The protocol both sides agreed on; `null` for none, or before the handshake. */
   readonly alpnProtocol: string | null;
@@ -83,7 +93,11 @@ export interface TlsTransport extends Transport {
   readonly peerCertificate?: PeerCertificate | null;
 }
 
-/** A connection that came in. */
+/**
+ * A connection that came in.
+ *
+ * @category Servers
+ */
 export interface AcceptedTransport extends Transport {
   /**
    * Shakes hands, where the transport speaks TLS. Until then nothing can be read or
@@ -101,13 +115,19 @@ export interface AcceptedTransport extends Transport {
 /**
  * What a trusted proxy has said of a connection, beside the client's address, which is the
  * socket's `remoteAddr`.
+ *
+ * @category PROXY protocol
  */
 export interface ProxyInfo extends Omit<ProxyHeader, "sourceAddr"> {
   /** The proxy's own address. */
   peerAddr: Addr;
 }
 
-/** Where a listener gets its connections from. */
+/**
+ * Where a listener gets its connections from.
+ *
+ * @category Servers
+ */
 export interface Acceptor<A extends Addr = Addr> {
   /** Where clients connect to; the port is the real one. */
   readonly addr: A;
@@ -122,6 +142,12 @@ export interface Acceptor<A extends Addr = Addr> {
    * accepting goes on, from the rest.
    */
   accept(): Promise<AcceptedTransport>;
+  /**
+   * Stops listening, as `close` does, where others go on to accept from the same address:
+   * a connection that is this side's already is not to be lost. `accept` still gives those,
+   * and then rejects as after `close`. Absent where nothing is gained by it.
+   */
+  stop?(): void;
   /** Stops listening; a pending `accept` rejects. Idempotent. */
   close(): void;
   /** Lets a pending `accept` keep the process alive, as it does from the start. */
@@ -132,13 +158,21 @@ export interface Acceptor<A extends Addr = Addr> {
   setCertificate?(certificate: NewCertificate): void;
 }
 
-/** What a server that runs is given in place of its certificate. */
+/**
+ * What a server that runs is given in place of its certificate.
+ *
+ * @category TLS
+ */
 export interface NewCertificate extends ServerCertificate {
   /** Authorities of clients, in PEM form, where these are asked for certificates. */
   clientCaCerts?: string[];
 }
 
-/** What is asked of a peer's certificate beside a chain that can be trusted. */
+/**
+ * What is asked of a peer's certificate beside a chain that can be trusted.
+ *
+ * @category TLS
+ */
 export interface PeerCheckOptions {
   /**
    * Called with the certificate of the peer, once its chain was checked and before
@@ -170,6 +204,8 @@ export interface PeerCheckOptions {
  * itself), and wherever `verify`, `pinnedFingerprint256` or a certificate of this side
  * beside a `serverName` are asked for, `node:tls` is: Deno's own neither runs there nor
  * shows the peer's certificate. It takes two to three times the CPU time.
+ *
+ * @category TLS
  */
 export interface TlsDialOptions extends PeerCheckOptions {
   /**
@@ -201,7 +237,11 @@ export interface TlsDialOptions extends PeerCheckOptions {
   dangerouslySkipChainCheck?: boolean;
 }
 
-/** A certificate of a server. */
+/**
+ * A certificate of a server.
+ *
+ * @category TLS
+ */
 export interface ServerCertificate {
   /** The server's certificate, then those that lead to its authority, in PEM form. */
   cert: string;
@@ -209,7 +249,11 @@ export interface ServerCertificate {
   key: string;
 }
 
-/** What a client says before its handshake. */
+/**
+ * What a client says before its handshake.
+ *
+ * @category TLS
+ */
 export interface ClientHello {
   /** The host that it wants (SNI); `undefined` where it names none. */
   serverName: string | undefined;
@@ -220,6 +264,8 @@ export interface ClientHello {
  * takes counts as the handshake's (`handshakeTimeoutMs`), and it is asked for each handshake:
  * keep what is costly to make. What it throws, or rejects with, ends that handshake alone,
  * and is the `cause` of its `TlsError`.
+ *
+ * @category TLS
  */
 export type ResolveCertificate = (
   hello: ClientHello,
@@ -228,7 +274,11 @@ export type ResolveCertificate = (
   | undefined
   | Promise<ServerCertificate | undefined>;
 
-/** How a server speaks TLS: with one certificate, or one for each name, or both. */
+/**
+ * How a server speaks TLS: with one certificate, or one for each name, or both.
+ *
+ * @category TLS
+ */
 export type TlsBindOptions =
   & TlsServerOptions
   & (
@@ -249,7 +299,11 @@ export type TlsBindOptions =
     }
   );
 
-/** How a server speaks TLS, beside its certificate. */
+/**
+ * How a server speaks TLS, beside its certificate.
+ *
+ * @category TLS
+ */
 export interface TlsServerOptions extends PeerCheckOptions {
   /**
    * Lets `server.setCertificate` change the certificate while the server runs. TLS then
@@ -286,7 +340,11 @@ export interface TlsServerOptions extends PeerCheckOptions {
   dropSilent?: boolean;
 }
 
-/** Where to connect to over TCP or TLS. */
+/**
+ * Where to connect to over TCP or TLS.
+ *
+ * @category Sockets
+ */
 export interface TcpDialOptions {
   /**
    * Name or address of the host. An IPv6 address may be in brackets.
@@ -334,7 +392,11 @@ export interface TcpDialOptions {
   hostDelayMs?: undefined;
 }
 
-/** Where to connect to over a Unix socket. */
+/**
+ * Where to connect to over a Unix socket.
+ *
+ * @category Sockets
+ */
 export interface UnixDialOptions {
   /**
    * Path of the socket, of at most 107 bytes (103 but on Linux). On Linux `"\0name"` is
@@ -373,7 +435,11 @@ export interface UnixDialOptions {
   hostDelayMs?: undefined;
 }
 
-/** The host and port that `connect` was given, for a {@linkcode Dialer}. */
+/**
+ * The host and port that `connect` was given, for a {@linkcode Dialer}.
+ *
+ * @category Sockets
+ */
 export interface DialTarget {
   /** Name or address of the host, without brackets; `undefined` where none was given. */
   readonly hostname: string | undefined;
@@ -381,13 +447,21 @@ export interface DialTarget {
   readonly port: number | undefined;
 }
 
-/** What `dial` gets beside its target. */
+/**
+ * What `dial` gets beside its target.
+ *
+ * @category Sockets
+ */
 export interface DialContext {
   /** Gives up, in whatever phase, and leaves nothing behind. */
   signal?: AbortSignal;
 }
 
-/** Makes connections over something of your own: a proxy, a tunnel, a pair in memory. */
+/**
+ * Makes connections over something of your own: a proxy, a tunnel, a pair in memory.
+ *
+ * @category Sockets
+ */
 export interface Dialer {
   /** What is dialled, for messages where `connect` was given no host and port. */
   readonly addr: Addr;
@@ -399,7 +473,11 @@ export interface Dialer {
   dial(target: DialTarget, context: DialContext): Promise<Transport>;
 }
 
-/** Connecting over something of your own. */
+/**
+ * Connecting over something of your own.
+ *
+ * @category Sockets
+ */
 export interface DialerOptions {
   /** Makes the connection. */
   dialer: Dialer;
@@ -433,7 +511,11 @@ export interface DialerOptions {
   hostDelayMs?: undefined;
 }
 
-/** One of several hosts: an address of a server will do. */
+/**
+ * One of several hosts: an address of a server will do.
+ *
+ * @category Sockets
+ */
 export interface DialHost {
   /**
    * Name or address of the host. An IPv6 address may be in brackets.
@@ -449,6 +531,8 @@ export interface DialHost {
 
 /**
  * Where to connect to, where any one of several hosts will do.
+ *
+ * @category Sockets
  *
  * @example
  * ```ts
@@ -517,10 +601,18 @@ export interface HostsDialOptions {
   transport?: undefined;
 }
 
-/** Where to connect to. */
+/**
+ * Where to connect to.
+ *
+ * @category Sockets
+ */
 export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
 
-/** Where to listen for TCP or TLS. */
+/**
+ * Where to listen for TCP or TLS.
+ *
+ * @category Servers
+ */
 export interface TcpBindOptions {
   /**
    * Address to listen on: `"0.0.0.0"` or `"::"` lets the world in. An IPv6 address may
@@ -539,6 +631,16 @@ export interface TcpBindOptions {
    * @default {511}
    */
   backlog?: number;
+  /**
+   * Shares the port with other processes and workers that set it, too (`SO_REUSEPORT`): the
+   * system spreads connections over them. Each has a backlog of its own, and a listener
+   * that is closed resets what waits there: to replace a server without losing a connection,
+   * see {@linkcode DescriptorBindOptions.listenFd}. Linux alone has it, and Deno wants to be
+   * started with `--unstable-net`.
+   *
+   * @default {false}
+   */
+  reusePort?: boolean;
   /** As addresses have it: only `"tcp"` can be meant. */
   transport?: Deno.NetAddr["transport"];
   /**
@@ -564,11 +666,17 @@ export interface TcpBindOptions {
   path?: undefined;
   /** Absent: it is about the file of a Unix socket. */
   mode?: undefined;
+  /** Absent: see `DescriptorBindOptions`. */
+  listenFd?: undefined;
   /** Absent: see `AcceptorOptions`. */
   acceptor?: undefined;
 }
 
-/** Where to listen on a Unix socket. */
+/**
+ * Where to listen on a Unix socket.
+ *
+ * @category Servers
+ */
 export interface UnixBindOptions {
   /**
    * Path of the socket, of at most 107 bytes (103 but on Linux). A socket file there
@@ -596,11 +704,79 @@ export interface UnixBindOptions {
   backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
+  /** Absent: it is about TCP. */
+  reusePort?: undefined;
+  /** Absent: see `DescriptorBindOptions`. */
+  listenFd?: undefined;
   /** Absent: see `AcceptorOptions`. */
   acceptor?: undefined;
 }
 
-/** Listening on something of your own: see `Acceptor`. */
+/**
+ * Listening on a socket that another process has opened: systemd (socket activation), a
+ * supervisor, a launcher. It lives on when this process ends, and connections wait in it
+ * until the next one accepts them: so a server is replaced without losing any.
+ *
+ * @category Servers
+ *
+ * @example A unit of systemd with `ListenStream=127.0.0.1:8888` and `FileDescriptorName=echo`
+ * ```ts ignore
+ * import { serve } from "@sluice/net";
+ *
+ * serve({ listenFd: "echo", drainOnSignals: true }, (socket) => socket.readable.pipeTo(socket.writable));
+ * ```
+ */
+export interface DescriptorBindOptions {
+  /**
+   * The descriptor of a socket that listens, over TCP or as a Unix socket: its number (the
+   * first one that systemd passes is 3), or the name that it has in `LISTEN_FDNAMES`. A name
+   * is looked up in what systemd says by `LISTEN_FDS`, `LISTEN_PID` and `LISTEN_FDNAMES`,
+   * which takes `--allow-env` for these three; a number takes no permission at all. The
+   * descriptor belongs to the listener from now on.
+   *
+   * Connections are those of `node:net`, as Deno has nothing else for this. They are accepted
+   * as they come: what the server is not ready for waits in the process, up to 1,024
+   * connections, and more than that are closed. On a Unix socket, Deno (2.9) never accepts
+   * again once descriptors have run out: let the limit be well above `maxConnections`.
+   */
+  listenFd: number | string;
+  /**
+   * Sends small writes at once (no Nagle), on TCP.
+   *
+   * @default {true}
+   */
+  noDelay?: boolean;
+  /**
+   * As {@linkcode TcpBindOptions.keepAlive}, on TCP.
+   *
+   * @default {false}
+   */
+  keepAlive?: boolean;
+  /** Speaks TLS, with this certificate, on `node:tls`. Plain text by default. */
+  tls?: TlsBindOptions;
+  /** Absent: the socket has its address. */
+  hostname?: undefined;
+  /** Absent: the socket has its address. */
+  port?: undefined;
+  /** Absent: the socket has its address. */
+  path?: undefined;
+  /** Absent: the socket has its address. */
+  transport?: undefined;
+  /** Absent: the process that made the socket has set it. */
+  mode?: undefined;
+  /** Absent: the process that made the socket has set it. */
+  backlog?: undefined;
+  /** Absent: the process that made the socket has set it. */
+  reusePort?: undefined;
+  /** Absent: see `AcceptorOptions`. */
+  acceptor?: undefined;
+}
+
+/**
+ * Listening on something of your own: see `Acceptor`.
+ *
+ * @category Servers
+ */
 export interface AcceptorOptions<A extends Addr = Addr> {
   /** Yields the connections, and belongs to the listener from now on. */
   acceptor: Acceptor<A>;
@@ -620,14 +796,31 @@ export interface AcceptorOptions<A extends Addr = Addr> {
   backlog?: undefined;
   /** Absent: it is about TCP. */
   keepAlive?: undefined;
+  /** Absent: it is about TCP. */
+  reusePort?: undefined;
+  /** Absent: the acceptor listens already. */
+  listenFd?: undefined;
 }
 
-/** Where to listen. */
-export type BindOptions = TcpBindOptions | UnixBindOptions | AcceptorOptions;
+/**
+ * Where to listen.
+ *
+ * @category Servers
+ */
+export type BindOptions =
+  | TcpBindOptions
+  | UnixBindOptions
+  | DescriptorBindOptions
+  | AcceptorOptions;
 
-/** The address that listening with these options comes to. */
+/**
+ * The address that listening with these options comes to.
+ *
+ * @category Servers
+ */
 export type BoundAddr<Options extends BindOptions> = Options extends
   { acceptor: Acceptor<infer A> } ? A
   : Options extends { path: string } ? Deno.UnixAddr
   : Options extends { port: number } ? Deno.NetAddr
+  : Options extends { listenFd: number | string } ? Deno.NetAddr | Deno.UnixAddr
   : Addr;

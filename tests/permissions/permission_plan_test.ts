@@ -69,6 +69,38 @@ Deno.test("permissionsFor() takes what parseAddress() gives", () => {
   }
 });
 
+Deno.test("permissionsFor() plans the flag of reusePort, and what descriptors take", () => {
+  assertEquals(permissionsFor({ port: 80, reusePort: true }), {
+    purpose: "use 127.0.0.1:80",
+    flags: ["--allow-net=127.0.0.1:80"],
+    descriptors: [{ name: "net", host: "127.0.0.1:80" }],
+    unstable: ["--unstable-net"],
+  });
+  assertEquals(permissionsFor({ port: 80, reusePort: false }).unstable, []);
+  const action = "listen";
+  assertEquals(permissionsFor({ listenFd: 3 }, { action }), {
+    purpose: "listen on descriptor 3",
+    flags: [],
+    descriptors: [],
+    unstable: [],
+  });
+  const named = permissionsFor({ listenFd: "web" }, { action });
+  assertEquals(named.purpose, 'listen on descriptor "web"');
+  assertEquals(named.flags, [
+    "--allow-env=LISTEN_FDS,LISTEN_PID,LISTEN_FDNAMES",
+  ]);
+  assertEquals(named.descriptors[1], { name: "env", variable: "LISTEN_PID" });
+  for (
+    const bad of [{ listenFd: -1 }, { listenFd: "" }, { listenFd: 3, port: 1 }]
+  ) {
+    assertThrows(
+      () => permissionsFor(bad as { listenFd: number }),
+      Error,
+      "Cannot plan permissions: ",
+    );
+  }
+});
+
 Deno.test("permissionsFor() plans each of several hosts once", () => {
   const hosts = [
     { hostname: "db1", port: 5432 },

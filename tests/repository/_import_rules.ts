@@ -49,6 +49,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "ip",
     "proxy_limits",
   ],
+  hub: ["framed", "socket", "codec", "time", "bytes", "errors", "addr"],
   client: [
     "framed",
     "socket",

@@ -41,8 +41,17 @@ Deno.test("options that cannot hold together are type errors", () => {
     { port: 1, path: "/a" } satisfies ServeOptions,
     // @ts-expect-error: a server has a certificate
     { port: 1, tls: true } satisfies ServeOptions,
+    { listenFd: 3, tls, noDelay: false } satisfies BindOptions,
+    { listenFd: "web" } satisfies ServeOptions,
+    { port: 1, reusePort: true } satisfies ServeOptions,
+    // @ts-expect-error: a descriptor has its address
+    { listenFd: 3, port: 1 } satisfies ServeOptions,
+    // @ts-expect-error: a descriptor has its backlog
+    { listenFd: 3, backlog: 1 } satisfies ServeOptions,
+    // @ts-expect-error: a Unix socket has no port to share
+    { path: "/a", reusePort: true } satisfies ServeOptions,
   ];
-  assertEquals([dial.length, listen.length], [7, 5]);
+  assertEquals([dial.length, listen.length], [7, 11]);
 });
 
 Deno.test("bind() gives the kind of address that it was asked for", () => {
@@ -84,10 +93,12 @@ Deno.test("every option of connecting and of listening has its name", () => {
     "backlog",
     "hostname",
     "keepAlive",
+    "listenFd",
     "mode",
     "noDelay",
     "path",
     "port",
+    "reusePort",
     "tls",
     "transport",
   ]);

@@ -6,7 +6,8 @@
  *
  * - ```` ```ts [01_echo.ts] ```` shows that file of `docs/tutorial/code`, whole.
  * - ```` ```console ```` shows commands after `$ `, and what they printed.
- *   ```` ```console varies ```` is one whose numbers differ from run to run.
+ *   ```` ```console varies ```` is one whose numbers differ from run to run, and
+ *   ```` ```console unordered ```` one whose lines come in any order.
  * - ```` ```sh ```` shows commands that are not run here.
  *
  * @module
@@ -32,6 +33,8 @@ export interface Block {
   file?: string;
   /** Whether the numbers in it differ from run to run. */
   varies: boolean;
+  /** Whether its lines come in any order. */
+  unordered: boolean;
   /** What stands between the fences, with its last newline. */
   text: string;
 }
@@ -54,7 +57,9 @@ export function parseChapter(name: string, text: string): Chapter {
 
 function blockOf([, language, rest, text]: string[]): Block {
   const file = /\[([^\]]+)\]/.exec(rest)?.[1];
-  return { language, file, varies: / varies\b/.test(rest), text };
+  const varies = / varies\b/.test(rest);
+  const unordered = / unordered\b/.test(rest);
+  return { language, file, varies, unordered, text };
 }
 
 /** All chapters of a language, in order; the first is the index. */

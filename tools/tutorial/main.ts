@@ -58,7 +58,7 @@ async function writeChapter(name: string, text: string): Promise<void> {
       const before = outputsOf(block);
       shown.push(
         commandsOf(block).map((command, i) => {
-          const same = block.varies && masked(printed[i]) === masked(before[i]);
+          const same = masked(printed[i], block) === masked(before[i], block);
           return `$ ${command}\n${same ? before[i] : printed[i]}`;
         }).join(""),
       );

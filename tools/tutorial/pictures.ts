@@ -130,4 +130,232 @@ export const PICTURES: readonly Picture[] = [
       },
     ],
   },
+  {
+    name: "04-backpressure",
+    title: [
+      "A receiver that does not read holds the sender up",
+      "接收方不读取时，发送方被迫等待",
+    ],
+    lanes: [["sender", "发送方"], ["receiver", "接收方"]],
+    rows: [
+      { from: 0, to: 1, text: ["data", "数据"] },
+      { from: 0, to: 1, text: ["data", "数据"] },
+      {
+        at: 1,
+        text: ["does not read: its buffer is full", "没有读取：接收缓冲区已满"],
+        tone: "bad",
+      },
+      {
+        from: 1,
+        to: 0,
+        text: ["ACK, window 0: no room", "ACK，窗口为 0：没有空间了"],
+        tone: "plain",
+      },
+      { at: 0, text: ["await write(…) waits", "await write(…) 在等待"] },
+      {
+        at: 1,
+        text: ["reads: there is room again", "开始读取：又有空间了"],
+        tone: "good",
+      },
+      { from: 1, to: 0, text: ["window 65,536", "窗口 65,536"], tone: "plain" },
+      { from: 0, to: 1, text: ["data", "数据"] },
+    ],
+  },
+  {
+    name: "05-endings",
+    title: ["Four ways in which a connection ends", "连接结束的四种方式"],
+    lanes: [["our program", "我们的程序"], ["the peer", "对方"]],
+    rows: [
+      {
+        from: 1,
+        to: 0,
+        text: ["a whole message, then FIN", "一条完整的消息，然后 FIN"],
+      },
+      { at: 0, text: ["null: a clean end", "null：正常结束"], tone: "good" },
+      {
+        from: 1,
+        to: 0,
+        text: ["half a message, then FIN", "半条消息，然后 FIN"],
+        tone: "b",
+      },
+      { at: 0, text: "UnexpectedEofError", tone: "bad" },
+      { from: 1, to: 0, text: "RST", tone: "bad" },
+      {
+        at: 0,
+        text: ['BrokenError, reason "reset"', 'BrokenError，reason 为 "reset"'],
+        tone: "bad",
+      },
+      {
+        from: 1,
+        to: 0,
+        text: ["nothing more comes", "什么都没有再来"],
+        tone: "plain",
+        lost: true,
+      },
+      {
+        at: 0,
+        text: ["TimeoutError, if there is a limit", "有期限时：TimeoutError"],
+        tone: "bad",
+      },
+    ],
+  },
+  {
+    name: "06-clients",
+    title: [
+      "One thread, three clients: the server works for each while the others wait",
+      "一个线程，三个客户端：一个在等待时，服务器为另一个工作",
+    ],
+    lanes: ["ann", ["server", "服务器"], "bob"],
+    rows: [
+      { from: 0, to: 1, text: ["question", "问题"] },
+      { from: 2, to: 1, text: ["question", "问题"], tone: "c" },
+      { at: 1, text: ["awaits both", "同时等待两件事"] },
+      { from: 1, to: 0, text: ["answer 1", "应答 1"] },
+      { from: 0, to: 1, text: ["question", "问题"] },
+      { from: 1, to: 2, text: ["answer 1", "应答 1"], tone: "c" },
+    ],
+  },
+  {
+    name: "07-deadlock",
+    title: [
+      "Both sides write and neither reads: a deadlock",
+      "双方都在写，谁也不读：死锁",
+    ],
+    lanes: [CLIENT, SERVER],
+    rows: [
+      { from: 0, to: 1, text: ["data", "数据"] },
+      { from: 1, to: 0, text: ["echo", "回显"], tone: "c" },
+      {
+        at: 0,
+        text: ["does not read yet: full", "还没开始读取：缓冲区已满"],
+        tone: "bad",
+      },
+      { from: 1, to: 0, text: ["echo", "回显"], tone: "c", lost: true },
+      {
+        at: 1,
+        text: ["waits in write, reads nothing", "卡在写入，不再读取"],
+        tone: "bad",
+      },
+      { from: 0, to: 1, text: ["data", "数据"], lost: true },
+      { at: 0, text: ["waits in write", "卡在写入"], tone: "bad" },
+    ],
+  },
+  {
+    name: "08-transfer",
+    title: ["A file on its way, with its proof", "一个文件的传输过程和校验"],
+    lanes: [["sender", "发送方"], ["server", "服务器"]],
+    rows: [
+      {
+        from: 0,
+        to: 1,
+        text: ["name, size, SHA-256", "文件名、大小、SHA-256"],
+        tone: "c",
+      },
+      {
+        at: 1,
+        text: [
+          "checks the name, opens photo.jpg.part",
+          "检查文件名，打开 photo.jpg.part",
+        ],
+      },
+      { from: 0, to: 1, text: ["64 KiB", "64 KiB"] },
+      {
+        from: 0,
+        to: 1,
+        text: ["… as many bytes as were promised", "……直到收满约定的字节数"],
+      },
+      {
+        at: 1,
+        text: [
+          "SHA-256 is the same: rename to photo.jpg",
+          "SHA-256 一致：改名为 photo.jpg",
+        ],
+        tone: "good",
+      },
+      { from: 1, to: 0, text: "stored 60000 bytes", tone: "good" },
+    ],
+  },
+  {
+    name: "09-broadcast",
+    title: [
+      "A line goes to every member; a slow one waits for itself",
+      "一行文字发给所有成员；慢的成员只影响自己",
+    ],
+    lanes: ["ann", ["server", "服务器"], "bob"],
+    rows: [
+      { from: 0, to: 1, text: "hello, bob" },
+      { at: 1, text: ["a queue for each member", "每个成员一个队列"] },
+      { from: 1, to: 2, text: "ann: hello, bob" },
+      { at: 2, text: ["stops reading", "不再读取"], tone: "bad" },
+      { from: 0, to: 1, text: ["more and more lines", "越来越多的行"] },
+      {
+        at: 1,
+        text: ["bob's queue is full: bob is cut", "bob 的队列满了：断开 bob"],
+        tone: "bad",
+      },
+      { from: 1, to: 0, text: "* bob left", tone: "c" },
+    ],
+  },
+  {
+    name: "10-ticks",
+    title: [
+      "Steps go up, snapshots come down at a fixed tick",
+      "步子发上去，快照按固定节拍发下来",
+    ],
+    lanes: [["player", "玩家"], ["server", "服务器"]],
+    rows: [
+      {
+        at: 0,
+        text: ["step 1: drawn at once, x = 1", "第 1 步：立即画出，x = 1"],
+        tone: "good",
+      },
+      { from: 0, to: 1, text: "step, sequence 1, dx 1" },
+      { at: 0, text: ["step 2: x = 2", "第 2 步：x = 2"], tone: "good" },
+      { from: 0, to: 1, text: "step, sequence 2, dx 1" },
+      {
+        at: 1,
+        text: ["tick 1: one step of each player", "节拍 1：每个玩家走一步"],
+      },
+      { from: 1, to: 0, text: "tick 1, acked 1, x 1", tone: "c" },
+      {
+        at: 0,
+        text: [
+          "x = 1, and step 2 again: x = 2",
+          "x = 1，再走一遍第 2 步：x = 2",
+        ],
+      },
+      { at: 1, text: ["tick 2", "节拍 2"] },
+      { from: 1, to: 0, text: "tick 2, acked 2, x 2", tone: "c" },
+    ],
+  },
+  {
+    name: "11-checks",
+    title: ["Three answers to a check", "一次检查的三种结果"],
+    lanes: [["monitor", "监控程序"], ["target", "目标"]],
+    rows: [
+      { from: 0, to: 1, text: "SYN", tone: "plain" },
+      { from: 1, to: 0, text: "SYN + ACK", tone: "good" },
+      {
+        at: 0,
+        text: ["up, and how long it took", "正常，以及用了多久"],
+        tone: "good",
+      },
+      { from: 0, to: 1, text: "SYN", tone: "plain" },
+      { from: 1, to: 0, text: "RST", tone: "bad" },
+      {
+        at: 0,
+        text: [
+          "refused: the machine is there, the program is not",
+          "被拒绝：机器在，程序不在",
+        ],
+        tone: "bad",
+      },
+      { from: 0, to: 1, text: "SYN", tone: "plain", lost: true },
+      {
+        at: 0,
+        text: ["timeout: no answer at all", "超时：没有任何回应"],
+        tone: "bad",
+      },
+    ],
+  },
 ];

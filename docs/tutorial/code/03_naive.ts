@@ -8,7 +8,7 @@ const wait = (ms: number) =>
 
 async function readOrTimeOut(): Promise<string> {
   const buffer = new Uint8Array(1024);
-  const count = await Promise.race([client.read(buffer), wait(100)]);
+  const count = await Promise.race([client.read(buffer), wait(500)]);
   if (typeof count !== "number") return "too late";
   return new TextDecoder().decode(buffer.subarray(0, count));
 }

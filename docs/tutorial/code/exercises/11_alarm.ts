@@ -1,0 +1,15 @@
+/**
+ * Tells an outage from a hiccup.
+ *
+ * `failures` failed checks in a row are an outage: `record` returns "down" for the last of
+ * them, once. After that `successes` good checks in a row are its end: "up". Everything
+ * else is undefined.
+ */
+export class Alarm {
+  constructor(readonly failures: number, readonly successes: number) {}
+
+  record(isUp: boolean): "down" | "up" | undefined {
+    // Your turn: this one cries wolf.
+    return isUp ? "up" : "down";
+  }
+}

@@ -1,0 +1,15 @@
+import { framed, lines, type Socket } from "@sluice/net";
+
+/** Sends all texts as lines to an echo server, and returns what comes back, in order. */
+export async function echoAll(
+  socket: Socket,
+  texts: string[],
+): Promise<string[]> {
+  const connection = framed(socket, lines());
+  const send = async () => {
+    for (const text of texts) await connection.send(text);
+    await socket.closeWrite();
+  };
+  const [answers] = await Promise.all([Array.fromAsync(connection), send()]);
+  return answers;
+}

@@ -1,0 +1,247 @@
+/**
+ * One connection that frames are published to, and what waits for it.
+ *
+ * ```text
+ *                     nothing waits, and nothing is on its way
+ *   Topic.flush ----------------------------------------------> the socket's writer
+ *        |                                                        ^
+ *        +-- else --> FrameQueue (bounded) -- whenever the writer has nothing on its way
+ *                         |                   and no frame of the member is half sent
+ *                         +--> dropped
+ * ```
+ *
+ * The bytes of a frame are shared by all members. The first way hands them to the transport
+ * as they are, so a member that keeps up costs no copy and no allocation.
+ *
+ * @module
+ */
+
+import { guard } from "../_guard.ts";
+import type { Codec } from "../codec/codec.ts";
+import { LimitError } from "../errors.ts";
+import { type Framed, type FramedParts, partsOf } from "../framed/framed.ts";
+import { FrameQueue, type SharedBytes } from "./_frame_queue.ts";
+import type { HubCounters, HubSettings } from "./hub_options.ts";
+
+/** A frame from here on goes out by reference also where it has waited. */
+const LARGE_FRAME_BYTES = 16 * 1024;
+
+/** What a member knows of one of its topics. */
+export interface MemberTopic {
+  readonly onDropped: ((count: number) => void) | undefined;
+  /** Frames that were dropped so far, and those of them that were not told yet. */
+  dropped: number;
+  untold: number;
+  /** Hands out what was published in this turn, then ends the membership. */
+  leave(): void;
+}
+
+/** What the members of one hub share. */
+export interface MemberContext {
+  readonly settings: HubSettings;
+  readonly counters: HubCounters;
+}
+
+/** A connection, with all its topics. */
+export class Member<Out> {
+  readonly #context: MemberContext;
+  readonly #parts: FramedParts<unknown, Out>;
+  /** What the hub's frames are frames of. After a `switch` they wait. */
+  readonly #codec: Codec<unknown, Out>;
+  readonly #writer: FramedParts<unknown, Out>["halves"]["writer"];
+  readonly #queue = new FrameQueue<MemberTopic>();
+  readonly #topics = new Set<MemberTopic>();
+  /** Called once, when it has no topic and nothing waits. */
+  readonly #onDone: () => void;
+  #isPulling = false;
+
+  constructor(
+    framed: Framed<unknown, Out>,
+    context: MemberContext,
+    onDone: () => void,
+  ) {
+    this.#parts = partsOf(framed);
+    this.#codec = this.#parts.codec;
+    this.#writer = this.#parts.halves.writer;
+    this.#context = context;
+    this.#onDone = onDone;
+    this.#writer.addSource(this);
+  }
+
+  /** How many topics it has joined. */
+  get topics(): number {
+    return this.#topics.size;
+  }
+
+  addTopic(topic: MemberTopic): void {
+    this.#topics.add(topic);
+  }
+
+  /** What waits is still sent: it was published before. */
+  removeTopic(topic: MemberTopic): void {
+    this.#topics.delete(topic);
+    this.#tell(topic, this.#takeUntold(topic));
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#topics.size > 0 || this.#queue.length > 0) return;
+    this.#writer.removeSource(this);
+    this.#onDone();
+  }
+
+  // ---- what is published --------------------------------------------------
+
+  /** Hands `bytes` to the transport at once, if nothing is before them. */
+  send(bytes: SharedBytes): boolean {
+    return this.#queue.length === 0 &&
+      this.#parts.isBetweenFrames(this.#codec) &&
+      this.#writer.sendShared(bytes.segments, bytes.length);
+  }
+
+  /** Puts a frame behind those that wait. Follow with {@linkcode Member.pull}. */
+  push(frame: SharedBytes, topic: MemberTopic): void {
+    const { settings, counters } = this.#context;
+    const queue = this.#queue;
+    while (
+      queue.length >= settings.maxQueuedFrames ||
+      queue.bytes + frame.length > settings.maxQueuedBytes
+    ) {
+      if (settings.onSlow === "disconnect") return this.#disconnect(topic);
+      if (settings.onSlow === "drop-newest") return this.#noteDropped(topic);
+      this.#noteDropped(queue.membership);
+      this.#shift();
+    }
+    // Only what is dropped behind others is told later than the next frame.
+    const dropped = settings.onSlow === "drop-newest" ? topic.untold : 0;
+    if (dropped > 0) topic.untold = 0;
+    queue.push(frame, topic, dropped);
+    counters.queuedFrames++;
+    counters.queuedBytes += frame.length;
+  }
+
+  /** Sends what waits, as far as that can be now. */
+  pull(): void {
+    if (this.#queue.length > 0) this.#writer.pull();
+  }
+
+  #shift(): void {
+    const { counters } = this.#context;
+    counters.queuedFrames--;
+    counters.queuedBytes -= this.#queue.frame.length;
+    this.#queue.shift();
+  }
+
+  #noteDropped(topic: MemberTopic): void {
+    this.#context.counters.dropped++;
+    topic.dropped++;
+    topic.untold++;
+  }
+
+  #disconnect(topic: MemberTopic): void {
+    this.#noteDropped(topic);
+    this.#context.counters.disconnected++;
+    const { settings: { maxQueuedFrames, maxQueuedBytes } } = this.#context;
+    const [option, limit] = this.#queue.length >= maxQueuedFrames
+      ? ["maxQueuedFrames", maxQueuedFrames] as const
+      : ["maxQueuedBytes", maxQueuedBytes] as const;
+    const { localAddr, remoteAddr } = this.#parts.socket;
+    this.#parts.halves.expire(
+      new LimitError(
+        option,
+        limit,
+        `Cannot publish to a member: more than ${
+          option === "maxQueuedFrames" ? `${limit} frames` : `${limit} bytes`
+        } would wait for it (its peer reads too slowly)`,
+        { operation: "publish", localAddr, remoteAddr },
+      ),
+    );
+  }
+
+  // ---- what the writer asks -----------------------------------------------
+
+  onWritable(): void {
+    if (this.#isPulling) return;
+    this.#isPulling = true;
+    try {
+      this.#append();
+    } finally {
+      this.#isPulling = false;
+    }
+    if (this.#queue.length === 0) {
+      // With `drop-newest` what was dropped last may stand behind all that waited.
+      for (const topic of this.#topics) {
+        this.#tell(topic, this.#takeUntold(topic));
+      }
+      this.#endIfDone();
+    }
+  }
+
+  /** Appends one frame at least, and others while there is room. */
+  #append(): void {
+    const queue = this.#queue;
+    const writer = this.#writer;
+    let appended = false;
+    while (
+      queue.length > 0 && writer.isWritable &&
+      this.#parts.isBetweenFrames(this.#codec)
+    ) {
+      const { frame, membership: topic } = queue;
+      const dropped = queue.takeDropped() + this.#takeUntoldBefore(topic);
+      if (dropped > 0) {
+        // It may send, which comes before the frame, or end all of this.
+        this.#tell(topic, dropped);
+        continue;
+      }
+      const alone = !appended &&
+        (queue.length === 1 || frame.length >= LARGE_FRAME_BYTES);
+      if (alone && writer.sendShared(frame.segments, frame.length)) {
+        this.#delivered();
+        return;
+      }
+      if (appended && frame.length > writer.room) return;
+      for (const segment of frame.segments) writer.message.write(segment);
+      this.#delivered();
+      appended = true;
+    }
+  }
+
+  #delivered(): void {
+    this.#context.counters.delivered++;
+    this.#shift();
+  }
+
+  /** Those that were dropped before the first frame of `topic` that waits. */
+  #takeUntoldBefore(topic: MemberTopic): number {
+    return this.#context.settings.onSlow === "drop-newest"
+      ? 0
+      : this.#takeUntold(topic);
+  }
+
+  #takeUntold(topic: MemberTopic): number {
+    const { untold } = topic;
+    topic.untold = 0;
+    return untold;
+  }
+
+  #tell(topic: MemberTopic, count: number): void {
+    const { onDropped } = topic;
+    if (count > 0 && onDropped !== undefined) guard(() => onDropped(count));
+  }
+
+  /** Nothing can be sent any more after what is appended here. */
+  onEnd(): void {
+    for (const topic of this.#topics) topic.leave();
+    const queue = this.#queue;
+    const writer = this.#writer;
+    if (writer.isOpen && this.#parts.isBetweenFrames(this.#codec)) {
+      while (queue.length > 0) {
+        for (const bytes of queue.frame.segments) writer.message.write(bytes);
+        this.#delivered();
+      }
+    }
+    this.#context.counters.discarded += queue.length;
+    while (queue.length > 0) this.#shift();
+    this.#endIfDone();
+  }
+}

@@ -1,0 +1,243 @@
+/**
+ * One topic of one hub: its members, and what was published to it in this turn.
+ *
+ * Frames that are published in one turn of the event loop leave together: they are joined
+ * once, and each member that keeps up gets them in one system call. A member that is slow
+ * gets them one by one in its queue.
+ *
+ * @module
+ */
+
+import { guard } from "../_guard.ts";
+import {
+  type Flushable,
+  flushSoon,
+  noteWrite,
+} from "../socket/flush_scheduler.ts";
+import { ENVELOPE_BYTES, readEnvelope } from "./_envelope.ts";
+import type { SharedBytes } from "./_frame_queue.ts";
+import type { Member, MemberContext, MemberTopic } from "./_member.ts";
+import { IncomingSequences } from "./_sequences.ts";
+import type { EngineGap, EngineSubscription } from "./engine.ts";
+import type { HubGap } from "./hub_options.ts";
+
+/** What is published in one turn leaves at once from here on. */
+const FLUSH_BYTES = 64 * 1024;
+
+/** What the topics of one hub share. */
+export interface TopicContext extends MemberContext {
+  /** Who this hub is among the publishers of an engine. */
+  readonly publisher: number;
+  /** Called once, when the topic has no members any more. */
+  onEmpty(topic: Topic): void;
+}
+
+/** A frame that was published, and the member that does not get it. */
+interface PublishedFrame extends SharedBytes {
+  readonly except: Member<never> | undefined;
+}
+
+/** A member of a topic. */
+export class TopicMember implements MemberTopic {
+  readonly topic: Topic;
+  readonly member: Member<never>;
+  readonly onDropped: ((count: number) => void) | undefined;
+  /** The flush before which it joined. */
+  readonly round: number;
+  dropped = 0;
+  untold = 0;
+
+  constructor(
+    topic: Topic,
+    member: Member<never>,
+    onDropped: ((count: number) => void) | undefined,
+    round: number,
+  ) {
+    this.topic = topic;
+    this.member = member;
+    this.onDropped = onDropped;
+    this.round = round;
+  }
+
+  leave(): void {
+    this.topic.remove(this);
+  }
+}
+
+/** The members of one topic. */
+export class Topic implements Flushable {
+  readonly name: string;
+  readonly #context: TopicContext;
+  readonly #members = new Set<TopicMember>();
+  #pending: PublishedFrame[] = [];
+  #pendingBytes = 0;
+  #isScheduled = false;
+  #isFlushing = false;
+  #round = 0;
+  #isClosed = false;
+  #subscription: EngineSubscription | undefined;
+  readonly #incoming = new IncomingSequences();
+
+  /** @throws {unknown} What the engine throws. */
+  constructor(name: string, context: TopicContext) {
+    this.name = name;
+    this.#context = context;
+    const { engine } = context.settings;
+    if (engine === undefined) return;
+    this.#subscription = engine.subscribe(
+      name,
+      (data) => this.#onMessage(data),
+      { onGap: (gap) => this.#onEngineGap(gap) },
+    );
+    this.ready.catch((cause) => this.#onEngineGap({ reason: "ended", cause }));
+  }
+
+  /** Settles when what other hubs publish arrives here. */
+  get ready(): Promise<void> {
+    return this.#subscription?.ready ?? Promise.resolve();
+  }
+
+  // ---- members ------------------------------------------------------------
+
+  /** What was published before is not for the new member. */
+  add(
+    member: Member<never>,
+    onDropped: ((count: number) => void) | undefined,
+  ): TopicMember {
+    this.flush();
+    const joined = new TopicMember(this, member, onDropped, this.#round);
+    this.#members.add(joined);
+    member.addTopic(joined);
+    return joined;
+  }
+
+  has(member: Member<never>): boolean {
+    for (const each of this.#members) if (each.member === member) return true;
+    return false;
+  }
+
+  /** What was published before is still for the member. */
+  remove(left: TopicMember): void {
+    if (!this.#members.has(left)) return;
+    this.flush();
+    this.#members.delete(left);
+    left.member.removeTopic(left);
+    if (this.#members.size === 0) this.#close();
+  }
+
+  /** Ends all memberships. */
+  clear(): void {
+    for (const member of this.#members) this.remove(member);
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#subscription?.close();
+    this.#context.onEmpty(this);
+  }
+
+  // ---- what is published --------------------------------------------------
+
+  /** @param bytes A frame, which does not change any more. */
+  publish(bytes: Uint8Array, except: Member<never> | undefined): void {
+    const { length } = bytes;
+    if (length === 0) return;
+    this.#pending.push({ length, segments: [bytes], except });
+    this.#pendingBytes += length;
+    noteWrite();
+    if (this.#pendingBytes >= FLUSH_BYTES) this.flush();
+    if (this.#isScheduled || this.#pending.length === 0) return;
+    this.#isScheduled = true;
+    flushSoon(this);
+  }
+
+  onFlush(): void {
+    this.#isScheduled = false;
+    this.flush();
+  }
+
+  /** Hands what was published to the members. */
+  flush(): void {
+    const frames = this.#pending;
+    // A hook of a member may ask for it meanwhile: what it published comes next.
+    if (frames.length === 0 || this.#isFlushing) return;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#isFlushing = true;
+    this.#round++;
+    const slow: Member<never>[] = [];
+    try {
+      this.#deliver(frames, slow);
+    } finally {
+      this.#isFlushing = false;
+    }
+    for (const member of slow) member.pull();
+  }
+
+  #deliver(frames: PublishedFrame[], slow: Member<never>[]): void {
+    const { counters } = this.#context;
+    const all = frames.length === 1 ? frames[0] : joinFrames(frames);
+    const exceptions = frames.some(({ except }) => except !== undefined);
+    for (const each of this.#members) {
+      if (each.round === this.#round) continue;
+      const { member } = each;
+      const isExcepted = exceptions &&
+        frames.some(({ except }) => except === member);
+      if (!isExcepted && member.send(all)) {
+        counters.delivered += frames.length;
+        continue;
+      }
+      for (const frame of frames) {
+        if (frame.except !== member) member.push(frame, each);
+      }
+      slow.push(member);
+    }
+  }
+
+  // ---- the engine ---------------------------------------------------------
+
+  #onMessage(data: Uint8Array): void {
+    if (this.#isClosed) return;
+    const { counters, publisher, settings } = this.#context;
+    const envelope = readEnvelope(data);
+    if (envelope?.publisher === publisher) return;
+    const missing = envelope === undefined
+      ? -1
+      : this.#incoming.missing(envelope);
+    const length = data.length - ENVELOPE_BYTES;
+    if (missing < 0 || length > settings.maxQueuedBytes) {
+      counters.refused++;
+      return;
+    }
+    if (missing > 0) {
+      counters.lost += missing;
+      this.#tellGap({ topic: this.name, reason: "lost", count: missing });
+    }
+    counters.received++;
+    // The engine's memory is its own again when this returns.
+    this.publish(data.slice(ENVELOPE_BYTES), undefined);
+  }
+
+  #onEngineGap(gap: EngineGap): void {
+    if (!this.#isClosed) this.#tellGap({ ...gap, topic: this.name });
+  }
+
+  #tellGap(gap: HubGap): void {
+    this.#context.counters.gaps++;
+    const { onGap } = this.#context.settings;
+    if (onGap !== undefined) guard(() => onGap(gap));
+  }
+}
+
+/** All bytes in one piece: one system call for each member. */
+function joinFrames(frames: readonly PublishedFrame[]): SharedBytes {
+  const length = frames.reduce((length, frame) => length + frame.length, 0);
+  const joined = new Uint8Array(length);
+  let filled = 0;
+  for (const { segments: [bytes] } of frames) {
+    joined.set(bytes, filled);
+    filled += bytes.length;
+  }
+  return { length, segments: [joined] };
+}

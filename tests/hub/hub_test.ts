@@ -1,0 +1,581 @@
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import type { Codec } from "../../lib/codec/codec.ts";
+import { inParts } from "../../lib/codec/in_parts.ts";
+import { json } from "../../lib/codec/json.ts";
+import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
+import { lines } from "../../lib/codec/lines.ts";
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  CodecError,
+  FrameTooLargeError,
+  LimitError,
+} from "../../lib/errors.ts";
+import { framed } from "../../lib/framed/framed.ts";
+import { Hub } from "../../lib/hub/hub.ts";
+import type { HubOptions } from "../../lib/hub/hub_options.ts";
+import { FailedHooks } from "../_support/failed_hooks.ts";
+import {
+  isSettled,
+  outcome,
+  spiedPair,
+  TIMEOUT,
+  turn,
+} from "../_support/sockets.ts";
+import { type Reader, reader } from "./_support.ts";
+
+function numbers(from: number, to: number): string[] {
+  return Array.from({ length: to - from }, (_, i) => `${from + i}`);
+}
+
+/** A hub with one member, whose peer does not read. */
+async function stalled(
+  options: HubOptions,
+  onDropped?: (count: number, member: Reader) => void,
+) {
+  const hub = new Hub(lines(), options);
+  const member = reader();
+  const membership = hub.join("room", member.connection, {
+    onDropped: (count) => onDropped?.(count, member),
+  });
+  member.spy.hold();
+  hub.publish("room", "first");
+  await turn();
+  return { hub, membership, ...member };
+}
+
+Deno.test("Hub.publish() reaches every member of the topic, but for the excepted one", async () => {
+  const hub = new Hub(lines());
+  using ann = reader();
+  using bob = reader();
+  using eve = reader();
+  for (const { connection } of [ann, bob]) hub.join("room", connection);
+  hub.join("other", eve.connection);
+  await hub.publish("room", "one", { except: ann.connection });
+  await hub.publish("room", "two");
+  await hub.publish("other", "three");
+  await hub.publish("empty", "four");
+  assertEquals(await bob.read(2), ["one", "two"]);
+  assertEquals(await ann.read(1), ["two"]);
+  assertEquals(await eve.read(1), ["three"]);
+  assertEquals(hub.stats, {
+    topics: 2,
+    members: 3,
+    published: 4,
+    received: 0,
+    delivered: 4,
+    dropped: 0,
+    discarded: 0,
+    disconnected: 0,
+    queuedFrames: 0,
+    queuedBytes: 0,
+    gaps: 0,
+    lost: 0,
+    refused: 0,
+  });
+});
+
+Deno.test("Hub encodes a frame once, and all members send the same bytes", async () => {
+  let encoded = 0;
+  const counting: Codec<string> = {
+    ...lines(),
+    encoder: () => ({
+      encode(frame, out) {
+        encoded++;
+        out.writeText(`${frame}\n`);
+      },
+    }),
+  };
+  const hub = new Hub(counting);
+  const members = Array.from({ length: 10 }, reader);
+  for (const { connection } of members) hub.join("room", connection);
+  await hub.publish("room", "hello");
+  for (const { read } of members) assertEquals(await read(1), ["hello"]);
+  assertEquals(encoded, 1);
+  const sent = members.flatMap(({ spy }) => spy.written);
+  assertEquals(sent.length, 10);
+  for (const bytes of sent) assertStrictEquals(bytes, sent[0]);
+  for (const member of members) member[Symbol.dispose]();
+});
+
+Deno.test("frames that are published in one turn leave in one write, also to a member that sent some of them", async () => {
+  const hub = new Hub(lines());
+  using ann = reader();
+  using bob = reader();
+  for (const { connection } of [ann, bob]) hub.join("room", connection);
+  for (const line of numbers(0, 100)) {
+    const except = line === "7" ? bob.connection : undefined;
+    await hub.publish("room", line, { except });
+  }
+  assertEquals(await ann.read(100), numbers(0, 100));
+  assertEquals(await bob.read(99), numbers(0, 100).toSpliced(7, 1));
+  assertEquals([ann.spy.writes.length, bob.spy.writes.length], [1, 1]);
+});
+
+Deno.test("a member gets what is published after it joined and before it left, and nothing else", async () => {
+  const hub = new Hub(lines());
+  using ann = reader();
+  hub.join("room", ann.connection);
+  hub.publish("room", "before");
+  using bob = reader();
+  const membership = hub.join("room", bob.connection);
+  hub.publish("room", "while");
+  membership.leave();
+  membership.leave();
+  hub.publish("room", "after");
+  assertEquals(await ann.read(3), ["before", "while", "after"]);
+  assertEquals(await bob.read(1), ["while"]);
+  assertEquals(hub.stats.members, 1);
+  await bob.connection.send("own");
+  assertEquals(await bob.read(1), ["own"]);
+});
+
+Deno.test("publishing never waits for a member that reads nothing, and slows no other", async () => {
+  const { hub, spy } = await stalled({ maxQueuedFrames: 10 });
+  using ann = reader();
+  hub.join("room", ann.connection);
+  for (const line of numbers(0, 1_000)) {
+    assertEquals(await isSettled(hub.publish("room", line)), true);
+    assertEquals(await ann.read(1), [line]);
+  }
+  assertEquals(hub.stats.dropped, 990);
+  assertEquals(spy.writes.length, 1);
+  spy.close();
+});
+
+Deno.test("drop-oldest keeps the newest frames, and tells how many are missing where they would have been", async () => {
+  const { hub, membership, spy, read } = await stalled(
+    { maxQueuedFrames: 3 },
+    (count, { connection }) => connection.send(`missed ${count}`),
+  );
+  for (const line of numbers(0, 10)) hub.publish("room", line);
+  await turn();
+  assertEquals([hub.stats.dropped, membership.dropped], [7, 7]);
+  assertEquals(hub.stats.queuedFrames, 3);
+  assertEquals(hub.stats.queuedBytes, 6);
+  spy.release();
+  assertEquals(await read(5), ["first", "missed 7", "7", "8", "9"]);
+  hub.publish("room", "last");
+  assertEquals(await read(1), ["last"]);
+  assertEquals([hub.stats.queuedFrames, hub.stats.queuedBytes], [0, 0]);
+});
+
+Deno.test("drop-newest keeps the oldest frames, and tells how many are missing where they would have been", async () => {
+  const { hub, membership, spy, read } = await stalled(
+    { maxQueuedFrames: 3, onSlow: "drop-newest" },
+    (count, { connection }) => connection.send(`missed ${count}`),
+  );
+  for (const line of numbers(0, 10)) hub.publish("room", line);
+  await turn();
+  spy.release();
+  assertEquals(await read(5), ["first", "0", "1", "2", "missed 7"]);
+  assertEquals(membership.dropped, 7);
+  // A gap in the middle: some are dropped, then there is room again.
+  spy.hold();
+  for (const line of numbers(0, 5)) hub.publish("room", line);
+  await turn();
+  hub.publish("room", "dropped");
+  await turn();
+  spy.release();
+  assertEquals(await read(2), ["0", "1"]);
+});
+
+Deno.test("disconnect ends a member with a LimitError, and only that one", async () => {
+  const { hub, connection, socket, spy } = await stalled(
+    { maxQueuedFrames: 3, onSlow: "disconnect" },
+  );
+  using ann = reader();
+  hub.join("room", ann.connection);
+  const received = outcome(connection.receive());
+  for (const line of numbers(0, 4)) hub.publish("room", line);
+  await socket.closed;
+  const error = await received;
+  assertInstanceOf(error, LimitError);
+  assertEquals([error.option, error.limit], ["maxQueuedFrames", 3]);
+  assertEquals(
+    error.message,
+    "Cannot publish to a member: more than 3 frames would wait for it (its peer reads too slowly)",
+  );
+  assertEquals(await ann.read(4), numbers(0, 4));
+  const { members, disconnected, dropped, discarded, queuedFrames } = hub.stats;
+  assertEquals(
+    { members, disconnected, dropped, discarded, queuedFrames },
+    { members: 1, disconnected: 1, dropped: 1, discarded: 3, queuedFrames: 0 },
+  );
+  assertEquals(spy.closed, 1);
+});
+
+Deno.test("maxQueuedBytes bounds what waits, whatever the number of frames", async () => {
+  const { hub, spy, read } = await stalled({ maxQueuedBytes: 100 });
+  const line = "x".repeat(39);
+  for (let i = 0; i < 10; i++) await hub.publish("room", line);
+  await turn();
+  assertEquals([hub.stats.queuedFrames, hub.stats.queuedBytes], [2, 80]);
+  const large = await assertRejects(
+    () => hub.publish("room", "x".repeat(100)),
+    FrameTooLargeError,
+  );
+  assertEquals([large.limit, large.claimed], [100, 101]);
+  spy.release();
+  assertEquals(await read(3), ["first", line, line]);
+});
+
+Deno.test("one queue serves all topics of a member, in the order of publishing", async () => {
+  const { hub, connection, spy, read } = await stalled({ maxQueuedFrames: 4 });
+  const dropped: [string, number][] = [];
+  hub.join("b", connection, { onDropped: (n) => dropped.push(["b", n]) });
+  for (const line of numbers(0, 3)) {
+    await hub.publish("room", `a${line}`);
+    await turn();
+    await hub.publish("b", `b${line}`);
+    await turn();
+  }
+  spy.release();
+  assertEquals(await read(5), ["first", "a1", "b1", "a2", "b2"]);
+  assertEquals(dropped, [["b", 1]]);
+});
+
+for (
+  const [how, end] of Object.entries<(reader: Reader) => unknown>({
+    close: ({ connection }) => connection.close(),
+    abort: ({ socket }) => socket.abort(),
+    closeWrite: ({ socket }) => socket.closeWrite(),
+    detach: ({ connection }) => connection.detach(),
+    "the detach of its socket": ({ socket }) => socket.detach(),
+    "a broken transport": ({ spy, connection }) => {
+      spy.writeError = new Deno.errors.ConnectionReset("reset");
+      return outcome(connection.send("x").then(() => connection.flush()));
+    },
+  })
+) {
+  Deno.test(`a member that ends by ${how} leaves by itself`, async () => {
+    const hub = new Hub(lines());
+    using member = reader();
+    const membership = hub.join("room", member.connection);
+    hub.join("room.2", member.connection);
+    end(member);
+    await turn();
+    assertEquals([hub.stats.members, hub.stats.topics], [0, 0]);
+    await hub.publish("room", "gone");
+    membership.leave();
+    assertEquals(hub.stats.delivered, 0);
+    if (how !== "detach") {
+      assertThrows(() => hub.join("room", member.connection), ClosedError);
+    }
+  });
+}
+
+for (const how of ["close", "closeWrite"] as const) {
+  Deno.test(`what was published before ${how}() is sent first, also where others are on their way`, async () => {
+    const hub = new Hub(lines());
+    using ann = reader();
+    hub.join("room", ann.connection);
+    ann.spy.hold();
+    hub.publish("room", "one");
+    await turn();
+    hub.publish("room", "two");
+    await turn();
+    hub.publish("room", "three");
+    const ended = ann.connection[how]();
+    hub.publish("room", "four");
+    ann.spy.release();
+    assertEquals(await ann.read(4), ["one", "two", "three", null]);
+    await ann.peer.close();
+    await ended;
+    assertEquals(hub.stats.delivered, 3);
+  });
+}
+
+Deno.test("a frame never comes inside one that a member sends in parts", async () => {
+  const files = inParts(lengthPrefixed());
+  const encoder = new TextEncoder();
+  const hub = new Hub(lengthPrefixed());
+  using pair = spiedPair();
+  const sender = framed(pair.left, files);
+  // The bytes are the same: whole frames of the one are frames of the other.
+  const parts = sender as unknown as Parameters<typeof hub.join>[1];
+  hub.join("room", parts);
+  const received = framed(pair.right, lengthPrefixed());
+  const next = async () =>
+    new TextDecoder().decode(await received.receive() ?? undefined);
+  hub.publish("room", encoder.encode("before"));
+  await turn();
+  await sender.send({ head: { size: 6 } });
+  hub.publish("room", encoder.encode("while 1"));
+  await turn();
+  await sender.send({ part: encoder.encode("abc") });
+  hub.publish("room", encoder.encode("while 2"));
+  await turn();
+  await sender.send({ part: encoder.encode("def") });
+  await sender.send({ end: true });
+  assertEquals([await next(), await next()], ["before", "abcdef"]);
+  assertEquals([await next(), await next()], ["while 1", "while 2"]);
+});
+
+Deno.test("frames wait while a member speaks another codec, and until it comes back", async () => {
+  const hub = new Hub(lines());
+  const codec = lines();
+  using pair = spiedPair();
+  const member = framed(pair.left, codec);
+  hub.join("room", member);
+  member.switch(lengthPrefixed({ lengthBytes: 1 }));
+  hub.publish("room", "one");
+  await turn();
+  hub.publish("room", "two");
+  await turn();
+  assertEquals([pair.spy.writes, hub.stats.queuedFrames], [[], 2]);
+  await (member as unknown as typeof binary).send(new Uint8Array([104]));
+  member.switch(codec);
+  assertEquals(hub.stats.queuedFrames, 0);
+  const binary = framed(pair.right, lengthPrefixed({ lengthBytes: 1 }));
+  assertEquals(await binary.receive(), new Uint8Array([104]));
+  const { socket } = binary.detach();
+  assertEquals(await socket.readLine(), "one");
+  assertEquals(await socket.readLine(), "two");
+});
+
+Deno.test(
+  "what a member sends itself and what is published to it are whole and in order",
+  TIMEOUT,
+  async () => {
+    const hub = new Hub(lines());
+    using pair = spiedPair({ highWaterMarkBytes: 64 });
+    const connection = framed(pair.left, lines());
+    hub.join("room", connection);
+    const own = (async () => {
+      for (const line of numbers(0, 300)) {
+        await connection.send(`own ${line} ${"x".repeat(line.length * 20)}`);
+      }
+    })();
+    const published = (async () => {
+      for (const line of numbers(0, 300)) {
+        await hub.publish(
+          "room",
+          `hub ${line} ${"y".repeat(line.length * 30)}`,
+        );
+        if (Number(line) % 3 === 0) await turn();
+      }
+    })();
+    const seen: Record<string, string[]> = { own: [], hub: [] };
+    for (let i = 0; i < 600; i++) {
+      const [who, line, rest] = (await pair.right.readLine())!.split(" ");
+      seen[who].push(line);
+      const length = line.length * (who === "own" ? 20 : 30);
+      assertEquals(rest, (who === "own" ? "x" : "y").repeat(length));
+    }
+    await Promise.all([own, published]);
+    assertEquals(seen, { own: numbers(0, 300), hub: numbers(0, 300) });
+  },
+);
+
+Deno.test("large frames go out by reference, to a member that waited too", async () => {
+  const hub = new Hub(lengthPrefixed());
+  using pair = spiedPair();
+  hub.join("room", framed(pair.left, lengthPrefixed()));
+  const received = framed(pair.right, lengthPrefixed());
+  for (let i = 0; i < 5; i++) {
+    hub.publish("room", new Uint8Array(70_000).fill(i));
+    hub.publish("room", new Uint8Array(100).fill(i));
+  }
+  for (let i = 0; i < 5; i++) {
+    assertEquals(await received.receive(), new Uint8Array(70_000).fill(i));
+    assertEquals(await received.receive(), new Uint8Array(100).fill(i));
+  }
+});
+
+Deno.test("the bytes of a published frame are the caller's again at once", async () => {
+  const hub = new Hub(lengthPrefixed());
+  using pair = spiedPair();
+  hub.join("room", framed(pair.left, lengthPrefixed()));
+  const frame = new Uint8Array(100_000).fill(1);
+  hub.publish("room", frame);
+  frame.fill(2);
+  const received = await framed(pair.right, lengthPrefixed()).receive();
+  assertEquals(received, new Uint8Array(100_000).fill(1));
+});
+
+Deno.test("a getter of a frame may publish, too", async () => {
+  const hub = new Hub(json<{ name: string }>());
+  using pair = spiedPair();
+  hub.join("room", framed(pair.left, json<{ name: string }>()));
+  await hub.publish("room", {
+    get name() {
+      hub.publish("room", { name: "inner" });
+      return "outer";
+    },
+  });
+  assertEquals(await pair.right.readLine(), '{"name":"inner"}');
+  assertEquals(await pair.right.readLine(), '{"name":"outer"}');
+});
+
+Deno.test("a hook that throws, publishes, leaves or joins again breaks nothing", async () => {
+  using hooks = new FailedHooks();
+  const hub = new Hub(lines(), { maxQueuedFrames: 2 });
+  using ann = reader();
+  using bob = reader();
+  const memberships = [
+    hub.join("room", ann.connection, {
+      onDropped: () => {
+        hub.publish("room", "from a hook");
+        memberships[0].leave();
+        memberships.push(hub.join("room", ann.connection));
+        throw new Error("oops");
+      },
+    }),
+    hub.join("room", bob.connection),
+  ];
+  ann.spy.hold();
+  for (const line of numbers(0, 4)) {
+    hub.publish("room", line);
+    await turn();
+  }
+  ann.spy.release();
+  assertEquals(await bob.read(5), [...numbers(0, 4), "from a hook"]);
+  // What the hook published came behind a full queue, so that "2" was dropped, too.
+  assertEquals(await ann.read(3), ["0", "3", "from a hook"]);
+  assertEquals(hooks.errors.length, 2);
+});
+
+Deno.test("Hub.join() refuses what cannot be joined", () => {
+  using ann = reader();
+  using bob = reader();
+  const hub = new Hub(lines(), { maxTopics: 2, maxTopicsPerMember: 1 });
+  hub.join("a", ann.connection);
+  assertThrows(
+    () => hub.join("a", ann.connection),
+    BusyError,
+    "Cannot join a topic: this member has joined it already",
+  );
+  assertThrows(
+    () => hub.join("b", ann.connection),
+    LimitError,
+    "Cannot join a topic: this member has joined 1 topics already",
+  );
+  const other = hub.join("b", bob.connection);
+  other.leave();
+  hub.join("c", bob.connection);
+  using eve = reader();
+  assertThrows(
+    () => hub.join("d", eve.connection),
+    LimitError,
+    "Cannot join a topic: there are 2 topics with members already",
+  );
+  assertEquals(hub.stats.members, 2);
+  assertThrows(() => hub.join("", eve.connection), RangeError);
+  assertThrows(() => hub.join("é".repeat(128), eve.connection), RangeError);
+  hub.join("a", eve.connection);
+  assertThrows(() => hub.join("\ud800", eve.connection), RangeError);
+  assertThrows(() => hub.join(1 as never, eve.connection), TypeError);
+  assertThrows(
+    () => hub.join("a", eve.socket as never),
+    TypeError,
+    "Cannot join a topic: member must be a Framed, got a Socket",
+  );
+  assertThrows(
+    () => hub.join("a", bob.connection, { ondropped() {} } as never),
+    TypeError,
+    'unknown option "ondropped", did you mean onDropped?',
+  );
+  hub.close();
+  assertThrows(() => hub.join("a", eve.connection), ClosedError, "is closed");
+});
+
+Deno.test("Hub.publish() refuses what cannot be published, and publishes nothing of it", async () => {
+  const hub = new Hub(lines());
+  using ann = reader();
+  hub.join("room", ann.connection);
+  await assertRejects(() => hub.publish("", "x"), RangeError);
+  await assertRejects(() => hub.publish("room", 5 as never), TypeError);
+  await assertRejects(() => hub.publish("room", "a\nb"));
+  await assertRejects(
+    () => hub.publish("room", "x", { excpet: ann.connection } as never),
+    TypeError,
+    "did you mean except?",
+  );
+  const signal = AbortSignal.abort("no");
+  assertEquals(await outcome(hub.publish("room", "x", { signal })), "no");
+  const parts = new Hub(inParts(lengthPrefixed()));
+  await assertRejects(
+    () => parts.publish("room", { head: { size: 1 } }),
+    CodecError,
+    "Cannot publish a frame: it must be whole, got a part of one",
+  );
+  const waiting = new Hub<string>({
+    ...lines(),
+    encoder: () => ({ encode: async () => {} }),
+  } as never);
+  await assertRejects(() => waiting.publish("room", "x"), CodecError);
+  await hub.publish("room", "good");
+  assertEquals(await ann.read(1), ["good"]);
+  assertEquals(hub.stats.published, 1);
+});
+
+Deno.test("Hub refuses options that it does not know, or that are out of range", () => {
+  const codec = lines();
+  assertThrows(
+    () => new Hub(codec, { maxQueueFrames: 5 } as never),
+    TypeError,
+    "did you mean maxQueuedFrames?",
+  );
+  assertThrows(() => new Hub(codec, { maxQueuedFrames: 0 }), RangeError);
+  assertThrows(() => new Hub(codec, { maxQueuedBytes: 1.5 }), RangeError);
+  assertThrows(() => new Hub(codec, { maxTopics: NaN }), RangeError);
+  assertThrows(
+    () => new Hub(codec, { onSlow: "drop" as never }),
+    RangeError,
+    'Cannot make a hub: onSlow must be "drop-oldest", "drop-newest" or "disconnect", got "drop"',
+  );
+  assertThrows(() => new Hub(codec, { engine: {} as never }), TypeError);
+  assertThrows(() => new Hub(codec, { onGap: 1 as never }), TypeError);
+  assertThrows(() => new Hub({} as never), TypeError);
+  new Hub(codec, { maxQueuedFrames: Infinity, maxQueuedBytes: Infinity });
+});
+
+Deno.test("Hub.close() ends all memberships, and what was published before arrives", async () => {
+  using ann = reader();
+  const hub = new Hub(lines());
+  hub.join("room", ann.connection);
+  hub.publish("room", "last words");
+  hub.close();
+  hub.close();
+  await assertRejects(() => hub.publish("room", "x"), ClosedError);
+  // Not awaited: it must not end the process.
+  hub.publish("room", "x");
+  assertEquals(await ann.read(1), ["last words"]);
+  assertEquals([hub.stats.members, hub.stats.topics], [0, 0]);
+  await ann.connection.send("the connection goes on");
+  assertEquals(await ann.read(1), ["the connection goes on"]);
+});
+
+Deno.test("an engine that fails is a BrokenError of publish, and members of this process get the frame", async () => {
+  for (
+    const publish of [
+      () => Promise.reject(new Error("no broker")),
+      () => {
+        throw new Error("no broker");
+      },
+    ]
+  ) {
+    const hub = new Hub(lines(), {
+      engine: { publish, subscribe: () => ({ close() {} }) },
+    });
+    using ann = reader();
+    hub.join("room", ann.connection);
+    const error = await assertRejects(
+      () => hub.publish("room", "hello"),
+      BrokenError,
+      "Cannot publish a frame: the engine failed: no broker",
+    );
+    assert((error.cause as Error).message === "no broker");
+    hub.publish("room", "not awaited");
+    assertEquals(await ann.read(2), ["hello", "not awaited"]);
+  }
+});
