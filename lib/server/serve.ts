@@ -312,7 +312,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       }
       if (transport === undefined) break;
       // It came in the moment in which the drain began, which counts without it.
-      if (loop.closed || this.#cut.signal.aborted) closeQuietly(transport);
+      if (loop.closed) closeQuietly(transport);
       else clients.admit(transport);
     }
     // The loop may have ended by itself: the acceptor was closed from outside.

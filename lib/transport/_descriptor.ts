@@ -56,7 +56,6 @@ class DescriptorAcceptor implements Acceptor<DescriptorAddr> {
   #pending: PromiseWithResolvers<AcceptedTransport> | undefined;
   #referenced = true;
   #closedForLackOfRoom = 0;
-  #stopping: ReturnType<typeof setTimeout> | undefined;
   /** No more connections come; those that wait can still be had. */
   #stopped = false;
 
@@ -168,9 +167,9 @@ class DescriptorAcceptor implements Acceptor<DescriptorAddr> {
   }
 
   stop(): void {
-    // Deno takes a whole batch out of the backlog, and this may be in the middle of it: what
-    // it has not handed over when the server closes is lost.
-    this.#stopping ??= setTimeout(() => this.#end());
+    // Deno takes a whole batch out of the backlog and hands it over before anything else
+    // runs: there is no connection yet to come.
+    this.#end();
   }
 
   close(): void {
@@ -181,7 +180,6 @@ class DescriptorAcceptor implements Acceptor<DescriptorAddr> {
   #end(): void {
     if (this.#stopped) return;
     this.#stopped = true;
-    clearTimeout(this.#stopping);
     this.#revival.stop();
     this.#server.close();
     this.#pending?.reject(closed());

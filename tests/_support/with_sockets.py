@@ -4,7 +4,8 @@ with_sockets.py KIND[=NAME]... -- PROGRAM ARGUMENT...
 
 KIND is "tcp" (on a free port of 127.0.0.1), "tcp:PORT", "unix:PATH", or what is wrong: "bound"
 (a socket that does not listen), "connected", "udp", "file", "pipe". The sockets are the
-descriptors 3, 4, ... of the program, which takes the place of this one.
+descriptors 3, 4, ... of the program, which takes the place of this one. The ports of those
+that are "tcp" are in SOCKET_PORTS.
 """
 
 import os
@@ -51,6 +52,8 @@ high = [os.dup2(each.fileno(), 500 + index) for index, each in enumerate(made)]
 for index, descriptor in enumerate(high):
     os.dup2(descriptor, FIRST + index)
     os.close(descriptor)
+ports = [each.getsockname()[1] for kind, each in zip(kinds, made) if kind.startswith("tcp")]
+os.environ["SOCKET_PORTS"] = " ".join(map(str, ports))
 names = [kind.partition("=")[2] or "unknown" for kind in kinds]
 os.environ.setdefault("LISTEN_FDS", str(len(kinds)))
 os.environ.setdefault("LISTEN_PID", str(os.getpid()))

@@ -289,6 +289,30 @@ for (const each of all) await each.close();`,
   assertMatch(ports.join(), /^(\d+),\1,(\d+),\2,(\d+),\3$/);
 });
 
+Deno.test(
+  "a server that shuts down at its first client serves all that were accepted with it",
+  NEEDS_PYTHON,
+  async () => {
+    const served = await runWithSockets(
+      ["tcp"],
+      `
+import { connect, serve } from "@sluice/net";
+const port = Number(Deno.env.get("SOCKET_PORTS"));
+const clients = [];
+for (let i = 0; i < 50; i++) clients.push(await connect({ port }));
+const server = serve({ listenFd: 3 }, async (socket) => {
+  server.shutdown();
+  await socket.write("served\\n");
+});
+const lines = await Promise.all(clients.map((client) => client.readLine()));
+await server.closed;
+console.log(JSON.stringify(lines));`,
+      { flags: ["--allow-net=127.0.0.1", "--allow-env=SOCKET_PORTS"] },
+    );
+    assertEquals(served, Array(50).fill("served"));
+  },
+);
+
 /** Starts `_descriptor_server.ts`, and gives it and its port. */
 async function startServer(
   kind: string,
