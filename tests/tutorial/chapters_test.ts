@@ -97,6 +97,30 @@ Deno.test("tutorial: both languages have the same parts, links and code", () => 
   }
 });
 
+Deno.test("tutorial: every link leads to a file, and every chapter to the next", async () => {
+  for (
+    const [language, chapters] of [["en", english], ["zh", chinese]] as const
+  ) {
+    for (const { name, text } of chapters) {
+      const here = new URL(`${language}/${name}`, TUTORIAL);
+      for (const [, link] of text.matchAll(/\]\(([^)]+)\)/g)) {
+        if (/^https?:/.test(link)) continue;
+        const target = new URL(link.replace(/#.*/, ""), here);
+        const found = await Deno.stat(target).catch(() => null);
+        assertEquals(found === null, false, `${name}: ${link}`);
+      }
+    }
+    const [index, ...rest] = chapters;
+    for (const [number, { name, text }] of rest.entries()) {
+      const title = /^# \d+\. (.+)$/m.exec(text)![1];
+      assertEquals(index.text.includes(`[${title}](${name})`), true, name);
+      if (number === 0) continue;
+      const before = rest[number - 1].text.trimEnd();
+      assertEquals(before.endsWith(`[${title}](${name})`), true, name);
+    }
+  }
+});
+
 Deno.test("tutorial: a Chinese paragraph is one line", () => {
   // The end of a line would be shown as a blank between two characters.
   const broken = /[\u4e00-\u9fff\uff00-\uffef\u3001-\u303f]\n(?=[^\s|#<`!-])/;

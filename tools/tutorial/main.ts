@@ -1,5 +1,6 @@
 /**
  * Writes what the tutorial shows into its chapters: programs, what they print, pictures.
+ * README.zh.md gets the code of README.md.
  *
  * ```sh
  * deno run -A tools/tutorial/main.ts        # all of it
@@ -17,6 +18,7 @@ import {
   parseChapter,
   readChapters,
   readProgram,
+  ROOT,
   TUTORIAL,
 } from "./book.ts";
 import { drawPicture } from "./picture.ts";
@@ -25,6 +27,7 @@ import { ChapterRun } from "./run.ts";
 import { masked } from "./masked.ts";
 
 await writePictures();
+await writeChineseReadme();
 for (const { name, text } of await readChapters(LANGUAGES[0])) {
   const wanted = Deno.args.length === 0 ||
     Deno.args.some((prefix) => name.startsWith(prefix));
@@ -40,6 +43,20 @@ async function writePictures(): Promise<void> {
       await Deno.writeTextFile(file, drawPicture(picture, index));
     }
   }
+}
+
+/** Gives README.zh.md the code of README.md, block by block. */
+async function writeChineseReadme(): Promise<void> {
+  const block = /^ *```\w[^]*?^ *```$/gm;
+  const file = new URL("README.zh.md", ROOT);
+  const [english, chinese] = await Promise.all(
+    [new URL("README.md", ROOT), file].map((url) => Deno.readTextFile(url)),
+  );
+  const blocks = (english.match(block) ?? []).values();
+  await Deno.writeTextFile(
+    file,
+    chinese.replaceAll(block, (old) => blocks.next().value ?? old),
+  );
 }
 
 /** Runs a chapter once, and writes it in every language. */

@@ -358,4 +358,104 @@ export const PICTURES: readonly Picture[] = [
       },
     ],
   },
+  {
+    name: "12-tls",
+    title: [
+      "TLS: the server proves who it is, then all is encrypted",
+      "TLS：服务器证明身份，之后全部加密",
+    ],
+    lanes: [CLIENT, SERVER],
+    rows: [
+      {
+        from: 0,
+        to: 1,
+        text: [
+          'hello: "localhost", a random key',
+          "问候：“localhost”，一个随机密钥",
+        ],
+        tone: "plain",
+      },
+      {
+        from: 1,
+        to: 0,
+        text: ["a random key, the certificate", "一个随机密钥，证书"],
+        tone: "plain",
+      },
+      {
+        at: 0,
+        text: [
+          "trusted authority? the right name? in time?",
+          "机构可信？名称一致？没有过期？",
+        ],
+        tone: "good",
+      },
+      { from: 0, to: 1, text: ["finished", "握手完成"], tone: "plain" },
+      {
+        from: 0,
+        to: 1,
+        text: ["world\\n, encrypted", "world\\n（已加密）"],
+        tone: "c",
+      },
+      {
+        from: 1,
+        to: 0,
+        text: ["hello world\\n, encrypted", "hello world\\n（已加密）"],
+        tone: "c",
+      },
+    ],
+  },
+  {
+    name: "13-pipelining",
+    title: [
+      "One at a time waits for each answer; many under way share the wait",
+      "逐个进行要等每个应答；同时进行则共同分担等待",
+    ],
+    lanes: [CLIENT, SERVER],
+    rows: [
+      {
+        caption: [
+          "one at a time: a round trip for each",
+          "逐个进行：每个都要一次往返",
+        ],
+      },
+      { from: 0, to: 1, text: "ping 1" },
+      { from: 1, to: 0, text: "pong 1", tone: "c" },
+      { from: 0, to: 1, text: "ping 2" },
+      { from: 1, to: 0, text: "pong 2", tone: "c" },
+      {
+        caption: [
+          "many under way: one round trip for all of them",
+          "同时进行：所有请求共用一次往返",
+        ],
+      },
+      { from: 0, to: 1, text: "ping 1, ping 2, ping 3, ping 4" },
+      { from: 1, to: 0, text: "pong 1, pong 2, pong 3, pong 4", tone: "c" },
+    ],
+  },
+  {
+    name: "14-layers",
+    title: ["What runs where", "哪些部分能在哪里运行"],
+    lanes: [],
+    rows: [
+      {
+        label: [
+          "Deno on Linux, macOS and Windows",
+          "Linux、macOS 和 Windows 上的 Deno",
+        ],
+        bytes: [["connect, listen, serve", "a"], ["framed", "b"], [
+          "./codec",
+          "c",
+        ], ["./timeout", "c"]],
+        text: [
+          "everything; Unix sockets on Linux and macOS",
+          "全部可用；Unix 套接字仅限 Linux 和 macOS",
+        ],
+      },
+      {
+        label: ["Node, Bun and browsers", "Node、Bun 和浏览器"],
+        bytes: [["./codec", "c"]],
+        text: ["codecs on any stream of bytes", "可用于任何字节流的编解码器"],
+      },
+    ],
+  },
 ];
