@@ -36,11 +36,16 @@ const BAD_USAGE = 2;
 /** The flags were fine, the network was not. */
 const FAILED = 1;
 
+/** What stands below the help of a program that says nothing else of its exit code. */
+const EXIT_CODES =
+  "Exit code: 0 if all went well, 1 if not, 2 if a flag was wrong.";
+
 /**
- * Reads the flags of an example. `--help` prints the help and ends the program; a
+ * Reads the flags of an example. `--help` and `-h` print the help and end the program; a
  * flag that it does not know, or one without a value, ends it with exit code 2.
  *
- * @param help What `--help` prints.
+ * @param help What `--help` prints: what the program does, its usage, each flag with its
+ * default, and examples. The exit codes are added where it says nothing of them.
  * @param defaults Each flag, with the value it has when it is not given.
  * @param options Whether other texts may stand beside the flags, not by default; flags that
  * have no value; flags that may be given several times, or not at all; names of one letter;
@@ -77,17 +82,18 @@ export function commandLine<
     stopEarly,
     boolean: ["help", ...switchNames],
     default: defaults,
-    alias: letters,
+    alias: { h: "help", ...letters },
     unknown: (arg, key) => {
       if (key === undefined && mayHaveTexts) return;
       stop(
-        `Cannot run: each flag must be one of ${known}, got ${arg}`,
+        `Cannot run: each flag must be one of ${known}, got ${arg} (--help explains them)`,
         BAD_USAGE,
       );
     },
   });
   if (args.help) {
     console.log(help.trim());
+    if (!/^Exit code/m.test(help)) console.log(`\n${EXIT_CODES}`);
     Deno.exit();
   }
   const given = args as Record<string, unknown>;
@@ -171,6 +177,12 @@ export async function drainOnInterrupt(server: Server): Promise<void> {
   Deno.removeSignalListener("SIGINT", onInterrupt);
   const { completed, aborted } = await server.shutdown();
   log(`drained: ${completed} finished, ${aborted} cut off`);
+}
+
+/** The size of the terminal; 80 by 24 where it does not say, as on a serial line. */
+export function terminalSize(): { columns: number; rows: number } {
+  const { columns, rows } = Deno.consoleSize();
+  return { columns: columns || 80, rows: rows || 24 };
 }
 
 /** Ends the program with one line of explanation and exit code 1. */

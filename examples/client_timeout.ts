@@ -32,6 +32,10 @@ Usage: deno task examples client_timeout [--connect ADDRESS] [--timeout MS]
   --connect ADDRESS  where the server is; 127.0.0.1:8888 by default
   --timeout MS       longest wait, 1 to 60000; 500 by default
   --help             shows this text
+
+Examples:
+  deno task examples client_timeout
+  deno task examples client_timeout --timeout 50
 `;
 
 const { flags } = commandLine(HELP, {

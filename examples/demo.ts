@@ -31,12 +31,16 @@ import { megabytes, Progress, table } from "./demo/screen.ts";
 import { transfer } from "./demo/transfer.ts";
 
 const HELP = `
+Carries files through an echo server and back, then breaks things on purpose. Five clients
+carry every file of the current folder; then everything that usually goes wrong is done to
+their server. Takes a few seconds.
+
 Usage: deno task demo
 
-Five clients carry every file of the current folder through an echo server and back; then
-everything that usually goes wrong is done to that server on purpose. Takes a few seconds.
+  --help  shows this text
 
-  --help  Print this help.
+Examples:
+  deno task demo
 
 Exit code: 0 if every check held, 1 if not, 2 for an argument that it does not know.
 `;
@@ -45,9 +49,13 @@ Exit code: 0 if every check held, 1 if not, 2 for an argument that it does not k
 if (Deno.args.length > 0) {
   const isHelp = Deno.args[0] === "--help" || Deno.args[0] === "-h";
   if (isHelp) console.log(HELP.trim());
-  else {console.error(
-      `Cannot run: unknown argument ${Deno.args[0]}, see --help`,
-    );}
+  else {
+    console.error(
+      `Cannot run: each flag must be --help, got ${
+        Deno.args[0]
+      } (--help explains them)`,
+    );
+  }
   Deno.exit(isHelp ? 0 : 2);
 }
 

@@ -19,6 +19,10 @@ Usage: deno task examples echo_client [--connect ADDRESS] [TEXT...]
   TEXT               lines to send; without any, the lines of standard input
   --connect ADDRESS  where the server is; 127.0.0.1:8888 by default
   --help             shows this text
+
+Examples:
+  deno task examples echo_client hello "how are you"
+  deno task examples echo_client --connect 127.0.0.1:9000 < lines.txt
 `;
 
 const { flags, texts } = commandLine(

@@ -28,6 +28,10 @@ Usage: deno task examples echo_server [--listen ADDRESS]
                     that is free. What is not on 127.0.0.1, such as 0.0.0.0:8888
                     or unix:/tmp/echo.sock, must be allowed to Deno as well.
   --help            shows this text
+
+Examples:
+  deno task examples echo_server
+  deno task examples --allow-net=0.0.0.0:8888 echo_server --listen 0.0.0.0:8888
 `;
 
 const { flags } = commandLine(HELP, { listen: "127.0.0.1:8888" });

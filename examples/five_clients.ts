@@ -26,6 +26,10 @@ Usage: deno task examples five_clients [--connect ADDRESS] [--rounds N]
   --connect ADDRESS  where the server is; 127.0.0.1:8888 by default
   --rounds N         questions of each client, 1 to 1000000; 1000 by default
   --help             shows this text
+
+Examples:
+  deno task examples five_clients
+  deno task examples five_clients --rounds 100000
 `;
 
 const CLIENTS = 5;

@@ -5,6 +5,8 @@ import type { StdSource } from "./_std.ts";
 const FOLDER = new URL("examples/", ROOT);
 const SHEBANG = /^#!\/usr\/bin\/env -S deno run(?<flags>( \S+)*)$/;
 
+const USAGE = "Usage: deno task examples [PERMISSION...] NAME [ARGUMENT...]";
+
 /**
  * The flags an example asks for in its first line.
  *
@@ -39,12 +41,13 @@ export async function exampleArguments(
 /**
  * `deno task examples [PERMISSION...] NAME [ARGUMENT...]`: runs one in the folder that
  * the task was called from, with the permissions of its first line and those that are
- * given, or lists all.
+ * given, or lists all with a line on what each shows.
  */
 export async function runExample(
   given: string[],
   std: StdSource,
 ): Promise<number> {
+  if (given[0] === "--help" || given[0] === "-h") given = [];
   const count = given.findIndex((arg) => !arg.startsWith("-"));
   const permissions = given.slice(0, count < 0 ? given.length : count);
   const [name, ...args] = given.slice(permissions.length);
@@ -52,13 +55,13 @@ export async function runExample(
   if (wrong !== undefined) {
     console.error(
       `Cannot run an example: what comes before its name must be a permission, got ${wrong}\n` +
-        "Usage: deno task examples [PERMISSION...] NAME [ARGUMENT...]",
+        USAGE,
     );
     return 2;
   }
   const names = await exampleNames();
   if (name === undefined) {
-    for (const each of names) console.log(`deno task examples ${each}`);
+    console.log(await listing(names));
     return 0;
   }
   if (!names.includes(name)) {
@@ -73,6 +76,29 @@ export async function runExample(
   // Where `deno task` was called; it runs in the folder of deno.json itself.
   const cwd = Deno.env.get("INIT_CWD") ?? ROOT;
   return (await runDeno([...run, ...args], { std, cwd })).code;
+}
+
+/** All examples, with what each shows, and how to run one. */
+async function listing(names: readonly string[]): Promise<string> {
+  const width = Math.max(...names.map((name) => name.length));
+  const lines = await Promise.all(names.map(async (name) => {
+    const source = await Deno.readTextFile(new URL(`${name}.ts`, FOLDER));
+    return `  ${name.padEnd(width)}  ${summaryOf(source)}`;
+  }));
+  return [
+    USAGE,
+    "",
+    ...lines,
+    "",
+    "Each explains its flags: deno task examples NAME --help",
+    "A permission before the name is added to its own: --allow-read=certs",
+  ].join("\n");
+}
+
+/** What an example is for, in a line: the first sentence of its help. */
+export function summaryOf(source: string): string {
+  const [, help = ""] = /^const HELP = `\n([^`]+)/m.exec(source) ?? [];
+  return help.split(/\.\s|\n\n/)[0].replaceAll(/\s+/g, " ");
 }
 
 /** Every program of `examples/` and its folders, its own modules left out, in order. */

@@ -13,7 +13,7 @@ import { openScreen, type Screen } from "./screen.ts";
 import { isName, NAME_RULE } from "./text.ts";
 
 const HELP = `
-A chat client. Type lines, or /help. Ctrl-C, Ctrl-D or /quit leaves.
+A chat client for the terminal. Type lines, or /help. Ctrl-C, Ctrl-D or /quit leaves.
 
 Usage: deno task examples chat/client [--connect ADDRESS] [--name NAME] [--room ROOM]
 
@@ -21,6 +21,10 @@ Usage: deno task examples chat/client [--connect ADDRESS] [--name NAME] [--room 
   --name NAME        what to be called; asked for by default
   --room ROOM        where to go; lobby by default, needs a name
   --help             shows this text
+
+Examples:
+  deno task examples chat/client --name ann
+  deno task examples chat/client --connect 127.0.0.1:7001 --name bob --room garden
 `;
 
 const NONE = "-"; // No name, and stands for none.

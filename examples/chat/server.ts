@@ -29,7 +29,7 @@ import { converse, MAX_LINE_BYTES } from "./conversation.ts";
 import type { SlowPolicy } from "./outbox.ts";
 
 const HELP = `
-A chat server with rooms. Ctrl-C drains it.
+A chat server with rooms, where slow readers slow no others. Ctrl-C drains it.
 
 Usage: deno task examples chat/server [--listen ADDRESS] [--rate N] [--queue N]
                                       [--slow POLICY] [--history N]
@@ -47,6 +47,11 @@ Usage: deno task examples chat/server [--listen ADDRESS] [--rate N] [--queue N]
   --history N       lines that a room remembers, 0 to 50; 20 by default
   --per-address N   connections of one address, 1 to 1000; 100 by default
   --help            shows this text
+
+Examples:
+  deno task examples chat/server
+  deno task examples chat/server --listen 127.0.0.1:7001 --slow disconnect
+  deno task examples --allow-net=0.0.0.0:7000 chat/server --listen 0.0.0.0:7000
 `;
 
 const MAX_CONNECTIONS = 1_000;

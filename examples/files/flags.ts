@@ -27,8 +27,8 @@ export const CLIENT_FLAGS = {
 export const CLIENT_HELP = `
   --connect ADDRESS  where the server is; 127.0.0.1:8890 by default. With TLS it is
                      tls://127.0.0.1:8890
-  --ca FILE          an authority to trust beside the usual ones, in PEM form; ca.pem
-                     can be read, another file must be allowed to Deno
+  --ca FILE          an authority to trust beside the usual ones, in PEM form; none by
+                     default. ca.pem can be read, another file must be allowed to Deno
   --limit RATE       most bytes a second in all, such as 500K or 10M; no limit by
                      default
   --parallel N       files at once, 1 to 16; 4 by default

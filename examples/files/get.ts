@@ -23,8 +23,9 @@ import { amount, filesOf } from "./progress.ts";
 import { receiveFile } from "./transfer.ts";
 
 const HELP = `
-Gets files and folders from files/serve. What was cut off goes on where it stopped when
-it is asked for again. A file that is here already is compared, and not replaced.
+Gets files and folders from files/serve, with resume and SHA-256. What was cut off goes on
+where it stopped when it is asked for again. A file that is here already is compared, and
+not replaced.
 
 Usage: deno task examples files/get PATH... [--into DIR] [FLAG...]
 
@@ -34,6 +35,10 @@ Usage: deno task examples files/get PATH... [--into DIR] [FLAG...]
   --overwrite        replaces files that are here and differ
   --at-most SIZE     gets nothing if it is more in all; 10G by default
 ${CLIENT_HELP}
+
+Examples:
+  deno task examples files/get photos/2024
+  deno task examples files/get notes.txt --overwrite --limit 2M
 `;
 
 const { flags, switches, texts } = commandLine(

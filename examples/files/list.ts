@@ -18,6 +18,10 @@ Usage: deno task examples files/list [PATH] [FLAG...]
 
   PATH               a file or folder of the server; all of it by default
 ${CLIENT_HELP}
+
+Examples:
+  deno task examples files/list
+  deno task examples files/list photos
 `;
 
 const { flags, texts } = commandLine(HELP, CLIENT_FLAGS, { texts: true });

@@ -7,6 +7,7 @@
 
 // @ts-types="npm:@types/cli-progress@3.11.6"
 import cliProgress from "npm:cli-progress@3.12.0";
+import { format } from "@std/fmt/bytes";
 import { RateMeter } from "@sluice/net";
 import type { Entry } from "./folder.ts";
 
@@ -32,10 +33,17 @@ export class Progress implements Disposable {
   #files = 0;
   /** Shows that the rate falls also while nothing comes. */
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Ctrl-C: the shell gets its line back, and the exit code that it expects. */
+  readonly #onInterrupt = () => {
+    if (this.#terminal) this.#bar.stop(); // Also clears it.
+    console.error("interrupted; run it again, and it goes on where it stopped");
+    Deno.exit(130);
+  };
 
   /** @param files What is going to be moved. */
   constructor(files: readonly Entry[]) {
     this.#total = files.reduce((sum, { size }) => sum + size, 0);
+    Deno.addSignalListener("SIGINT", this.#onInterrupt);
     if (!this.#terminal) return;
     this.#bar.start(this.#total, 0, this.#words());
     this.#timer = setInterval(() => this.add(0), REDRAW_MS);
@@ -83,6 +91,7 @@ export class Progress implements Disposable {
 
   /** Takes the bar away, and sums up. */
   [Symbol.dispose](): void {
+    Deno.removeSignalListener("SIGINT", this.#onInterrupt);
     clearInterval(this.#timer);
     if (this.#terminal) this.#bar.stop();
     const seconds = (performance.now() - this.#started) / 1000;
@@ -103,11 +112,11 @@ export function filesOf(count: number): string {
 
 /** A number of bytes in words. */
 export function amount(bytes: number): string {
-  const unit = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), 4);
-  const value = bytes / 1000 ** unit;
-  return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${
-    ["B", "kB", "MB", "GB", "TB"][unit]
-  }`;
+  const digits = bytes < 1_000 ? 0 : 1;
+  return format(bytes, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
 }
 
 function duration(seconds: number): string {

@@ -20,15 +20,19 @@ import { filesOf } from "./progress.ts";
 import { sendFile } from "./transfer.ts";
 
 const HELP = `
-Sends files and folders to files/serve. What was cut off goes on where it stopped when
-it is sent again. Links are not followed, empty folders not sent. No two files may get
-one name there.
+Sends files and folders to files/serve, with resume and SHA-256. What was cut off goes on
+where it stopped when it is sent again. Links are not followed, empty folders not sent. No
+two files may get one name there.
 
 Usage: deno task examples files/send PATH... [FLAG...]
 
   PATH...            files and folders, in the current one or allowed to Deno; each
                      keeps its last name: photos/2024 becomes 2024/...
 ${CLIENT_HELP}
+
+Examples:
+  deno task examples files/send photos --limit 20M
+  deno task examples files/send notes.txt --connect tls://127.0.0.1:8890 --ca ca.pem
 `;
 
 /** A file, where it is here, and what it is to be called there. */

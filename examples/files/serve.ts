@@ -25,9 +25,9 @@ import { serveClient } from "./serve_client.ts";
 import { SlowTransferError, Transfers } from "./transfers.ts";
 
 const HELP = `
-Serves a folder: files are put into it with send.ts, got from it with get.ts and
-listed with list.ts. Ctrl-C lets transfers finish for ten seconds; a second one cuts
-them off. What was cut off goes on where it stopped when it is sent again.
+Serves a folder to files/send, files/get and files/list. Ctrl-C lets transfers finish for
+ten seconds; a second one cuts them off. What was cut off goes on where it stopped when it
+is sent again.
 
 Usage: deno task examples files/serve [DIR] [--listen ADDRESS] [--limit RATE]
                                             [--cert FILE --key FILE]
@@ -41,6 +41,10 @@ Usage: deno task examples files/serve [DIR] [--listen ADDRESS] [--limit RATE]
   --cert, --key     certificate and private key in PEM form, to speak TLS; cert.pem and
                     key.pem can be read, other files must be allowed to Deno
   --help            shows this text
+
+Examples:
+  deno task examples files/serve
+  deno task examples files/serve --listen 127.0.0.1:8890 --cert cert.pem --key key.pem
 `;
 
 /** What happens to clients every day: there may be thousands of lines of it. */

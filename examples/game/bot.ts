@@ -18,7 +18,7 @@ import { headingToGem } from "./bot_brain.ts";
 import type { Snapshot } from "./protocol.ts";
 
 const HELP = `
-A bot that plays Gems. Ctrl-C takes it off the field.
+A bot that plays Gems, by the same protocol as people. Ctrl-C takes it off the field.
 
 Usage: deno task examples game/bot [--connect ADDRESS] [--name NAME] [--matches N]
 
@@ -27,6 +27,10 @@ Usage: deno task examples game/bot [--connect ADDRESS] [--name NAME] [--matches 
                      default
   --matches N        leaves after so many, 1 to 1000000; 1000000 by default
   --help             shows this text
+
+Examples:
+  deno task examples game/bot
+  deno task examples game/bot --name robot-1 --matches 3
 `;
 
 const { flags } = commandLine(HELP, {

@@ -18,6 +18,10 @@ Usage: deno task examples game/lag_demo [--seed N]
 
   --seed N  chooses the match and the mishaps, 0 to 1000000; 1 by default
   --help    shows this text
+
+Examples:
+  deno task examples game/lag_demo
+  deno task examples game/lag_demo --seed 7
 `;
 
 const { flags } = commandLine(HELP, { seed: "1" });

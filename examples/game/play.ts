@@ -22,6 +22,10 @@ Usage: deno task examples game/play [--connect ADDRESS] [--name NAME] [--watch y
                      by default
   --watch yes        only looks on; no by default
   --help             shows this text
+
+Examples:
+  deno task examples game/play --name ann
+  deno task examples game/play --watch yes
 `;
 
 const { flags } = commandLine(HELP, {

@@ -37,6 +37,10 @@ Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N
   --tick MS         pace, 10 to 1000 milliseconds; 100 by default
   --per-address N   players of one address, 1 to ${MOST_PLAYERS}; 4 by default
   --help            shows this text
+
+Examples:
+  deno task examples game/server
+  deno task examples game/server --players 2 --goal 20
 `;
 
 const anySeed = crypto.getRandomValues(new Uint32Array(1))[0];

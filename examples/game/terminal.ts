@@ -4,6 +4,7 @@
  * @module
  */
 
+import { terminalSize } from "../_command_line.ts";
 import type { Session } from "./session.ts";
 import { ansi, COLUMNS, plain, ROWS, view } from "./view.ts";
 
@@ -20,7 +21,7 @@ export class Terminal implements Disposable {
 
   /** Draws over what was there, so that nothing flickers. */
   draw(session: Session): void {
-    const { columns, rows } = Deno.consoleSize();
+    const { columns, rows } = terminalSize();
     const lines = columns < COLUMNS || rows < ROWS
       ? [`the terminal must have ${COLUMNS} columns and ${ROWS} rows`]
       : view(session, Deno.noColor ? plain : ansi);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { terminalSize } from "../_command_line.ts";
 import { log } from "../_log.ts";
 import type { Alert, Monitor } from "./monitor.ts";
 import { formatAlert, formatTable } from "./table.ts";
@@ -43,7 +44,7 @@ export class Screen {
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       const lines = `${this.#table()}\n${this.#lines.join("\n")}`.split("\n")
-        .slice(0, Deno.consoleSize().rows - 1);
+        .slice(0, terminalSize().rows - 1);
       // Home, the new picture, and nothing of the old one beside or below it.
       write(`\x1b[H${lines.map((line) => `${line}\x1b[K\n`).join("")}\x1b[J`);
     }, REDRAW_MS);
@@ -62,7 +63,7 @@ export class Screen {
   #table(): string {
     return formatTable(this.#monitor.statuses, {
       color: this.#isTerminal && !Deno.noColor,
-      width: this.#isTerminal ? Deno.consoleSize().columns : Infinity,
+      width: this.#isTerminal ? terminalSize().columns : Infinity,
     });
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { gray, green, red, yellow } from "@std/fmt/colors";
 import stringWidth from "npm:string-width@9.0.0";
 import { visibleText } from "../_safe_text.ts";
 import type { Alert, Status } from "./monitor.ts";
@@ -18,9 +19,7 @@ export interface TableOptions {
 }
 
 const SIGNS = { unknown: "○", up: "●", down: "✖" };
-const COLORS = { unknown: "\x1b[90m", up: "\x1b[32m", down: "\x1b[31m" };
-const YELLOW = "\x1b[33m";
-const PLAIN = "\x1b[0m";
+const COLORS = { unknown: gray, up: green, down: red };
 
 const HEADINGS = [
   "STATE",
@@ -59,7 +58,7 @@ export function formatTable(
     // The state only: a screen full of red would hide what matters.
     const end = Math.min(widths[0], text.length);
     const paint = colorOf(statuses[index - 1]);
-    return `${paint}${text.slice(0, end)}${PLAIN}${text.slice(end)}\n`;
+    return `${paint(text.slice(0, end))}${text.slice(end)}\n`;
   }).join("");
 }
 
@@ -112,8 +111,8 @@ function cellsOf(
   ];
 }
 
-function colorOf({ health, words }: Status): string {
-  return isChanging(words) ? YELLOW : COLORS[health];
+function colorOf({ health, words }: Status): (text: string) => string {
+  return isChanging(words) ? yellow : COLORS[health];
 }
 
 function isChanging(words: string): boolean {

@@ -24,12 +24,12 @@ import { Screen } from "./screen.ts";
 import { servePage } from "./web.ts";
 
 const HELP = `
-A network monitor. Ctrl-C ends it.
+A network monitor: checks, alerts, a history and a live page. Ctrl-C ends it.
 
 Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
 
-  --config FILE    what to watch, as JSON; "stdin" for standard input. Without
-                   it, sample.json: the monitor watches itself.
+  --config FILE    what to watch, as JSON; "stdin" for standard input. By default
+                   sample.json: the monitor watches itself.
   --once           checks everything once, prints the table and ends: with exit
                    code 0 if all is well, 1 if not. For cron.
   --history FILE   keeps results in this SQLite file; in memory by default
@@ -38,6 +38,10 @@ Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
   --probe ADDRESS  where to answer throughput probes of other monitors;
                    127.0.0.1:7070 by default, or "off"
   --help           shows this text
+
+Examples:
+  deno task examples monitor/watch
+  deno task examples monitor/watch --once --config stdin < targets.json
 
 What is not on 127.0.0.1 must be allowed to Deno as well; the monitor says how.
 `;

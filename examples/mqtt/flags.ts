@@ -33,10 +33,12 @@ export const CLIENT_LETTERS = {
 export const CLIENT_HELP = `
   --connect ADDRESS    where the broker is; 127.0.0.1:1883 by default. With TLS it is
                        mqtts://localhost:8883
-  --ca FILE            an authority to trust beside the usual ones, in PEM form; ca.pem
-                       can be read, another file must be allowed to Deno
+  --ca FILE            an authority to trust beside the usual ones, in PEM form; none by
+                       default. ca.pem can be read, another file must be allowed to
+                       Deno
   -i, --id ID          what the broker knows this client by; a random one by default
-  -u, --user NAME      the user; the password is in the variable MQTT_PASSWORD
+  -u, --user NAME      the user, none by default; the password is in the variable
+                       MQTT_PASSWORD
   -q, --qos N          0, at most once, by default; or 1, at least once
   --keep-alive N       seconds between signs of life, 1 to 65535; 60 by default
   --help               shows this text

@@ -25,11 +25,15 @@ second one ends it at once.
 
 Usage: deno task examples mqtt/pub --topic TOPIC [--message TEXT] [FLAG...]
 
-  -t, --topic TOPIC    where to, such as sensors/kitchen/temperature
+  -t, --topic TOPIC    where to, such as sensors/kitchen/temperature; required
   -m, --message TEXT   what; each line of standard input by default
   -n, --null           an empty message, which ends a retained one
   -r, --retain         the broker keeps the message for later subscribers
 ${CLIENT_HELP}
+
+Examples:
+  deno task examples mqtt/pub -t sensors/kitchen/temperature -m 21.5 -q 1
+  deno task examples mqtt/pub --connect mqtts://localhost:8883 --ca ca.pem -t logs < lines.txt
 `;
 
 const NONE = "-"; // No topic and no message begins so on a command line.

@@ -24,8 +24,8 @@ Prints the messages of an MQTT broker, one a line. Ctrl-C ends it.
 
 Usage: deno task examples mqtt/sub --topic FILTER... [FLAG...]
 
-  -t, --topic FILTER   which topics, such as sensors/+/temperature or sensors/#; may be
-                       given several times
+  -t, --topic FILTER   which topics, such as sensors/+/temperature or sensors/#; required,
+                       and may be given several times
   -c, --keep-session   the broker keeps what comes with QoS 1 while this client is away;
                        needs --id
   -C, --count N        ends after so many messages; never by default
@@ -33,6 +33,10 @@ Usage: deno task examples mqtt/sub --topic FILTER... [FLAG...]
   --raw                prints payloads as they are; else what would steer a terminal is
                        written out
 ${CLIENT_HELP}
+
+Examples:
+  deno task examples mqtt/sub -t 'sensors/#' -v
+  deno task examples mqtt/sub -t alarms -C 1 -q 1
 `;
 
 const { flags, lists, switches } = commandLine(

@@ -40,8 +40,13 @@ Usage: deno task examples redis/client [--host HOST] [--port PORT] [--user USER]
   --raw                shows replies as their bytes, for other programs
   --help               shows this text
 
+Examples:
+  deno task examples redis/client SET greeting hello
+  deno task examples redis/client --port 6380 --password secret
+
 SUBSCRIBE CHANNEL... shows messages until Ctrl-C, also after the connection was lost.
-Exit code 1 if the last reply was an error, or there was none.
+Exit code: 0 if the last reply was none of an error, 1 if it was or there was none, 2 if a
+flag was wrong.
 `;
 
 /** No argument can be this: "none" could be a password. */

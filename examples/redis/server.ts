@@ -13,7 +13,7 @@ import { converse, IDLE_MS } from "./conversation.ts";
 import { Database } from "./database.ts";
 
 const HELP = `
-A small Redis in memory. Ctrl-C drains it.
+A small Redis in memory, which Redis clients work with. Ctrl-C drains it.
 
 Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
                                        [--memory MB] [--clients MB]
@@ -27,6 +27,10 @@ Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
   --clients MB      most memory that all clients may hold beside it, 1 to 2048; 256 by
                     default. Above that the one that holds the most is cut off.
   --help            shows this text
+
+Examples:
+  deno task examples redis/server
+  deno task examples redis/server --listen 127.0.0.1:6380 --password secret
 `;
 
 /** No argument can be this: "none" could be a password. */

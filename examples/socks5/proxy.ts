@@ -46,6 +46,10 @@ Usage: deno task examples socks5/proxy [--listen ADDRESS] [--users FILE]
   --local PORTS     ports of this machine that may be reached, such as 8000,8443; none
                     by default
   --help            shows this text
+
+Examples:
+  deno task examples --allow-net=127.0.0.1:1080,example.com:443 socks5/proxy
+  deno task examples socks5/proxy --local 8000,8443
 `;
 
 /** Longest that a client may take to say who it is and where it wants to go. */

@@ -513,14 +513,3 @@ Deno.test(
     }
   },
 );
-
-Deno.test("--help of the chat shows how to use it", { timeout }, async () => {
-  for (const name of ["chat/server", "chat/client"]) {
-    const { code, output } = await runExample(name, "--help");
-    assertEquals(code, 0);
-    assertMatch(output, new RegExp(`\nUsage: deno task examples ${name} `));
-    for (const [flag] of output.matchAll(/--[a-z]+/g)) {
-      assertMatch(output, new RegExp(`^  ${flag}`, "m"));
-    }
-  }
-});

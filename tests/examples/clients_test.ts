@@ -139,24 +139,3 @@ Deno.test("clients refuse wrong flags in one line, with exit code 2", {
     });
   }
 });
-
-Deno.test("--help of each first example shows how to use it", {
-  timeout,
-}, async (test) => {
-  const names = [
-    "echo_server",
-    "echo_client",
-    "five_clients",
-    "client_timeout",
-  ];
-  for (const name of names) {
-    await test.step(name, async () => {
-      const { code, output } = await runExample(name, "--help");
-      assertEquals(code, 0);
-      assertMatch(output, new RegExp(`\nUsage: deno task examples ${name} `));
-      for (const [flag] of output.matchAll(/--[a-z]+/g)) {
-        assertMatch(output, new RegExp(`^  ${flag}`, "m"));
-      }
-    });
-  }
-});

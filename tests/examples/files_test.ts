@@ -532,7 +532,4 @@ Deno.test("files/ programs refuse wrong flags and missing files in one line", {
     assertMatch(ending.errors.trimEnd(), line);
     assertEquals(ending.code, code, ending.errors);
   }
-  const { code, output } = await space.run("send", "--help");
-  assertEquals(code, 0);
-  assertMatch(output, /^Sends files and folders to files\/serve\./);
 });

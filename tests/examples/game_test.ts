@@ -503,17 +503,3 @@ Deno.test(
     }
   },
 );
-
-Deno.test("--help of the game shows how to use it", { timeout }, async () => {
-  for (const name of ["server", "bot", "play", "lag_demo"]) {
-    const { code, output } = await runExample(`game/${name}`, "--help");
-    assertEquals(code, 0);
-    assertMatch(
-      output,
-      new RegExp(`\nUsage: deno task examples game/${name} `),
-    );
-    for (const [flag] of output.matchAll(/--[a-z]+/g)) {
-      assertMatch(output, new RegExp(`^  ${flag}`, "m"));
-    }
-  }
-});

@@ -355,7 +355,7 @@ Deno.test(
       [
         ["--onec"],
         2,
-        "Cannot run: each flag must be one of --config, --history, --web, --probe, --once, --help, got --onec",
+        "Cannot run: each flag must be one of --config, --history, --web, --probe, --once, --help, got --onec (--help explains them)",
       ],
       [
         ["--config", "stdin"], // Nothing is typed, so it is empty.
