@@ -23,7 +23,8 @@ export type SocketErrorCode =
   | "tls"
   | "proxy"
   | "limit"
-  | "permission";
+  | "permission"
+  | "worker";
 
 /**
  * Why a connection broke, or could not be made.
@@ -118,3 +119,18 @@ export type TlsReason =
   | "bad-configuration"
   /** Anything else; see `cause`. */
   | "other";
+
+/** What went wrong with a worker of a group. */
+export type WorkerFailure =
+  /** Its function threw, or its module cannot be run; see `cause`, or what it has printed. */
+  | "failed"
+  /** It ended by itself. */
+  | "exited"
+  /** It did not answer in time. */
+  | "hung"
+  /** It did not accept in time. */
+  | "start-timeout"
+  /** What it sent is not the protocol. */
+  | "protocol"
+  /** Workers died more often than `restart` allows. */
+  | "too-many-restarts";

@@ -14,9 +14,16 @@ import type {
   ProxyReason,
   SocketErrorCode,
   TlsReason,
+  WorkerFailure,
 } from "./error_codes.ts";
 
-export type { BrokenReason, ProxyReason, SocketErrorCode, TlsReason };
+export type {
+  BrokenReason,
+  ProxyReason,
+  SocketErrorCode,
+  TlsReason,
+  WorkerFailure,
+};
 
 /**
  * Where an error happened.
@@ -535,5 +542,41 @@ export class PermissionError extends SocketError {
   ) {
     super(message, options);
     this.flags = flags;
+  }
+}
+
+/**
+ * A worker could not start, or workers of the group died too often. Its `cause` is what the
+ * worker threw, as far as that can be passed on: its name, its message and its stack.
+ *
+ * @example
+ * ```ts
+ * import { WorkerError } from "@sluice/net/workers";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new WorkerError("hung", 2, "Cannot start worker 2: it does not answer");
+ * assertEquals([error.code, error.failure, error.index], ["worker", "hung", 2]);
+ * ```
+ *
+ * @category Workers
+ */
+export class WorkerError extends SocketError {
+  /** Always `"worker"`. */
+  readonly code: "worker" = "worker";
+  /** What went wrong. */
+  readonly failure: WorkerFailure;
+  /** Which worker it was, from 0. */
+  readonly index: number;
+
+  /** Says which worker, and what went wrong. */
+  constructor(
+    failure: WorkerFailure,
+    index: number,
+    message: string,
+    options?: SocketErrorOptions,
+  ) {
+    super(message, options);
+    this.failure = failure;
+    this.index = index;
   }
 }

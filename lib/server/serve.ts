@@ -23,7 +23,7 @@ import type { AdmissionOptions } from "./_admission.ts";
 import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
 import { ProxyGate } from "./_proxy_gate.ts";
-import { onTermination } from "./_signals.ts";
+import { onTermination } from "./termination.ts";
 import type { ServerStats } from "./events.ts";
 import {
   checkServeOptions,

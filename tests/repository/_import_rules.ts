@@ -62,6 +62,19 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "ip",
   ],
   adapters: ["socket", "transport", "time", "bytes", "errors", "addr"],
+  workers: [
+    "server",
+    "adapters",
+    "framed",
+    "socket",
+    "codec",
+    "transport",
+    "time",
+    "bytes",
+    "errors",
+    "addr",
+    "proxy_header",
+  ],
   permissions: ["transport", "errors", "addr", "ip"],
 };
 

@@ -1,0 +1,29 @@
+/**
+ * What a worker runs in, as its supervisor sees it.
+ *
+ * @module
+ */
+
+import type { Transport } from "../transport/options.ts";
+
+/** How a process or a thread ended. */
+export interface HostExit {
+  /** Its exit code; `null` where a signal ended it, or where it could not be started. */
+  readonly exitCode: number | null;
+  /** The signal that ended a process. */
+  readonly signal: string | null;
+  /** What it threw, of a thread, or why it could not be started. */
+  readonly error?: unknown;
+}
+
+/** A process or a thread. */
+export interface WorkerHost {
+  /** The process; `undefined` for a thread. */
+  readonly pid: number | undefined;
+  /** Leads to the worker. */
+  readonly transport: Transport;
+  /** Resolves when it has ended. Never rejects. */
+  readonly exit: Promise<HostExit>;
+  /** Ends it at once. Safe to call at any time. */
+  kill(): void;
+}

@@ -1,0 +1,243 @@
+/**
+ * A worker, from the first word of its supervisor to its end.
+ *
+ * ```text
+ *              start           start() returns          drain, or the supervisor
+ *  (nothing) --------> starting ---------------> serving has gone
+ *                         |                         |
+ *                         | start() throws          v         shutdown() done
+ *                         +----------> failed    draining ------------------> over
+ * ```
+ *
+ * @module
+ */
+
+import { guard } from "../_guard.ts";
+import { ClosedError } from "../errors.ts";
+import { type Framed, framed } from "../framed/framed.ts";
+import type { ServerStats } from "../server/events.ts";
+import type { ShutdownReport } from "../server/serve_options.ts";
+import { halvesOf, Socket } from "../socket/socket.ts";
+import { bind } from "../transport/bind.ts";
+import type { Acceptor } from "../transport/options.ts";
+import { Channel } from "./_channel.ts";
+import type { SupervisorConnection } from "./_connection_to_supervisor.ts";
+import {
+  fromWorker,
+  type ToWorker,
+  workerCodec,
+  type WorkerSettings,
+} from "./_protocol.ts";
+import { NO_STATS } from "./_no_stats.ts";
+import { plainError, plainEvent } from "./plain_event.ts";
+import type { WorkerServer, WorkerStart } from "./worker_context.ts";
+
+/** How long the rest of the program may hold the process when the worker is over. */
+const LEAVE_MS = 1_000;
+/** Most bytes of events that wait for the supervisor. */
+const MAX_EVENT_BYTES = 256 * 1024;
+
+/** Sent to all processes of a group; a worker obeys its supervisor alone. */
+const IGNORED: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
+
+/** The worker of this process or thread. */
+export class WorkerSide {
+  readonly #isThread: boolean;
+  readonly #socket: Socket;
+  readonly #framed: Framed<ToWorker, Uint8Array>;
+  readonly #start: WorkerStart;
+  readonly #channel: Channel;
+  readonly #draining = new AbortController();
+  #shutdownTimeoutMs = 15_000;
+  #server: WorkerServer | undefined;
+  #acceptor: Acceptor<Deno.NetAddr | Deno.UnixAddr> | undefined;
+  #started = false;
+  #cut = false;
+  #drained: Promise<void> | undefined;
+
+  constructor(
+    { transport, isThread }: SupervisorConnection,
+    start: WorkerStart,
+  ) {
+    this.#isThread = isThread;
+    this.#socket = new Socket(transport);
+    this.#framed = framed(this.#socket, workerCodec);
+    this.#start = start;
+    this.#channel = new Channel((frame) => this.#framed.send(frame));
+  }
+
+  /** Obeys the supervisor until the end. */
+  async run(): Promise<void> {
+    ignoreSignals();
+    try {
+      for await (const frame of this.#framed) this.#obey(frame);
+    } catch {
+      // The supervisor was killed in the middle of a word.
+    }
+    // It has gone: this is the last that is heard of it.
+    this.#channel.end();
+    await this.#drain(this.#shutdownTimeoutMs);
+  }
+
+  #obey(frame: ToWorker): void {
+    switch (frame.type) {
+      case "start":
+        return void this.#begin(JSON.parse(frame.settings));
+      case "ask":
+        return this.#tell(
+          fromWorker.encode({ type: "answer", stats: this.#stats }),
+        );
+      case "drain":
+        return void this.#drain(frame.timeoutMs);
+      case "message":
+        return this.#channel.onMessage(frame.topic, frame.data);
+      case "gap":
+        return this.#channel.onGap(frame.topic, frame.count);
+      case "subscribed":
+        return this.#channel.onSubscribed(frame.serial, frame.missed);
+    }
+  }
+
+  /** Where it fails the supervisor has gone, and reading tells of it. */
+  #tell(frame: Uint8Array): void {
+    this.#framed.send(frame).catch(() => {});
+  }
+
+  get #stats(): ServerStats {
+    let stats: ServerStats = NO_STATS;
+    guard(() => stats = { ...NO_STATS, ...this.#server?.stats });
+    return stats;
+  }
+
+  // ---- the start ----------------------------------------------------------
+
+  async #begin(settings: WorkerSettings): Promise<void> {
+    if (this.#started) return;
+    this.#started = true;
+    this.#shutdownTimeoutMs = settings.shutdownTimeoutMs;
+    try {
+      const server = await this.#start(this.#contextOf(settings));
+      this.#server = server;
+      if (server.ready !== undefined) await server.ready;
+      const { signal } = this.#draining;
+      // The drain began meanwhile, and waits for the server.
+      if (signal.aborted) return;
+      server.closed?.then(() => this.#onServerClosed(), () => {
+        this.#onServerClosed();
+      });
+    } catch (error) {
+      return this.#fail(error);
+    }
+    const addr = this.#acceptor?.addr;
+    this.#tell(
+      fromWorker.encode({
+        type: "ready",
+        addr: addr === undefined ? "" : JSON.stringify(addr),
+      }),
+    );
+  }
+
+  #contextOf({ index, id, group, workers, listen }: WorkerSettings) {
+    const takeAcceptor = () => this.#acceptor ??= bindTo(listen);
+    return {
+      index,
+      id,
+      group: { id: group, workers },
+      signal: this.#draining.signal,
+      channel: this.#channel,
+      onEvent: (event: { readonly type: string }) => this.#pass(event),
+      get acceptor() {
+        return takeAcceptor();
+      },
+    };
+  }
+
+  #pass(event: { readonly type: string }): void {
+    // Events are for looking on: they never hold up what they tell of.
+    if (halvesOf(this.#socket).writer.pendingBytes > MAX_EVENT_BYTES) return;
+    const text = JSON.stringify(plainEvent(event));
+    this.#tell(fromWorker.encode({ type: "event", event: text }));
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    const text = JSON.stringify(plainError(error));
+    this.#tell(fromWorker.encode({ type: "failed", error: text }));
+    await this.#leave(1);
+  }
+
+  /** The server has ended by itself: the supervisor starts another worker. */
+  #onServerClosed(): void {
+    if (!this.#draining.signal.aborted) this.#leave(0);
+  }
+
+  // ---- the end ------------------------------------------------------------
+
+  /** Lets the server finish within `timeoutMs`; a second call may only shorten that. */
+  #drain(timeoutMs: number): Promise<void> {
+    if (this.#drained !== undefined) {
+      if (timeoutMs === 0) this.#cutNow();
+      return this.#drained;
+    }
+    this.#draining.abort(
+      new ClosedError("Cannot go on: the worker is shutting down"),
+    );
+    return this.#drained = this.#shutDown(timeoutMs);
+  }
+
+  #cutNow(): void {
+    if (this.#cut) return;
+    this.#cut = true;
+    guard(() => this.#server?.shutdown({ timeoutMs: 0 }));
+  }
+
+  async #shutDown(timeoutMs: number): Promise<void> {
+    let report: ShutdownReport | void = undefined;
+    try {
+      report = await this.#server?.shutdown({ timeoutMs });
+    } catch (error) {
+      reportError(error);
+    }
+    const { completed = 0, aborted = 0, handshakes = 0 } = report ?? {};
+    const outcome = { completed, aborted, handshakes };
+    this.#tell(
+      fromWorker.encode({ type: "drained", stats: this.#stats, ...outcome }),
+    );
+    await this.#leave(0);
+  }
+
+  /**
+   * Ends. What else holds the process, such as an interval that was forgotten, does so for
+   * a second.
+   */
+  async #leave(code: number): Promise<void> {
+    this.#channel.end();
+    const timer = setTimeout(() => Deno.exit(code), LEAVE_MS);
+    Deno.unrefTimer(timer);
+    if (code !== 0) {
+      await this.#framed.flush({ timeoutMs: LEAVE_MS }).catch(() => {});
+      Deno.exit(code);
+    }
+    await this.#socket.close({ timeoutMs: LEAVE_MS }).catch(() => {});
+    // The ports of its streams would hold a thread (Deno 2.9).
+    if (this.#isThread) Deno.exit(code);
+  }
+}
+
+function bindTo(
+  listen: WorkerSettings["listen"],
+): Acceptor<Deno.NetAddr | Deno.UnixAddr> {
+  return "listenFd" in listen
+    ? bind(listen)
+    : bind({ ...listen, reusePort: true });
+}
+
+/** Listening for them is what makes a process go on. */
+function ignoreSignals(): void {
+  for (const signal of IGNORED) {
+    try {
+      Deno.addSignalListener(signal, () => {});
+    } catch {
+      // A thread has no signals of its own, and other systems lack some.
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { BrokenError, connect } from "@sluice/net";
+import { supervise, WorkerError } from "@sluice/net/workers";
+import { ask, askAll, fixture, start } from "./_group.ts";
+
+const onWindows = Deno.build.os === "windows";
+const options = { ignore: onWindows, timeout: 60_000 };
+
+Deno.test(
+  "a group accepts on one address with all its workers, and ends",
+  options,
+  async () => {
+    const { group, events } = await start("echo");
+    const { port } = group.addr;
+    assertEquals(events.of("worker-ready").length, 2);
+    assertEquals(await ask(group, "hello"), "hello");
+    assertEquals(await askAll(group, "who", 2), new Set(["0", "1"]));
+    const stats = await group.stats();
+    assertEquals(stats.accepted >= 3, true);
+    assertEquals(stats.workers.map(({ index }) => index), [0, 1]);
+    const [a, b] = stats.workers;
+    assertEquals(a.server.accepted + b.server.accepted, stats.accepted);
+    const report = await group.shutdown();
+    assertEquals(report, {
+      completed: 0,
+      aborted: 0,
+      handshakes: 0,
+      killed: 0,
+    });
+    await group.closed;
+    assertEquals(group.workers, []);
+    assertEquals(events.of("worker-ended").map(({ reason }) => reason), [
+      "drained",
+      "drained",
+    ]);
+    await assertRejects(() => connect({ port }), BrokenError);
+  },
+);
+
+Deno.test(
+  "what the function of a worker throws reaches the caller of supervise",
+  options,
+  async () => {
+    const error = await assertRejects(
+      () => start("throws", { workers: 2 }),
+      WorkerError,
+      "Cannot start worker",
+    );
+    assertEquals(error.failure, "failed");
+    assertEquals((error.cause as Error).message, "the database is down");
+    assertEquals((error.cause as Error).name, "RangeError");
+  },
+);
+
+Deno.test(
+  "an address in use is refused before a worker is started",
+  options,
+  async () => {
+    using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await assertRejects(
+      () => supervise({ module: fixture("echo"), port: taken.addr.port }),
+      BrokenError,
+      `Cannot listen on 127.0.0.1:${taken.addr.port}`,
+    );
+  },
+);
