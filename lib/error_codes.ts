@@ -120,7 +120,11 @@ export type TlsReason =
   /** Anything else; see `cause`. */
   | "other";
 
-/** What went wrong with a worker of a group. */
+/**
+ * What went wrong with a worker of a group.
+ *
+ * @category Errors
+ */
 export type WorkerFailure =
   /** Its function threw, or its module cannot be run; see `cause`, or what it has printed. */
   | "failed"

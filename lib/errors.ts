@@ -558,7 +558,7 @@ export class PermissionError extends SocketError {
  * assertEquals([error.code, error.failure, error.index], ["worker", "hung", 2]);
  * ```
  *
- * @category Workers
+ * @category Errors
  */
 export class WorkerError extends SocketError {
   /** Always `"worker"`. */
