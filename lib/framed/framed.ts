@@ -86,8 +86,7 @@ export interface FramedParts<In, Out> {
   /** What frames look like now; another one after `switch`. */
   readonly codec: Codec<In, Out>;
   readonly isDetached: boolean;
-  /** Whether `codec` is in use, and the last frame that was sent is whole. */
-  isBetweenFrames(codec: Codec<In, Out>): boolean;
+  readonly encoder: Encoder<Out>;
 }
 
 /** Reaches them. Not for users: `mod.ts` does not export it. */
@@ -126,8 +125,7 @@ export class Framed<In, Out = In>
       startHeartbeat: (options, send) => framed.#startHeartbeat(options, send),
       codec: framed.#codec,
       isDetached: framed.#detached,
-      isBetweenFrames: (codec) =>
-        framed.#codec === codec && framed.#encoder.midFrame !== true,
+      encoder: framed.#encoder,
     });
   }
 
@@ -440,7 +438,7 @@ export class Framed<In, Out = In>
     }
     switched.#frames.switchDecoder(decoder);
     switched.#codec = codec;
-    writer.pull();
+    writer.switchSources();
     return switched;
   }
 

@@ -88,14 +88,5 @@ export class FrameQueue<Membership> {
     this.bytes -= this.#frames[place]!.length;
     this.#frames[place] = this.#memberships[place] = undefined;
     this.#shifted++;
-    // A member that keeps up again holds no memory.
-    if (this.length === 0) this.clear();
-  }
-
-  clear(): void {
-    this.#frames = [];
-    this.#memberships = [];
-    this.#droppedBefore = undefined;
-    this.#shifted = this.#pushed = this.bytes = 0;
   }
 }

@@ -17,7 +17,7 @@
  */
 
 import { guard } from "../_guard.ts";
-import type { Codec } from "../codec/codec.ts";
+import type { Codec, Encoder } from "../codec/codec.ts";
 import { LimitError } from "../errors.ts";
 import { type Framed, type FramedParts, partsOf } from "../framed/framed.ts";
 import { FrameQueue, type SharedBytes } from "./_frame_queue.ts";
@@ -45,11 +45,15 @@ export interface MemberContext {
 /** A connection, with all its topics. */
 export class Member<Out> {
   readonly #context: MemberContext;
-  readonly #parts: FramedParts<unknown, Out>;
+  readonly #framed: Framed<unknown, Out>;
+  readonly #writer: FramedParts<unknown, Out>["halves"]["writer"];
   /** What the hub's frames are frames of. After a `switch` they wait. */
   readonly #codec: Codec<unknown, Out>;
-  readonly #writer: FramedParts<unknown, Out>["halves"]["writer"];
-  readonly #queue = new FrameQueue<MemberTopic>();
+  #isSwitched = false;
+  /** Where it can be inside a frame that it takes in parts: then frames wait, too. */
+  #partsEncoder: Encoder<Out> | undefined;
+  /** None for a member that keeps up. */
+  #queue: FrameQueue<MemberTopic> | undefined;
   readonly #topics = new Set<MemberTopic>();
   /** Called once, when it has no topic and nothing waits. */
   readonly #onDone: () => void;
@@ -60,10 +64,12 @@ export class Member<Out> {
     context: MemberContext,
     onDone: () => void,
   ) {
-    this.#parts = partsOf(framed);
-    this.#codec = this.#parts.codec;
-    this.#writer = this.#parts.halves.writer;
+    const { codec, halves } = partsOf(framed);
+    this.#framed = framed;
+    this.#codec = codec;
+    this.#writer = halves.writer;
     this.#context = context;
+    this.onSwitch();
     this.#onDone = onDone;
     this.#writer.addSource(this);
   }
@@ -85,51 +91,63 @@ export class Member<Out> {
   }
 
   #endIfDone(): void {
-    if (this.#topics.size > 0 || this.#queue.length > 0) return;
+    if (this.#topics.size > 0 || this.#queue !== undefined) return;
     this.#writer.removeSource(this);
     this.#onDone();
   }
 
   // ---- what is published --------------------------------------------------
 
+  /** Whether a frame of the hub can come behind the last one of the member's own. */
+  get #isBetweenFrames(): boolean {
+    return !this.#isSwitched && this.#partsEncoder?.midFrame !== true;
+  }
+
   /** Hands `bytes` to the transport at once, if nothing is before them. */
   send(bytes: SharedBytes): boolean {
-    return this.#queue.length === 0 &&
-      this.#parts.isBetweenFrames(this.#codec) &&
+    return this.#queue === undefined && this.#isBetweenFrames &&
       this.#writer.sendShared(bytes.segments, bytes.length);
   }
 
   /** Puts a frame behind those that wait. Follow with {@linkcode Member.pull}. */
   push(frame: SharedBytes, topic: MemberTopic): void {
-    const { settings, counters } = this.#context;
-    const queue = this.#queue;
-    while (
-      queue.length >= settings.maxQueuedFrames ||
-      queue.bytes + frame.length > settings.maxQueuedBytes
-    ) {
-      if (settings.onSlow === "disconnect") return this.#disconnect(topic);
-      if (settings.onSlow === "drop-newest") return this.#noteDropped(topic);
+    const { counters, settings: { onSlow } } = this.#context;
+    let queue = this.#queue ??= new FrameQueue();
+    while (this.#isFull(queue, frame)) {
+      if (onSlow === "disconnect") return this.#disconnect(queue, topic);
+      if (onSlow === "drop-newest") return this.#noteDropped(topic);
       this.#noteDropped(queue.membership);
-      this.#shift();
+      this.#shift(queue);
+      queue = this.#queue ??= new FrameQueue();
     }
     // Only what is dropped behind others is told later than the next frame.
-    const dropped = settings.onSlow === "drop-newest" ? topic.untold : 0;
+    const dropped = onSlow === "drop-newest" ? topic.untold : 0;
     if (dropped > 0) topic.untold = 0;
     queue.push(frame, topic, dropped);
     counters.queuedFrames++;
     counters.queuedBytes += frame.length;
   }
 
-  /** Sends what waits, as far as that can be now. */
-  pull(): void {
-    if (this.#queue.length > 0) this.#writer.pull();
+  #isFull(queue: FrameQueue<MemberTopic>, frame: SharedBytes): boolean {
+    const { maxQueuedFrames, maxQueuedBytes } = this.#context.settings;
+    return queue.length >= maxQueuedFrames ||
+      queue.bytes + frame.length > maxQueuedBytes;
   }
 
-  #shift(): void {
+  /** Sends what waits, as far as that can be now, and the rest when it can. */
+  pull(): void {
+    if (this.#queue === undefined) return;
+    this.#writer.pullLater();
+    this.#writer.pull();
+  }
+
+  #shift(queue: FrameQueue<MemberTopic>): void {
     const { counters } = this.#context;
     counters.queuedFrames--;
-    counters.queuedBytes -= this.#queue.frame.length;
-    this.#queue.shift();
+    counters.queuedBytes -= queue.frame.length;
+    queue.shift();
+    // A member that keeps up again holds no memory.
+    if (queue.length === 0) this.#queue = undefined;
   }
 
   #noteDropped(topic: MemberTopic): void {
@@ -138,15 +156,15 @@ export class Member<Out> {
     topic.untold++;
   }
 
-  #disconnect(topic: MemberTopic): void {
+  #disconnect(queue: FrameQueue<MemberTopic>, topic: MemberTopic): void {
     this.#noteDropped(topic);
     this.#context.counters.disconnected++;
     const { settings: { maxQueuedFrames, maxQueuedBytes } } = this.#context;
-    const [option, limit] = this.#queue.length >= maxQueuedFrames
+    const [option, limit] = queue.length >= maxQueuedFrames
       ? ["maxQueuedFrames", maxQueuedFrames] as const
       : ["maxQueuedBytes", maxQueuedBytes] as const;
-    const { localAddr, remoteAddr } = this.#parts.socket;
-    this.#parts.halves.expire(
+    const { halves, socket: { localAddr, remoteAddr } } = partsOf(this.#framed);
+    halves.expire(
       new LimitError(
         option,
         limit,
@@ -168,24 +186,24 @@ export class Member<Out> {
     } finally {
       this.#isPulling = false;
     }
-    if (this.#queue.length === 0) {
-      // With `drop-newest` what was dropped last may stand behind all that waited.
-      for (const topic of this.#topics) {
-        this.#tell(topic, this.#takeUntold(topic));
-      }
-      this.#endIfDone();
+    if (this.#queue !== undefined) {
+      this.#writer.pullLater();
+      return;
     }
+    // With `drop-newest` what was dropped last may stand behind all that waited.
+    for (const topic of this.#topics) {
+      this.#tell(topic, this.#takeUntold(topic));
+    }
+    this.#endIfDone();
   }
 
   /** Appends one frame at least, and others while there is room. */
   #append(): void {
-    const queue = this.#queue;
     const writer = this.#writer;
     let appended = false;
-    while (
-      queue.length > 0 && writer.isWritable &&
-      this.#parts.isBetweenFrames(this.#codec)
-    ) {
+    while (writer.isWritable && this.#isBetweenFrames) {
+      const queue = this.#queue;
+      if (queue === undefined) return;
       const { frame, membership: topic } = queue;
       const dropped = queue.takeDropped() + this.#takeUntoldBefore(topic);
       if (dropped > 0) {
@@ -196,19 +214,19 @@ export class Member<Out> {
       const alone = !appended &&
         (queue.length === 1 || frame.length >= LARGE_FRAME_BYTES);
       if (alone && writer.sendShared(frame.segments, frame.length)) {
-        this.#delivered();
+        this.#delivered(queue);
         return;
       }
       if (appended && frame.length > writer.room) return;
       for (const segment of frame.segments) writer.message.write(segment);
-      this.#delivered();
+      this.#delivered(queue);
       appended = true;
     }
   }
 
-  #delivered(): void {
+  #delivered(queue: FrameQueue<MemberTopic>): void {
     this.#context.counters.delivered++;
-    this.#shift();
+    this.#shift(queue);
   }
 
   /** Those that were dropped before the first frame of `topic` that waits. */
@@ -229,19 +247,26 @@ export class Member<Out> {
     if (count > 0 && onDropped !== undefined) guard(() => onDropped(count));
   }
 
+  onSwitch(): void {
+    const { codec, encoder } = partsOf(this.#framed);
+    this.#isSwitched = codec !== this.#codec;
+    this.#partsEncoder = "midFrame" in encoder ? encoder : undefined;
+  }
+
   /** Nothing can be sent any more after what is appended here. */
   onEnd(): void {
     for (const topic of this.#topics) topic.leave();
-    const queue = this.#queue;
     const writer = this.#writer;
-    if (writer.isOpen && this.#parts.isBetweenFrames(this.#codec)) {
-      while (queue.length > 0) {
+    const isLast = writer.isOpen && this.#isBetweenFrames;
+    for (let queue; (queue = this.#queue) !== undefined;) {
+      if (isLast) {
         for (const bytes of queue.frame.segments) writer.message.write(bytes);
-        this.#delivered();
+        this.#delivered(queue);
+      } else {
+        this.#context.counters.discarded++;
+        this.#shift(queue);
       }
     }
-    this.#context.counters.discarded += queue.length;
-    while (queue.length > 0) this.#shift();
     this.#endIfDone();
   }
 }

@@ -42,8 +42,6 @@ export class TopicMember implements MemberTopic {
   readonly topic: Topic;
   readonly member: Member<never>;
   readonly onDropped: ((count: number) => void) | undefined;
-  /** The flush before which it joined. */
-  readonly round: number;
   dropped = 0;
   untold = 0;
 
@@ -51,12 +49,10 @@ export class TopicMember implements MemberTopic {
     topic: Topic,
     member: Member<never>,
     onDropped: ((count: number) => void) | undefined,
-    round: number,
   ) {
     this.topic = topic;
     this.member = member;
     this.onDropped = onDropped;
-    this.round = round;
   }
 
   leave(): void {
@@ -68,12 +64,13 @@ export class TopicMember implements MemberTopic {
 export class Topic implements Flushable {
   readonly name: string;
   readonly #context: TopicContext;
-  readonly #members = new Set<TopicMember>();
+  readonly #members = new Map<Member<never>, TopicMember>();
+  /** Those who joined while what was published before them is delivered. */
+  #joining: TopicMember[] = [];
   #pending: PublishedFrame[] = [];
   #pendingBytes = 0;
   #isScheduled = false;
   #isFlushing = false;
-  #round = 0;
   #isClosed = false;
   #subscription: EngineSubscription | undefined;
   readonly #incoming = new IncomingSequences();
@@ -105,29 +102,37 @@ export class Topic implements Flushable {
     onDropped: ((count: number) => void) | undefined,
   ): TopicMember {
     this.flush();
-    const joined = new TopicMember(this, member, onDropped, this.#round);
-    this.#members.add(joined);
+    const joined = new TopicMember(this, member, onDropped);
+    if (this.#isFlushing) this.#joining.push(joined);
+    else this.#members.set(member, joined);
     member.addTopic(joined);
     return joined;
   }
 
   has(member: Member<never>): boolean {
-    for (const each of this.#members) if (each.member === member) return true;
-    return false;
+    return this.#members.has(member) ||
+      this.#joining.some((each) => each.member === member);
   }
 
   /** What was published before is still for the member. */
   remove(left: TopicMember): void {
-    if (!this.#members.has(left)) return;
-    this.flush();
-    this.#members.delete(left);
+    if (this.#members.get(left.member) === left) {
+      this.flush();
+      this.#members.delete(left.member);
+    } else if (this.#joining.includes(left)) {
+      this.#joining = this.#joining.filter((each) => each !== left);
+    } else {
+      return;
+    }
     left.member.removeTopic(left);
-    if (this.#members.size === 0) this.#close();
+    if (this.#members.size + this.#joining.length === 0) this.#close();
   }
 
   /** Ends all memberships. */
   clear(): void {
-    for (const member of this.#members) this.remove(member);
+    for (const member of [...this.#members.values(), ...this.#joining]) {
+      this.remove(member);
+    }
   }
 
   #close(): void {
@@ -165,31 +170,37 @@ export class Topic implements Flushable {
     this.#pending = [];
     this.#pendingBytes = 0;
     this.#isFlushing = true;
-    this.#round++;
     const slow: Member<never>[] = [];
     try {
       this.#deliver(frames, slow);
     } finally {
       this.#isFlushing = false;
     }
+    if (this.#joining.length > 0) this.#letIn();
     for (const member of slow) member.pull();
+  }
+
+  #letIn(): void {
+    for (const joined of this.#joining) {
+      this.#members.set(joined.member, joined);
+    }
+    this.#joining = [];
   }
 
   #deliver(frames: PublishedFrame[], slow: Member<never>[]): void {
     const { counters } = this.#context;
     const all = frames.length === 1 ? frames[0] : joinFrames(frames);
     const exceptions = frames.some(({ except }) => except !== undefined);
-    for (const each of this.#members) {
-      if (each.round === this.#round) continue;
-      const { member } = each;
+    for (const member of this.#members.keys()) {
       const isExcepted = exceptions &&
         frames.some(({ except }) => except === member);
       if (!isExcepted && member.send(all)) {
         counters.delivered += frames.length;
         continue;
       }
+      const joined = this.#members.get(member)!;
       for (const frame of frames) {
-        if (frame.except !== member) member.push(frame, each);
+        if (frame.except !== member) member.push(frame, joined);
       }
       slow.push(member);
     }

@@ -64,8 +64,8 @@ interface Waiter {
 }
 
 /**
- * Holds frames of its own for a writer, which asks for them whenever nothing is on its
- * way: a peer that does not read fills the source's bounded queue, and not the writer.
+ * Holds frames of its own for a writer, which asks for them, once it was told of them by
+ * {@linkcode Writer.pullLater}, whenever nothing is on its way: a peer that does not read fills the source's bounded queue, and not the writer.
  */
 export interface OutgoingSource {
   /**
@@ -74,7 +74,9 @@ export interface OutgoingSource {
    * {@linkcode Writer.sendShared}.
    */
   onWritable(): void;
-  /** Nothing can be sent after what it appends now, if {@linkcode Writer.isWritable}. */
+  /** Another codec is in use from here on. */
+  onSwitch(): void;
+  /** Nothing can be sent after what it appends now, if {@linkcode Writer.isOpen}. */
   onEnd(): void;
 }
 
@@ -148,6 +150,8 @@ export class Writer
   #minimumRate: MinimumRate | undefined;
   /** Those that have frames for it, mostly none. */
   #sources: OutgoingSource[] | undefined;
+  /** Whether a source waits to be asked. */
+  #isAwaited = false;
   /** Carries what is shared: one for all that they send. */
   #sharedBatch: OutgoingBatch | undefined;
   /** Appends what a framing has to send before this side ends. */
@@ -326,7 +330,7 @@ export class Writer
       filling.message.length >= this.#frameStart
     ) {
       this.#leaveFrame();
-      if (this.#sources !== undefined) this.#askSources();
+      if (this.#isAwaited) this.#askSources();
     } else {
       this.dropFrame();
       this.#refuse(operation);
@@ -575,18 +579,31 @@ export class Writer
     this.#sources = left?.length === 0 ? undefined : left;
   }
 
+  /** Some source has frames that cannot leave now: it is asked when they can. */
+  pullLater(): void {
+    this.#isAwaited = true;
+  }
+
   /** Lets the sources append, if it is a moment for that. */
   #askSources(): void {
+    this.#isAwaited = false;
     for (const source of this.#sources ?? []) {
       if (this.isWritable) source.onWritable();
+      else this.#isAwaited = true;
     }
   }
 
   /** The same, and sends what they appended. */
   pull(): void {
-    if (this.#sources === undefined) return;
+    if (!this.#isAwaited) return;
     this.#askSources();
     this.send();
+  }
+
+  /** A framing goes on with another codec. */
+  switchSources(): void {
+    for (const source of this.#sources ?? []) source.onSwitch();
+    this.pull();
   }
 
   /** This side ends, or a framing no longer stands on it: the sources append what is due. */
@@ -773,7 +790,7 @@ export class Writer
     if (this.#alarm !== undefined) this.#alarm.disarm();
     if (this.#minimumRate !== undefined) this.#minimumRate.stop();
     batch.release();
-    if (this.#sources !== undefined) this.#askSources();
+    if (this.#isAwaited) this.#askSources();
     // What was gathered meanwhile has waited long enough.
     this.#sendInTurn();
   }
