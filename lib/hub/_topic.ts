@@ -226,8 +226,11 @@ export class Topic implements Flushable {
       this.#tellGap({ topic: this.name, reason: "lost", count: missing });
     }
     counters.received++;
-    // The engine's memory is its own again when this returns.
-    this.publish(data.slice(ENVELOPE_BYTES), undefined);
+    // The engine's memory is its own again when this returns. (`slice` of Node's `Buffer`,
+    // which it may be, is a view.)
+    const bytes = new Uint8Array(length);
+    bytes.set(data.subarray(ENVELOPE_BYTES));
+    this.publish(bytes, undefined);
   }
 
   #onEngineGap(gap: EngineGap): void {

@@ -31,11 +31,12 @@
  */
 export interface EngineGap {
   /**
-   * Why: the link broke and came back (`"reconnected"`), this participant or its carrier
-   * was too slow (`"slow"`), or the subscription ended, for want of a permission say, and
-   * nothing will come any more (`"ended"`).
+   * Why: the link broke and came back (`"reconnected"`), this participant was too slow
+   * (`"slow"`), it has taken the place of one that has ended (`"restarted"`), or the
+   * subscription was ended by the carrier, for want of a permission say, and nothing will
+   * come any more (`"ended"`).
    */
-  readonly reason: "reconnected" | "slow" | "ended";
+  readonly reason: "reconnected" | "slow" | "restarted" | "ended";
   /** How many messages, where known. */
   readonly count?: number;
   /** What the carrier says of it, where it does. */

@@ -139,7 +139,7 @@ export interface HubStats {
   readonly queuedBytes: number;
   /** Gaps that were reported: see {@linkcode HubOptions.onGap}. */
   readonly gaps: number;
-  /** Frames that are known to be missing in them. */
+  /** Frames whose numbers are missing: those of gaps for the reason `"lost"`. */
   readonly lost: number;
   /** Messages of other hubs that came twice, too late, or were no frames. */
   readonly refused: number;

@@ -43,6 +43,12 @@ export type {
   EngineSubscription,
 } from "./engine.ts";
 export { memoryEngine } from "./memory_engine.ts";
+export {
+  type NatsConnection,
+  natsEngine,
+  type NatsEngineOptions,
+} from "./nats_engine.ts";
+export { type WorkersChannel, workersEngine } from "./workers_engine.ts";
 
 // The limits of a call, and the errors.
 export type { CallOptions } from "../time/call_limits.ts";

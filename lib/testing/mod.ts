@@ -19,6 +19,11 @@ export {
 export { checkCodec } from "./check_codec.ts";
 export type { CheckCodecOptions } from "./check_codec_options.ts";
 export {
+  checkEngine,
+  type CheckEngineOptions,
+  type EngineParticipant,
+} from "./check_engine.ts";
+export {
   checkTransport,
   type CheckTransportOptions,
   type MakePair,

@@ -1,0 +1,311 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { lines } from "../../lib/codec/lines.ts";
+import { LimitError } from "../../lib/errors.ts";
+import type { Engine, EngineGap } from "../../lib/hub/engine.ts";
+import { Hub } from "../../lib/hub/hub.ts";
+import type { HubGap } from "../../lib/hub/hub_options.ts";
+import { memoryEngine } from "../../lib/hub/memory_engine.ts";
+import { natsEngine, subjectOf } from "../../lib/hub/nats_engine.ts";
+import { workersEngine } from "../../lib/hub/workers_engine.ts";
+import { checkEngine } from "../../lib/testing/check_engine.ts";
+import { FailedHooks } from "../_support/failed_hooks.ts";
+import { isSettled, turn } from "../_support/sockets.ts";
+import { changing, reader } from "./_support.ts";
+
+Deno.test("memoryEngine() passes checkEngine", async () => {
+  const engine = memoryEngine();
+  await checkEngine(() => ({ engine }), { settleMs: 1 });
+});
+
+Deno.test("hubs that share an engine reach each other's members, and their own but once", async () => {
+  const engine = memoryEngine();
+  const here = new Hub(lines(), { engine });
+  const there = new Hub(lines(), { engine });
+  using ann = reader();
+  using bob = reader();
+  const membership = here.join("room", ann.connection);
+  await membership.ready({ timeoutMs: 100 });
+  there.join("room", bob.connection);
+  await here.publish("room", "one");
+  await there.publish("room", "two");
+  await here.publish("room", "three", { except: ann.connection });
+  await here.publish("other", "four");
+  assertEquals(await bob.read(3), ["one", "two", "three"]);
+  assertEquals(await ann.read(2), ["one", "two"]);
+  const { published, received, delivered, refused } = there.stats;
+  assertEquals(
+    { published, received, delivered, refused },
+    { published: 1, received: 2, delivered: 3, refused: 0 },
+  );
+});
+
+/** Two hubs, the second of which gets what `change` lets through. */
+function linked(change: (data: Uint8Array) => Uint8Array[], maxTopics = 100) {
+  const inner = memoryEngine();
+  const gaps: HubGap[] = [];
+  const here = new Hub(lines(), { engine: inner, maxTopics });
+  const there = new Hub(lines(), {
+    engine: changing(inner, change),
+    maxQueuedBytes: 1_000,
+    onGap: (gap) => gaps.push(gap),
+  });
+  const member = reader();
+  there.join("room", member.connection);
+  return { here, there, gaps, ...member };
+}
+
+Deno.test("a hub sees what was lost on the way, and tells how many and where", async () => {
+  let count = 0;
+  const { here, there, gaps, read } = linked((data) =>
+    [3, 4, 7].includes(count++) ? [] : [data]
+  );
+  for (let i = 0; i < 10; i++) await here.publish("room", `${i}`);
+  assertEquals(await read(7), ["0", "1", "2", "5", "6", "8", "9"]);
+  assertEquals(gaps, [
+    { topic: "room", reason: "lost", count: 2 },
+    { topic: "room", reason: "lost", count: 1 },
+  ]);
+  assertEquals([there.stats.gaps, there.stats.lost], [2, 3]);
+});
+
+Deno.test("a hub drops what comes twice, or too late, and what is no frame of a hub", async () => {
+  let held: Uint8Array | undefined;
+  let count = 0;
+  const { here, there, gaps, read } = linked((data) => {
+    count++;
+    if (count === 2) held = data.slice();
+    if (count === 2) return [];
+    if (count === 4) return [data, held!];
+    const junk = new Uint8Array(20);
+    return [data, data, junk, new Uint8Array(3), new Uint8Array(0)];
+  });
+  for (let i = 1; i <= 5; i++) await here.publish("room", `${i}`);
+  assertEquals(await read(4), ["1", "3", "4", "5"]);
+  assertEquals(gaps, [{ topic: "room", reason: "lost", count: 1 }]);
+  // Three times a double and three that are none, and the one that came too late.
+  assertEquals(there.stats.refused, 13);
+});
+
+Deno.test("a hub drops frames of others that are larger than its queues", async () => {
+  const { here, there, read } = linked((data) => [data]);
+  await here.publish("room", "x".repeat(2_000));
+  await here.publish("room", "small");
+  assertEquals(await read(1), ["small"]);
+  assertEquals([there.stats.refused, there.stats.gaps], [1, 0]);
+});
+
+Deno.test("a hub keeps nothing of the engine's memory, also where slice() is a view", async () => {
+  class BufferLike extends Uint8Array<ArrayBuffer> {
+    override slice(start?: number, end?: number): Uint8Array<ArrayBuffer> {
+      return this.subarray(start, end);
+    }
+  }
+  const memory = new BufferLike(new ArrayBuffer(100));
+  const { here, read } = linked((data) => {
+    memory.fill(0);
+    memory.set(data);
+    return [memory.subarray(0, data.length)];
+  });
+  await here.publish("room", "one");
+  await here.publish("room", "two");
+  memory.fill(0);
+  assertEquals(await read(2), ["one", "two"]);
+});
+
+Deno.test("a publisher that has forgotten a topic begins again, and its frames are taken", async () => {
+  const { here, there, gaps, read } = linked((data) => [data], 2);
+  for (const topic of ["room", "room", "a", "b", "room", "room"]) {
+    await here.publish(topic, topic);
+  }
+  assertEquals(await read(4), ["room", "room", "room", "room"]);
+  assertEquals([gaps, there.stats.refused], [[], 0]);
+});
+
+Deno.test("publishers beyond those that are remembered cost no more memory, and are taken", async () => {
+  const engine = memoryEngine();
+  const there = new Hub(lines(), { engine });
+  using member = reader();
+  there.join("room", member.connection);
+  for (let i = 0; i < 1_100; i++) {
+    const here = new Hub(lines(), { engine });
+    await here.publish("room", `${i}`);
+    await here.publish("room", "again");
+  }
+  assertEquals((await member.read(2_200)).at(-2), "1099");
+  assertEquals([there.stats.refused, there.stats.gaps], [0, 0]);
+});
+
+/** An engine that is told what to do. */
+function remote() {
+  let tell: ((gap: EngineGap) => void) | undefined;
+  let say: ((data: Uint8Array) => void) | undefined;
+  const ready = Promise.withResolvers<void>();
+  let closed = 0;
+  const engine: Engine = {
+    publish: () => Promise.resolve(),
+    subscribe(_topic, onMessage, { onGap }) {
+      tell = onGap;
+      say = onMessage;
+      return { ready: ready.promise, close: () => void closed++ };
+    },
+  };
+  return {
+    engine,
+    ready,
+    tell: (gap: EngineGap) => tell!(gap),
+    say: (data: Uint8Array) => say!(data),
+    closed: () => closed,
+  };
+}
+
+Deno.test("what an engine tells of a gap is passed on, until the topic has no members", async () => {
+  const { engine, tell, closed, say } = remote();
+  const gaps: HubGap[] = [];
+  const hub = new Hub(lines(), { engine, onGap: (gap) => gaps.push(gap) });
+  using ann = reader();
+  const membership = hub.join("room", ann.connection);
+  tell({ reason: "slow", count: 5 });
+  tell({ reason: "reconnected" });
+  assertEquals(gaps, [
+    { topic: "room", reason: "slow", count: 5 },
+    { topic: "room", reason: "reconnected" },
+  ]);
+  assertEquals([hub.stats.gaps, hub.stats.lost], [2, 0]);
+  membership.leave();
+  assertEquals(closed(), 1);
+  tell({ reason: "slow", count: 5 });
+  say(new Uint8Array(30));
+  assertEquals([gaps.length, hub.stats.refused], [2, 0]);
+  await turn();
+});
+
+Deno.test("an onGap that throws, or rejects, breaks nothing", async () => {
+  using hooks = new FailedHooks();
+  const { engine, tell } = remote();
+  const hub = new Hub(lines(), {
+    engine,
+    onGap: () => Promise.reject(new Error("oops")),
+  });
+  using ann = reader();
+  hub.join("room", ann.connection);
+  tell({ reason: "slow" });
+  await turn();
+  await hub.publish("room", "hello");
+  assertEquals(await ann.read(1), ["hello"]);
+  assertEquals(hooks.errors.length, 1);
+});
+
+Deno.test("Membership.ready() settles when the engine has subscribed, and a failure is a gap", async () => {
+  const { engine, ready } = remote();
+  const gaps: HubGap[] = [];
+  const hub = new Hub(lines(), { engine, onGap: (gap) => gaps.push(gap) });
+  using ann = reader();
+  const membership = hub.join("room", ann.connection);
+  assertEquals(await isSettled(membership.ready()), false);
+  await membership.ready({ timeoutMs: 1 }).catch(({ code }) =>
+    assertEquals(code, "timeout")
+  );
+  const denied = new Error("permission denied");
+  ready.reject(denied);
+  await turn();
+  assertEquals(gaps, [{ topic: "room", reason: "ended", cause: denied }]);
+});
+
+Deno.test("an engine that cannot subscribe makes join throw, and nothing is joined", () => {
+  const failure = new LimitError("topics", 1, "Cannot subscribe: too many");
+  const hub = new Hub(lines(), {
+    engine: {
+      publish: () => Promise.resolve(),
+      subscribe() {
+        throw failure;
+      },
+    },
+  });
+  using ann = reader();
+  const error = assertThrows(() => hub.join("room", ann.connection));
+  assertEquals(error, failure);
+  assertEquals([hub.stats.topics, hub.stats.members], [0, 0]);
+});
+
+Deno.test("workersEngine() passes on what the channel of a worker does", async () => {
+  const inner = memoryEngine();
+  // As `context.channel`: publishers do not get their own.
+  const channel = (id: number) => ({
+    publish: (topic: string, data: Uint8Array) =>
+      inner.publish(topic, Uint8Array.of(id, ...data)),
+    subscribe: (
+      topic: string,
+      onMessage: (data: Uint8Array) => unknown,
+      options?: {
+        onGap?: (gap: { reason: "slow"; count?: number }) => unknown;
+      },
+    ) => {
+      options?.onGap?.({ reason: "slow", count: 1 });
+      return {
+        ready: Promise.resolve(),
+        ...inner.subscribe(topic, ([from, ...data]) => {
+          if (from !== id) onMessage(Uint8Array.from(data));
+        }, { onGap() {} }),
+      };
+    },
+  });
+  const gaps: HubGap[] = [];
+  const here = new Hub(lines(), { engine: workersEngine(channel(1)) });
+  const there = new Hub(lines(), {
+    engine: workersEngine(channel(2)),
+    onGap: (gap) => gaps.push(gap),
+  });
+  using ann = reader();
+  there.join("room", ann.connection);
+  await here.publish("room", "hello");
+  assertEquals(await ann.read(1), ["hello"]);
+  assertEquals(gaps, [{ topic: "room", reason: "slow", count: 1 }]);
+  assertThrows(() => workersEngine({} as never), TypeError);
+});
+
+Deno.test("every topic has a subject of NATS of its own, and none is a pattern", () => {
+  const topics = [
+    ...["room", "room.1", "room..1", ".room", "room.", ".", "a b", "=2A", "*"],
+    ...[">", "room.*", "room.>", "é", "日本", "a\r\nPUB b", "$SYS", "_INBOX"],
+  ];
+  const subjects = topics.map((topic) => subjectOf("p", topic));
+  assertEquals(subjects.slice(0, 9), [
+    "p.room",
+    "p.room.1",
+    "p.room=2E=2E1",
+    "p.=2Eroom",
+    "p.room=2E",
+    "p.=2E",
+    "p.a=20b",
+    "p.=3D2A",
+    "p.=2A",
+  ]);
+  assertEquals(new Set(subjects).size, topics.length);
+  for (const subject of subjects) {
+    assertEquals(/^p(\.[\w=-]+)+$/.test(subject), true, subject);
+  }
+});
+
+Deno.test("natsEngine() refuses what is no connection, and options that are none", () => {
+  const connection = {
+    publish() {},
+    subscribe: () => ({ unsubscribe() {} }),
+    flush: () => Promise.resolve(),
+    async *status() {},
+    isClosed: () => false,
+  };
+  assertThrows(() => natsEngine({} as never), TypeError, "connection");
+  for (const prefix of ["", "a.", "*", "a b", "a..b"]) {
+    assertThrows(() => natsEngine(connection, { prefix }), RangeError);
+  }
+  assertThrows(
+    () => natsEngine(connection, { maxPendingBytes: 0 }),
+    RangeError,
+  );
+  assertThrows(
+    () => natsEngine(connection, { subject: "a" } as never),
+    TypeError,
+    "unknown option",
+  );
+  natsEngine(connection, { prefix: "chat.v2" });
+});
