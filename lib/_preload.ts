@@ -83,6 +83,7 @@ import "./transport/_tls.ts";
 import "./transport/_unix.ts";
 import "./transport/accept_tls.ts";
 import "./transport/bind.ts";
+import "./transport/check_address.ts";
 import "./transport/close_quietly.ts";
 import "./transport/dial.ts";
 import "./transport/listen_variables.ts";

@@ -12,13 +12,13 @@ import {
   checkNames,
   checkObject,
   checkOneOf,
-  checkText,
   outOfRange,
   wrongKind,
 } from "../_check.ts";
 import { isHostname } from "../addr.ts";
-import { isLinkLocal, parseIp, withoutBrackets } from "../ip.ts";
+import { parseIp, withoutBrackets } from "../ip.ts";
 import { certificateVersion, type PemLabel, readPem } from "./_pem.ts";
+import { checkHostname, checkPath, isAbstract } from "./check_address.ts";
 import {
   TLS_BIND_OPTION_NAMES,
   TLS_DIAL_OPTION_NAMES,
@@ -94,23 +94,6 @@ export function optional(
   if (value !== undefined) check(action, name, value);
 }
 
-/** Throws unless it can be a host to connect to or to listen on. */
-export function checkHostname(
-  action: string,
-  name: string,
-  value: unknown,
-): void {
-  if (typeof value !== "string" || value === "") {
-    throw wrongKind(action, name, "a name or an address", value);
-  }
-  const host = withoutBrackets(value);
-  if (isLinkLocal(host) && !host.includes("%")) {
-    // Deno says "Invalid argument (os error 22)".
-    const must = `link-local with its zone, as in "${host}%eth0"`;
-    throw wrongKind(action, name, must, value);
-  }
-}
-
 /** Throws unless a certificate can be for it. */
 function checkServerName(action: string, name: string, value: unknown): void {
   const isName = typeof value === "string" &&
@@ -134,37 +117,6 @@ function checkTcp(
   }
   optional(checkBoolean, action, "noDelay", noDelay);
   optional(checkBoolean, action, "keepAlive", keepAlive);
-}
-
-/** What fits into a `sockaddr_un`, without the NUL behind a path. */
-const MAX_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
-
-/** Whether it names a Unix socket that has no file: Linux alone knows those. */
-export function isAbstract(path: string): boolean {
-  return path.startsWith("\0");
-}
-
-function checkPath(action: string, path: unknown): void {
-  checkText(action, "path", path);
-  const name = isAbstract(path) ? path.slice(1) : path;
-  if (isAbstract(path) && Deno.build.os !== "linux") {
-    throw outOfRange(action, "path", "that of a file but on Linux", path);
-  }
-  if (name.includes("\0") || name === "") {
-    throw outOfRange(action, "path", "without NUL characters", path);
-  }
-  if (!name.isWellFormed()) {
-    throw outOfRange(action, "path", "text without lone surrogates", path);
-  }
-  const { length } = new TextEncoder().encode(name);
-  if (length > MAX_PATH_BYTES) {
-    throw outOfRange(
-      action,
-      "path",
-      `at most ${MAX_PATH_BYTES} bytes long`,
-      length,
-    );
-  }
 }
 
 function checkUnix(

@@ -6,7 +6,7 @@
 
 import { closeQuietly } from "./close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
-import { isAbstract } from "./_check_options.ts";
+import { isAbstract } from "./check_address.ts";
 import type { Acceptor, Transport, UnixBindOptions } from "./options.ts";
 
 const { AddrInUse, BadResource, ConnectionRefused, NotADirectory, NotFound } =

@@ -16,7 +16,8 @@ import {
   checkOneOf,
   wrongKind,
 } from "../_check.ts";
-import { checkClientTls, checkHostname, optional } from "./_check_options.ts";
+import { checkClientTls, optional } from "./_check_options.ts";
+import { checkHostname } from "./check_address.ts";
 import type { DialHost, HostsDialOptions } from "./options.ts";
 
 const ACTION = "connect";

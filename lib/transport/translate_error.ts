@@ -215,7 +215,7 @@ export class HandshakeRefusal extends Error {
 }
 
 const PREPOSITIONS: [RegExp, string][] = [
-  [/^connect|^write|^flush|^send|^closeWrite/, "to"],
+  [/^connect|^bind|^write|^flush|^send|^closeWrite/, "to"],
   [/^read|^peek|^receive/, "from"],
   [/^listen|^accept|^serve/, "on"],
   [/^handshake|^start TLS/, "with"],

@@ -61,6 +61,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "addr",
     "ip",
   ],
+  datagram: ["codec", "transport", "time", "bytes", "errors", "addr", "ip"],
   adapters: ["socket", "transport", "time", "bytes", "errors", "addr"],
   workers: [
     "server",

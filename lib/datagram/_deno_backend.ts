@@ -1,0 +1,214 @@
+/**
+ * Datagrams by `Deno.listenDatagram`: UDP, and Unix sockets.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../addr.ts";
+import { BrokenError, PermissionError } from "../errors.ts";
+import { parseIp } from "../ip.ts";
+import { isAbstract } from "../transport/check_address.ts";
+import { translateError } from "../transport/translate_error.ts";
+import type {
+  DatagramAddr,
+  DatagramBinding,
+  DatagramSink,
+  DatagramTarget,
+  DatagramTransport,
+  MulticastOptions,
+} from "./options.ts";
+
+/** Whether the flag is there without which Deno has no datagrams. */
+export function hasListenDatagram(): boolean {
+  return typeof Deno.listenDatagram === "function";
+}
+
+/** Binds a port. */
+export function bindDeno(
+  { hostname, port, reuseAddress, maxDatagramBytes }: DatagramBinding,
+): DatagramTransport<Deno.NetAddr> {
+  const localAddr = { transport: "udp" as const, hostname, port };
+  checkFlag(localAddr);
+  const conn = Deno.listenDatagram({ ...localAddr, reuseAddress });
+  return new DenoTransport<Deno.NetAddr>(conn, maxDatagramBytes);
+}
+
+/** Binds a path. */
+export function bindUnixDatagrams(
+  path: string,
+  maxDatagramBytes: number,
+): DatagramTransport<Deno.UnixAddr> {
+  const localAddr = { transport: "unixpacket" as const, path };
+  checkFlag(localAddr);
+  const conn = Deno.listenDatagram(localAddr);
+  return new UnixTransport(conn, maxDatagramBytes, path);
+}
+
+function checkFlag(localAddr: DatagramAddr): void {
+  if (hasListenDatagram()) return;
+  const flag = "--unstable-net";
+  const where = formatAddress(localAddr);
+  throw new PermissionError(
+    [flag],
+    `Cannot bind to ${where}: run again with ${flag}, as Deno.listenDatagram is behind it`,
+    { operation: "bind", localAddr },
+  );
+}
+
+/** One socket of Deno's. */
+class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
+  readonly localAddr: A;
+  readonly #conn: Deno.DatagramConn;
+  readonly #limit: number;
+  readonly #memberships = new Map<
+    string,
+    { leave(): Promise<void> }
+  >();
+  #loop: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(conn: Deno.DatagramConn, maxDatagramBytes: number) {
+    this.#conn = conn;
+    this.#limit = maxDatagramBytes;
+    this.localAddr = conn.addr as A;
+    refOf(conn).unref();
+  }
+
+  start(sink: DatagramSink<A>): void {
+    this.#loop = this.#receive(sink);
+  }
+
+  send(data: Uint8Array, to: DatagramTarget<A>): Promise<number> {
+    return this.#conn.send(data, denoAddr(to));
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true;
+      // The system lets go of the address only when nothing is pending: wait for that.
+      refOf(this.#conn).ref();
+      this.#conn.close();
+    }
+    await this.#loop;
+  }
+
+  ref(): void {
+    refOf(this.#conn).ref();
+  }
+
+  unref(): void {
+    refOf(this.#conn).unref();
+  }
+
+  async joinMulticast(group: string, options: MulticastOptions): Promise<void> {
+    const joined = isIpv6(group)
+      ? this.#conn.joinMulticastV6(group, Number(options.interface ?? 0))
+      : this.#conn.joinMulticastV4(group, `${options.interface ?? "0.0.0.0"}`);
+    this.#memberships.set(keyOf(group, options), await joined);
+  }
+
+  async leaveMulticast(
+    group: string,
+    options: MulticastOptions,
+  ): Promise<void> {
+    const key = keyOf(group, options);
+    const membership = this.#memberships.get(key);
+    this.#memberships.delete(key);
+    if (membership === undefined) {
+      throw new BrokenError(
+        "not-available",
+        `Cannot leave ${group}: this socket has not joined it on that interface`,
+        { operation: "leave", localAddr: this.localAddr },
+      );
+    }
+    await membership.leave();
+  }
+
+  async #receive(sink: DatagramSink<A>): Promise<void> {
+    // One byte more than a datagram may have, as Deno cuts off what does not fit.
+    const limit = this.#limit;
+    const buffer = new Uint8Array(limit + 1);
+    for (;;) {
+      try {
+        const [{ length }, from] = await this.#conn.receive(buffer);
+        if (length > limit) sink.onOversize();
+        else sink.onDatagram(buffer.slice(0, length), named(from) as A);
+      } catch (error) {
+        if (this.#closed) return;
+        if (isAboutEarlierSend(error)) continue;
+        return sink.onEnd(error);
+      }
+    }
+  }
+}
+
+/** A Unix socket that did not bind a path has none: Deno says null, whatever its types say. */
+function named(from: Deno.Addr): Deno.Addr {
+  return "path" in from && from.path === null ? { ...from, path: "" } : from;
+}
+
+/** Some systems report here that an earlier datagram had no receiver. */
+function isAboutEarlierSend(thrown: unknown): boolean {
+  const error = translateError(thrown, { operation: "receive" });
+  return error instanceof BrokenError &&
+    (error.reason === "reset" || error.reason === "refused");
+}
+
+function isIpv6(group: string): boolean {
+  return parseIp(group)?.length === 16;
+}
+
+function keyOf(group: string, options: MulticastOptions): string {
+  return `${group} ${options.interface ?? ""}`;
+}
+
+/** Deno has these, and its types do not. */
+function refOf(conn: Deno.DatagramConn): { ref(): void; unref(): void } {
+  return conn as unknown as { ref(): void; unref(): void };
+}
+
+function denoAddr(to: DatagramTarget): Deno.Addr {
+  if ("path" in to) return { transport: "unixpacket", path: to.path };
+  const { hostname = "127.0.0.1", port } = to;
+  return { transport: "udp", hostname, port };
+}
+
+/** Removes its file when it ends, as Deno does not. */
+class UnixTransport extends DenoTransport<Deno.UnixAddr> {
+  /** The system says how much: by default some 212,000 bytes on Linux. */
+  readonly maxSendBytes = Infinity;
+  readonly #path: string;
+  readonly #identity: string | undefined;
+
+  constructor(conn: Deno.DatagramConn, maxBytes: number, path: string) {
+    super(conn, maxBytes);
+    this.#path = path;
+    this.#identity = identify(path);
+  }
+
+  override async close(): Promise<void> {
+    // Before its end, as until then no other socket can take the path.
+    const isOwn = this.#identity !== undefined &&
+      identify(this.#path) === this.#identity;
+    await super.close();
+    if (isOwn) removeQuietly(this.#path);
+  }
+}
+
+function identify(path: string): string | undefined {
+  if (isAbstract(path)) return undefined;
+  try {
+    const { dev, ino } = Deno.lstatSync(path);
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function removeQuietly(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Another process was faster, or the folder is gone.
+  }
+}

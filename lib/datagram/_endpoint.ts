@@ -1,0 +1,327 @@
+/**
+ * One bound address: what sockets and peers have in common.
+ *
+ * ```text
+ * open ── close() ──> closing: waits for sends that are under way ──> closed
+ *   └─── onEnd(error) ─────────────> broken ── close() ─────────────────^
+ * ```
+ *
+ * What arrives goes to the first that takes it: what the owner intercepts, the call that
+ * waits, the queue. In `open` alone; afterwards it is dropped.
+ *
+ * @module
+ */
+
+import { checkBytes } from "../_check.ts";
+import { BrokenError, BusyError, ClosedError, SocketError } from "../errors.ts";
+import {
+  type CallOptions,
+  checkCall,
+  waitWithin,
+  watchCall,
+} from "../time/call_limits.ts";
+import {
+  addAbortListener,
+  removeAbortListener,
+} from "../time/abort_listeners.ts";
+import { translateError } from "../transport/translate_error.ts";
+import { type CheckedQueueOptions, MAX_UDP_BYTES } from "./_check_options.ts";
+import { DatagramQueue } from "./_datagram_queue.ts";
+import { sendError } from "./_send_error.ts";
+import type {
+  Datagram,
+  DatagramAddr,
+  DatagramSink,
+  DatagramStats,
+  DatagramTarget,
+  DatagramTransport,
+} from "./options.ts";
+
+/** Milliseconds that `close` waits for sends by default: the system takes one at once. */
+const CLOSE_TIMEOUT_MS = 1_000;
+
+const ENCODER = new TextEncoder();
+
+/** The call that waits for a datagram. */
+interface Waiter<A extends DatagramAddr> {
+  resolve(datagram: Datagram<A> | null): void;
+  reject(error: unknown): void;
+}
+
+/** What an owner does beside receiving. */
+export interface EndpointHooks<A extends DatagramAddr> {
+  /** Sees each datagram first; `true` where it needs nothing more. */
+  intercept?(datagram: Datagram<A>): boolean;
+  /** The endpoint was closed, or broke. */
+  onEnd?(error: SocketError): void;
+}
+
+/** A transport with a queue, limits and an end. */
+export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
+  readonly #transport: DatagramTransport<A>;
+  readonly #hooks: EndpointHooks<A>;
+  readonly #queue: DatagramQueue<A>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #closed = Promise.withResolvers<void>();
+  /** Sends that are under way. */
+  readonly #sending = new Set<Promise<unknown>>();
+  #waiter: Waiter<A> | undefined;
+  /** Why nothing arrives any more. */
+  #end: SocketError | undefined;
+  #closing: Promise<void> | undefined;
+  #holds = true;
+  /** Calls for which the process waits. */
+  #waiting = 0;
+  #received = 0;
+  #bytes = 0;
+  #dropped = 0;
+  #oversize = 0;
+  #sent = 0;
+  #sentBytes = 0;
+  /** Datagrams that the owner wants counted as ignored. */
+  ignored = 0;
+
+  constructor(
+    transport: DatagramTransport<A>,
+    options: CheckedQueueOptions,
+    hooks: EndpointHooks<A> = {},
+  ) {
+    this.#transport = transport;
+    this.#hooks = hooks;
+    this.#queue = new DatagramQueue(
+      options.maxQueuedDatagrams,
+      options.maxQueuedBytes,
+      options.onFull === "drop-oldest",
+    );
+    this.#signal = options.signal;
+    if (this.#signal !== undefined) {
+      addAbortListener(this.#signal, this.#onAbort);
+    }
+    transport.start(this);
+  }
+
+  get localAddr(): A {
+    return this.#transport.localAddr;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  get transport(): DatagramTransport<A> {
+    return this.#transport;
+  }
+
+  get stats(): DatagramStats {
+    return {
+      received: this.#received,
+      bytes: this.#bytes,
+      dropped: this.#dropped,
+      oversize: this.#oversize,
+      ignored: this.ignored,
+      queued: this.#queue.length,
+      sent: this.#sent,
+      sentBytes: this.#sentBytes,
+    };
+  }
+
+  async receive(options?: CallOptions): Promise<Datagram<A> | null> {
+    checkCall("receive", options);
+    if (this.#waiter !== undefined) {
+      const { localAddr } = this;
+      throw new BusyError("Cannot receive: another task is receiving", {
+        operation: "receive",
+        localAddr,
+      });
+    }
+    const queued = this.#queue.shift();
+    if (queued !== undefined) return queued;
+    if (this.#end instanceof ClosedError) return null;
+    if (this.#end !== undefined) throw this.#end;
+    return await this.#wait(options);
+  }
+
+  async send(
+    data: Uint8Array | string,
+    to: DatagramTarget<A>,
+    options?: CallOptions,
+  ): Promise<void> {
+    checkCall("send", options);
+    const bytes = typeof data === "string" ? ENCODER.encode(data) : data;
+    checkBytes("send", "data", bytes);
+    const { length } = bytes;
+    const { maxSendBytes: maxBytes = MAX_UDP_BYTES } = this.#transport;
+    if (length > maxBytes) {
+      throw new RangeError(
+        `Cannot send: data must be at most ${maxBytes} bytes long, the most that a datagram has room for, got ${length}`,
+      );
+    }
+    this.checkOpen("send");
+    let sending: Promise<unknown> | undefined;
+    try {
+      sending = this.#transport.send(bytes, to);
+      this.#sending.add(sending);
+      await (options === undefined
+        ? sending
+        : waitWithin("send", sending, options));
+    } catch (error) {
+      throw sendError(error, this.localAddr, to as DatagramTarget);
+    } finally {
+      if (sending !== undefined) this.#sending.delete(sending);
+    }
+    this.#sent++;
+    this.#sentBytes += length;
+  }
+
+  /** Throws unless it is open. */
+  checkOpen(operation: string): void {
+    const end = this.#end;
+    if (end === undefined) return;
+    const { localAddr } = this;
+    if (end instanceof ClosedError) {
+      throw new ClosedError(`Cannot ${operation}: the socket is closed`, {
+        operation,
+        localAddr,
+      });
+    }
+    throw end;
+  }
+
+  /** A call waits: the process does, too, until `release`. */
+  hold(): void {
+    if (++this.#waiting === 1 && this.#holds) this.#transport.ref?.();
+  }
+
+  /** See `hold`. */
+  release(): void {
+    if (--this.#waiting === 0 && this.#holds) this.#transport.unref?.();
+  }
+
+  ref(): void {
+    if (!this.#holds && this.#waiting > 0) this.#transport.ref?.();
+    this.#holds = true;
+  }
+
+  unref(): void {
+    if (this.#holds && this.#waiting > 0) this.#transport.unref?.();
+    this.#holds = false;
+  }
+
+  async close(options?: CallOptions): Promise<void> {
+    checkCall("close", options);
+    this.#stop();
+    if (this.#sending.size > 0) {
+      const sent = Promise.allSettled(this.#sending);
+      const limits = { timeoutMs: CLOSE_TIMEOUT_MS, ...options };
+      // A limit cuts what is left.
+      await waitWithin("close", sent, limits).catch(() => {});
+    }
+    await this.cut();
+  }
+
+  /** Closes at once. */
+  cut(): Promise<void> {
+    this.#stop();
+    return this.#closing ??= this.#close();
+  }
+
+  onDatagram(data: Uint8Array<ArrayBuffer>, from: A): void {
+    if (this.#end !== undefined) return;
+    this.#received++;
+    this.#bytes += data.length;
+    // Forged: no socket is bound to that port, and it cannot be answered.
+    if ("port" in from && from.port === 0) {
+      this.ignored++;
+      return;
+    }
+    const datagram = { data, from };
+    if (this.#hooks.intercept?.(datagram) === true) return;
+    const waiter = this.#waiter;
+    if (waiter !== undefined) waiter.resolve(datagram);
+    else this.#dropped += this.#queue.push(datagram);
+  }
+
+  onOversize(): void {
+    this.#received++;
+    this.#oversize++;
+  }
+
+  onEnd(error: unknown): void {
+    const { localAddr } = this;
+    const translated = translateError(error, {
+      operation: "receive",
+      localAddr,
+    });
+    this.#finish(
+      translated instanceof SocketError
+        ? translated
+        : new BrokenError("other", "Cannot receive: the transport failed", {
+          operation: "receive",
+          localAddr,
+          cause: error,
+        }),
+    );
+  }
+
+  #wait(options: CallOptions | undefined): Promise<Datagram<A> | null> {
+    return new Promise((resolve, reject) => {
+      let stop: (() => void) | undefined;
+      const settle = () => {
+        this.#waiter = undefined;
+        this.release();
+        stop?.();
+      };
+      this.#waiter = {
+        resolve: (datagram) => {
+          settle();
+          resolve(datagram);
+        },
+        reject: (error) => {
+          settle();
+          reject(error);
+        },
+      };
+      this.hold();
+      if (options !== undefined) {
+        stop = watchCall("receive", options, this.#waiter.reject);
+      }
+    });
+  }
+
+  /** Nothing arrives any more, as this side closes. */
+  #stop(): void {
+    if (this.#end instanceof ClosedError) return;
+    const { localAddr } = this;
+    this.#queue.clear();
+    this.#finish(
+      new ClosedError("Cannot go on: the socket is closed", { localAddr }),
+    );
+  }
+
+  #finish(end: SocketError): void {
+    this.#end = end;
+    if (this.#signal !== undefined) {
+      removeAbortListener(this.#signal, this.#onAbort);
+    }
+    const waiter = this.#waiter;
+    if (end instanceof ClosedError) waiter?.resolve(null);
+    else waiter?.reject(end);
+    this.#hooks.onEnd?.(end);
+    // One that broke is closed by itself: its address is of no more use.
+    if (!(end instanceof ClosedError)) this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#transport.close();
+    } catch {
+      // There is nothing more to be done about it.
+    } finally {
+      this.#closed.resolve();
+    }
+  }
+
+  readonly #onAbort = (): void => {
+    void this.cut();
+  };
+}

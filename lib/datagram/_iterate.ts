@@ -1,0 +1,22 @@
+/**
+ * Datagrams as an async iterator.
+ *
+ * @module
+ */
+
+/** What can be received from, one by one. */
+export interface Source<T> {
+  receive(): Promise<T | null>;
+}
+
+/** What a source receives, until it is closed. */
+export function iterate<T>(source: Source<T>): AsyncIterator<T> {
+  return {
+    next: async () => {
+      const value = await source.receive();
+      return value === null
+        ? { done: true, value: undefined }
+        : { done: false, value };
+    },
+  };
+}

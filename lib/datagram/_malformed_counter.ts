@@ -1,0 +1,39 @@
+/**
+ * Datagrams that are not what they should be.
+ *
+ * @module
+ */
+
+import { guard } from "../_guard.ts";
+import { CodecError } from "../errors.ts";
+import type { Datagram, DatagramAddr } from "./options.ts";
+
+/** Counts them, and tells the one who wants to know. */
+export class MalformedCounter<A extends DatagramAddr> {
+  readonly #onMalformed:
+    | ((error: Error, datagram: Datagram<A>) => unknown)
+    | undefined;
+  #count = 0;
+
+  constructor(
+    onMalformed:
+      | ((error: Error, datagram: Datagram<A>) => unknown)
+      | undefined,
+  ) {
+    this.#onMalformed = onMalformed;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** One more, for this reason. A codec that breaks its contract is none of the sender's. */
+  add(thrown: unknown, datagram: Datagram<A>): void {
+    if (thrown instanceof CodecError) throw thrown;
+    this.#count++;
+    const onMalformed = this.#onMalformed;
+    if (onMalformed === undefined) return;
+    const error = thrown instanceof Error ? thrown : new Error(`${thrown}`);
+    guard(() => onMalformed(error, datagram));
+  }
+}

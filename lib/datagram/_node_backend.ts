@@ -1,0 +1,219 @@
+/**
+ * Datagrams by `node:dgram`, which takes no flag. Loaded when it is used.
+ *
+ * @module
+ */
+
+import { formatAddress } from "../addr.ts";
+import { PermissionError } from "../errors.ts";
+import { parseIp } from "../ip.ts";
+import type {
+  DatagramBinding,
+  DatagramSink,
+  DatagramTarget,
+  DatagramTransport,
+  MulticastOptions,
+  UdpCarrierOptions,
+} from "./options.ts";
+import { lookUp } from "./_look_up.ts";
+
+const nodeDgram = () => globalThis.process.getBuiltinModule("node:dgram");
+type NodeSocket = ReturnType<ReturnType<typeof nodeDgram>["createSocket"]>;
+
+/** Binds a port. */
+export async function bindNode(
+  binding: DatagramBinding,
+  options: UdpCarrierOptions,
+): Promise<DatagramTransport<Deno.NetAddr>> {
+  const { reuseAddress, port, maxDatagramBytes } = binding;
+  checkPermission(binding);
+  const hostname = await lookUp(binding.hostname, undefined);
+  const isIpv6 = hostname.includes(":");
+  const socket = nodeDgram().createSocket({
+    type: isIpv6 ? "udp6" : "udp4",
+    reuseAddr: reuseAddress,
+    // An address needs no look-up, which would take a turn of the event loop for each send.
+    lookup: (host, _options, callback) => {
+      const ready = parseIp(host) === undefined
+        ? lookUp(host, isIpv6 ? 6 : 4)
+        : undefined;
+      if (ready === undefined) return callback(null, host, isIpv6 ? 6 : 4);
+      ready.then(
+        (address) => callback(null, address, isIpv6 ? 6 : 4),
+        (error) => callback(error, "", 0),
+      );
+    },
+  });
+  // Before it is bound, as it holds for what it has not yet begun alone: see `Hold`.
+  socket.unref();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.once("error", reject);
+      socket.bind(port, hostname, () => {
+        socket.off("error", reject);
+        resolve();
+      });
+    });
+    configure(socket, binding, options);
+    return new NodeTransport(socket, maxDatagramBytes);
+  } catch (error) {
+    closeQuietly(socket);
+    throw error;
+  }
+}
+
+/**
+ * Throws where Deno denies the address: `node:dgram` (Deno 2.9) throws it later, where no
+ * caller can catch it.
+ */
+function checkPermission({ hostname, port }: DatagramBinding): void {
+  const localAddr = { transport: "udp" as const, hostname, port };
+  const host = formatAddress(localAddr);
+  // Asks the user where there is one, as Deno itself would.
+  const { state } = Deno.permissions.requestSync({ name: "net", host });
+  if (state === "granted") return;
+  const flag = `--allow-net=${host}`;
+  throw new PermissionError(
+    [flag],
+    `Cannot bind to ${host}: run again with ${flag}`,
+    { operation: "bind", localAddr },
+  );
+}
+
+function configure(
+  socket: NodeSocket,
+  { broadcast }: DatagramBinding,
+  options: UdpCarrierOptions,
+): void {
+  if (broadcast) socket.setBroadcast(true);
+  const { ttl, multicastTtl, multicastLoopback, multicastInterface } = options;
+  if (ttl !== undefined) socket.setTTL(ttl);
+  if (multicastTtl !== undefined) socket.setMulticastTTL(multicastTtl);
+  if (multicastLoopback !== undefined) {
+    socket.setMulticastLoopback(multicastLoopback);
+  }
+  if (multicastInterface !== undefined) {
+    socket.setMulticastInterface(multicastInterface);
+  }
+}
+
+function closeQuietly(socket: NodeSocket): void {
+  try {
+    socket.close();
+  } catch {
+    // It never ran.
+  }
+}
+
+/** Longer than any process lives, and not too long for a timer. */
+const NEVER_MS = 2 ** 30;
+
+/**
+ * Keeps the process alive. A socket of `node:dgram` (Deno 2.9) does not follow `ref` and
+ * `unref` while it waits for a datagram, which is always.
+ */
+class Hold {
+  readonly #timers = globalThis.process.getBuiltinModule("node:timers");
+  readonly #timer = this.#timers.setInterval(() => {}, NEVER_MS).unref();
+
+  ref(): void {
+    this.#timer.ref();
+  }
+
+  unref(): void {
+    this.#timer.unref();
+  }
+
+  end(): void {
+    this.#timers.clearInterval(this.#timer);
+  }
+}
+
+/** One socket of Node's. */
+class NodeTransport implements DatagramTransport<Deno.NetAddr> {
+  readonly localAddr: Deno.NetAddr;
+  readonly #socket: NodeSocket;
+  readonly #limit: number;
+  readonly #hold = new Hold();
+  #closing: Promise<void> | undefined;
+
+  constructor(socket: NodeSocket, maxDatagramBytes: number) {
+    this.#socket = socket;
+    this.#limit = maxDatagramBytes;
+    const { address: hostname, port } = socket.address();
+    this.localAddr = { transport: "udp", hostname, port };
+  }
+
+  start(sink: DatagramSink<Deno.NetAddr>): void {
+    const limit = this.#limit;
+    this.#socket.on("message", (message, { address: hostname, port }) => {
+      if (message.length > limit) return sink.onOversize();
+      // A copy: the array of each has room for the largest that there is.
+      sink.onDatagram(new Uint8Array(message), {
+        transport: "udp",
+        hostname,
+        port,
+      });
+    });
+    this.#socket.on("error", (error) => sink.onEnd(error));
+  }
+
+  send(
+    data: Uint8Array,
+    { hostname = "127.0.0.1", port }: DatagramTarget<Deno.NetAddr>,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#socket.send(data, port, hostname, (error) => {
+        if (error) reject(error);
+        else resolve();
+      });
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    // The caller waits for the end.
+    this.#hold.ref();
+    await new Promise<void>((resolve) => {
+      this.#socket.once("close", resolve);
+      this.#socket.close();
+    });
+    this.#hold.end();
+  }
+
+  ref(): void {
+    this.#hold.ref();
+  }
+
+  unref(): void {
+    this.#hold.unref();
+  }
+
+  // deno-lint-ignore require-await -- what it throws is a rejection
+  async joinMulticast(group: string, options: MulticastOptions): Promise<void> {
+    this.#socket.addMembership(group, interfaceOf(group, options));
+  }
+
+  // deno-lint-ignore require-await -- what it throws is a rejection
+  async leaveMulticast(
+    group: string,
+    options: MulticastOptions,
+  ): Promise<void> {
+    this.#socket.dropMembership(group, interfaceOf(group, options));
+  }
+}
+
+/** Node takes a number as the zone of an address. */
+function interfaceOf(
+  group: string,
+  options: MulticastOptions,
+): string | undefined {
+  const chosen = options.interface;
+  if (chosen === undefined) return undefined;
+  return group.includes(":") && /^\d+$/.test(`${chosen}`)
+    ? `::%${chosen}`
+    : `${chosen}`;
+}

@@ -1,0 +1,83 @@
+/**
+ * Binding an address, by whatever backend was chosen.
+ *
+ * @module
+ */
+
+import { checkMethods } from "../_check.ts";
+import { withoutBrackets } from "../ip.ts";
+import { translateError } from "../transport/translate_error.ts";
+import { isOwnBackend, needsNode, withDefaults } from "./_check_options.ts";
+import {
+  bindDeno,
+  bindUnixDatagrams,
+  hasListenDatagram,
+} from "./_deno_backend.ts";
+import { bindNode } from "./_node_backend.ts";
+import type {
+  DatagramAddr,
+  DatagramBinding,
+  DatagramTransport,
+  UdpOptions,
+  UnixDatagramOptions,
+} from "./options.ts";
+
+/**
+ * Binds what checked options ask for.
+ *
+ * @throws {unknown} An error of this library, or the reason of the signal.
+ */
+export async function open(
+  options: UdpOptions | UnixDatagramOptions,
+): Promise<DatagramTransport> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  try {
+    const transport = options.path === undefined
+      ? await openUdp(options)
+      : bindUnixDatagrams(
+        options.path,
+        withDefaults(options).maxDatagramBytes,
+      );
+    if (signal?.aborted) {
+      await transport.close();
+      throw signal.reason;
+    }
+    return transport;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw translateError(error, {
+      operation: "bind",
+      localAddr: addrOf(options),
+    });
+  }
+}
+
+async function openUdp(
+  options: UdpOptions,
+): Promise<DatagramTransport<Deno.NetAddr>> {
+  const { backend = "auto" } = options;
+  const binding: DatagramBinding = {
+    hostname: withoutBrackets(options.hostname ?? "127.0.0.1"),
+    port: options.port,
+    reuseAddress: options.reuseAddress ?? false,
+    broadcast: options.broadcast ?? false,
+    maxDatagramBytes: withDefaults(options).maxDatagramBytes,
+  };
+  if (isOwnBackend(backend)) {
+    const transport = await backend.bind(binding);
+    checkMethods("bind", "the transport", transport, "start", "send", "close");
+    return transport;
+  }
+  const isDeno = backend === "deno" ||
+    backend === "auto" && hasListenDatagram() && !needsNode(options);
+  return isDeno ? bindDeno(binding) : await bindNode(binding, options);
+}
+
+function addrOf(options: UdpOptions | UnixDatagramOptions): DatagramAddr {
+  if (options.path !== undefined) {
+    return { transport: "unixpacket", path: options.path };
+  }
+  const { hostname = "127.0.0.1", port } = options;
+  return { transport: "udp", hostname, port };
+}

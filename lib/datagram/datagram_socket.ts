@@ -1,0 +1,291 @@
+/**
+ * A socket for datagrams from and to everybody.
+ *
+ * @module
+ */
+
+import { checkInteger, checkObject, checkText, wrongKind } from "../_check.ts";
+import { BrokenError } from "../errors.ts";
+import type { CallOptions } from "../time/call_limits.ts";
+import { translateError } from "../transport/translate_error.ts";
+import { isMulticast, withDefaults } from "./_check_options.ts";
+import { Endpoint } from "./_endpoint.ts";
+import { iterate } from "./_iterate.ts";
+import { connectDatagram, type DatagramPeer } from "./datagram_peer.ts";
+import type {
+  Datagram,
+  DatagramAddr,
+  DatagramStats,
+  DatagramTarget,
+  DatagramTransport,
+  MulticastOptions,
+  UdpOptions,
+  UdpPeerOptions,
+  UnixDatagramOptions,
+  UnixPeerOptions,
+} from "./options.ts";
+
+/** What {@linkcode DatagramSocket.peer} takes: as the socket is, so is the peer. */
+export type PeerOptionsOf<A extends DatagramAddr> = A extends Deno.NetAddr
+  ? UdpPeerOptions
+  : UnixPeerOptions;
+
+/**
+ * A socket that exchanges datagrams with any number of others. Made by
+ * {@linkcode datagram}.
+ *
+ * Datagrams come as an async iterator or one by one with `receive`; one task receives at a
+ * time, and any number of them send. `break` leaves the socket open.
+ *
+ * @example One datagram in, one out
+ * ```ts
+ * import { datagram } from "@sluice/net/datagram";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using socket = await datagram({ port: 0 });
+ * await socket.send("to myself", socket.localAddr);
+ * for await (const { data, from } of socket) {
+ *   assertEquals([data.length, from], [9, socket.localAddr]);
+ *   break;
+ * }
+ * ```
+ */
+export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
+  implements AsyncIterable<Datagram<A>>, Disposable, AsyncDisposable {
+  readonly #endpoint: Endpoint<A>;
+  readonly #options: Pick<UdpOptions, "backend" | "broadcast">;
+
+  /** Use {@linkcode datagram}. */
+  constructor(
+    transport: DatagramTransport<A>,
+    options: UdpOptions | UnixDatagramOptions,
+  ) {
+    this.#endpoint = new Endpoint(transport, withDefaults(options));
+    // Not the object itself, which may change.
+    const { backend, broadcast } = options as UdpOptions;
+    this.#options = { backend, broadcast };
+  }
+
+  /** The address that it is bound to; the port is the real one, also after port 0. */
+  get localAddr(): A {
+    return this.#endpoint.localAddr;
+  }
+
+  /** What it has carried, up to now. */
+  get stats(): DatagramStats {
+    return this.#endpoint.stats;
+  }
+
+  /** Resolves when it has ended, however that came. */
+  get closed(): Promise<void> {
+    return this.#endpoint.closed;
+  }
+
+  /**
+   * The next datagram; `null` when the socket was closed, also while this waits.
+   *
+   * Cancellation: safe. What arrives after a call was cut off goes to the next one.
+   *
+   * @param options Limits of this call.
+   * @throws {BusyError} Another task receives.
+   * @throws {BrokenError} The system does not let it receive any more.
+   * @throws {TimeoutError} A time limit passed.
+   *
+   * @example
+   * ```ts
+   * import { datagram } from "@sluice/net/datagram";
+   * import { TimeoutError } from "@sluice/net";
+   * import { assertEquals, assertRejects } from "@std/assert";
+   *
+   * const socket = await datagram({ port: 0 });
+   * await assertRejects(() => socket.receive({ timeoutMs: 10 }), TimeoutError);
+   * const receiving = socket.receive();
+   * await socket.close();
+   * assertEquals(await receiving, null);
+   * ```
+   */
+  receive(options?: CallOptions): Promise<Datagram<A> | null> {
+    return this.#endpoint.receive(options);
+  }
+
+  /** Datagrams as they come, until the socket is closed. */
+  [Symbol.asyncIterator](): AsyncIterator<Datagram<A>> {
+    return iterate(this.#endpoint);
+  }
+
+  /**
+   * Sends a datagram. That it was sent does not say that it arrives, nor that anything
+   * listens there.
+   *
+   * Cancellation: it may have been sent, or not.
+   *
+   * @param data What to send, at most 65,507 bytes; text as UTF-8. Borrowed until the
+   * promise settles. Above some 1,400 bytes a datagram travels in pieces, of which all
+   * must arrive.
+   * @param to Where to: `from` of a datagram, or an address.
+   * @param options Limits of this call.
+   * @throws {TypeError} `data` is no bytes, or `to` is no address.
+   * @throws {RangeError} `data` is too large, or the port is out of range.
+   * @throws {ClosedError} The socket is closed.
+   * @throws {BrokenError} The system refuses it; see `reason`.
+   * @throws {PermissionError} Deno denies it; the message says which flag is missing.
+   */
+  async send(
+    data: Uint8Array | string,
+    to: DatagramTarget<A>,
+    options?: CallOptions,
+  ): Promise<void> {
+    checkTarget(to, this.#options);
+    await this.#endpoint.send(data, to, options);
+  }
+
+  /**
+   * Opens a socket of its own for one peer, which only that peer's datagrams reach: see
+   * {@linkcode connectDatagram}. It is carried as this socket is, and bound to the same
+   * host.
+   *
+   * @param options Who the peer is.
+   * @throws {unknown} As of {@linkcode connectDatagram}.
+   *
+   * @example
+   * ```ts
+   * import { datagram } from "@sluice/net/datagram";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using socket = await datagram({ port: 0 });
+   * await using other = await datagram({ port: 0 });
+   * await using peer = await socket.peer({ port: other.localAddr.port });
+   * await peer.send("hello");
+   * assertEquals((await other.receive())?.from, peer.localAddr);
+   * ```
+   */
+  peer(options: PeerOptionsOf<A>): Promise<DatagramPeer<A>> {
+    checkObject("open a datagram peer", "options", options);
+    const { backend = "auto" } = this.#options;
+    const own = this.localAddr;
+    const given: UdpPeerOptions | UnixPeerOptions = options;
+    const all = given.path === undefined && "hostname" in own
+      ? { backend, localHostname: own.hostname, ...given }
+      : given;
+    return connectDatagram(all as UdpPeerOptions) as Promise<
+      DatagramPeer<DatagramAddr>
+    > as Promise<DatagramPeer<A>>;
+  }
+
+  /**
+   * Receives what is sent to a multicast group, too. Bind the port of the group, with
+   * `reuseAddress` where other programs of this machine may be members, and a `hostname`
+   * that is `"0.0.0.0"` or `"::"`.
+   *
+   * @param group An address from 224.0.0.0 to 239.255.255.255, or that begins with `ff`.
+   * @param options Which interface joins.
+   * @throws {TypeError} `group` is no such address, or the transport knows no groups.
+   * @throws {BrokenError} The system refuses it: it is a member already, say.
+   * @throws {ClosedError} The socket is closed.
+   */
+  async joinMulticast(
+    group: string,
+    options: MulticastOptions = {},
+  ): Promise<void> {
+    await this.#changeMembership("joinMulticast", group, options);
+  }
+
+  /**
+   * Leaves a multicast group, as it was joined. Closing the socket leaves all.
+   *
+   * @param group As of {@linkcode DatagramSocket.joinMulticast}.
+   * @param options As it was joined with.
+   * @throws {unknown} As of {@linkcode DatagramSocket.joinMulticast}.
+   */
+  async leaveMulticast(
+    group: string,
+    options: MulticastOptions = {},
+  ): Promise<void> {
+    await this.#changeMembership("leaveMulticast", group, options);
+  }
+
+  /** Lets a call that waits keep the process alive, as it does from the start. */
+  ref(): void {
+    this.#endpoint.ref();
+  }
+
+  /** Lets the process end while a call waits. */
+  unref(): void {
+    this.#endpoint.unref();
+  }
+
+  /**
+   * Ends it: a call that receives gets `null`, and what waited to be received is dropped.
+   * Sends that are under way end first, for a second at most; limits cut them. Resolves
+   * when the address is free. Idempotent.
+   *
+   * @param options Limits of this call, which cut what still is under way.
+   */
+  close(options?: CallOptions): Promise<void> {
+    return this.#endpoint.close(options);
+  }
+
+  /** Closes at once. */
+  [Symbol.dispose](): void {
+    void this.#endpoint.cut();
+  }
+
+  /** Closes, as {@linkcode DatagramSocket.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #changeMembership(
+    method: "joinMulticast" | "leaveMulticast",
+    group: string,
+    options: MulticastOptions,
+  ): Promise<void> {
+    const operation = method === "joinMulticast" ? "join" : "leave";
+    checkText(operation, "group", group);
+    if (!isMulticast(group)) {
+      throw wrongKind(operation, "group", "a multicast address", group);
+    }
+    checkObject(operation, "options", options);
+    this.#endpoint.checkOpen(operation);
+    const { localAddr, transport } = this.#endpoint;
+    if (transport[method] === undefined) {
+      throw new TypeError(
+        `Cannot ${operation} ${group}: what carries these datagrams knows no groups`,
+      );
+    }
+    try {
+      await transport[method](group, options);
+    } catch (error) {
+      throw translateError(error, {
+        operation,
+        localAddr,
+        target: group,
+      });
+    }
+  }
+}
+
+/** Throws unless a datagram can go there. */
+function checkTarget(
+  to: DatagramTarget,
+  { broadcast = false }: { broadcast?: boolean },
+): void {
+  if (typeof to !== "object" || to === null) {
+    throw wrongKind("send", "to", "an address", to);
+  }
+  if ("path" in to) {
+    if (to.path !== "") return checkText("send", "to.path", to.path);
+    throw new BrokenError(
+      "unreachable",
+      "Cannot send: the socket that this goes to is not bound to a path, and cannot be answered",
+      { operation: "send" },
+    );
+  }
+  const { hostname, port } = to;
+  checkInteger("send", "to.port", port, 1, 65_535);
+  if (hostname === undefined) return;
+  checkText("send", "to.hostname", hostname);
+  if (hostname === "255.255.255.255" && !broadcast) {
+    throw wrongKind("send", "broadcast", `true for ${hostname}`, broadcast);
+  }
+}

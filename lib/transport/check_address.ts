@@ -1,0 +1,61 @@
+/**
+ * Addresses in options, checked before anything is opened: those of streams and of
+ * datagrams are the same.
+ *
+ * @module
+ */
+
+import { checkText, outOfRange, wrongKind } from "../_check.ts";
+import { isLinkLocal, withoutBrackets } from "../ip.ts";
+
+/** Throws unless it can be a host to connect to or to listen on. */
+export function checkHostname(
+  action: string,
+  name: string,
+  value: unknown,
+): void {
+  if (typeof value !== "string" || value === "") {
+    throw wrongKind(action, name, "a name or an address", value);
+  }
+  const host = withoutBrackets(value);
+  if (isLinkLocal(host) && !host.includes("%")) {
+    // Deno says "Invalid argument (os error 22)".
+    const must = `link-local with its zone, as in "${host}%eth0"`;
+    throw wrongKind(action, name, must, value);
+  }
+}
+
+/** What fits into a `sockaddr_un`, without the NUL behind a path. */
+const MAX_PATH_BYTES = Deno.build.os === "linux" ? 107 : 103;
+
+/** Whether it names a Unix socket that has no file: Linux alone knows those. */
+export function isAbstract(path: string): boolean {
+  return path.startsWith("\0");
+}
+
+/** Throws unless it can be the path, or the abstract name, of a Unix socket. */
+export function checkPath(
+  action: string,
+  path: unknown,
+): asserts path is string {
+  checkText(action, "path", path);
+  const name = isAbstract(path) ? path.slice(1) : path;
+  if (isAbstract(path) && Deno.build.os !== "linux") {
+    throw outOfRange(action, "path", "that of a file but on Linux", path);
+  }
+  if (name.includes("\0") || name === "") {
+    throw outOfRange(action, "path", "without NUL characters", path);
+  }
+  if (!name.isWellFormed()) {
+    throw outOfRange(action, "path", "text without lone surrogates", path);
+  }
+  const { length } = new TextEncoder().encode(name);
+  if (length > MAX_PATH_BYTES) {
+    throw outOfRange(
+      action,
+      "path",
+      `at most ${MAX_PATH_BYTES} bytes long`,
+      length,
+    );
+  }
+}

@@ -1,0 +1,535 @@
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+} from "@std/assert";
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  Deadline,
+  PermissionError,
+  TimeoutError,
+} from "@sluice/net";
+import {
+  datagram,
+  type DatagramTransport,
+  type UdpOptions,
+} from "@sluice/net/datagram";
+import { hasFlag, soon, testBackends, textOf, until } from "./_backends.ts";
+
+testBackends(
+  "datagram() carries datagrams whole, with their senders",
+  async ({ open }) => {
+    await using left = await open();
+    await using right = await open();
+    assertNotEquals(left.localAddr.port, 0);
+    assertEquals(left.localAddr.transport, "udp");
+    assertEquals(left.localAddr.hostname, "127.0.0.1");
+    await left.send(new Uint8Array([1, 2, 3]), right.localAddr);
+    await left.send("text", { port: right.localAddr.port });
+    const first = await right.receive(soon);
+    assertEquals({ ...first!.from }, { ...left.localAddr });
+    assertEquals(first!.data, new Uint8Array([1, 2, 3]));
+    assertEquals(textOf(await right.receive(soon)), "text");
+    await right.send("back", first!.from);
+    assertEquals(textOf(await left.receive(soon)), "back");
+  },
+);
+
+testBackends(
+  "datagram() carries empty and the largest datagrams, and refuses larger ones",
+  async ({ open }) => {
+    await using socket = await open();
+    const to = socket.localAddr;
+    await socket.send(new Uint8Array(), to);
+    await socket.send("", to);
+    assertEquals((await socket.receive(soon))!.data.length, 0);
+    assertEquals((await socket.receive(soon))!.data.length, 0);
+    const large = new Uint8Array(65_507).map((_, i) => i * 7 + (i >> 8));
+    await socket.send(large, to);
+    assertEquals((await socket.receive(soon))!.data, large);
+    await assertRejects(
+      () => socket.send(new Uint8Array(65_508), to),
+      RangeError,
+      "Cannot send: data must be at most 65507 bytes long, the most that a datagram has room for, got 65508",
+    );
+    await assertRejects(() => socket.send("€".repeat(21_836), to), RangeError);
+    assertEquals(socket.stats, {
+      received: 3,
+      bytes: 65_507,
+      dropped: 0,
+      oversize: 0,
+      ignored: 0,
+      queued: 0,
+      sent: 3,
+      sentBytes: 65_507,
+    });
+  },
+);
+
+testBackends(
+  "a datagram belongs to whoever receives it, and a sent array to its owner",
+  async ({ open }) => {
+    await using socket = await open();
+    const data = new Uint8Array([1, 1, 1]);
+    await socket.send(data, socket.localAddr);
+    data.fill(2);
+    await socket.send(data, socket.localAddr);
+    data.fill(3);
+    const one = await socket.receive(soon);
+    const two = await socket.receive(soon);
+    assertEquals(one!.data, new Uint8Array([1, 1, 1]));
+    assertEquals(two!.data, new Uint8Array([2, 2, 2]));
+    // Of its own size, whatever was kept free for it.
+    assertEquals(one!.data.buffer.byteLength, 3);
+    assertEquals(Object.getPrototypeOf(one!.data), Uint8Array.prototype);
+  },
+);
+
+testBackends(
+  "a datagram above maxDatagramBytes is dropped and counted, not cut off",
+  async ({ open }) => {
+    await using socket = await open({ maxDatagramBytes: 10 });
+    await socket.send(new Uint8Array(11), socket.localAddr);
+    await socket.send(new Uint8Array(10), socket.localAddr);
+    assertEquals((await socket.receive(soon))!.data.length, 10);
+    const { received, oversize, bytes } = socket.stats;
+    assertEquals([received, oversize, bytes], [2, 1, 10]);
+  },
+);
+
+for (
+  const [onFull, kept] of [
+    ["drop-oldest", [3, 4]],
+    ["drop-newest", [0, 1]],
+  ] as const
+) {
+  testBackends(`${onFull}: a full queue drops and counts`, async ({ open }) => {
+    await using socket = await open({ maxQueuedDatagrams: 2, onFull });
+    await using sender = await open();
+    for (let i = 0; i < 5; i++) {
+      await sender.send(new Uint8Array([i]), socket.localAddr);
+    }
+    await until(() => socket.stats.received === 5);
+    assertEquals([socket.stats.dropped, socket.stats.queued], [3, 2]);
+    const got = [await socket.receive(soon), await socket.receive(soon)];
+    assertEquals(got.map((datagram) => datagram!.data[0]), [...kept]);
+    // There is room again.
+    await sender.send("more", socket.localAddr);
+    assertEquals(textOf(await socket.receive(soon)), "more");
+  });
+}
+
+testBackends("maxQueuedBytes bounds the queue as well", async ({ open }) => {
+  await using socket = await open({ maxQueuedBytes: 100 });
+  for (const size of [60, 40, 1, 101]) {
+    await socket.send(new Uint8Array(size), socket.localAddr);
+  }
+  await until(() => socket.stats.received === 4);
+  // The first made room for the third; the last one is too large for any queue.
+  assertEquals([socket.stats.dropped, socket.stats.queued], [2, 2]);
+  assertEquals((await socket.receive())!.data.length, 40);
+});
+
+testBackends(
+  "a flood costs what the queue holds, and everything is counted",
+  async ({ open }) => {
+    await using socket = await open({ maxQueuedDatagrams: 50 });
+    await using sender = await open();
+    const flood = new Uint8Array(1_000);
+    for (let i = 0; i < 5_000; i++) await sender.send(flood, socket.localAddr);
+    await sender.send("end", socket.localAddr);
+    await until(() => socket.stats.queued === 50);
+    for (let left = 50; left > 0; left--) await socket.receive(soon);
+    const { received, dropped, queued } = socket.stats;
+    // The system drops what it has no room for, and does not say.
+    assert(received <= 5_001, `${received}`);
+    assert(dropped >= received - 50 - queued - 50 && dropped > 0, `${dropped}`);
+  },
+);
+
+testBackends(
+  "closing while receiving is an end, not an error",
+  async ({ open }) => {
+    const socket = await open();
+    const receiving = socket.receive();
+    await socket.close();
+    assertEquals(await receiving, null);
+    assertEquals(await socket.receive(), null);
+    await socket.closed;
+
+    const other = await open();
+    const looping = Array.fromAsync(other);
+    await other.close();
+    assertEquals(await looping, []);
+  },
+);
+
+testBackends(
+  "close() drops what waits, frees the port and can be called again",
+  async ({ open }) => {
+    const socket = await open();
+    const { port } = socket.localAddr;
+    await socket.send("late", socket.localAddr);
+    await until(() => socket.stats.queued === 1);
+    await Promise.all([socket.close(), socket.close()]);
+    assertEquals(await socket.receive(), null);
+    const error = await assertRejects(
+      () => socket.send("x", socket.localAddr),
+      ClosedError,
+      "Cannot send: the socket is closed",
+    );
+    assertEquals(error.operation, "send");
+    await using again = await open({ port });
+    assertEquals(again.localAddr.port, port);
+  },
+);
+
+testBackends("close() lets what is being sent leave", async ({ open }) => {
+  await using receiver = await open();
+  const socket = await open();
+  const sending = socket.send("last words", receiver.localAddr);
+  await socket.close();
+  await sending;
+  assertEquals(textOf(await receiver.receive(soon)), "last words");
+});
+
+testBackends(
+  "using ends at once, await using and a signal as well",
+  async ({ open }) => {
+    const controller = new AbortController();
+    const socket = await open({ signal: controller.signal });
+    const receiving = socket.receive();
+    controller.abort();
+    assertEquals(await receiving, null);
+    await socket.closed;
+    await assertRejects(
+      () => open({ signal: controller.signal }),
+      DOMException,
+    );
+    let closed: Promise<void>;
+    {
+      using short = await open();
+      closed = short.closed;
+    }
+    await closed;
+  },
+);
+
+testBackends(
+  "receive() keeps its limits, and a call that was cut off loses nothing",
+  async ({ open }) => {
+    await using socket = await open();
+    const error = await assertRejects(
+      () => socket.receive({ timeoutMs: 5 }),
+      TimeoutError,
+      "Cannot receive within 5 ms",
+    );
+    assertEquals(error.operation, "receive");
+    using deadline = Deadline.after(5);
+    await assertRejects(() => socket.receive({ deadline }), TimeoutError);
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const receiving = assertRejects(
+      () => socket.receive({ signal: controller.signal }),
+      Error,
+      "enough",
+    );
+    controller.abort(reason);
+    assertEquals(await receiving, reason);
+    await assertRejects(
+      () => socket.receive({ signal: AbortSignal.abort(reason) }),
+      Error,
+      "enough",
+    );
+    await socket.send("kept", socket.localAddr);
+    assertEquals(textOf(await socket.receive(soon)), "kept");
+  },
+);
+
+testBackends("one task receives at a time", async ({ open }) => {
+  await using socket = await open();
+  const first = socket.receive();
+  const error = await assertRejects(
+    () => socket.receive(),
+    BusyError,
+    "Cannot receive: another task is receiving",
+  );
+  assertEquals(error.operation, "receive");
+  await socket.send("one", socket.localAddr);
+  assertEquals(textOf(await first), "one");
+});
+
+testBackends(
+  "break leaves the socket open for another loop",
+  async ({ open }) => {
+    await using socket = await open();
+    for (const expected of ["one", "two"]) {
+      await socket.send(expected, socket.localAddr);
+      for await (const datagram of socket) {
+        assertEquals(textOf(datagram), expected);
+        break;
+      }
+    }
+  },
+);
+
+testBackends(
+  "send() refuses what is no datagram or no address",
+  async ({ open }) => {
+    await using socket = await open();
+    const to = socket.localAddr;
+    // deno-lint-ignore no-explicit-any -- the point
+    const send = (data: any, to: any) => () => socket.send(data, to);
+    await assertRejects(send([1], to), TypeError, "data must be a Uint8Array");
+    await assertRejects(send("x", null), TypeError, "to must be an address");
+    await assertRejects(send("x", {}), TypeError, "to.port must be a number");
+    await assertRejects(
+      send("x", { port: 0 }),
+      RangeError,
+      "Cannot send: to.port must be an integer from 1 to 65535, got 0",
+    );
+    await assertRejects(
+      send("x", { port: 1, hostname: "" }),
+      TypeError,
+      "to.hostname must be a string that is not empty",
+    );
+    const gone = new Uint8Array(4);
+    gone.buffer.transfer();
+    await assertRejects(send(gone, to), TypeError, "transferred");
+    assertEquals(socket.stats.sent, 0);
+  },
+);
+
+testBackends("send() says why the system refuses", async ({ open }) => {
+  await using socket = await open();
+  const far = await assertRejects(
+    () => socket.send("x", { hostname: "192.0.2.1", port: 9 }),
+    BrokenError,
+    "Cannot send to 192.0.2.1:9: unreachable (the socket is bound to 127.0.0.1, which reaches this machine alone: bind it to 0.0.0.0)",
+  );
+  assertEquals(far.reason, "unreachable");
+  await assertRejects(
+    () => socket.send("x", { hostname: "::1", port: 9 }),
+    BrokenError,
+    "Cannot send to [::1]:9: unreachable (the socket is bound to 127.0.0.1, which speaks IPv4)",
+  );
+  const unknown = await assertRejects(
+    () => socket.send("x", { hostname: "no.such.host.invalid", port: 9 }),
+    BrokenError,
+    "Cannot send to no.such.host.invalid:9: the name has no address",
+  );
+  assertEquals(unknown.reason, "dns");
+  // It is still good.
+  await socket.send("x", {
+    hostname: "localhost",
+    port: socket.localAddr.port,
+  });
+  assertEquals(textOf(await socket.receive(soon)), "x");
+});
+
+testBackends("a port where nothing listens is no error", async ({ open }) => {
+  await using socket = await open();
+  const gone = await open();
+  const { localAddr } = gone;
+  await gone.close();
+  for (let i = 0; i < 3; i++) await socket.send("anyone?", localAddr);
+  await socket.send("here", socket.localAddr);
+  assertEquals(textOf(await socket.receive(soon)), "here");
+});
+
+testBackends(
+  "datagram() says why an address cannot be bound",
+  async ({ open }) => {
+    await using socket = await open();
+    const { port } = socket.localAddr;
+    const used = await assertRejects(
+      () => open({ port }),
+      BrokenError,
+      `Cannot bind to 127.0.0.1:${port}: address already in use (something is listening there)`,
+    );
+    assertEquals(used.reason, "in-use");
+    const foreign = await assertRejects(
+      () => open({ hostname: "192.0.2.1" }),
+      BrokenError,
+      "Cannot bind to 192.0.2.1:0: address not available",
+    );
+    assertEquals(foreign.reason, "not-available");
+  },
+);
+
+testBackends(
+  "several sockets bind one port with reuseAddress",
+  async ({ open }) => {
+    await using one = await open({ reuseAddress: true });
+    const { port } = one.localAddr;
+    await using two = await open({ port, reuseAddress: true });
+    assertEquals(two.localAddr.port, port);
+  },
+);
+
+testBackends(
+  "datagram() speaks IPv6, with brackets and without",
+  async ({ open }) => {
+    await using socket = await open({ hostname: "[::1]" });
+    await socket.send("six", { hostname: "::1", port: socket.localAddr.port });
+    await socket.send("six", {
+      hostname: "[::1]",
+      port: socket.localAddr.port,
+    });
+    const received = await socket.receive(soon);
+    assertEquals(textOf(received), "six");
+    assertEquals(received!.from.hostname, "::1");
+    assertEquals(textOf(await socket.receive(soon)), "six");
+  },
+);
+
+testBackends(
+  "sends to 255.255.255.255 take broadcast: true",
+  async ({ open }) => {
+    await using socket = await open({ hostname: "0.0.0.0" });
+    await assertRejects(
+      () => socket.send("x", { hostname: "255.255.255.255", port: 9 }),
+      TypeError,
+      "Cannot send: broadcast must be true for 255.255.255.255, got false",
+    );
+  },
+);
+
+Deno.test("datagram() refuses bad options at once", async () => {
+  // deno-lint-ignore no-explicit-any -- the point
+  const open = (options: any) => () => datagram(options);
+  const start = "Cannot open a datagram socket: ";
+  await assertRejects(open({}), TypeError, `${start}port must be a number`);
+  await assertRejects(open({ port: 70_000 }), RangeError, "from 0 to 65535");
+  await assertRejects(
+    open({ port: 0, host: "::" }),
+    TypeError,
+    `${start}unknown option "host", did you mean hostname?`,
+  );
+  await assertRejects(
+    open({ port: 0, path: "/x" }),
+    TypeError,
+    "absent beside",
+  );
+  await assertRejects(open({ port: 0, onFull: "x" }), RangeError, "onFull");
+  for (const name of ["maxQueuedDatagrams", "maxQueuedBytes"]) {
+    await assertRejects(open({ port: 0, [name]: 0 }), RangeError, name);
+  }
+  await assertRejects(open({ port: 0, maxDatagramBytes: 65_536 }), RangeError);
+  await assertRejects(open({ port: 0, ttl: 0 }), RangeError, "ttl");
+  await assertRejects(
+    open({ port: 0, ttl: 5, backend: "deno" }),
+    TypeError,
+    `ttl must be absent beside backend "deno"`,
+  );
+  await assertRejects(open({ port: 0, backend: "bun" }), RangeError, "backend");
+  await assertRejects(open({ port: 0, backend: {} }), TypeError, "bind()");
+  await assertRejects(
+    open({ port: 0, hostname: "fe80::1" }),
+    TypeError,
+    "zone",
+  );
+  await assertRejects(open({ path: "/x", ttl: 1 }), TypeError, "beside path");
+  await assertRejects(open({ path: `/${"x".repeat(200)}` }), RangeError);
+  await assertRejects(open({ port: 0, transport: "tcp" }), RangeError);
+});
+
+Deno.test("what node:dgram alone can do chooses it", async () => {
+  await using socket = await datagram({
+    port: 0,
+    ttl: 3,
+    multicastTtl: 2,
+    multicastLoopback: false,
+    multicastInterface: "127.0.0.1",
+    broadcast: true,
+  });
+  await socket.send("x", socket.localAddr);
+  assertEquals(textOf(await socket.receive(soon)), "x");
+});
+
+Deno.test("without --unstable-net the error names the flag", {
+  ignore: hasFlag,
+}, async () => {
+  const backend = "deno" as const;
+  for (
+    const options of [{ port: 0, backend }, { path: "/tmp/none", backend }]
+  ) {
+    const error = await assertRejects(
+      () => datagram(options as UdpOptions),
+      PermissionError,
+      "run again with --unstable-net, as Deno.listenDatagram is behind it",
+    );
+    assertEquals(error.flags, ["--unstable-net"]);
+  }
+});
+
+/** A transport by hand: what arrives is what a test says. */
+function handMade() {
+  let sink!: Parameters<DatagramTransport<Deno.NetAddr>["start"]>[0];
+  const localAddr = { transport: "udp", hostname: "here", port: 1 } as const;
+  const transport: DatagramTransport<Deno.NetAddr> = {
+    localAddr,
+    start: (given) => sink = given,
+    send: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+  return {
+    transport,
+    open: () =>
+      datagram({
+        port: 1,
+        backend: { bind: () => Promise.resolve(transport) },
+      }),
+    get sink() {
+      return sink;
+    },
+  };
+}
+
+Deno.test("a datagram from port 0 is forged, cannot be answered, and is dropped", async () => {
+  const made = handMade();
+  await using socket = await made.open();
+  const from = { transport: "udp", hostname: "10.0.0.1", port: 0 } as const;
+  made.sink.onDatagram(new Uint8Array(1), from);
+  made.sink.onDatagram(new Uint8Array(2), { ...from, port: 5 });
+  assertEquals((await socket.receive())!.data.length, 2);
+  assertEquals([socket.stats.ignored, socket.stats.received], [1, 2]);
+});
+
+Deno.test("a transport that fails ends the socket, after what has arrived", async () => {
+  const made = handMade();
+  const socket = await made.open();
+  const from = { transport: "udp", hostname: "10.0.0.1", port: 7 } as const;
+  made.sink.onDatagram(new Uint8Array(1), from);
+  made.sink.onEnd(new Error("unplugged"));
+  await socket.closed;
+  assertEquals((await socket.receive())!.data.length, 1);
+  const error = await assertRejects(() => socket.receive(), BrokenError);
+  assertEquals((error.cause as Error).message, "unplugged");
+  await assertRejects(() => socket.send("x", from), BrokenError);
+  await socket.close();
+  assertEquals(await socket.receive(), null);
+});
+
+Deno.test("a transport that throws at once, or is none, is an error like any other", async () => {
+  const made = handMade();
+  made.transport.send = () => {
+    throw new Deno.errors.NetworkUnreachable("no way");
+  };
+  await using socket = await made.open();
+  await assertRejects(
+    () => socket.send("x", { hostname: "10.0.0.1", port: 7 }),
+    BrokenError,
+    "Cannot send to 10.0.0.1:7: unreachable",
+  );
+  // deno-lint-ignore no-explicit-any -- the point
+  const none: any = {};
+  await assertRejects(
+    () => datagram({ port: 1, backend: { bind: () => Promise.resolve(none) } }),
+    TypeError,
+    "start() and send() and close()",
+  );
+});
