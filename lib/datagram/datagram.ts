@@ -30,6 +30,7 @@ import type { UdpOptions, UnixDatagramOptions } from "./options.ts";
  * @throws {BrokenError} The address is in use or not this machine's; see `reason`.
  * @throws {PermissionError} Deno denies it, or a flag is missing; see `flags`.
  * @throws {unknown} The reason of `signal`, untouched.
+ * @category Datagrams
  *
  * @example An echo server, and a client
  * ```ts
@@ -53,11 +54,19 @@ import type { UdpOptions, UnixDatagramOptions } from "./options.ts";
 export function datagram(
   options: UdpOptions,
 ): Promise<DatagramSocket<Deno.NetAddr>>;
-/** Opens a Unix socket for datagrams. */
+/**
+ * Opens a Unix socket for datagrams.
+ *
+ * @category Datagrams
+ */
 export function datagram(
   options: UnixDatagramOptions,
 ): Promise<DatagramSocket<Deno.UnixAddr>>;
-/** Opens what is known at run time only. */
+/**
+ * Opens what is known at run time only.
+ *
+ * @category Datagrams
+ */
 export function datagram(
   options: UdpOptions | UnixDatagramOptions,
 ): Promise<DatagramSocket>;

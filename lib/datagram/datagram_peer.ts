@@ -56,6 +56,7 @@ const REQUEST_TIMEOUT_MS = 5_000;
  * @throws {BrokenError} The name has no address, or the local address cannot be bound.
  * @throws {PermissionError} Deno denies it, or a flag is missing; see `flags`.
  * @throws {unknown} The reason of `signal`, untouched.
+ * @category Datagrams
  *
  * @example A question, and its answer
  * ```ts
@@ -78,7 +79,11 @@ const REQUEST_TIMEOUT_MS = 5_000;
 export function connectDatagram(
   options: UdpPeerOptions,
 ): Promise<DatagramPeer<Deno.NetAddr>>;
-/** Opens a Unix socket for one peer. */
+/**
+ * Opens a Unix socket for one peer.
+ *
+ * @category Datagrams
+ */
 export function connectDatagram(
   options: UnixPeerOptions,
 ): Promise<DatagramPeer<Deno.UnixAddr>>;
@@ -136,6 +141,8 @@ function bindingOf(options: UdpPeerOptions, remote: string): UdpOptions {
  * It is received from as a `DatagramSocket` is, and asked with `request`; both at once are
  * fine: what no request accepts is received. On one that is only asked, such datagrams are
  * late answers, which are dropped and counted as `ignored`, as are those of strangers.
+ *
+ * @category Datagrams
  */
 export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
   implements AsyncIterable<Datagram<A>>, Disposable, AsyncDisposable {

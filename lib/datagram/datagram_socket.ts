@@ -25,7 +25,11 @@ import type {
   UnixPeerOptions,
 } from "./options.ts";
 
-/** What {@linkcode DatagramSocket.peer} takes: as the socket is, so is the peer. */
+/**
+ * What {@linkcode DatagramSocket.peer} takes: as the socket is, so is the peer.
+ *
+ * @category Datagrams
+ */
 export type PeerOptionsOf<A extends DatagramAddr> = A extends Deno.NetAddr
   ? UdpPeerOptions
   : UnixPeerOptions;
@@ -36,6 +40,8 @@ export type PeerOptionsOf<A extends DatagramAddr> = A extends Deno.NetAddr
  *
  * Datagrams come as an async iterator or one by one with `receive`; one task receives at a
  * time, and any number of them send. `break` leaves the socket open.
+ *
+ * @category Datagrams
  *
  * @example One datagram in, one out
  * ```ts

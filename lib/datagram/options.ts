@@ -17,10 +17,18 @@
 
 import type { CallOptions } from "../time/call_limits.ts";
 
-/** Where a datagram comes from or goes to: UDP, or a Unix socket of datagrams. */
+/**
+ * Where a datagram comes from or goes to: UDP, or a Unix socket of datagrams.
+ *
+ * @category Datagrams
+ */
 export type DatagramAddr = Deno.NetAddr | Deno.UnixAddr;
 
-/** Where to send a datagram: an address that one came from, or one that is written by hand. */
+/**
+ * Where to send a datagram: an address that one came from, or one that is written by hand.
+ *
+ * @category Datagrams
+ */
 export type DatagramTarget<A extends DatagramAddr = DatagramAddr> = A extends
   Deno.NetAddr ? {
     /**
@@ -38,7 +46,11 @@ export type DatagramTarget<A extends DatagramAddr = DatagramAddr> = A extends
     path: string;
   };
 
-/** A datagram that has arrived. */
+/**
+ * A datagram that has arrived.
+ *
+ * @category Datagrams
+ */
 export interface Datagram<A extends DatagramAddr = DatagramAddr> {
   /** What it says; may be empty. The bytes are yours: nothing writes to them again. */
   readonly data: Uint8Array<ArrayBuffer>;
@@ -49,7 +61,11 @@ export interface Datagram<A extends DatagramAddr = DatagramAddr> {
   readonly from: A;
 }
 
-/** Who is told what arrives at a {@linkcode DatagramTransport}. */
+/**
+ * Who is told what arrives at a {@linkcode DatagramTransport}.
+ *
+ * @category Datagrams
+ */
 export interface DatagramSink<A extends DatagramAddr = DatagramAddr> {
   /**
    * A datagram has arrived, whole. The array belongs to the sink from now on.
@@ -64,6 +80,8 @@ export interface DatagramSink<A extends DatagramAddr = DatagramAddr> {
 /**
  * What a {@linkcode DatagramSocket} runs on: one bound address. Errors leave it as its
  * runtime throws them.
+ *
+ * @category Datagrams
  */
 export interface DatagramTransport<A extends DatagramAddr = DatagramAddr> {
   /** The address that it is bound to; the port is the real one. */
@@ -93,7 +111,11 @@ export interface DatagramTransport<A extends DatagramAddr = DatagramAddr> {
   leaveMulticast?(group: string, options: MulticastOptions): Promise<void>;
 }
 
-/** What a {@linkcode DatagramBackend} is asked to bind. */
+/**
+ * What a {@linkcode DatagramBackend} is asked to bind.
+ *
+ * @category Datagrams
+ */
 export type DatagramBinding = Required<
   Pick<
     UdpOptions,
@@ -104,13 +126,19 @@ export type DatagramBinding = Required<
 /**
  * What carries the datagrams of a program. `node:dgram` and `Deno.listenDatagram` are built
  * in; `memoryNetwork` of `@sluice/net/testing` makes those of its hosts.
+ *
+ * @category Datagrams
  */
 export interface DatagramBackend {
   /** Binds an address, port 0 for one that is free. */
   bind(options: DatagramBinding): Promise<DatagramTransport<Deno.NetAddr>>;
 }
 
-/** How much a socket holds for a program that does not receive. */
+/**
+ * How much a socket holds for a program that does not receive.
+ *
+ * @category Datagrams
+ */
 export interface DatagramQueueOptions {
   /**
    * Most datagrams that wait to be received.
@@ -142,7 +170,11 @@ export interface DatagramQueueOptions {
   signal?: AbortSignal;
 }
 
-/** What carries UDP, and how. */
+/**
+ * What carries UDP, and how.
+ *
+ * @category Datagrams
+ */
 export interface UdpCarrierOptions {
   /**
    * What carries the datagrams: `"node"` is `node:dgram` and takes no flag, `"deno"` is
@@ -181,7 +213,11 @@ export interface UdpCarrierOptions {
   multicastInterface?: string;
 }
 
-/** Where to receive UDP, and how. */
+/**
+ * Where to receive UDP, and how.
+ *
+ * @category Datagrams
+ */
 export interface UdpOptions extends DatagramQueueOptions, UdpCarrierOptions {
   /**
    * The address to bind. With `"0.0.0.0"` or `"::"` other machines reach the socket, and
@@ -203,7 +239,11 @@ export interface UdpOptions extends DatagramQueueOptions, UdpCarrierOptions {
   path?: undefined;
 }
 
-/** Where to receive datagrams of Unix sockets, and how. They take `--unstable-net`. */
+/**
+ * Where to receive datagrams of Unix sockets, and how. They take `--unstable-net`.
+ *
+ * @category Datagrams
+ */
 export interface UnixDatagramOptions extends DatagramQueueOptions {
   /**
    * Path of the socket, which must not exist; on Linux also an abstract name, `"\0name"`.
@@ -218,7 +258,11 @@ export interface UnixDatagramOptions extends DatagramQueueOptions {
   hostname?: undefined;
 }
 
-/** The one peer to exchange UDP with, and how. */
+/**
+ * The one peer to exchange UDP with, and how.
+ *
+ * @category Datagrams
+ */
 export interface UdpPeerOptions
   extends DatagramQueueOptions, UdpCarrierOptions {
   /**
@@ -252,7 +296,11 @@ export interface UdpPeerOptions
   path?: undefined;
 }
 
-/** The one peer to exchange datagrams of Unix sockets with, and how. */
+/**
+ * The one peer to exchange datagrams of Unix sockets with, and how.
+ *
+ * @category Datagrams
+ */
 export interface UnixPeerOptions extends DatagramQueueOptions {
   /** Path of the peer's socket. */
   path: string;
@@ -268,7 +316,11 @@ export interface UnixPeerOptions extends DatagramQueueOptions {
   hostname?: undefined;
 }
 
-/** Which interface joins a multicast group. */
+/**
+ * Which interface joins a multicast group.
+ *
+ * @category Datagrams
+ */
 export interface MulticastOptions {
   /**
    * The interface: for IPv4 its address, for IPv6 its number. The system's choice by
@@ -277,7 +329,11 @@ export interface MulticastOptions {
   interface?: string | number;
 }
 
-/** How to ask a peer, and for how long. */
+/**
+ * How to ask a peer, and for how long.
+ *
+ * @category Datagrams
+ */
 export interface DatagramRequestOptions<In = Uint8Array<ArrayBuffer>>
   extends CallOptions {
   /**
@@ -307,7 +363,11 @@ export interface DatagramRequestOptions<In = Uint8Array<ArrayBuffer>>
   retransmitMs?: number;
 }
 
-/** What a socket has carried. */
+/**
+ * What a socket has carried.
+ *
+ * @category Datagrams
+ */
 export interface DatagramStats {
   /** Datagrams that have arrived, also those that were dropped or ignored since. */
   readonly received: number;

@@ -27,7 +27,11 @@ import type {
   DatagramTarget,
 } from "./options.ts";
 
-/** A typed datagram that has arrived. */
+/**
+ * A typed datagram that has arrived.
+ *
+ * @category Datagrams
+ */
 export interface ReceivedPacket<In, A extends DatagramAddr = DatagramAddr> {
   /** What it says. Fields of bytes are views of the datagram, which is yours. */
   readonly frame: In;
@@ -35,7 +39,11 @@ export interface ReceivedPacket<In, A extends DatagramAddr = DatagramAddr> {
   readonly from: A;
 }
 
-/** Options of {@linkcode packetsOf}. */
+/**
+ * Options of {@linkcode packetsOf}.
+ *
+ * @category Datagrams
+ */
 export interface PacketsOfOptions<A extends DatagramAddr = DatagramAddr> {
   /**
    * Called with each datagram that is malformed, and why. It is counted and skipped in any
@@ -44,17 +52,27 @@ export interface PacketsOfOptions<A extends DatagramAddr = DatagramAddr> {
   onMalformed?: (error: Error, datagram: Datagram<A>) => unknown;
 }
 
-/** What typed datagrams have carried. */
+/**
+ * What typed datagrams have carried.
+ *
+ * @category Datagrams
+ */
 export interface PacketStats extends DatagramStats {
   /** Datagrams that were received and are not what they should be. */
   readonly malformed: number;
 }
 
-/** What the frames of a datagram are made by: a `struct`, a `union`, or a codec. */
+/**
+ * What the frames of a datagram are made by: a `struct`, a `union`, or a codec.
+ *
+ * @category Datagrams
+ */
 export type DatagramCodec<In, Out = In> = Packet<In, Out> | Codec<In, Out>;
 
 /**
  * Typed datagrams of a peer. Made by {@linkcode packetsOf}.
+ *
+ * @category Datagrams
  *
  * @example A question and its answer
  * ```ts
@@ -170,6 +188,8 @@ export class PacketPeer<In, Out = In, A extends DatagramAddr = DatagramAddr>
 
 /**
  * Typed datagrams of a socket. Made by {@linkcode packetsOf}.
+ *
+ * @category Datagrams
  */
 export class PacketSocket<In, Out = In, A extends DatagramAddr = DatagramAddr>
   implements AsyncIterable<ReceivedPacket<In, A>> {
@@ -239,6 +259,7 @@ export class PacketSocket<In, Out = In, A extends DatagramAddr = DatagramAddr>
  * @returns Packets in place of bytes. Closing is left to the socket.
  * @throws {TypeError} `socket` is none, `packet` is neither a packet nor a codec, or an
  * option is not known.
+ * @category Datagrams
  *
  * @example
  * ```ts
@@ -262,7 +283,11 @@ export function packetsOf<In, Out, A extends DatagramAddr>(
   packet: DatagramCodec<In, Out>,
   options?: PacketsOfOptions<A>,
 ): PacketSocket<In, Out, A>;
-/** Typed datagrams of one peer. */
+/**
+ * Typed datagrams of one peer.
+ *
+ * @category Datagrams
+ */
 export function packetsOf<In, Out, A extends DatagramAddr>(
   peer: DatagramPeer<A>,
   packet: DatagramCodec<In, Out>,

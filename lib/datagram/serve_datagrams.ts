@@ -16,7 +16,11 @@ import { PermissionError, SocketError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { DatagramAddr, DatagramTarget } from "./options.ts";
 
-/** What datagrams are served on: a socket, or typed datagrams of it. */
+/**
+ * What datagrams are served on: a socket, or typed datagrams of it.
+ *
+ * @category Datagrams
+ */
 export interface DatagramSource<
   In,
   Out,
@@ -28,7 +32,11 @@ export interface DatagramSource<
   send(answer: Out, to: DatagramTarget<A>): Promise<void>;
 }
 
-/** Options of {@linkcode serveDatagrams}. */
+/**
+ * Options of {@linkcode serveDatagrams}.
+ *
+ * @category Datagrams
+ */
 export interface ServeDatagramsOptions<In> {
   /**
    * Most handlers that run at a time. More datagrams wait in the queue of the socket, which
@@ -73,6 +81,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of range.
  * @throws {BrokenError} The system does not let the socket receive any more.
+ * @category Datagrams
  *
  * @example
  * ```ts
