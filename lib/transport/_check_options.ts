@@ -12,6 +12,7 @@ import {
   checkNames,
   checkObject,
   checkOneOf,
+  checkText,
   outOfRange,
   wrongKind,
 } from "../_check.ts";
