@@ -84,11 +84,15 @@ export function obey(chat: Chat, member: Member, line: string): void {
   }
 }
 
+/** `> /msg bob …`, `\msg bob …`, and what is left of an arrow key that `nc` has sent. */
+const MISTYPED = /^.{0,8}[^\p{L}\p{N}\s]msg\s/iu;
+
 /**
  * Whether a line is a command, or was meant to be one: `  /msg bob …` and `／msg bob …`
  * are for bob, and not for the room.
  */
 function isCommand(line: string): boolean {
+  if (MISTYPED.test(line)) return true;
   const start = line.replace(
     /^[\s\u2800\p{Default_Ignorable_Code_Point}]+/u,
     "",

@@ -327,6 +327,9 @@ Deno.test("chat tells the room nothing of what was meant for one person", {
   await ann.say(
     ...[" /msg bob one", "\u3000/msg bob two", "／msg bob three"],
     ...["\u200b /msg bob four", "⁄msg bob five", "/msg bоb six"],
+    // Left of a mistyped line, of a quote, and of an arrow key in nc.
+    ...["\\msg bob x", "> /msg bob x", "`/msg bob x", "\x1b[D/msg bob x"],
+    ...["\u0301/msg bob x", "!MSG bob x"],
     "/msg bob seven",
     "done",
   );

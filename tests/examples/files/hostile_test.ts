@@ -148,6 +148,21 @@ Deno.test("files/get ends a list that does not", {
   assertEquals(filesIn(space.path), []);
 });
 
+Deno.test("files/serve takes nothing from web pages", { timeout }, async () => {
+  await using space = await Workspace.create();
+  const { server, address } = await space.serve();
+  await using _ = server;
+  // In the body a list is asked for, as a client would.
+  const body = "\x00\x00\x00\x03\x03\x00\x00";
+  for (const method of ["POST", "GET", "OPTIONS"]) {
+    await using page = await connect({ port: Number(address.split(":")[1]) });
+    await page.write(`${method} / HTTP/1.1\r\nHost: ${address}\r\n\r\n${body}`);
+    const answer = await new Response(page.readable).text().catch(() => "");
+    assertEquals(answer, "", method);
+  }
+  assertEquals((await space.run("list", "--connect", address)).code, 0);
+});
+
 Deno.test("files/get gives a file up that a server begins anew each time", {
   timeout,
 }, async () => {
