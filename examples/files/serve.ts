@@ -92,9 +92,9 @@ await run(async () => {
     serve({
       ...address,
       ...("path" in address ? {} : { tls }),
-      // The transfers and the clients that have nothing under way, see `serve_client.ts`, are
-      // 500 at most; the others may be silent in their TLS handshake.
-      maxConnections: 1_000,
+      // The transfers, and the clients that have nothing under way: see `serve_client.ts`. With
+      // TLS, others that are silent in their handshake.
+      maxConnections: tls === undefined ? 320 : 600,
       handshakeTimeoutMs: 3_000,
       idleMs: 60_000,
       writeMs: 30_000,
