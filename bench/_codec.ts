@@ -78,11 +78,33 @@ export function throughNode(
   });
 }
 
+/** There with `--v8-flags=--expose-gc`, as `deno task bench` has it. */
+const { gc } = globalThis as { gc?: (options: { type: "minor" }) => void };
+
+/**
+ * A benchmark. What an iteration leaves behind is collected before the next one and not
+ * counted: otherwise a collection of a few milliseconds hits an iteration now and then, and
+ * averages of one row and of the next differ by how many it has hit. What garbage costs is
+ * in the CPU time of `bench:peers`.
+ */
 export function bench(
   group: string,
   name: string,
   fn: () => void | Promise<void>,
   options: { baseline?: boolean; n?: number } = {},
 ): void {
-  Deno.bench({ group, name, fn, n: N, warmup: WARMUP, ...options });
+  Deno.bench({
+    group,
+    name,
+    n: N,
+    warmup: WARMUP,
+    ...options,
+    async fn(context) {
+      gc?.({ type: "minor" });
+      context.start();
+      const done = fn();
+      if (done !== undefined) await done;
+      context.end();
+    },
+  });
 }

@@ -23,7 +23,10 @@ type Task = (args: string[], std: StdSource) => Promise<number>;
 const TASKS: Record<string, Task> = {
   test,
   bench: async (args, std) =>
-    (await runDeno(["bench", "--allow-all", ...args], { std })).code,
+    (await runDeno(
+      ["bench", "--v8-flags=--expose-gc", "--allow-all", ...args],
+      { std },
+    )).code,
   "bench:peers": runProgram("bench/peers/main.ts"),
   "bench:compare": runProgram("bench/compare/main.ts"),
   site: runProgram("tools/site/main.ts"),

@@ -18,7 +18,13 @@ export type Sidebars = Record<string, MenuItem[]>;
  * Files of docs/, without the ending.
  */
 const GUIDES: readonly [group: string, names: readonly string[]][] = [
-  ["Start", ["introduction", "install", "from_other_languages", "migration"]],
+  ["Start", [
+    "introduction",
+    "from-deno",
+    "from-node",
+    "from-python",
+    "migration",
+  ]],
   ["Frames and clients", [
     "codecs",
     "protocols",
