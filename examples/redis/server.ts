@@ -1,4 +1,4 @@
-#!/usr/bin/env -S deno run --allow-net=127.0.0.1
+#!/usr/bin/env -S deno run --allow-net=127.0.0.1 --allow-read=cert.pem,key.pem
 /**
  * A small Redis in memory, for `redis-cli`, `redis-benchmark` and Redis clients.
  *
@@ -8,6 +8,7 @@
 import { formatAddress, serve, SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "../_front.ts";
 import { complain, log } from "../_log.ts";
 import { converse, IDLE_MS } from "./conversation.ts";
 import { Database } from "./database.ts";
@@ -17,6 +18,8 @@ A small Redis in memory, which Redis clients work with. Ctrl-C drains it.
 
 Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
                                        [--memory MB] [--clients MB]
+                                       [--proxy-protocol CIDR]
+                                       [--cert FILE --key FILE]
 
   --listen ADDRESS  where to listen; 127.0.0.1:6379 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
@@ -26,6 +29,7 @@ Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
   --memory MB       most memory for keys and values, 1 to 2048; 64 by default
   --clients MB      most memory that all clients may hold beside it, 1 to 2048; 256 by
                     default. Above that the one that holds the most is cut off.
+${FRONT_HELP}
   --help            shows this text
 
 Examples:
@@ -39,14 +43,16 @@ const MEGABYTE = 1024 * 1024;
 /** How often expired keys are dropped, and what clients hold is counted. */
 const SWEEP_MS = 100;
 
-const { flags } = commandLine(HELP, {
+const { flags, lists } = commandLine(HELP, {
   listen: "127.0.0.1:6379",
   password: NO_PASSWORD,
   memory: "64",
   clients: "256",
-});
+  ...FRONT_FLAGS,
+}, { lists: FRONT_LISTS });
 const address = listenFlag("listen", flags.listen);
 const SIZES = { least: 1, most: 2048 };
+const front = new Front(flags, lists);
 const memory = integerFlag("memory", flags.memory, SIZES);
 const clients = integerFlag("clients", flags.clients, SIZES);
 
@@ -58,20 +64,23 @@ const db = new Database({
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
-  const server = serve({
-    ...address,
-    maxConnections: 10_000,
-    maxConnectionsPerAddress: 1_000,
-    maxBufferedBytes: 256 * 1024 * 1024,
-    idleMs: IDLE_MS,
-    writeMs: 10_000, // A client that asks and never reads does not hold its replies for ever.
-    drainOnSignals: true, // Ctrl-C lets commands finish; a second one cuts them off.
-    shutdownTimeoutMs: 3_000,
-    onError(error) {
-      // What a client did ends that client; `INFO` counts.
-      if (!(error instanceof SocketError)) complain(error);
-    },
-  }, (socket, { signal }) => converse(socket, db, signal));
+  const server = await front.start((options) =>
+    serve({
+      ...address,
+      ...options,
+      maxConnections: 10_000,
+      maxConnectionsPerAddress: 1_000,
+      maxBufferedBytes: 256 * 1024 * 1024,
+      idleMs: IDLE_MS,
+      writeMs: 10_000, // A client that asks and never reads does not hold its replies for ever.
+      drainOnSignals: true, // Ctrl-C lets commands finish; a second one cuts them off.
+      shutdownTimeoutMs: 3_000,
+      onError(error) {
+        // What a client did ends that client; `INFO` counts.
+        if (!(error instanceof SocketError)) complain(error);
+      },
+    }, (socket, { signal }) => converse(socket, db, signal))
+  );
   log(`listening on ${formatAddress(server.addr)}`);
   const sweeping = setInterval(() => db.sweep(), SWEEP_MS);
   await server.closed;

@@ -37,16 +37,21 @@ export class Example implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #output: Promise<void>;
-  readonly #errors: Promise<string>;
+  readonly #errors: Promise<void>;
   #text = "";
+  #complaints = "";
   #more = Promise.withResolvers<void>();
-  #over = false;
+  /** Its streams that have not ended. */
+  #open = 2;
 
   private constructor(child: Deno.ChildProcess) {
     this.#child = child;
     this.#input = child.stdin.getWriter();
-    this.#output = this.#follow(child.stdout);
-    this.#errors = new Response(child.stderr).text();
+    this.#output = this.#follow(child.stdout, (text) => this.#text += text);
+    this.#errors = this.#follow(
+      child.stderr,
+      (text) => this.#complaints += text,
+    );
   }
 
   /**
@@ -78,14 +83,22 @@ export class Example implements AsyncDisposable {
   }
 
   /** Waits until a pattern is in the output so far, and gives what matched. */
-  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+  printed(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#found(pattern, () => this.#text);
+  }
+
+  /** Waits until a pattern is in the errors so far, and gives what matched. */
+  complained(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#found(pattern, () => this.#complaints);
+  }
+
+  async #found(pattern: RegExp, text: () => string): Promise<RegExpExecArray> {
     while (true) {
-      const match = pattern.exec(this.#text);
+      const match = pattern.exec(text());
       if (match !== null) return match;
-      if (this.#over) {
+      if (this.#open === 0) {
         throw new Error(
-          `It never printed ${pattern}, but: ${this.#text}\n${await this
-            .#errors}`,
+          `It never printed ${pattern}, but: ${this.#text}\n${this.#complaints}`,
         );
       }
       await this.#more.promise;
@@ -116,17 +129,20 @@ export class Example implements AsyncDisposable {
   async ended(): Promise<Ending> {
     await this.#input.close().catch(() => {});
     const { code } = await this.#child.status;
-    await this.#output;
-    return { code, output: this.#text, errors: await this.#errors };
+    await Promise.all([this.#output, this.#errors]);
+    return { code, output: this.#text, errors: this.#complaints };
   }
 
-  async #follow(stream: ReadableStream<Uint8Array>): Promise<void> {
+  async #follow(
+    stream: ReadableStream<Uint8Array>,
+    add: (text: string) => void,
+  ): Promise<void> {
     const decoder = new TextDecoder();
     for await (const chunk of stream) {
-      this.#text += decoder.decode(chunk, { stream: true });
+      add(decoder.decode(chunk, { stream: true }));
       this.#wake();
     }
-    this.#over = true;
+    this.#open--;
     this.#wake();
   }
 

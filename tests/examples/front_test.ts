@@ -1,0 +1,176 @@
+/**
+ * What stands in front of the servers: balancers, and a certificate that is renewed.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { connect } from "@sluice/net";
+import { type Certificate, createAuthority } from "../_support/certificates.ts";
+import { lacksPrograms, program } from "../_support/programs.ts";
+import {
+  Example,
+  exampleCommand,
+  runExample,
+  startServer,
+} from "./_example.ts";
+
+const timeout = 60_000;
+
+/** What each server answers. */
+const SERVERS = [
+  { name: "echo_server", sent: "hello\n", answer: "hello" },
+  { name: "redis/server", sent: "PING\r\n", answer: "+PONG" },
+];
+
+async function writePair(dir: string, { cert, key }: Certificate) {
+  await Deno.writeTextFile(`${dir}/cert.pem`, cert);
+  await Deno.writeTextFile(`${dir}/key.pem`, key);
+}
+
+/** The certificate that `openssl` is shown, in PEM form. */
+async function shownTo(port: number): Promise<string> {
+  const { stdout } = await new Deno.Command(program("openssl"), {
+    args: ["s_client", "-connect", `127.0.0.1:${port}`],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  const [shown] = /-----BEGIN[^]*?-----END CERTIFICATE-----/.exec(text) ?? [];
+  return (shown ?? text).replaceAll(/\s/g, "");
+}
+
+for (const { name, sent, answer } of SERVERS) {
+  Deno.test(
+    `${name} reads its certificate again at SIGHUP, and keeps the old one if it must`,
+    {
+      timeout,
+      ignore: lacksPrograms("openssl") || Deno.build.os === "windows",
+    },
+    async () => {
+      const authority = await createAuthority();
+      const [first, second] = [
+        await authority.issue(),
+        await authority.issue(),
+      ];
+      const dir = await Deno.makeTempDir();
+      await writePair(dir, first);
+      const flags = ["--cert", "cert.pem", "--key", "key.pem"];
+      const server = Example.spawn(Deno.execPath(), {
+        args: [
+          ...await exampleCommand(name),
+          "--listen",
+          "127.0.0.1:0",
+          ...flags,
+        ],
+        cwd: dir,
+      });
+      await using _ = server;
+      const [, digits] = await server.printed(/on 127\.0\.0\.1:(\d+)/);
+      const port = Number(digits);
+      const shown = (pair: Certificate) => pair.cert.replaceAll(/\s/g, "");
+      assertEquals(await shownTo(port), shown(first));
+
+      await using early = await connect({
+        port,
+        tls: { caCerts: [authority.cert] },
+      });
+      const isServed = async () => {
+        await early.write(sent);
+        assertEquals(await early.readLine({ timeoutMs: 20_000 }), answer);
+      };
+      await isServed();
+
+      // They do not belong together; then one is missing; then all is well.
+      await writePair(dir, { cert: first.cert, key: second.key });
+      Deno.kill(server.pid, "SIGHUP");
+      await server.complained(
+        /belong together \(the old certificate stays\)\n/,
+      );
+      assertEquals(await shownTo(port), shown(first));
+      await Deno.remove(`${dir}/key.pem`);
+      Deno.kill(server.pid, "SIGHUP");
+      await server.complained(
+        /\nCannot read key.pem: there is no such file \(/,
+      );
+      await writePair(dir, second);
+      Deno.kill(server.pid, "SIGHUP");
+      await server.printed(/the certificate was read again\n/);
+      assertEquals(await shownTo(port), shown(second));
+      await isServed();
+
+      await early.close();
+      server.interrupt();
+      assertEquals((await server.ended()).code, 0);
+      await Deno.remove(dir, { recursive: true });
+    },
+  );
+
+  Deno.test(
+    `${name} believes the proxies of --proxy-protocol, and serves nothing else then`,
+    {
+      timeout,
+    },
+    async () => {
+      const { server, port } = await startServer(
+        name,
+        ...[
+          "--proxy-protocol",
+          "10.0.0.0/8",
+          "--proxy-protocol",
+          "127.0.0.1/32",
+        ],
+      );
+      await using _ = server;
+      await using client = await connect({
+        port,
+        proxyProtocol: {
+          sourceAddr: { transport: "tcp", hostname: "192.0.2.1", port: 50_000 },
+          destinationAddr: { transport: "tcp", hostname: "192.0.2.2", port: 1 },
+        },
+      });
+      await client.write(sent);
+      assertEquals(await client.readLine({ timeoutMs: 20_000 }), answer);
+      if (name === "echo_server") {
+        await server.printed(/^192\.0\.2\.1:50000 came/m);
+      }
+
+      const others = await startServer(name, "--proxy-protocol", "10.0.0.0/8");
+      await using _others = others.server;
+      await using stranger = await connect({ port: others.port });
+      await stranger.write(sent).catch(() => {});
+      assertEquals(await stranger.read().catch(() => null), null);
+    },
+  );
+}
+
+Deno.test("flags of what is in front of a server that are wrong are one line", {
+  timeout,
+}, async () => {
+  const cases: [string[], RegExp][] = [
+    [["--cert", "cert.pem"], /--cert and --key must be given together/],
+    [
+      ["--proxy-protocol", "10.0.0.0/99"],
+      /^Cannot read the ranges: each of trustedProxies .*10\.0\.0\.0\/99/,
+    ],
+    [
+      ["--cert", "cert.pem", "--key", "key.pem"],
+      /^Cannot read (cert|key)\.pem: there is no such file/,
+    ],
+    [
+      ["--cert", "other.pem", "--key", "key.pem"],
+      /run again with --allow-read=other.pem/,
+    ],
+  ];
+  const endings = await Promise.all(
+    cases.map(([flags]) =>
+      runExample("echo_server", "--listen", "127.0.0.1:0", ...flags)
+    ),
+  );
+  for (const [index, { code, errors, output }] of endings.entries()) {
+    assertMatch(errors, cases[index][1]);
+    assertEquals(errors.split("\n").length, 2, errors);
+    assertEquals(output, "");
+    assert(code === 1 || code === 2);
+  }
+});
