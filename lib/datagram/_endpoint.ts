@@ -25,7 +25,7 @@ import {
   removeAbortListener,
 } from "../time/abort_listeners.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { type CheckedQueueOptions, MAX_UDP_BYTES } from "./_check_options.ts";
+import { type CheckedQueueOptions, MAX_UDP_BYTES } from "./check_options.ts";
 import { DatagramQueue } from "./_datagram_queue.ts";
 import { sendError } from "./_send_error.ts";
 import type {
@@ -261,6 +261,8 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
           cause: error,
         }),
     );
+    // Its address is of no more use.
+    this.#closing ??= this.#close();
   }
 
   #wait(options: CallOptions | undefined): Promise<Datagram<A> | null> {
@@ -307,8 +309,6 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     if (end instanceof ClosedError) waiter?.resolve(null);
     else waiter?.reject(end);
     this.#hooks.onEnd?.(end);
-    // One that broke is closed by itself: its address is of no more use.
-    if (!(end instanceof ClosedError)) this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {

@@ -7,7 +7,7 @@
 import { checkMethods } from "../_check.ts";
 import { withoutBrackets } from "../ip.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { isOwnBackend, needsNode, withDefaults } from "./_check_options.ts";
+import { isOwnBackend, needsNode, withDefaults } from "./check_options.ts";
 import {
   bindDeno,
   bindUnixDatagrams,

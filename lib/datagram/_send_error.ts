@@ -8,7 +8,7 @@ import { formatAddress } from "../addr.ts";
 import { BrokenError, PermissionError, SocketError } from "../errors.ts";
 import { parseIp, withoutBrackets } from "../ip.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { isLoopback } from "./_check_options.ts";
+import { isLoopback } from "./check_options.ts";
 import type { DatagramAddr, DatagramTarget } from "./options.ts";
 
 /** The error to throw in place of `error`. */

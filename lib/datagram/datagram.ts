@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkDatagramOptions } from "./_check_options.ts";
+import { checkDatagramOptions } from "./check_options.ts";
 import { open } from "./_open.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { UdpOptions, UnixDatagramOptions } from "./options.ts";

@@ -15,11 +15,7 @@ import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
-import {
-  checkPeerOptions,
-  isLoopback,
-  withDefaults,
-} from "./_check_options.ts";
+import { checkPeerOptions, isLoopback, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
 import { iterate } from "./_iterate.ts";
 import { lookUp } from "./_look_up.ts";

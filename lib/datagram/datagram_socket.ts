@@ -8,7 +8,7 @@ import { checkInteger, checkObject, checkText, wrongKind } from "../_check.ts";
 import { BrokenError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { isMulticast, withDefaults } from "./_check_options.ts";
+import { isMulticast, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
 import { iterate } from "./_iterate.ts";
 import { connectDatagram, type DatagramPeer } from "./datagram_peer.ts";

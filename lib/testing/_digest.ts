@@ -41,6 +41,12 @@ export class Digest {
     this.#add(event.atMs);
     this.#addText(event.type);
     if ("hosts" in event) return event.hosts.forEach(this.#addText);
+    if ("from" in event) {
+      for (const text of [event.from, event.to, event.why ?? ""]) {
+        this.#addText(text);
+      }
+      return this.#add(event.bytes);
+    }
     this.#addText(event.client);
     this.#addText(event.server);
     this.#addText(event.at ?? "");

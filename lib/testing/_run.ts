@@ -10,7 +10,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { show } from "../_check.ts";
 import { type Random, seededRandom } from "../_random.ts";
-import type { Socket } from "../socket/socket.ts";
 import { Digest } from "./_digest.ts";
 import { EventLoop, type LoopEnd } from "./_event_loop.ts";
 import type { FakeTimer } from "./_fake_timers.ts";
@@ -70,8 +69,8 @@ export class Run implements Disposable {
   readonly #network: MemoryNetwork;
   readonly #hosts = new Map<string, SimulatedHost>();
   readonly #world: World;
-  /** Sockets that the scenario has connected and not closed, and what they are called. */
-  readonly #open = new Map<Socket, string>();
+  /** Sockets that the scenario has opened and not closed, and what they are called. */
+  readonly #open = new Map<object, string>();
   readonly #tasks = new Set<Promise<unknown>>();
   #end: { failure: Failure | undefined } | undefined;
 
@@ -194,8 +193,8 @@ export class Run implements Disposable {
       network: this.#network,
       enter: (program, process) => programs.run(host, program, process),
       onFailure: this.#fail,
-      onConnect: (socket, to) => {
-        this.#open.set(socket, `from ${name} to ${to}`);
+      onOpen: (socket, what) => {
+        this.#open.set(socket, what);
         const forget = () => this.#open.delete(socket);
         socket.closed.then(forget, forget);
       },

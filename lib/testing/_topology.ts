@@ -62,12 +62,18 @@ export class Topology {
     else this.#slow.set(host, { ...NOT_SLOW, ...slowness });
   }
 
+  /** Whether a partition is between two hosts; a host is never cut off from itself. */
+  isPartitioned(a: string, b: string): boolean {
+    return a !== b &&
+      this.#barriers.some((barrier) =>
+        barrier.kind === "partition" && isBetween(barrier, a, b)
+      );
+  }
+
   /** The way between two hosts, as it is whenever it is looked at. */
   route(a: string, b: string): Route {
     const isBlocked = () =>
-      this.#barriers.some(({ hosts }) =>
-        hosts.every((host) => host === a || host === b)
-      );
+      this.#barriers.some((barrier) => isBetween(barrier, a, b));
     const changed = () => (this.#changed ??= Promise.withResolvers()).promise;
     const slow = this.#slow;
     return {
@@ -79,6 +85,10 @@ export class Topology {
       },
     };
   }
+}
+
+function isBetween({ hosts }: Barrier, a: string, b: string): boolean {
+  return hosts.every((host) => host === a || host === b);
 }
 
 function sum(some = NOT_SLOW, others = NOT_SLOW): Slowness {

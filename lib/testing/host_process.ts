@@ -10,6 +10,9 @@
  */
 
 import type { MemoryAddr } from "../addr.ts";
+import { datagram } from "../datagram/datagram.ts";
+import type { DatagramSocket } from "../datagram/datagram_socket.ts";
+import type { DatagramBackend, UdpOptions } from "../datagram/options.ts";
 import { BrokenError, SocketError } from "../errors.ts";
 import type { Listener } from "../server/listen.ts";
 import type { Server } from "../server/serve.ts";
@@ -52,6 +55,13 @@ export type HostConnectOptions = Omit<MemoryConnectOptions, "from" | "tls"> & {
   /** Absent: no two handshakes are the same. */
   tls?: undefined;
 };
+
+/**
+ * A port of a host to bind, beside all that `datagram` takes.
+ *
+ * @category Simulations
+ */
+export type HostDatagramOptions = Omit<UdpOptions, "backend" | "hostname">;
 
 /**
  * What a process runs from its start on. It may end earlier than the process; what it
@@ -176,6 +186,32 @@ export class HostProcess {
       dial: async (target, context) => {
         this.#checkAlive("connect");
         return await dial(target, context);
+      },
+    };
+  }
+
+  /**
+   * Opens a socket for datagrams on this host: as `datagram` of `@sluice/net/datagram`.
+   *
+   * @throws {BrokenError} The port is in use, or the process has ended.
+   */
+  async datagram(
+    options: HostDatagramOptions,
+  ): Promise<DatagramSocket<Deno.NetAddr>> {
+    this.#checkAlive("bind");
+    return await datagram({ ...options, backend: this.datagrams });
+  }
+
+  /**
+   * For programs that open their sockets by themselves: see
+   * {@linkcode MemoryNetwork.datagrams}.
+   */
+  get datagrams(): DatagramBackend {
+    const { bind } = this.#context.network.datagrams({ from: this.name });
+    return {
+      bind: async (options) => {
+        this.#checkAlive("bind");
+        return await bind(options);
       },
     };
   }

@@ -18,6 +18,8 @@ import { sleep } from "../time/sleep.ts";
 import type { MemoryTransport } from "../transport/memory.ts";
 import type { Dialer } from "../transport/options.ts";
 import { translateError } from "../transport/translate_error.ts";
+import type { DatagramBackend } from "../datagram/options.ts";
+import { DatagramSwitch } from "./_datagram_switch.ts";
 import { Link } from "./_link.ts";
 import { MemoryAcceptor } from "./_memory_acceptor.ts";
 import {
@@ -51,12 +53,19 @@ export class MemoryNetwork implements Disposable {
   /** How often each host has crashed: what one life has begun the next does not end. */
   readonly #crashes = new Map<string, number>();
   readonly #trace: NetworkEvent[] = [];
+  readonly #datagrams: DatagramSwitch;
   #servers = 0;
   #clients = 0;
 
   /** Use {@linkcode memoryNetwork}. */
   constructor(options: MemoryNetworkOptions) {
     this.#options = checkMemoryNetworkOptions(options);
+    this.#datagrams = new DatagramSwitch({
+      options: this.#options,
+      topology: this.#topology,
+      checkUp: (host) => this.#checkUp(host),
+      emit: (event) => this.#emit({ atMs: performance.now(), ...event }),
+    });
   }
 
   /**
@@ -131,6 +140,55 @@ export class MemoryNetwork implements Disposable {
         return await this.#dial(hostname, from, signal);
       },
     };
+  }
+
+  /**
+   * Makes what carries the datagrams of a host: the `backend` of `datagram` and of
+   * `connectDatagram` of `@sluice/net/datagram`. To them the names of hosts are addresses;
+   * `127.0.0.1`, `localhost` and their like are the host itself.
+   *
+   * Datagrams are lost, duplicated and reordered as the options of the network say. Those
+   * that are sent into a partition, or arrive in one, are lost; those that are held arrive
+   * late. With `bytesPerSecond`, what has no room before the line is lost. Multicast groups
+   * and broadcasts reach every host that is not cut off.
+   *
+   * @param options `from`: the host; a new one by default.
+   * @throws {TypeError} `from` is not a name.
+   *
+   * @example A program that is given what carries its datagrams
+   * ```ts
+   * import { connectDatagram, datagram, type DatagramBackend, serveDatagrams } from "@sluice/net/datagram";
+   * import { fakeClock, memoryNetwork } from "@sluice/net/testing";
+   * import { assertEquals } from "@std/assert";
+   *
+   * async function ask(backend?: DatagramBackend): Promise<Uint8Array> {
+   *   await using peer = await connectDatagram({ hostname: "time.example", port: 123, backend });
+   *   return await peer.request("?", { accept: (data) => data.length === 8 });
+   * }
+   *
+   * using clock = fakeClock();
+   * using network = memoryNetwork({ latencyMs: 20, lossRate: 0.5, seed: 5 });
+   * const socket = await datagram({ port: 123, backend: network.datagrams({ from: "time.example" }) });
+   * const serving = serveDatagrams(socket, () => new Uint8Array(8));
+   *
+   * const asking = ask(network.datagrams());
+   * await clock.advance(5_000);
+   * assertEquals((await asking).length, 8);
+   * await socket.close();
+   * await serving;
+   * ```
+   */
+  datagrams(options: { from?: string } = {}): DatagramBackend {
+    const action = "carry datagrams";
+    checkNames(action, "options", options, DIALER_OPTION_NAMES);
+    const { from = `client-${++this.#clients}` } = options;
+    checkText(action, "from", from);
+    return this.#datagrams.backend(from);
+  }
+
+  /** Sockets for datagrams that are open. */
+  get datagramSockets(): number {
+    return this.#datagrams.size;
   }
 
   /** Connections that are alive. */
@@ -269,6 +327,7 @@ export class MemoryNetwork implements Disposable {
       if (server === host) link.crash("server");
     }
     this.#acceptors.get(host)?.close();
+    this.#datagrams.crash(host, unreachable);
   }
 
   /**
@@ -304,6 +363,7 @@ export class MemoryNetwork implements Disposable {
   [Symbol.dispose](): void {
     for (const acceptor of [...this.#acceptors.values()]) acceptor.close();
     this.reset();
+    this.#datagrams.end();
     this.#topology.open("partition", []);
     this.#topology.open("hold", []);
   }

@@ -65,6 +65,31 @@ export interface MemoryNetworkOptions {
    */
   resetRate?: number;
   /**
+   * How likely a datagram is lost, from 0 to 1. Streams lose nothing, as TCP sends again.
+   *
+   * @default {0}
+   */
+  lossRate?: number;
+  /**
+   * How likely a datagram arrives twice, from 0 to 1.
+   *
+   * @default {0}
+   */
+  duplicateRate?: number;
+  /**
+   * How likely a datagram is delayed so that later ones overtake it, from 0 to 1: by up to
+   * 20 ms and two latencies. With `jitterMs` any may overtake any other as well.
+   *
+   * @default {0}
+   */
+  reorderRate?: number;
+  /**
+   * Most bytes of a datagram that the network carries; larger ones are lost.
+   *
+   * @default {65_507}
+   */
+  maxDatagramBytes?: number;
+  /**
    * Events that {@linkcode MemoryNetwork.trace} keeps: the last ones.
    *
    * @default {10_000}
@@ -79,7 +104,7 @@ export interface MemoryNetworkOptions {
  *
  * @category Simulations
  */
-export type NetworkEvent = ConnectionEvent | HostEvent;
+export type NetworkEvent = ConnectionEvent | DatagramEvent | HostEvent;
 
 /**
  * Something that happened to a connection; bytes are counted, never shown.
@@ -99,6 +124,30 @@ export interface ConnectionEvent {
   readonly at?: "client" | "server";
   /** How many bytes have `"arrived"`. */
   readonly bytes?: number;
+}
+
+/**
+ * Something that happened to a datagram; bytes are counted, never shown.
+ *
+ * @category Simulations
+ */
+export interface DatagramEvent {
+  /** When, by `performance.now`. */
+  readonly atMs: number;
+  /** What: one that is duplicated arrives, or is lost, twice. */
+  readonly type: "datagram-arrived" | "datagram-lost" | "datagram-duplicated";
+  /** The host and port that sent it: `"client-1:49152"`. */
+  readonly from: string;
+  /** The host and port that it was sent to. */
+  readonly to: string;
+  /** Its size. */
+  readonly bytes: number;
+  /**
+   * Why it was lost: by `lossRate`, because it is above `maxDatagramBytes`, because of a
+   * partition, because more than `highWaterMarkBytes` waited for the line, or because no
+   * socket is bound there.
+   */
+  readonly why?: "chance" | "size" | "partition" | "queue" | "no-socket";
 }
 
 /**
@@ -211,6 +260,10 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     "highWaterMarkBytes",
     "split",
     "resetRate",
+    "lossRate",
+    "duplicateRate",
+    "reorderRate",
+    "maxDatagramBytes",
     "maxTraceEvents",
     "onEvent",
   ] satisfies (keyof MemoryNetworkOptions)[],
@@ -232,17 +285,26 @@ export function checkMemoryNetworkOptions(
     highWaterMarkBytes: given.highWaterMarkBytes ?? 65_536,
     split: given.split ?? true,
     resetRate: given.resetRate ?? 0,
+    lossRate: given.lossRate ?? 0,
+    duplicateRate: given.duplicateRate ?? 0,
+    reorderRate: given.reorderRate ?? 0,
+    maxDatagramBytes: given.maxDatagramBytes ?? 65_507,
     maxTraceEvents: given.maxTraceEvents ?? 10_000,
     onEvent: given.onEvent ?? (() => {}),
   };
-  const { seed, latencyMs, jitterMs, bytesPerSecond, resetRate } = options;
+  const { seed, latencyMs, jitterMs, bytesPerSecond } = options;
+  const { resetRate, lossRate, duplicateRate, reorderRate } = options;
   checkInteger(ACTION, "seed", seed, Number.MIN_SAFE_INTEGER);
   checkNumber(ACTION, "latencyMs", latencyMs, 0);
   checkNumber(ACTION, "jitterMs", jitterMs, 0);
   checkNumber(ACTION, "bytesPerSecond", bytesPerSecond, 1);
   checkInteger(ACTION, "highWaterMarkBytes", options.highWaterMarkBytes, 1);
   checkBoolean(ACTION, "split", options.split);
-  checkNumber(ACTION, "resetRate", resetRate, 0, 1);
+  const rates = { resetRate, lossRate, duplicateRate, reorderRate };
+  for (const [name, rate] of Object.entries(rates)) {
+    checkNumber(ACTION, name, rate, 0, 1);
+  }
+  checkInteger(ACTION, "maxDatagramBytes", options.maxDatagramBytes, 0);
   checkInteger(ACTION, "maxTraceEvents", options.maxTraceEvents, 0);
   checkFunction(ACTION, "onEvent", options.onEvent);
   return options;

@@ -32,6 +32,7 @@ export { FakeClock, fakeClock } from "./fake_clock.ts";
 export { MemoryNetwork, memoryNetwork } from "./memory_network.ts";
 export type {
   ConnectionEvent,
+  DatagramEvent,
   HostEvent,
   MemoryConnectOptions,
   MemoryListenOptions,
@@ -42,6 +43,7 @@ export type {
 } from "./memory_network_options.ts";
 export {
   type HostConnectOptions,
+  type HostDatagramOptions,
   type HostListenOptions,
   HostProcess,
   type HostServeOptions,

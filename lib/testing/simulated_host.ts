@@ -6,6 +6,8 @@
 
 import { checkFunction } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
+import type { DatagramSocket } from "../datagram/datagram_socket.ts";
+import type { DatagramBackend } from "../datagram/options.ts";
 import { ClosedError } from "../errors.ts";
 import type { Listener } from "../server/listen.ts";
 import type { Server } from "../server/serve.ts";
@@ -15,6 +17,7 @@ import type { CallOptions } from "../time/call_limits.ts";
 import type { Dialer } from "../transport/options.ts";
 import {
   type HostConnectOptions,
+  type HostDatagramOptions,
   type HostListenOptions,
   HostProcess,
   type HostServeOptions,
@@ -26,8 +29,11 @@ import {
 export interface HostContext extends Omit<ProcessContext, "signal"> {
   /** Runs a program as this host's. */
   readonly enter: (program: ProcessProgram, life: HostProcess) => unknown;
-  /** Called with each socket that the scenario has connected. */
-  readonly onConnect: (socket: Socket, to: string) => void;
+  /** Called with each socket that the scenario has opened, and what to call it. */
+  readonly onOpen: (
+    socket: { readonly closed: Promise<unknown> },
+    name: string,
+  ) => void;
 }
 
 /** Runs the program of a host for the first time. Internal. */
@@ -129,13 +135,30 @@ export class SimulatedHost {
    */
   async connect(options: HostConnectOptions): Promise<Socket> {
     const socket = await this.#process.connect(options);
-    this.#context.onConnect(socket, options.name);
+    this.#context.onOpen(socket, `from ${this.name} to ${options.name}`);
     return socket;
   }
 
   /** See {@linkcode HostProcess.dialer}. */
   get dialer(): Dialer {
     return this.#process.dialer;
+  }
+
+  /**
+   * Opens a socket for datagrams: see {@linkcode HostProcess.datagram}. The scenario has to
+   * close it before it ends: see `checkLeaks`.
+   */
+  async datagram(
+    options: HostDatagramOptions,
+  ): Promise<DatagramSocket<Deno.NetAddr>> {
+    const socket = await this.#process.datagram(options);
+    this.#context.onOpen(socket, `on ${this.name}`);
+    return socket;
+  }
+
+  /** See {@linkcode HostProcess.datagrams}. */
+  get datagrams(): DatagramBackend {
+    return this.#process.datagrams;
   }
 
   /** See {@linkcode HostProcess.spawn}. */
