@@ -168,6 +168,7 @@ Deno.test("tutorial: the commands that are not run here are right", async () => 
 
 /** Throws unless a test is there, or an example. */
 async function checkCommand(command: string, chapter: string): Promise<void> {
+  if (/^mkdir \w+$/.test(command)) return;
   const [program, action, ...args] = command.split(" ");
   assertEquals(program, "deno", `${chapter}: ${command}`);
   if (action === "test") {

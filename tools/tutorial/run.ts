@@ -125,9 +125,10 @@ async function runOnce(command: Command, port: string): Promise<string> {
   }
 }
 
-/** Without what depends on the machine: the calls that led to an error. */
+/** Without what depends on the machine: the calls that led to an error, and downloads. */
 function clean(text: string): string {
-  return text.split("\n").filter((line) => !/^\s+at /.test(line)).join("\n");
+  return text.split("\n").filter((line) => !/^(\s+at|Download) /.test(line))
+    .join("\n");
 }
 
 /** A program that serves until it is told to stop. */

@@ -4,8 +4,9 @@ await using server = serve({ port: 0 }, async (socket, { signal }) => {
   // A tick every 100 ms, until the server shuts down or the client goes.
   const until = AbortSignal.any([signal, socket.signal]);
   try {
-    for await (const tick of interval(100, { signal: until })) {
-      await socket.write(`tick ${tick}\n`);
+    let tick = 0;
+    for await (const _ of interval(100, { signal: until })) {
+      await socket.write(`tick ${++tick}\n`);
     }
   } catch (error) {
     if (!until.aborted) throw error;

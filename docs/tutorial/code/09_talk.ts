@@ -3,7 +3,7 @@ import { connect, type Framed, framed, lines } from "@sluice/net";
 type Member = Framed<string>;
 
 async function join(name: string): Promise<Member> {
-  const socket = await connect({ port: 8888, timeoutMs: 3_000 });
+  const socket = await connect({ port: 8888, timeoutMs: 10_000 });
   const member = framed(socket, lines());
   await member.receive(); // "what is your name?"
   await member.send(name);
@@ -11,7 +11,7 @@ async function join(name: string): Promise<Member> {
 }
 
 async function hear(name: string, member: Member): Promise<void> {
-  console.log(`${name} reads: ${await member.receive({ timeoutMs: 3_000 })}`);
+  console.log(`${name} reads: ${await member.receive({ timeoutMs: 10_000 })}`);
 }
 
 await using ann = await join("ann");

@@ -52,7 +52,9 @@ await using server = serve({ port: 0 }, async (socket, { signal }) => {
 
   // The clock of the game: one step for each player at each tick, and no more.
   const connection = framed(socket, down);
-  for await (const tick of interval(50, { signal })) {
+  let tick = 0;
+  for await (const _ of interval(50, { signal })) {
+    tick++;
     const step = player.steps.shift();
     if (step !== undefined) {
       player.x += Math.sign(step.dx);

@@ -3,7 +3,7 @@ import { connect, serve, type Server, SocketError } from "@sluice/net";
 /** Checks one address: how long a connection takes, or what is wrong. */
 async function check(port: number): Promise<string> {
   try {
-    await using _socket = await connect({ port, timeoutMs: 1_000 });
+    await using _socket = await connect({ port, timeoutMs: 3_000 });
     return "up";
   } catch (error) {
     if (!(error instanceof SocketError)) throw error;
