@@ -98,6 +98,7 @@ function loaded(
     bulk: "CPU µs per MiB",
     churn: "CPU µs per connection",
     hold: "KiB per connection",
+    "fan-out": "CPU µs per delivery",
     stall: "",
   };
   return {

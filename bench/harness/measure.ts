@@ -13,7 +13,7 @@ import { type ServerProcess, startServer } from "./server_process.ts";
 export interface MeasureOptions {
   /** What the generators do; the port is the server's. */
   load: Omit<LoadSpec, "port">;
-  /** Generator processes; fewer if there are fewer connections. */
+  /** Generator processes; fewer if there are fewer connections, and one for a fan-out. */
   generators: number;
   /** Time before the measured time. */
   warmupMs: number;
@@ -82,7 +82,9 @@ async function runLoad(
   stack.defer(() => over.abort());
   const spec = options.load;
   const atRest = await process.usage();
-  const generators = splitConnections(spec.connections, options.generators)
+  // Of a fan-out one process sends, and waits for all connections.
+  const processes = spec.kind === "fan-out" ? 1 : options.generators;
+  const generators = splitConnections(spec.connections, processes)
     .map((connections) =>
       stack.use(
         new ChildProcess(

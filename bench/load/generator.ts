@@ -12,6 +12,7 @@
 
 import { prepareBulk, prepareStall } from "./_bulk.ts";
 import { prepareChurn, prepareEcho, prepareHold } from "./_echo.ts";
+import { prepareFanOut } from "./_fan_out.ts";
 import type { Load } from "./_load.ts";
 import type { LoadSpec, LoadWindow } from "./spec.ts";
 
@@ -25,6 +26,8 @@ function prepare(spec: LoadSpec): Load | Promise<Load> {
       return prepareChurn(spec);
     case "hold":
       return prepareHold(spec);
+    case "fan-out":
+      return prepareFanOut(spec);
     case "stall":
       return prepareStall(spec);
   }

@@ -22,15 +22,19 @@ export interface LoadSpec {
    * - `churn`: connects, sends one frame, waits for its echo, closes, again.
    * - `hold`: one echo on each connection, then silence. It ends with the window, whose
    *   times do not matter: one more echo on each, so that none was lost unseen.
+   * - `fan-out`: one connection sends `depth` frames and waits until every one has got them,
+   *   itself included; again.
    * - `stall`: sends frames and reads nothing, until nothing moves any more.
    */
-  kind: "echo" | "bulk" | "churn" | "hold" | "stall";
+  kind: "echo" | "bulk" | "churn" | "hold" | "fan-out" | "stall";
   /** The server's port. */
   port: number;
   /** Connections at once. */
   connections: number;
-  /** Frames in a batch; of `echo` alone. */
+  /** Frames in a batch; of `echo` and `fan-out`. */
   depth: number;
+  /** Of `fan-out`: so many of the connections read nothing, and no frame is waited for there (0). */
+  silent?: number;
   /** Payload of a frame. */
   payloadBytes: number;
 }
@@ -45,7 +49,7 @@ export interface LoadWindow {
 
 /** What was done within the window. */
 export interface LoadResult {
-  /** Frames, connections or, of `bulk` and `stall`, bytes. */
+  /** Frames (of `fan-out` each time that one arrives), connections or, of `bulk` and `stall`, bytes. */
   units: number;
   /** How long batches took, as {@linkcode Histogram.toJSON}; empty if none were. */
   latency: [bucket: number, count: number][];

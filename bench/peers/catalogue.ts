@@ -9,7 +9,7 @@ import type { PeersOptions } from "./options.ts";
 import type { RuntimeName } from "./runtimes.ts";
 
 /** What a server can be asked for; or, of a client, what it asks a Redis server for. */
-export type Service = "echo" | "sink" | "redisGet";
+export type Service = "echo" | "sink" | "fanOut" | "redisGet";
 
 /** How a server is written: its file, and its arguments after the port; of a client before it. */
 export interface Program {
@@ -24,6 +24,7 @@ export interface Peer {
   runtime: RuntimeName;
   echo?: Program;
   sink?: Program;
+  fanOut?: Program;
   redisGet?: Program;
   /** The only scenarios in which it has something to say. */
   only?: readonly string[];
@@ -40,6 +41,7 @@ export const PEERS: readonly Peer[] = [
     runtime: "deno",
     echo: program("Sluice, for await", "framed_echo.ts", "iterate"),
     sink: program("Sluice, readInto", "sink.ts", "into"),
+    fanOut: program("Sluice, Hub", "fan_out.ts"),
     redisGet: program("Sluice", "../clients/redis_get.ts"),
   },
   {
@@ -84,6 +86,7 @@ export const PEERS: readonly Peer[] = [
     runtime: "deno",
     echo: program("Deno.Conn, raw bytes", "raw_echo.ts"),
     sink: program("Deno.Conn, read", "raw_sink.ts", "read"),
+    fanOut: program("Deno.Conn, a loop of write", "raw_fan_out.ts"),
   },
   {
     id: "deno-framed",
@@ -116,18 +119,21 @@ export const PEERS: readonly Peer[] = [
     runtime: "deno",
     echo: program("node:net on Deno", "node_net.js", "echo"),
     sink: program("node:net on Deno", "node_net.js", "sink"),
+    fanOut: program("node:net on Deno", "node_net.js", "fan-out"),
   },
   {
     id: "node",
     runtime: "node",
     echo: program("Node", "node_net.js", "echo"),
     sink: program("Node", "node_net.js", "sink"),
+    fanOut: program("Node, a loop of write", "node_net.js", "fan-out"),
   },
   {
     id: "bun",
     runtime: "bun",
     echo: program("Bun", "bun_listen.js", "echo"),
     sink: program("Bun", "bun_listen.js", "sink"),
+    fanOut: program("Bun, a loop of write", "bun_listen.js", "fan-out"),
   },
   {
     id: "asyncio-streams",
@@ -164,6 +170,7 @@ export const PEERS: readonly Peer[] = [
     runtime: "go",
     echo: program("Go, bufio", "go_net.go", "echo"),
     sink: program("Go", "go_net.go", "sink"),
+    fanOut: program("Go, a channel for each", "go_net.go", "fan-out"),
   },
   ...(["ioredis", "node-redis"] as const).flatMap((library) =>
     (["deno", "node"] as const).map((runtime): Peer => ({
@@ -213,6 +220,7 @@ export interface Scenario {
 
 const FRAME: Unit = { name: "frame", plural: "frames", size: 1 };
 const REQUEST: Unit = { name: "request", plural: "requests", size: 1 };
+const DELIVERY: Unit = { name: "delivery", plural: "deliveries", size: 1 };
 const CONNECTION: Unit = { name: "connection", plural: "connections", size: 1 };
 const MIB: Unit = { name: "MiB", plural: "MiB", size: 1024 * 1024 };
 const KIB: Unit = { name: "KiB", plural: "KiB", size: 1024 };
@@ -228,9 +236,12 @@ const SILENT_PEERS = [
   "go",
 ];
 
+/** Members of a fan-out that read nothing. */
+const SILENT_MEMBERS = 10;
+
 /** The scenarios, as large as the options allow. */
 export function makeScenarios(
-  { connections, idleConnections, silenceMs, largest }: PeersOptions,
+  { connections, members, idleConnections, silenceMs, largest }: PeersOptions,
 ): Scenario[] {
   const echo = {
     kind: "echo",
@@ -239,6 +250,30 @@ export function makeScenarios(
     payloadBytes: 64,
   } as const;
   const base = { group: "peers", service: "echo", unit: FRAME } as const;
+  const fanOut = {
+    kind: "fan-out",
+    connections: members,
+    depth: 1,
+    payloadBytes: 64,
+  } as const;
+  const all = members.toLocaleString("en-US");
+  // What a member that does not read can hold is soon full.
+  const many = { ...fanOut, depth: 16, payloadBytes: 4 * 1024 };
+  const toAll = (
+    id: string,
+    what: string,
+    load: Omit<LoadSpec, "port">,
+  ): Scenario => ({
+    ...base,
+    id,
+    title: `Fan-out of ${what} to ${all} connections` +
+      (load.silent === undefined
+        ? ""
+        : `, ${load.silent} of which read nothing`),
+    service: "fanOut",
+    load,
+    unit: DELIVERY,
+  });
   const scaling = {
     service: "echo",
     unit: FRAME,
@@ -300,6 +335,20 @@ export function makeScenarios(
       unit: KIB,
       once: true,
     },
+    toAll("fan-out", "64-byte frames, 1 at a time", fanOut),
+    toAll("fan-out-16", "64-byte frames, 16 at a time", {
+      ...fanOut,
+      depth: 16,
+    }),
+    toAll("fan-out-4k", "4 KiB frames, 1 at a time", {
+      ...fanOut,
+      payloadBytes: 4 * 1024,
+    }),
+    toAll("fan-out-4k-16", "4 KiB frames, 16 at a time", many),
+    toAll("fan-out-silent", "4 KiB frames, 16 at a time", {
+      ...many,
+      silent: SILENT_MEMBERS,
+    }),
     {
       ...base,
       id: "redis-get",

@@ -48,6 +48,21 @@ export function speed(
   return cost(scenario, baseline, subject);
 }
 
+/** How the median time of a batch of `peer` compares between two scenarios. */
+export function delay(
+  peer: string,
+  scenario: string,
+  baseline: string,
+): Figure {
+  return {
+    of(measured) {
+      const row = findRow(measured, scenario, peer);
+      const base = findRow(measured, baseline, peer);
+      return row && base ? roundRatios(row, base, "p50Ms") : [];
+    },
+  };
+}
+
 /** What a silent connection holds, in KiB. */
 export function memory(scenario: string, peer: string): Figure {
   return {

@@ -13,6 +13,8 @@ export interface PeersOptions {
   warmupMs: number;
   /** Connections of an echo. */
   connections: number;
+  /** Connections of a fan-out. */
+  members: number;
   idleConnections: number;
   /** How long they are silent where that matters. */
   silenceMs: number;
@@ -96,6 +98,7 @@ export function parsePeersOptions(args: string[]): PeersOptions | "help" {
       1,
       10_000,
     ),
+    members: quick ? 20 : 1_000,
     idleConnections: quick ? 200 : 5_000,
     silenceMs: quick ? 1_000 : 60_000,
     generators: integer("--generators", parsed.generators ?? "2", 1, 64),

@@ -153,7 +153,7 @@ export function formatScenario(scenario: ScenarioResults): string {
   if (metric === "cpuMicros") {
     columns.push([`${unit.plural} a second`, (row) => median(row, "rate")]);
   }
-  if (kind === "echo" || kind === "churn") {
+  if (kind === "echo" || kind === "churn" || kind === "fan-out") {
     columns.push(
       ["p50 ms", (row) => median(row, "p50Ms")],
       ["p99 ms", (row) => median(row, "p99Ms")],

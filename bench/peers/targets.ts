@@ -1,4 +1,4 @@
-import { cost, type Figure, memory, own, speed } from "./figures.ts";
+import { cost, delay, type Figure, memory, own, speed } from "./figures.ts";
 
 /** One server against another one, or against a number. */
 export interface Target {
@@ -78,6 +78,29 @@ export const TARGETS: readonly Target[] = [
       "Connect, echo, close: CPU per connection against a raw loop that survives",
     atMost: 1.15,
     figure: cost("churn", "sluice", "deno-raw"),
+  },
+  {
+    title:
+      "Fan-out of 64-byte frames, 1 at a time: CPU per delivery against a raw loop of conn.write",
+    atMost: 1.15,
+    figure: cost("fan-out", "sluice", "deno-raw"),
+  },
+  ...(["Bun", "Node"] as const).flatMap((runtime) =>
+    ([["fan-out", "1"], ["fan-out-16", "16"]] as const).map((
+      [scenario, count],
+    ): Target => ({
+      title:
+        `Fan-out of 64-byte frames, ${count} at a time: CPU per delivery against ${runtime}`,
+      atMost: 1.0,
+      figure: cost(scenario, "sluice", runtime.toLowerCase()),
+      floor: cost(scenario, "deno-raw", runtime.toLowerCase()),
+    }))
+  ),
+  {
+    title:
+      "Fan-out to members of whom 10 read nothing: time to the rest against none",
+    atMost: 1.05,
+    figure: delay("sluice", "fan-out-silent", "fan-out-4k-16"),
   },
   ...(["Deno", "Node"] as const).map((runtime): Target => ({
     title: `Clients of Redis: CPU per request against ioredis on ${runtime}`,

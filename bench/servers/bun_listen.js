@@ -1,5 +1,6 @@
 /**
- * The echo of frames and the sink on `Bun.listen`. Usage: `bun_listen.js PORT echo|sink`.
+ * The echo of frames, the sink and the fan-out on `Bun.listen`.
+ * Usage: `bun_listen.js PORT echo|sink|fan-out`.
  *
  * What a good user of Bun writes: frames are cut from what came, all answers of one event
  * leave in one write, what the system did not take waits for `drain`, and a peer that does
@@ -86,10 +87,78 @@ const sink = {
   },
 };
 
+/** For a member that does not read. */
+const MAX_PENDING_BYTES = 1024 * 1024;
+const members = new Set();
+
+const fanOut = {
+  open(socket) {
+    socket.data = {
+      parts: [],
+      buffered: 0,
+      needed: 4,
+      pending: [],
+      pendingBytes: 0,
+    };
+    members.add(socket);
+  },
+  data(socket, chunk) {
+    const state = socket.data;
+    state.parts.push(chunk);
+    state.buffered += chunk.length;
+    if (state.buffered < state.needed) return;
+    const bytes = state.parts.length === 1 ? chunk : Buffer.concat(state.parts);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    let at = 0;
+    state.needed = 4;
+    while (bytes.length - at >= 4) {
+      const length = view.getUint32(at);
+      if (length > MAX_FRAME_BYTES) return void socket.terminate();
+      state.needed = 4 + length;
+      if (bytes.length - at < state.needed) break;
+      const frame = bytes.subarray(at, at + state.needed);
+      for (const member of members) sendTo(member, frame);
+      at += state.needed;
+      state.needed = 4;
+    }
+    state.parts = at < bytes.length ? [bytes.subarray(at)] : [];
+    state.buffered = bytes.length - at;
+  },
+  drain(socket) {
+    const state = socket.data;
+    if (state.pendingBytes === 0) return;
+    const bytes = Buffer.concat(state.pending);
+    state.pending = [];
+    state.pendingBytes = 0;
+    sendTo(socket, bytes);
+  },
+  close(socket) {
+    members.delete(socket);
+  },
+  error() {
+    // The client went away.
+  },
+};
+
+function sendTo(socket, bytes) {
+  const state = socket.data;
+  if (state.pendingBytes > 0) {
+    if (state.pendingBytes + bytes.length > MAX_PENDING_BYTES) return;
+    state.pending.push(bytes);
+    state.pendingBytes += bytes.length;
+    return;
+  }
+  const sent = socket.write(bytes);
+  if (sent >= 0 && sent < bytes.length) {
+    state.pending = [bytes.subarray(sent)];
+    state.pendingBytes = bytes.length - sent;
+  }
+}
+
 const port = Number(Bun.argv[2]);
-const socket = { echo, sink }[Bun.argv[3] ?? "echo"];
+const socket = { echo, sink, "fan-out": fanOut }[Bun.argv[3] ?? "echo"];
 if (!Number.isInteger(port) || socket === undefined) {
-  console.error("usage: bun_listen.js PORT echo|sink");
+  console.error("usage: bun_listen.js PORT echo|sink|fan-out");
   process.exit(2);
 }
 

@@ -1,5 +1,5 @@
-// The echo of frames and the sink on Go's net package.
-// Usage: go_net PORT echo|sink
+// The echo of frames, the sink and the fan-out on Go's net package.
+// Usage: go_net PORT echo|sink|fan-out
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 )
 
@@ -75,15 +76,77 @@ func sink(conn net.Conn) error {
 	}
 }
 
+// Frames that wait for a member; what comes beyond is dropped.
+const maxQueuedFrames = 500
+
+var (
+	members   = map[net.Conn]chan []byte{}
+	membersMu sync.RWMutex
+)
+
+// join is called before the next connection is accepted.
+func join(conn net.Conn) {
+	queue := make(chan []byte, maxQueuedFrames)
+	membersMu.Lock()
+	members[conn] = queue
+	membersMu.Unlock()
+	go func() {
+		writer := bufio.NewWriterSize(conn, 64<<10)
+		for frame := range queue {
+			if _, err := writer.Write(frame); err != nil {
+				return
+			}
+			if len(queue) == 0 && writer.Flush() != nil {
+				return
+			}
+		}
+	}()
+}
+
+func fanOut(conn net.Conn) error {
+	defer func() {
+		membersMu.Lock()
+		close(members[conn])
+		delete(members, conn)
+		membersMu.Unlock()
+	}()
+	reader := bufio.NewReader(conn)
+	var header [4]byte
+	for {
+		if _, err := io.ReadFull(reader, header[:]); err != nil {
+			return err
+		}
+		length := int(binary.BigEndian.Uint32(header[:]))
+		if length > maxFrameBytes {
+			return fmt.Errorf("frame of %d bytes", length)
+		}
+		frame := make([]byte, 4+length)
+		copy(frame, header[:])
+		if _, err := io.ReadFull(reader, frame[4:]); err != nil {
+			return err
+		}
+		membersMu.RLock()
+		for _, queue := range members {
+			select {
+			case queue <- frame:
+			default:
+			}
+		}
+		membersMu.RUnlock()
+	}
+}
+
 func main() {
-	handlers := map[string]func(net.Conn) error{"echo": echo, "sink": sink}
+	handlers := map[string]func(net.Conn) error{
+		"echo": echo, "sink": sink, "fan-out": fanOut,
+	}
 	if len(os.Args) < 3 || handlers[os.Args[2]] == nil {
-		fmt.Fprintln(os.Stderr, "usage: go_net PORT echo|sink")
+		fmt.Fprintln(os.Stderr, "usage: go_net PORT echo|sink|fan-out")
 		os.Exit(2)
 	}
 	port, err := strconv.Atoi(os.Args[1])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "usage: go_net PORT echo|sink")
+		fmt.Fprintln(os.Stderr, "usage: go_net PORT echo|sink|fan-out")
 		os.Exit(2)
 	}
 	handle := handlers[os.Args[2]]
@@ -99,6 +162,9 @@ func main() {
 			// As net/http does when descriptors run out.
 			time.Sleep(5 * time.Millisecond)
 			continue
+		}
+		if os.Args[2] == "fan-out" {
+			join(conn)
 		}
 		go func() {
 			defer conn.Close()

@@ -1,6 +1,6 @@
 /**
- * The echo of frames and the sink on `node:net`, for Node and for Deno.
- * Usage: `node_net.js PORT echo|sink`.
+ * The echo of frames, the sink and the fan-out on `node:net`, for Node and for Deno.
+ * Usage: `node_net.js PORT echo|sink|fan-out`.
  *
  * What a good user of Node writes: frames are cut from what came without copying what is
  * whole, all answers of one event leave in one write, and a peer that does not read is
@@ -67,10 +67,47 @@ function sink(socket) {
   });
 }
 
+/** For a member that does not read; Node itself would hold all. */
+const MAX_PENDING_BYTES = 1024 * 1024;
+/** @type {Set<net.Socket>} */
+const members = new Set();
+
+/** @param {net.Socket} socket */
+function fanOut(socket) {
+  members.add(socket);
+  socket.on("close", () => members.delete(socket));
+  /** @type {Buffer[]} */
+  let parts = [];
+  let buffered = 0;
+  let needed = 4;
+  socket.on("data", (chunk) => {
+    parts.push(chunk);
+    buffered += chunk.length;
+    if (buffered < needed) return;
+    const bytes = parts.length === 1 ? chunk : Buffer.concat(parts, buffered);
+    let at = 0;
+    needed = 4;
+    while (bytes.length - at >= 4) {
+      const length = bytes.readUInt32BE(at);
+      if (length > MAX_FRAME_BYTES) return void socket.destroy();
+      needed = 4 + length;
+      if (bytes.length - at < needed) break;
+      const frame = bytes.subarray(at, at + needed);
+      for (const member of members) {
+        if (member.writableLength < MAX_PENDING_BYTES) member.write(frame);
+      }
+      at += needed;
+      needed = 4;
+    }
+    parts = at < bytes.length ? [bytes.subarray(at)] : [];
+    buffered = bytes.length - at;
+  });
+}
+
 const port = Number(process.argv[2]);
-const handler = { echo, sink }[process.argv[3] ?? "echo"];
+const handler = { echo, sink, "fan-out": fanOut }[process.argv[3] ?? "echo"];
 if (!Number.isInteger(port) || handler === undefined) {
-  console.error("usage: node_net.js PORT echo|sink");
+  console.error("usage: node_net.js PORT echo|sink|fan-out");
   process.exit(2);
 }
 

@@ -50,20 +50,17 @@ export class FrameQueue<Membership> {
 
   #grow(): void {
     const { length } = this;
+    const frames = this.#frames;
+    const memberships = this.#memberships;
     const size = Math.max(FIRST_PLACES, length * 2);
-    const at = (i: number) => (this.#shifted + i) & (length - 1);
-    const moved = <Value>(ring: Value[]): (Value | undefined)[] =>
-      Array.from(
-        { length: size },
-        (_, i) => i < length ? ring[at(i)] : undefined,
-      );
-    this.#frames = moved(this.#frames);
-    this.#memberships = moved(this.#memberships);
-    this.#droppedBefore &&= new Map(
-      [...this.#droppedBefore].map(([n, count]) => [n - this.#shifted, count]),
-    );
-    this.#shifted = 0;
-    this.#pushed = length;
+    this.#frames = new Array(size);
+    this.#memberships = new Array(size);
+    for (let i = 0; i < length; i++) {
+      const from = (this.#shifted + i) & (length - 1);
+      const to = (this.#shifted + i) & (size - 1);
+      this.#frames[to] = frames[from];
+      this.#memberships[to] = memberships[from];
+    }
   }
 
   /** The first frame, and whose it is: there must be one. */

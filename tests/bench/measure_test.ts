@@ -53,6 +53,68 @@ Deno.test("measure() counts checked echoes, and the server's CPU time", {
   if (Deno.build.os !== "windows") assertGreater(outcome.cpuMicros!, 0);
 });
 
+for (const server of ["fan_out.ts", "raw_fan_out.ts"]) {
+  Deno.test(
+    `measure() counts what ${server} delivers, also where some read nothing`,
+    {
+      timeout: 60_000,
+    },
+    async () => {
+      const file = new URL(`bench/servers/${server}`, ROOT);
+      for (const silent of [0, 2]) {
+        const outcome = await measure(denoCommand(file, ["0"]), {
+          ...QUICK,
+          load: {
+            kind: "fan-out",
+            connections: 6,
+            depth: 4,
+            payloadBytes: 100,
+            silent,
+          },
+        });
+        assertGreater(outcome.rate, 100);
+      }
+    },
+  );
+}
+
+Deno.test("measure() notices a fan-out that differs", {
+  timeout: 30_000,
+}, async () => {
+  const source = `
+    const conns = [];
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    console.log("listening on " + listener.addr.port);
+    for await (const conn of listener) (async () => {
+      conns.push(conn);
+      const buffer = new Uint8Array(1024);
+      for (let count; (count = await conn.read(buffer)) !== null;) {
+        const bytes = buffer.slice(0, count);
+        for (const each of conns) {
+          if (each === conns[1]) bytes[5] ^= 1;
+          await each.write(bytes);
+        }
+      }
+    })();`;
+  await withProgram(source, async (file) => {
+    const load = {
+      kind: "fan-out",
+      connections: 3,
+      depth: 1,
+      payloadBytes: 16,
+    };
+    await assertRejects(
+      () =>
+        measure(denoCommand(file, []), {
+          ...QUICK,
+          load: load as MeasureOptions["load"],
+        }),
+      Error,
+      "what came differs",
+    );
+  });
+});
+
 Deno.test(
   "measure() notices an echo that differs",
   { timeout: 30_000 },
