@@ -8,13 +8,7 @@
 import { connect, Deadline } from "@sluice/net";
 import { CheckFailed, type Outcome, reasonOf } from "./_outcome.ts";
 import { inspectCertificate } from "./certificate.ts";
-import type {
-  CertificateTarget,
-  ConnectTarget,
-  ExpectTarget,
-  Target,
-  ThroughputTarget,
-} from "./config.ts";
+import type { Target, TargetOf } from "./config.ts";
 import { probe } from "./probe.ts";
 
 export type { Outcome };
@@ -48,7 +42,7 @@ export async function runCheck(
 }
 
 async function checkConnect(
-  { address, timeoutMs }: ConnectTarget,
+  { address, timeoutMs }: TargetOf<"connect">,
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const started = performance.now();
@@ -57,7 +51,7 @@ async function checkConnect(
 }
 
 async function checkCertificate(
-  { address, caCerts, timeoutMs, warnDays }: CertificateTarget,
+  { address, caCerts, timeoutMs, warnDays }: TargetOf<"certificate">,
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const { daysLeft, problem } = await inspectCertificate(address, {
@@ -74,7 +68,7 @@ async function checkCertificate(
 }
 
 async function checkExpect(
-  { address, expect, send, timeoutMs }: ExpectTarget,
+  { address, expect, send, timeoutMs }: TargetOf<"expect">,
   signal?: AbortSignal,
 ): Promise<Outcome> {
   // One limit for all of it: a target that drips bytes gets no longer.
@@ -87,7 +81,7 @@ async function checkExpect(
 }
 
 async function checkThroughput(
-  { address, bytes, minBytesPerSecond, timeoutMs }: ThroughputTarget,
+  { address, bytes, minBytesPerSecond, timeoutMs }: TargetOf<"throughput">,
   signal?: AbortSignal,
 ): Promise<Outcome> {
   const rate = await probe(address, { bytes, timeoutMs, signal });

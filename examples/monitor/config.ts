@@ -4,67 +4,21 @@
  * @module
  */
 
+import * as v from "npm:valibot@1.5.0";
 import { parseAddress, type ParsedAddress } from "@sluice/net";
-import { visibleText } from "../_safe_text.ts";
-import { ConfigError, Fields, show } from "./_fields.ts";
+import { cleanText, visibleText } from "../_safe_text.ts";
 
-export { ConfigError };
+/** The configuration is wrong; the message names the field and what it must be. */
+export class ConfigError extends Error {
+  static {
+    this.prototype.name = "ConfigError";
+  }
 
-/** What every target has. */
-interface CommonTarget {
-  /** What people call it. */
-  name: string;
-  /** Where it is. */
-  address: ParsedAddress;
-  /** Milliseconds from check to check. */
-  intervalMs: number;
-  /** Longest that one check may take, in milliseconds. */
-  timeoutMs: number;
-  /** Failures in a row after which it counts as down. */
-  failuresToDown: number;
-  /** Successes in a row after which it counts as up again. */
-  successesToUp: number;
+  /** Says in one line what is wrong. */
+  constructor(what: string) {
+    super(`Cannot read the configuration: ${what}`);
+  }
 }
-
-/** How long it takes to connect. */
-export interface ConnectTarget extends CommonTarget {
-  check: "connect";
-}
-
-/** How long a TLS certificate is still good, and whether it is trusted. */
-export interface CertificateTarget extends CommonTarget {
-  check: "certificate";
-  address: { hostname: string; port: number; tls: true };
-  /** Fewer days than this are a failure. */
-  warnDays: number;
-  /** Authorities to trust beside the usual ones, as PEM. */
-  caCerts: string[];
-}
-
-/** Whether it says the right thing. */
-export interface ExpectTarget extends CommonTarget {
-  check: "expect";
-  /** What to send; may be empty, for servers that speak first. */
-  send: string;
-  /** What must come back, within the first 64 KiB. */
-  expect: string;
-}
-
-/** How fast another monitor's probe can send to us. */
-export interface ThroughputTarget extends CommonTarget {
-  check: "throughput";
-  /** How much to transfer. */
-  bytes: number;
-  /** A slower transfer is a failure. */
-  minBytesPerSecond: number;
-}
-
-/** One thing to watch. */
-export type Target =
-  | ConnectTarget
-  | CertificateTarget
-  | ExpectTarget
-  | ThroughputTarget;
 
 /** The unit of what each check measures. */
 export const UNITS = {
@@ -74,46 +28,208 @@ export const UNITS = {
   throughput: "MB/s",
 } as const;
 
-const CHECKS = ["connect", "certificate", "expect", "throughput"] as const;
 const DAY_MS = 86_400_000;
-
-/** How often, unless the configuration says otherwise: a date changes slowly. */
-const INTERVALS_MS = {
-  connect: 5_000,
-  certificate: 3_600_000,
-  expect: 5_000,
-  throughput: 60_000,
-};
+const CERTIFICATE = "-----BEGIN CERTIFICATE";
 
 /** Most bytes that a throughput check may transfer. */
 export const MAX_PROBE_BYTES = 64 * 1024 * 1024;
 
+// Every message of a schema is what the field must be: `explain` puts the rest around it.
+
+/** A text of at most `most` characters, all of them to be seen unless `raw`. */
+function text(most: number, { raw = false } = {}) {
+  const must = `a printable text of 1 to ${most} characters`;
+  return v.pipe(
+    v.string(must),
+    v.minLength(1, must),
+    v.maxLength(most, must),
+    v.check((value) => raw || cleanText(value) === value, must),
+  );
+}
+
+function integer(least: number, most: number, fallback: number) {
+  const must = `a whole number from ${least} to ${most}`;
+  return v.optional(
+    v.pipe(
+      v.number(must),
+      v.integer(must),
+      v.minValue(least, must),
+      v.maxValue(most, must),
+    ),
+    fallback,
+  );
+}
+
+/** An object without other fields: a mistyped name must not go unnoticed. */
+function record<const Entries extends v.ObjectEntries>(entries: Entries) {
+  return v.pipe(
+    v.unknown(),
+    v.check((value) => !Array.isArray(value), "an object"),
+    v.strictObject(entries, ({ expected }) => {
+      if (expected === "Object") return "an object";
+      if (expected === "never") {
+        return `only ${Object.keys(entries).join(", ")}`;
+      }
+      const missing = entries[JSON.parse(expected!)] as { message?: string };
+      return missing.message!;
+    }),
+  );
+}
+
+const address = v.pipe(
+  text(200),
+  v.check((written) => {
+    try {
+      const address = parseAddress(written);
+      return !("port" in address) || address.port !== 0;
+    } catch {
+      return false;
+    }
+  }, "HOST:PORT, tls://HOST:PORT or unix:PATH, with a port from 1 to 65535"),
+);
+
+/** What all targets have; their names are their addresses, unless told otherwise. */
+function common(
+  intervalMs: number,
+  { at = address, failuresToDown = 3, successesToUp = 2 }: {
+    at?: v.GenericSchema<string>;
+    failuresToDown?: number;
+    successesToUp?: number;
+  } = {},
+) {
+  return {
+    address: at,
+    /** What people call it. */
+    name: v.optional(text(40)),
+    /** Milliseconds from check to check. */
+    intervalMs: integer(100, DAY_MS, intervalMs),
+    /** Longest that one check may take, in milliseconds. */
+    timeoutMs: integer(10, 60_000, 3_000),
+    /** Failures in a row after which it counts as down. */
+    failuresToDown: integer(1, 100, failuresToDown),
+    /** Successes in a row after which it counts as up again. */
+    successesToUp: integer(1, 100, successesToUp),
+  };
+}
+
+function kind<const Check extends string>(check: Check) {
+  const must = `one of ${Object.keys(UNITS).join(", ")}`;
+  return v.optional(v.literal(check, must), check);
+}
+
+const SCHEMAS = {
+  /** How long it takes to connect. */
+  connect: record({ check: kind("connect"), ...common(5_000) }),
+  /** How long a TLS certificate is still good, and whether it is trusted. */
+  certificate: record({
+    check: kind("certificate"),
+    // A date changes slowly, and a wrong certificate is no hiccup.
+    ...common(3_600_000, {
+      at: v.pipe(address, v.startsWith("tls://", "of the form tls://…")),
+      failuresToDown: 1,
+      successesToUp: 1,
+    }),
+    /** Fewer days than this are a failure. */
+    warnDays: integer(0, 3_650, 14),
+    /** Authorities to trust beside the usual ones, as PEM. */
+    caCerts: v.optional(
+      v.pipe(
+        v.array(v.unknown(), "a list of 0 to 20"),
+        v.maxLength(20, "a list of 0 to 20"),
+        v.check(
+          (list) => list.every((each) => String(each).includes(CERTIFICATE)),
+          "a list of certificates as PEM",
+        ),
+        v.transform((list) => list.map(String)),
+      ),
+      [],
+    ),
+  }),
+  /** Whether it says the right thing. */
+  expect: record({
+    check: kind("expect"),
+    ...common(5_000),
+    /** What to send; nothing is sent to servers that speak first. */
+    send: v.optional(text(4_096, { raw: true }), "\n"),
+    /** What must come back, within the first 64 KiB. */
+    expect: text(4_096, { raw: true }),
+  }),
+  /** How fast another monitor's probe can send to us. */
+  throughput: record({
+    check: kind("throughput"),
+    ...common(60_000, {
+      at: v.pipe(
+        address,
+        v.check((text) => !text.startsWith("tls://"), "without tls://"),
+      ),
+    }),
+    /** How much to transfer. */
+    bytes: integer(1, MAX_PROBE_BYTES, 8 * 1024 * 1024),
+    /** A slower transfer is a failure. */
+    minBytesPerSecond: integer(0, 1e12, 0),
+  }),
+};
+
+/** The schema for a target by its `check`, which each of them looks at again. */
+function schemaFor(target: unknown) {
+  const { check = "connect" } = Object(target);
+  return Object.hasOwn(SCHEMAS, check)
+    ? SCHEMAS[check as keyof typeof SCHEMAS]
+    : SCHEMAS.connect;
+}
+
+const CONFIGURATION = record({
+  targets: v.pipe(
+    v.array(v.lazy(schemaFor), "a list of 1 to 100"),
+    v.minLength(1, "a list of 1 to 100"),
+    v.maxLength(100, "a list of 1 to 100"),
+  ),
+});
+
+type Written = v.InferOutput<typeof CONFIGURATION>["targets"][number];
+type Address<Check> = Check extends "certificate"
+  ? { hostname: string; port: number; tls: true }
+  : ParsedAddress;
+type Placed<T extends Written> = T extends Written
+  ? Omit<T, "address"> & { name: string; address: Address<T["check"]> }
+  : never;
+
+/** One thing to watch. */
+export type Target = Placed<Written>;
+/** One thing to watch, in one way. */
+export type TargetOf<Check extends Target["check"]> = Extract<
+  Target,
+  { check: Check }
+>;
+
 /**
  * Reads the configuration.
  *
- * @param text JSON.
+ * @param json What to watch.
  * @throws {ConfigError} Something is wrong; the message says in one line what.
  */
-export function parseConfig(text: string): Target[] {
+export function parseConfig(json: string): Target[] {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(json);
   } catch (error) {
     const why = visibleText((error as Error).message.replaceAll(/\s+/g, " "));
-    throw new ConfigError(
-      `Cannot read the configuration: it must be JSON: ${why}`,
-    );
+    throw new ConfigError(`it must be JSON: ${why}`);
   }
-  const fields = new Fields("", value);
-  const targets = fields.list("targets", { least: 1, most: 100 })
-    .map((each, index) => parseTarget(new Fields(`targets[${index}]`, each)));
-  fields.end();
+  const { issues, output } = v.safeParse(CONFIGURATION, value, {
+    abortEarly: true,
+  });
+  if (issues !== undefined) throw new ConfigError(explain(issues[0]));
+  const targets = output.targets.map((target) => ({
+    ...target,
+    name: target.name ?? target.address,
+    address: parseAddress(target.address),
+  } as Target));
   const names = new Set<string>();
   for (const { name } of targets) {
     if (names.has(name)) {
       throw new ConfigError(
-        `Cannot read the configuration: each name must be used once, ` +
-          `got ${show(name)} twice`,
+        `each name must be used once, got ${show(name)} twice`,
       );
     }
     names.add(name);
@@ -121,100 +237,21 @@ export function parseConfig(text: string): Target[] {
   return targets;
 }
 
-function parseTarget(fields: Fields): Target {
-  const check = fields.choice("check", CHECKS, "connect");
-  const written = fields.text("address");
-  const common = {
-    name: fields.text("name", { fallback: written, most: 40 }),
-    address: parseTargetAddress(fields, written),
-    intervalMs: fields.integer("intervalMs", {
-      least: 100,
-      most: DAY_MS,
-      fallback: INTERVALS_MS[check],
-    }),
-    timeoutMs: fields.integer("timeoutMs", {
-      least: 10,
-      most: 60_000,
-      fallback: 3_000,
-    }),
-    failuresToDown: fields.integer("failuresToDown", {
-      least: 1,
-      most: 100,
-      // A wrong certificate is no hiccup.
-      fallback: check === "certificate" ? 1 : 3,
-    }),
-    successesToUp: fields.integer("successesToUp", {
-      least: 1,
-      most: 100,
-      fallback: check === "certificate" ? 1 : 2,
-    }),
-  };
-  const target = withCheck(check, common, fields);
-  fields.end();
-  return target;
+/** `targets[0].name must be …, got …` */
+function explain(issue: v.BaseIssue<unknown>): string {
+  const { path = [], message, input, type, expected } = issue;
+  const keys = path.map(({ key }) => key);
+  const isStranger = type === "strict_object" && expected === "never";
+  const got = isStranger ? keys.pop() : input;
+  const where = keys.map((key) =>
+    typeof key === "number" ? `[${key}]` : `.${key}`
+  ).join("").replace(/^\./, "");
+  const must = isStranger ? "must have" : "must be";
+  return `${where || "it"} ${must} ${message}, got ${show(got)}`;
 }
 
-function withCheck(
-  check: Target["check"],
-  common: CommonTarget,
-  fields: Fields,
-): Target {
-  const { address } = common;
-  switch (check) {
-    case "connect":
-      return { ...common, check };
-    case "certificate":
-      if (!("tls" in address)) fields.refuse("address", "of the form tls://…");
-      return {
-        ...common,
-        check,
-        address,
-        warnDays: fields.integer("warnDays", {
-          least: 0,
-          most: 3_650,
-          fallback: 14,
-        }),
-        caCerts: fields.list("caCerts", { most: 20 }).map((each) =>
-          typeof each === "string" && each.includes("-----BEGIN CERTIFICATE")
-            ? each
-            : fields.refuse("caCerts", "a list of certificates as PEM")
-        ),
-      };
-    case "expect":
-      return {
-        ...common,
-        check,
-        send: fields.text("send", { fallback: "\n", most: 4_096, raw: true }),
-        expect: fields.text("expect", { most: 4_096, raw: true }),
-      };
-    case "throughput":
-      if ("tls" in address) fields.refuse("address", "without tls://");
-      return {
-        ...common,
-        check,
-        bytes: fields.integer("bytes", {
-          least: 1,
-          most: MAX_PROBE_BYTES,
-          fallback: 8 * 1024 * 1024,
-        }),
-        minBytesPerSecond: fields.integer("minBytesPerSecond", {
-          least: 0,
-          most: 1e12,
-          fallback: 0,
-        }),
-      };
-  }
-}
-
-function parseTargetAddress(fields: Fields, written: string): ParsedAddress {
-  try {
-    const address = parseAddress(written);
-    if (!("port" in address) || address.port !== 0) return address;
-  } catch {
-    // What it must be is said below, for every way of being wrong.
-  }
-  fields.refuse(
-    "address",
-    "HOST:PORT, tls://HOST:PORT or unix:PATH, with a port from 1 to 65535",
-  );
+/** A value in a message: short, on one line, with nothing a terminal would obey. */
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? "missing";
+  return visibleText(text.length <= 60 ? text : `${text.slice(0, 57)}...`);
 }
