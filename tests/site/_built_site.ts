@@ -1,7 +1,8 @@
 import { findStdSource } from "../../tools/_std.ts";
 import { ROOT, withImportMap } from "../../tools/_command.ts";
 
-const HOME = new URL("docs/.vitepress/", ROOT);
+/** Where its packages are. */
+export const HOME: URL = new URL("docs/.vitepress/", ROOT);
 
 /**
  * Whether the packages that make the site cannot be had, for a test's `ignore`.
@@ -9,30 +10,42 @@ const HOME = new URL("docs/.vitepress/", ROOT);
  * Installs them. Where npm is not reached the tests are skipped, and say so; in CI they fail.
  */
 export async function lacksPackages(): Promise<boolean> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["install", "--frozen", "--quiet"],
-    cwd: HOME,
-    env: { NO_COLOR: "1" },
-  }).output();
-  if (success) return false;
-  const why = new TextDecoder().decode(stderr).trim();
+  const { code, output } = await runDeno(
+    ["install", "--frozen", "--quiet"],
+    HOME,
+  );
+  if (code === 0) return false;
   if (Deno.env.get("CI")) {
     Deno.test("the packages that make the site can be installed", () => {
-      throw new Error(why);
+      throw new Error(output);
     });
   } else {
-    console.log(`skipping the tests of the site: npm is not reached: ${why}`);
+    console.log(
+      `skipping the tests of the site: npm is not reached: ${output}`,
+    );
   }
   return true;
 }
 
-/** Runs one `deno` command and gives what it printed. */
-export async function run(
+/** Makes the site as `deno task site` does, and gives what that printed. */
+export async function makeSite(...args: string[]): Promise<Outcome> {
+  const main = ["run", "--allow-all", "tools/site/main.ts", ...args];
+  return await runDeno(withImportMap(main, await findStdSource()), ROOT);
+}
+
+/** How a command ended, and what it printed. */
+export interface Outcome {
+  code: number;
+  output: string;
+}
+
+/** Runs one `deno` command. */
+export async function runDeno(
   args: string[],
-  cwd: URL = ROOT,
-): Promise<{ code: number; output: string }> {
+  cwd: URL,
+): Promise<Outcome> {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: withImportMap(args, await findStdSource()),
+    args,
     cwd,
     env: { NO_COLOR: "1" },
   }).output();

@@ -1,5 +1,6 @@
 import { ROOT } from "../_command.ts";
 import { apiPages } from "./_api_pages.ts";
+import { codecFile } from "./_codec_file.ts";
 import { readEntries } from "./_deno_doc.ts";
 import { examplePages } from "./_example_pages.ts";
 import { linkPage } from "./_links.ts";
@@ -58,6 +59,10 @@ export async function assemble(
   await copyFolder(
     new URL("docs/.vitepress/public/", ROOT),
     `${folder}/public`,
+  );
+  await Deno.writeTextFile(
+    `${folder}/public/codec_page.html`,
+    await codecFile(),
   );
   const data: SiteData = {
     base,

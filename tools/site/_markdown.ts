@@ -70,7 +70,7 @@ export function findLinks(text: string): LinkAt[] {
 const INLINE =
   /!?\[[^\]]*\]\((?<target>[^()\s]+(?:\([^()\s]*\)[^()\s]*)?)[^)]*\)/g;
 const REFERENCE = /^(?<before>\[[^\]^]+\]: +)(?<target>\S+)$/gm;
-const ATTRIBUTE = /\b(?<before>(?:src|href)=")(?<target>[^"]+)/g;
+const ATTRIBUTE = /(?<![:\w-])(?<before>(?:src|href)=")(?<target>[^"]+)/g;
 
 /** The text with other targets, of the links for which `change` gives one. */
 export function changeLinks(

@@ -25,23 +25,11 @@ const GUIDES: readonly [group: string, names: readonly string[]][] = [
     "from-python",
     "migration",
   ]],
-  ["Frames and clients", [
-    "codecs",
-    "protocols",
-    "clients",
-    "adapters",
-    "datagrams",
-  ]],
-  ["Servers", [
-    "production",
-    "tls",
-    "shutdown",
-    "limits",
-    "scaling",
-    "telemetry",
-  ]],
+  ["Frames", ["codecs", "protocols"]],
+  ["Servers", ["production", "shutdown", "limits", "tls", "scaling"]],
+  ["Clients and more", ["clients", "adapters", "datagrams"]],
   ["Reference", ["errors", "options", "testing", "reliability"]],
-  ["Inside", ["architecture", "performance", "site"]],
+  ["Inside", ["architecture", "performance"]],
 ];
 
 /** The menus of the whole site. */
