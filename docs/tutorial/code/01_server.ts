@@ -1,10 +1,11 @@
 import { formatAddress, listen } from "@sluice/net";
 
-// Steps 1 to 3: create a socket, bind it to an address, listen.
-const listener = listen({ hostname: "127.0.0.1", port: 8888 });
-console.log("listening on", formatAddress(listener.addr));
+// Steps 1 to 3: create, bind, listen.
+const listener = listen({ port: 8888 });
+const address = formatAddress(listener.addr);
+console.log("listening on", address);
 
-// Step 4: accept. Each client gets a socket of its own.
+// Step 4: accept, a new socket for each client.
 for await (const socket of listener) {
   console.log("a client has connected");
 
