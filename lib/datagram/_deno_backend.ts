@@ -7,7 +7,6 @@
 import { formatAddress } from "../addr.ts";
 import { BrokenError, PermissionError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
-import { isAbstract } from "../transport/check_address.ts";
 import { translateError } from "../transport/translate_error.ts";
 import type {
   DatagramAddr,
@@ -40,8 +39,15 @@ export function bindUnixDatagrams(
 ): DatagramTransport<Deno.UnixAddr> {
   const localAddr = { transport: "unixpacket" as const, path };
   checkFlag(localAddr);
-  const conn = Deno.listenDatagram(localAddr);
-  return new UnixTransport(conn, maxDatagramBytes, path);
+  const sender = Deno.listenDatagram(localAddr);
+  try {
+    Deno.removeSync(path);
+    const receiver = Deno.listenDatagram(localAddr);
+    return new UnixTransport(sender, receiver, maxDatagramBytes, path);
+  } catch (error) {
+    sender.close();
+    throw error;
+  }
 }
 
 function checkFlag(localAddr: DatagramAddr): void {
@@ -80,6 +86,10 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
 
   send(data: Uint8Array, to: DatagramTarget<A>): Promise<number> {
     return this.#conn.send(data, denoAddr(to));
+  }
+
+  get closed(): boolean {
+    return this.#closed;
   }
 
   async close(): Promise<void> {
@@ -173,30 +183,51 @@ function denoAddr(to: DatagramTarget): Deno.Addr {
   return { transport: "udp", hostname, port };
 }
 
-/** Removes its file when it ends, as Deno does not. */
+/**
+ * A Unix socket, which is two: Deno (2.9) refuses to send on one that waits for a datagram,
+ * and it always does. The sender was bound to the path first, and its file removed. So what
+ * it sends says that it comes from the path, and what goes to the path reaches the receiver.
+ *
+ * It removes its file when it ends, as Deno does not.
+ */
 class UnixTransport extends DenoTransport<Deno.UnixAddr> {
   /** The system says how much: by default some 212,000 bytes on Linux. */
   readonly maxSendBytes = Infinity;
+  readonly #sender: Deno.DatagramConn;
   readonly #path: string;
   readonly #identity: string | undefined;
 
-  constructor(conn: Deno.DatagramConn, maxBytes: number, path: string) {
-    super(conn, maxBytes);
+  constructor(
+    sender: Deno.DatagramConn,
+    receiver: Deno.DatagramConn,
+    maxBytes: number,
+    path: string,
+  ) {
+    super(receiver, maxBytes);
+    this.#sender = sender;
     this.#path = path;
     this.#identity = identify(path);
   }
 
+  override send(
+    data: Uint8Array,
+    to: DatagramTarget<Deno.UnixAddr>,
+  ): Promise<number> {
+    return this.#sender.send(data, denoAddr(to));
+  }
+
   override async close(): Promise<void> {
-    // Before its end, as until then no other socket can take the path.
+    if (this.closed) return await super.close();
+    // Looked at before its end, as until then no other socket can take the path.
     const isOwn = this.#identity !== undefined &&
       identify(this.#path) === this.#identity;
+    this.#sender.close();
     await super.close();
     if (isOwn) removeQuietly(this.#path);
   }
 }
 
 function identify(path: string): string | undefined {
-  if (isAbstract(path)) return undefined;
   try {
     const { dev, ino } = Deno.lstatSync(path);
     return `${dev}:${ino}`;

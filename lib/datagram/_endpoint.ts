@@ -63,8 +63,8 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   readonly #queue: DatagramQueue<A>;
   readonly #signal: AbortSignal | undefined;
   readonly #closed = Promise.withResolvers<void>();
-  /** Sends that are under way. */
-  readonly #sending = new Set<Promise<unknown>>();
+  /** Settles when all sends that are under way have. */
+  #lastSend: Promise<void> | undefined;
   #waiter: Waiter<A> | undefined;
   /** Why nothing arrives any more. */
   #end: SocketError | undefined;
@@ -157,17 +157,13 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       );
     }
     this.checkOpen("send");
-    let sending: Promise<unknown> | undefined;
     try {
-      sending = this.#transport.send(bytes, to);
-      this.#sending.add(sending);
+      const sending = this.#sendInTurn(bytes, to);
       await (options === undefined
         ? sending
         : waitWithin("send", sending, options));
     } catch (error) {
       throw sendError(error, this.localAddr, to as DatagramTarget);
-    } finally {
-      if (sending !== undefined) this.#sending.delete(sending);
     }
     this.#sent++;
     this.#sentBytes += length;
@@ -210,8 +206,8 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   async close(options?: CallOptions): Promise<void> {
     checkCall("close", options);
     this.#stop();
-    if (this.#sending.size > 0) {
-      const sent = Promise.allSettled(this.#sending);
+    const sent = this.#lastSend;
+    if (sent !== undefined) {
       const limits = { timeoutMs: CLOSE_TIMEOUT_MS, ...options };
       // A limit cuts what is left.
       await waitWithin("close", sent, limits).catch(() => {});
@@ -263,6 +259,20 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     );
     // Its address is of no more use.
     this.#closing ??= this.#close();
+  }
+
+  /** One at a time: side by side they would leave in any order, or be refused. */
+  #sendInTurn(data: Uint8Array, to: DatagramTarget<A>): Promise<unknown> {
+    const before = this.#lastSend;
+    const sending = before === undefined
+      ? this.#transport.send(data, to)
+      : before.then(() => this.#transport.send(data, to));
+    const done = (): void => {
+      if (this.#lastSend === settled) this.#lastSend = undefined;
+    };
+    const settled: Promise<void> = sending.then(done, done);
+    this.#lastSend = settled;
+    return sending;
   }
 
   #wait(options: CallOptions | undefined): Promise<Datagram<A> | null> {

@@ -28,10 +28,10 @@ export async function lookUp(
     return address;
   } catch (error) {
     if ((error as { code?: unknown }).code !== "EPERM") throw error;
-    const flag = "--allow-net";
+    const flag = `--allow-net=${host}`;
     throw new PermissionError(
       [flag],
-      `Cannot look up ${host}: run again with ${flag}, as names take all of it (an address does not)`,
+      `Cannot look up ${host}: run again with ${flag} (without a port: a name takes all of them)`,
       { operation: "look up", cause: error },
     );
   }

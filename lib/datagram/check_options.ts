@@ -13,10 +13,15 @@ import {
   checkOneOf,
   checkSignal,
   checkText,
+  outOfRange,
   wrongKind,
 } from "../_check.ts";
 import { parseIp, withoutBrackets } from "../ip.ts";
-import { checkHostname, checkPath } from "../transport/check_address.ts";
+import {
+  checkHostname,
+  checkPath,
+  isAbstract,
+} from "../transport/check_address.ts";
 import type {
   DatagramBackend,
   DatagramQueueOptions,
@@ -105,8 +110,7 @@ export function checkPeerOptions(
   const { maxInFlight = 1 } = options;
   checkInteger(action, "maxInFlight", maxInFlight, 1);
   if (options.path !== undefined) {
-    checkText(action, "localPath", options.localPath);
-    checkPath(action, options.localPath);
+    checkFile(action, "localPath", options.localPath);
     return checkUnix(action, options);
   }
   const { hostname, port, localHostname, localPort = 0 } = options;
@@ -174,7 +178,7 @@ function checkUnix(
   options: UnixDatagramOptions | UnixPeerOptions,
 ): void {
   checkAbsent(action, options, ABSENT_BESIDE_PATH, "path");
-  checkPath(action, options.path);
+  checkFile(action, "path", options.path);
   checkOptional(
     action,
     "transport",
@@ -183,6 +187,19 @@ function checkUnix(
   );
   checkOneOf(action, "backend", options.backend ?? "auto", ["auto", "deno"]);
   checkQueueOptions(action, options, MAX_UNIX_BYTES);
+}
+
+function checkFile(
+  action: string,
+  name: string,
+  path: unknown,
+): asserts path is string {
+  checkText(action, name, path);
+  checkPath(action, path);
+  if (isAbstract(path)) {
+    // Two sockets have to be bound to it: see `_deno_backend.ts`.
+    throw outOfRange(action, name, "that of a file", path);
+  }
 }
 
 function checkQueueOptions(

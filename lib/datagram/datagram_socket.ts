@@ -120,7 +120,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
   }
 
   /**
-   * Sends a datagram. That it was sent does not say that it arrives, nor that anything
+   * Sends a datagram, in the order of the calls. That it was sent does not say that it arrives, nor that anything
    * listens there.
    *
    * Cancellation: it may have been sent, or not.

@@ -96,7 +96,7 @@ export interface DatagramTransport<A extends DatagramAddr = DatagramAddr> {
   start(sink: DatagramSink<A>): void;
   /**
    * Sends a datagram, and settles when the system has taken it. `data` is borrowed until
-   * then. Several may be under way; they leave in order.
+   * then. Called again only when the call before has settled.
    */
   send(data: Uint8Array, to: DatagramTarget<A>): Promise<unknown>;
   /** Ends it: nothing arrives any more, and the address is free when it has settled. Idempotent. */
@@ -246,8 +246,7 @@ export interface UdpOptions extends DatagramQueueOptions, UdpCarrierOptions {
  */
 export interface UnixDatagramOptions extends DatagramQueueOptions {
   /**
-   * Path of the socket, which must not exist; on Linux also an abstract name, `"\0name"`.
-   * The file is removed when the socket is closed.
+   * Path of the socket, a file that must not exist. It is removed when the socket is closed.
    */
   path: string;
   /** Absent: only `Deno.listenDatagram` has them. */
@@ -267,7 +266,7 @@ export interface UdpPeerOptions
   extends DatagramQueueOptions, UdpCarrierOptions {
   /**
    * Name or address of the peer. A name is looked up once, when the peer is opened, which
-   * takes the whole of `--allow-net`, but for `"localhost"`.
+   * takes `--allow-net=NAME` without a port; `"localhost"` is not.
    *
    * @default {"127.0.0.1"}
    */

@@ -7,6 +7,11 @@
 
 export { ensurePermissions } from "./ensure_permissions.ts";
 export {
+  type DatagramPermissionsOptions,
+  permissionsForDatagrams,
+  type PlannableDatagramOptions,
+} from "./datagram_plan.ts";
+export {
   type PermissionPlan,
   permissionsFor,
   type PermissionsForOptions,

@@ -166,7 +166,7 @@ export interface PermissionsForOptions {
  * @category Permissions
  */
 export type PlannedDescriptor =
-  | Deno.NetPermissionDescriptor & { host: string }
+  | Deno.NetPermissionDescriptor & { host: string | undefined }
   | Deno.EnvPermissionDescriptor & { variable: string }
   | Deno.ReadPermissionDescriptor & { path: string }
   | Deno.WritePermissionDescriptor & { path: string };
@@ -327,7 +327,8 @@ function phrase(action: PlannedAction | undefined): string {
   return action === "listen" ? "listen on" : "connect to";
 }
 
-function describeHost(
+/** What a host and a port take. */
+export function describeHost(
   hostname: string | undefined,
   port: number,
 ): PlannedDescriptor[] {
@@ -347,7 +348,8 @@ function checkAbsent(kind: string, beside: Record<string, unknown>): void {
   }
 }
 
-function describePath(
+/** What the path of a Unix socket takes, which has nothing beside it. */
+export function describePath(
   path: string,
   beside: Record<string, unknown>,
 ): PlannedDescriptor[] {
@@ -374,8 +376,9 @@ function describePath(
   ];
 }
 
-function valueOf(descriptor: PlannedDescriptor): string {
-  if (descriptor.name === "net") return descriptor.host;
+/** What a flag has after its `=`; empty for all. */
+export function valueOf(descriptor: PlannedDescriptor): string {
+  if (descriptor.name === "net") return descriptor.host ?? "";
   return descriptor.name === "env" ? descriptor.variable : descriptor.path;
 }
 
@@ -387,5 +390,7 @@ export function flagsOf(descriptors: readonly PlannedDescriptor[]): string[] {
     const known = values.get(name) ?? new Set();
     values.set(name, known.add(valueOf(descriptor)));
   }
-  return [...values].map(([name, set]) => `--allow-${name}=${[...set].join()}`);
+  return [...values].map(([name, set]) =>
+    set.has("") ? `--allow-${name}` : `--allow-${name}=${[...set].join()}`
+  );
 }

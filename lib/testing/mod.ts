@@ -28,6 +28,11 @@ export {
   type CheckTransportOptions,
   type MakePair,
 } from "./check_transport.ts";
+export {
+  checkDatagrams,
+  type CheckDatagramsOptions,
+  type MakeSockets,
+} from "./check_datagrams.ts";
 export { FakeClock, fakeClock } from "./fake_clock.ts";
 export { MemoryNetwork, memoryNetwork } from "./memory_network.ts";
 export type {

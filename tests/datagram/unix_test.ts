@@ -1,0 +1,150 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BrokenError } from "@sluice/net";
+import { struct, u16 } from "@sluice/net/codec";
+import {
+  connectDatagram,
+  datagram,
+  packetsOf,
+  serveDatagrams,
+} from "@sluice/net/datagram";
+import { hasFlag, soon, textOf, until } from "./_backends.ts";
+
+/** Defines a test where there are Unix sockets for datagrams. */
+function testUnix(
+  title: string,
+  body: (folder: string) => Promise<void>,
+): void {
+  Deno.test(title, {
+    ignore: !hasFlag || Deno.build.os === "windows",
+    timeout: 30_000,
+  }, async () => {
+    const folder = await Deno.makeTempDir({ prefix: "sluice-" });
+    try {
+      await body(folder);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  });
+}
+
+/** Whether there is a file. */
+const exists = (path: string) => Deno.lstat(path).then(() => true, () => false);
+
+testUnix(
+  "Unix datagrams go both ways, also while both sides receive",
+  async (folder) => {
+    await using left = await datagram({ path: `${folder}/left` });
+    await using right = await datagram({ path: `${folder}/right` });
+    assertEquals(left.localAddr, {
+      transport: "unixpacket",
+      path: `${folder}/left`,
+    });
+    const echoing = (async () => {
+      for await (const { data, from } of right) await right.send(data, from);
+    })();
+    const receiving = left.receive(soon);
+    // Side by side, in order.
+    await Promise.all(
+      ["one", "two", ""].map((text) =>
+        left.send(text, { path: `${folder}/right` })
+      ),
+    );
+    const first = await receiving;
+    assertEquals([textOf(first), first!.from.path], ["one", `${folder}/right`]);
+    assertEquals(textOf(await left.receive(soon)), "two");
+    assertEquals(textOf(await left.receive(soon)), "");
+    await right.close();
+    await echoing;
+  },
+);
+
+testUnix(
+  "Unix datagrams above the limit are dropped and counted",
+  async (folder) => {
+    const path = `${folder}/a`;
+    await using socket = await datagram({ path, maxDatagramBytes: 70_000 });
+    await socket.send(new Uint8Array(70_001), { path });
+    await socket.send(new Uint8Array(70_000), { path });
+    assertEquals((await socket.receive(soon))!.data.length, 70_000);
+    assertEquals(socket.stats.oversize, 1);
+    const error = await assertRejects(
+      () => socket.send(new Uint8Array(4_000_000), { path }),
+      BrokenError,
+      `Cannot send to unix:${path}: message too long`,
+    );
+    assertEquals(error.reason, "other");
+  },
+);
+
+testUnix(
+  "a Unix socket says who is not there, and who cannot be answered",
+  async (folder) => {
+    const path = `${folder}/a`;
+    await using socket = await datagram({ path });
+    const none = await assertRejects(
+      () => socket.send("x", { path: `${folder}/none` }),
+      BrokenError,
+      "no such path",
+    );
+    assertEquals(none.reason, "not-found");
+    await assertRejects(
+      () => socket.send("x", { path: "" }),
+      BrokenError,
+      "not bound to a path, and cannot be answered",
+    );
+    // It is still good.
+    await socket.send("x", { path });
+    assertEquals(textOf(await socket.receive(soon)), "x");
+  },
+);
+
+testUnix(
+  "the file of a Unix socket goes with it, and no other's",
+  async (folder) => {
+    const path = `${folder}/a`;
+    const socket = await datagram({ path });
+    assert(await exists(path));
+    const used = await assertRejects(() => datagram({ path }), BrokenError);
+    assertEquals(used.reason, "in-use");
+    assert(await exists(path));
+    await socket.close();
+    assertEquals(await exists(path), false);
+
+    const other = await datagram({ path });
+    await Deno.remove(path);
+    await Deno.writeTextFile(path, "not yours");
+    await other.close();
+    assertEquals(await Deno.readTextFile(path), "not yours");
+  },
+);
+
+testUnix("requests work over Unix sockets, again and again", async (folder) => {
+  const pair = struct({ id: u16, number: u16 });
+  const path = `${folder}/server`;
+  await using server = await datagram({ path });
+  let dropped = 0;
+  const serving = serveDatagrams(
+    packetsOf(server, pair),
+    ({ frame }) =>
+      dropped++ < 3 ? undefined : { ...frame, number: frame.number + 1 },
+  );
+  await using peer = await connectDatagram({
+    path,
+    localPath: `${folder}/client`,
+  });
+  const pairs = packetsOf(peer, pair);
+  const numbers = await Promise.all([1, 2, 3, 4, 5].map(async (id) => {
+    const answer = await pairs.request({ id, number: id * 10 }, {
+      accept: (frame) => frame.id === id,
+      retransmitMs: 5,
+      attempts: 10,
+    });
+    return answer.number;
+  }));
+  assertEquals(numbers, [11, 21, 31, 41, 51]);
+  await using stranger = await datagram({ path: `${folder}/stranger` });
+  await stranger.send("spoofed", peer.localAddr);
+  await until(() => peer.stats.ignored >= 1);
+  await server.close();
+  await serving;
+});
