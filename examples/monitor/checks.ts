@@ -1,5 +1,5 @@
 /**
- * The four checks. None of them trusts its target: whatever it does, a check ends
+ * The checks. None of them trusts its target: whatever it does, a check ends
  * within its time limit and a bounded amount of memory.
  *
  * @module
@@ -31,6 +31,8 @@ export async function runCheck(
         return await checkCertificate(target, signal);
       case "expect":
         return await checkExpect(target, signal);
+      case "http":
+        return await checkHttp(target, signal);
       case "throughput":
         return await checkThroughput(target, signal);
     }
@@ -78,6 +80,39 @@ async function checkExpect(
   await socket.write(send, { deadline });
   await socket.readUntil(expect, { deadline, maxBytes: 64 * 1024 });
   return { ok: true, value: performance.now() - started, detail: "" };
+}
+
+async function checkHttp(
+  { address, path, status, timeoutMs }: TargetOf<"http">,
+  signal?: AbortSignal,
+): Promise<Outcome> {
+  using deadline = Deadline.after(timeoutMs, { signal });
+  using socket = await connect({ ...address, timeoutMs, signal });
+  const started = performance.now();
+  await socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: ${hostOf(address)}\r\n` +
+      "User-Agent: sluice-monitor\r\nConnection: close\r\n\r\n",
+    { deadline },
+  );
+  // The rest of the answer is left to the connection's end.
+  const line = await socket.readLine({ deadline, maxBytes: 1_024 });
+  if (line === null) throw new CheckFailed("hung up");
+  const [, answered] = /^HTTP\/1\.[01] (\d{3})(?: |$)/.exec(line) ?? [];
+  if (answered === undefined) throw new CheckFailed("its answer is no HTTP");
+  const ok = Number(answered) === status;
+  return {
+    ok,
+    value: performance.now() - started,
+    detail: ok ? "" : `answered ${answered}, not ${status}`,
+  };
+}
+
+/** As a browser would write it: without the port that goes without saying. */
+function hostOf(address: TargetOf<"http">["address"]): string {
+  if (!("port" in address)) return "localhost";
+  const { hostname, port } = address;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return port === ("tls" in address ? 443 : 80) ? host : `${host}:${port}`;
 }
 
 async function checkThroughput(

@@ -25,10 +25,12 @@ export const UNITS = {
   connect: "ms",
   certificate: "days",
   expect: "ms",
+  http: "ms",
   throughput: "MB/s",
 } as const;
 
 const DAY_MS = 86_400_000;
+const PATH = "a path such as /health, of at most 2000 printable letters";
 const CERTIFICATE = "-----BEGIN CERTIFICATE";
 
 /** Most bytes that a throughput check may transfer. */
@@ -153,6 +155,22 @@ const SCHEMAS = {
     send: v.optional(text(4_096, { raw: true }), "\n"),
     /** What must come back, within the first 64 KiB. */
     expect: text(4_096, { raw: true }),
+  }),
+  /** Whether a page is served: HTTP, or HTTPS for `tls://`. */
+  http: record({
+    check: kind("http"),
+    ...common(5_000),
+    /** What is asked for. */
+    path: v.optional(
+      v.pipe(
+        v.string(PATH),
+        v.maxLength(2_000, PATH),
+        v.regex(/^\/[!-~]*$/, PATH),
+      ),
+      "/",
+    ),
+    /** The status that it must answer with. */
+    status: integer(100, 599, 200),
   }),
   /** How fast another monitor's probe can send to us. */
   throughput: record({

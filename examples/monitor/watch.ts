@@ -12,6 +12,7 @@ import {
   type PermissionPlan,
   permissionsFor,
 } from "@sluice/net/permissions";
+import { visibleText } from "../_safe_text.ts";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
 import { ConfigError, parseConfig, type Target } from "./config.ts";
 import { complain } from "../_log.ts";
@@ -22,6 +23,7 @@ import sample from "./sample.json" with { type: "text" };
 import { formatAlert } from "./table.ts";
 import { Screen } from "./screen.ts";
 import { servePage } from "./web.ts";
+import { Webhook } from "./webhook.ts";
 
 const HELP = `
 A network monitor: checks, alerts, a history and a live page. Ctrl-C ends it.
@@ -32,6 +34,8 @@ Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
                    sample.json: the monitor watches itself.
   --once           checks everything once, prints the table and ends: with exit
                    code 0 if all is well, 1 if not. For cron.
+  --webhook URL    sends each alert there as JSON (POST), off by default; its "text"
+                   is what chat programs show
   --history FILE   keeps results in this SQLite file; in memory by default
   --web ADDRESS    where the web page is; 127.0.0.1:8080 by default, or "off".
                    It has no password.
@@ -49,6 +53,7 @@ What is not on 127.0.0.1 must be allowed to Deno as well; the monitor says how.
 const { flags, switches } = commandLine(HELP, {
   config: "sample.json",
   history: "memory",
+  webhook: "off",
   web: "127.0.0.1:8080",
   probe: "127.0.0.1:7070",
 }, { switches: ["once"] });
@@ -56,6 +61,7 @@ const { flags, switches } = commandLine(HELP, {
 const isSilent = switches.once && flags.config !== "sample.json";
 const isOff = (flag: string) => isSilent || flag === "off";
 const web = isOff(flags.web) ? undefined : webFlag(flags.web);
+const webhook = flags.webhook === "off" ? undefined : urlFlag(flags.webhook);
 const probe = isOff(flags.probe) ? undefined : listenFlag("probe", flags.probe);
 
 await run(async () => {
@@ -66,12 +72,30 @@ await run(async () => {
     ...targets.map(({ address }) =>
       permissionsFor(address, { action: "connect" })
     ),
+    ...webhook === undefined ? [] : [webhookPlan(webhook)],
     ...flags.history === "memory" ? [] : [historyPlan(flags.history)],
   );
   using history = openHistory(flags.history);
   if (switches.once) await checkOnce(targets, history);
   else await watch(targets, history);
 });
+
+function urlFlag(value: string): URL {
+  const url = URL.parse(value);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  stop("Cannot run: --webhook must be a URL with http:// or https://", 2);
+}
+
+/** Deno's own `fetch` goes there, which is allowed by host and port. */
+function webhookPlan({ protocol, hostname, port }: URL): PermissionPlan {
+  const host = `${hostname}:${port || (protocol === "http:" ? 80 : 443)}`;
+  return {
+    purpose: `send alerts to ${host}`,
+    flags: [`--allow-net=${host}`],
+    descriptors: [{ name: "net", host }],
+    unstable: [],
+  };
+}
 
 function webFlag(value: string): { hostname: string; port: number } {
   const address = listenFlag("web", value);
@@ -83,8 +107,13 @@ function webFlag(value: string): { hostname: string; port: number } {
 }
 
 async function checkOnce(targets: Target[], history: History): Promise<void> {
+  await using hook = webhook &&
+    new Webhook(webhook, (why) => complain(undelivered(why)));
   const monitor = new Monitor(targets, history, {
-    onAlert: tell,
+    onAlert: (alert) => {
+      tell(alert);
+      hook?.tell(alert);
+    },
     onLoss: (why) => complain(lossOf(why)),
   });
   await using _answering = probe && serveProbe(probe);
@@ -109,11 +138,14 @@ async function watch(targets: Target[], history: History): Promise<void> {
     },
     onAlert: (alert) => {
       screen.alert(alert);
+      hook?.tell(alert);
       page?.alert(alert);
     },
     onLoss: (why) => screen.say(lossOf(why)),
   });
   const screen = new Screen(monitor);
+  await using hook = webhook &&
+    new Webhook(webhook, (why) => screen.say(undelivered(why)));
   await using answering = probe && serveProbe(probe);
   const onError = (message: string) => screen.say(message);
   await using page = web && servePage({ ...web, onError }, monitor);
@@ -172,6 +204,10 @@ function openHistory(path: string): History {
 /** To standard error, so that cron mails it also when the table is thrown away. */
 function tell(alert: Alert): void {
   complain(formatAlert(alert));
+}
+
+function undelivered(why: string): string {
+  return `an alert did not reach the webhook: ${visibleText(why)}`;
 }
 
 function lossOf(why: string): string {

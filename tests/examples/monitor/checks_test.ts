@@ -74,6 +74,7 @@ Deno.test(
       const more of [
         { check: "connect" },
         { check: "expect", expect: "OK" },
+        { check: "http" },
         { check: "throughput" },
         { check: "certificate" },
       ]
@@ -114,6 +115,7 @@ Deno.test(
   async (test) => {
     const targets = [
       { check: "expect", expect: "OK" },
+      { check: "http" },
       { check: "throughput" },
       { check: "certificate" },
     ];
@@ -123,19 +125,22 @@ Deno.test(
       timeoutMs: number,
       details: RegExp[],
     ][] = [
-      ["silent", silent, 200, Array(3).fill(/^not within 200 ms$/)],
+      ["silent", silent, 200, Array(4).fill(/^not within 200 ms$/)],
       ["drip", drip, 200, [
+        /^not within 200 ms$/,
         /^not within 200 ms$/,
         /^not within 200 ms$/,
         /^not within 200 ms$|^TLS: /,
       ]],
       ["flood", flood, 5_000, [
         /^not within 65536 bytes$/,
+        /^not within 1024 bytes$/,
         /^not within 64 bytes$/,
         /^TLS: /,
       ]],
       ["hangs up", () => {}, 5_000, [
         /^ended after 0 bytes$|^reset/,
+        /^hung up$|^reset/,
         /^what answers there is no probe|^reset/,
         /^hung up before the handshake|^reset|^TLS: /,
       ]],
@@ -344,4 +349,51 @@ Deno.test("serveProbe() refuses what it does not understand, and goes on", {
   }
   const rate = await probe({ port }, { bytes: 1_000, timeoutMs: 5_000 });
   assert(rate > 0);
+});
+
+Deno.test("an http check asks for a page, and looks at its status", {
+  timeout,
+}, async () => {
+  const asked: string[] = [];
+  await using server = Deno.serve({
+    hostname: "127.0.0.1",
+    port: 0,
+    onListen: () => {},
+  }, (request) => {
+    const { pathname, host } = new URL(request.url);
+    asked.push(`${request.method} ${host} ${pathname}`);
+    return new Response("x".repeat(100_000), { status: 500 });
+  });
+  const { port } = server.addr;
+  const more = { check: "http", status: 500 };
+  const good = await runCheck(target(port, { ...more, path: "/a?b=c" }));
+  assertEquals([good.ok, good.detail], [true, ""]);
+  assert(good.value! > 0);
+  const bad = await runCheck(target(port, { check: "http" }));
+  assertEquals([bad.ok, bad.detail], [false, "answered 500, not 200"]);
+  assertEquals(asked, [
+    `GET 127.0.0.1:${port} /a`,
+    `GET 127.0.0.1:${port} /`,
+  ]);
+});
+
+Deno.test("an http check tells what is no HTTP, and a server that hangs up", {
+  timeout,
+}, async () => {
+  for (
+    const [answer, detail] of [
+      ["SSH-2.0-OpenSSH\r\n", "its answer is no HTTP"],
+      ["HTTP/1.1 2000 OK\r\n", "its answer is no HTTP"],
+      ["", "hung up"],
+      ["x".repeat(2_000), "not within 1024 bytes"],
+    ]
+  ) {
+    const { server, port } = misbehave(async (socket) => {
+      await socket.readUntil("\r\n\r\n");
+      await socket.write(answer);
+    });
+    await using _ = server;
+    const outcome = await runCheck(target(port, { check: "http" }));
+    assertEquals(outcome, { ok: false, value: null, detail });
+  }
 });

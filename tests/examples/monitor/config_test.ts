@@ -98,7 +98,7 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     ],
     [
       { targets: [{ address, check: "ping" }] },
-      'targets[0].check must be one of connect, certificate, expect, throughput, got "ping"',
+      'targets[0].check must be one of connect, certificate, expect, http, throughput, got "ping"',
     ],
     [
       { targets: [{ address, check: "certificate" }] },
@@ -117,6 +117,14 @@ Deno.test("parseConfig() says in one line what is wrong and where", async (test)
     [
       { targets: [{ address, check: "expect" }] },
       "targets[0].expect must be a printable text of 1 to 4096 characters",
+    ],
+    [
+      { targets: [{ address, check: "http", path: "/a b" }] },
+      "targets[0].path must be a path such as /health, of at most 2000 printable letters, got",
+    ],
+    [
+      { targets: [{ address, check: "http", path: "/\r\nHost: other" }] },
+      "targets[0].path must be a path such as /health",
     ],
     [
       { targets: [{ address, check: "throughput", bytes: 2 ** 30 }] },
