@@ -77,7 +77,7 @@ async function failures(flags: string[]): Promise<Map<string, number>> {
   );
   return new Map(
     [...suites].map(([, name, errors, failed]) => [
-      name.replace(/^.*exercises\//, ""),
+      name.replace(/^.*exercises[\\/]/, ""),
       Number(failed) + Number(errors),
     ]),
   );

@@ -24,16 +24,9 @@ using second = await connect({ port });
 using _other = await listener.accept();
 const writes = [];
 for (let i = 0; i < 100; i++) writes.push(second.write(megabyte));
-for (
-  const { reason } of (await Promise.allSettled(writes)).filter(isRejected)
-) {
-  if (!(reason instanceof LimitError)) throw reason;
-  console.log(reason.message);
-  break;
-}
-
-function isRejected(
-  result: PromiseSettledResult<void>,
-): result is PromiseRejectedResult {
-  return result.status === "rejected";
+try {
+  await Promise.all(writes);
+} catch (error) {
+  if (!(error instanceof LimitError)) throw error;
+  console.log(error.message);
 }
