@@ -26,7 +26,7 @@ const GUIDES: readonly [group: string, names: readonly string[]][] = [
     "migration",
   ]],
   ["Frames", ["codecs", "protocols"]],
-  ["Servers", ["production", "shutdown", "limits", "tls", "scaling"]],
+  ["Servers", ["production", "shutdown", "limits", "tls", "hub", "scaling"]],
   ["Clients and more", ["clients", "adapters", "datagrams"]],
   ["Reference", ["errors", "options", "testing", "reliability"]],
   ["Inside", ["architecture", "performance"]],
