@@ -100,7 +100,8 @@ export class Membership implements Disposable {
  *
  * - **Publishing never waits for a reader.** What a slow member cannot take waits in a queue
  *   of its own, which is bounded; what happens then is {@linkcode HubOptions.onSlow}.
- * - **Order** is kept for each publisher and topic, at every member.
+ * - **Order** is kept for each publisher and topic, at every member; in this process also
+ *   between topics.
  * - **Whole frames**: a frame comes between two of those that the member sends itself, never
  *   inside one that is sent in parts. While its framing speaks another codec (`switch`),
  *   frames wait, and go out when the codec is back with which it joined.
@@ -166,6 +167,8 @@ export class Hub<Out> implements Disposable {
   readonly #sequences: OutgoingSequences;
   /** Lent to the frame that is encoded: a getter of it may publish, too. */
   #out: ByteWriter | undefined = new ByteWriter();
+  /** What was published to last: its frames come before those of another topic. */
+  #latest: Topic | undefined;
   #isClosed = false;
 
   /**
@@ -350,7 +353,12 @@ export class Hub<Out> implements Disposable {
     const except = options?.except === undefined
       ? undefined
       : this.#members.get(options.except);
-    this.#topics.get(topic)?.publish(bytes, except as Member<never>);
+    const to = this.#topics.get(topic);
+    if (to !== undefined) {
+      if (to !== this.#latest) this.#latest?.flush();
+      this.#latest = to;
+      to.publish(bytes, except as Member<never>);
+    }
     if (engine === undefined) return DONE;
     writeEnvelope(message, this.#sequences.next(topic));
     let taken: Promise<void>;

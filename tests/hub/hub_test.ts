@@ -151,6 +151,19 @@ Deno.test("publishing never waits for a member that reads nothing, and slows no 
   spy.close();
 });
 
+Deno.test("what is published in one turn arrives in that order, whatever its topics", async () => {
+  const hub = new Hub(lines());
+  using ann = reader();
+  const topics = ["news", "weather", "ann"];
+  for (const topic of topics) hub.join(topic, ann.connection);
+  const said: string[] = [];
+  for (let i = 0; i < 10; i++) {
+    said.push(`${i}`);
+    hub.publish(topics[(i * i) % 3], `${i}`);
+  }
+  assertEquals(await ann.read(10), said);
+});
+
 Deno.test("drop-oldest keeps the newest frames, and tells how many are missing where they would have been", async () => {
   const { hub, membership, spy, read } = await stalled(
     { maxQueuedFrames: 3 },
