@@ -1,10 +1,15 @@
 /**
- * The members of the chat and their rooms. Knows nothing of sockets.
+ * The members of the chat and their rooms, here and on other servers. Knows nothing of
+ * sockets, nor of what carries events between servers.
  *
  * @module
  */
 
+import type { Hub } from "@sluice/net/hub";
 import { Lookalikes } from "../_lookalikes.ts";
+import type { ChatEvent } from "./events.ts";
+import type { Listener } from "./listener.ts";
+import { Position } from "./position.ts";
 import { type Member, Room } from "./room.ts";
 import { isName, NAME_RULE, nameKey } from "./text.ts";
 
@@ -22,63 +27,116 @@ export class Refusal extends Error {
   }
 }
 
+/** What a chat is made of. */
+export interface ChatOptions {
+  /** Where its members listen. */
+  hub: Hub<string>;
+  /** How much each room remembers. */
+  mostRemarks: number;
+  /** Tells the other servers, where there are any. */
+  tellOthers?: (event: ChatEvent) => void;
+}
+
 /** All members and all rooms. */
 export class Chat {
+  readonly #hub: Hub<string>;
   readonly #mostRemarks: number;
+  readonly #tellOthers: (event: ChatEvent) => void;
   /** No member may look like another one, and no room like another room. */
   readonly #members = new Lookalikes<Member>();
   readonly #names = new Lookalikes<Room>();
   readonly #rooms = new Set<Room>();
   readonly #lobby: Room;
 
-  /** @param mostRemarks How much each room remembers. */
-  constructor(mostRemarks: number) {
+  constructor({ hub, mostRemarks, tellOthers = () => {} }: ChatOptions) {
+    this.#hub = hub;
     this.#mostRemarks = mostRemarks;
+    this.#tellOthers = tellOthers;
     this.#lobby = this.#open(LOBBY);
   }
 
   /**
-   * A member comes in.
+   * A member comes in, or back.
    *
    * @param name What to be called.
-   * @param hear Shows lines to this member; must not wait.
-   * @throws {Refusal} The name is taken, or is none.
+   * @param listener Its connection.
+   * @throws {Refusal} The name is taken, or is none, or there are too many rooms.
    */
-  enter(name: string, hear: (line: string) => void): Member {
-    this.#checkFree(name);
-    const member = { name, hear, room: this.#lobby };
+  enter(name: string, listener: Listener): Member {
+    const { key = "", room: wanted } = listener.session ?? {};
+    checkName(name);
+    const old = this.#ownerOf(name, (owner) => key !== "" && owner.key === key);
+    const room = wanted === undefined ? this.#lobby : this.#find(wanted);
+    const member = { name, listener, room, key, server: undefined };
+    if (old !== undefined) this.#replace(old);
     this.#members.set(name, member);
-    hear(`* welcome, ${name}; /help shows what you can do`);
-    this.#goIn(member);
+    const back = wanted === undefined ? "" : " back";
+    listener.hear(`* welcome${back}, ${name}; /help shows what you can do`);
+    // Those who were not told that it had left need not be told that it is back.
+    this.#goIn(member, old?.room !== room);
     return member;
+  }
+
+  /** The same person's connection that was lost, though its server may not know that. */
+  #replace(old: Member): void {
+    this.#remove(old);
+    if (old.listener === undefined) {
+      this.#tellOthers({ type: "replaced", name: old.name, key: old.key });
+    } else {
+      old.listener.leave();
+      old.listener.cut("it came back on another connection");
+    }
   }
 
   /** A member leaves, for any reason. */
   leave(member: Member): void {
-    this.#members.delete(member.name);
-    this.#goOut(member, "left");
+    // One that was replaced is gone already.
+    if (!member.room.members.has(member)) return;
+    this.#remove(member);
+    member.listener?.leave();
+    this.#tellOthers({ type: "left", name: member.name });
+    this.#announce(member.room, `${member.name} left`, member);
+  }
+
+  #remove(member: Member): void {
+    member.room.members.delete(member);
+    // Two servers may have let in the same name at the same time.
+    const [owner] = this.#members.get(member.name);
+    if (owner === member) this.#members.delete(member.name);
   }
 
   /** @throws {Refusal} The name is taken, or is none. */
   rename(member: Member, name: string): void {
-    this.#checkFree(name, member);
-    this.#members.delete(member.name);
+    checkName(name);
+    this.#ownerOf(name, (owner) => owner === member);
+    const old = member.name;
+    this.#members.delete(old);
     this.#members.set(name, member);
-    member.room.announce(`${member.name} is now ${name}`, member);
+    this.#tellOthers({ type: "left", name: old });
     member.name = name;
-    member.hear(`* you are now ${name}`);
+    this.#tellWhere(member);
+    this.#announce(member.room, `${old} is now ${name}`, member);
+    member.listener?.hear(`* you are now ${name}`);
+    member.room.tellPlace(member);
   }
 
   /** @throws {Refusal} It is no name, or there are too many rooms. */
   join(member: Member, roomName: string): void {
-    checkName(roomName);
-    const [room = this.#open(roomName)] = this.#names.get(roomName);
+    const room = this.#find(roomName);
     if (room === member.room) {
       throw new Refusal(`you are in ${room.name} already`);
     }
-    this.#goOut(member, `went to ${room.name}`);
+    member.room.members.delete(member);
+    this.#announce(member.room, `${member.name} went to ${room.name}`, member);
     member.room = room;
-    this.#goIn(member);
+    this.#goIn(member, true);
+  }
+
+  /** All others in the room hear what a member says. */
+  say(member: Member, text: string): void {
+    const { room } = member;
+    const remark = room.say(member, text);
+    this.#tellOthers({ type: "said", room: room.name, ...remark });
   }
 
   /**
@@ -88,11 +146,17 @@ export class Chat {
    * @throws {Refusal} There is no member of this name.
    */
   tell(from: Member, name: string, text: string): void {
-    const to = [...this.#members.get(name)]
-      .find((each) => nameKey(each.name) === nameKey(name));
+    const to = this.#named(name);
     if (to === undefined) throw new Refusal(`there is no ${name} here`);
-    to.hear(`${from.name} -> ${to.name}: ${text}`);
-    if (to !== from) from.hear(`* ${to.name} was told`);
+    const line = `${from.name} -> ${to.name}: ${text}`;
+    if (to.listener !== undefined) to.listener.hear(line);
+    else this.#tellOthers({ type: "told", name: to.name, key: to.key, line });
+    if (to !== from) from.listener?.hear(`* ${to.name} was told`);
+  }
+
+  #named(name: string): Member | undefined {
+    return [...this.#members.get(name)]
+      .find((each) => nameKey(each.name) === nameKey(name));
   }
 
   /** The members of the same room. */
@@ -108,23 +172,36 @@ export class Chat {
     return `rooms: ${list(names)}`;
   }
 
-  #goIn(member: Member): void {
-    const { room, hear } = member;
+  #goIn(member: Member, isNew: boolean): void {
+    const { room } = member;
     room.members.add(member);
-    for (const line of room.history) hear(line);
-    room.announce(`${member.name} came`, member);
-    hear(`* ${this.who(member)}`);
+    room.tellHistory(member);
+    this.#tellWhere(member);
+    if (isNew) this.#announce(room, `${member.name} came`, member);
+    room.tellPlace(member);
+    member.listener?.hear(`* ${this.who(member)}`);
   }
 
-  #goOut(member: Member, how: string): void {
-    const { room } = member;
-    room.members.delete(member);
-    room.announce(`${member.name} ${how}`, member);
+  #announce(room: Room, what: string, about: Member): void {
+    room.announce(what, about);
+    this.#tellOthers({ type: "noted", room: room.name, what });
+  }
+
+  #tellWhere({ name, room, key }: Member): void {
+    this.#tellOthers({ type: "came", name, room: room.name, key });
+  }
+
+  // ---- rooms and names ----------------------------------------------------
+
+  #find(name: string): Room {
+    checkName(name);
+    const [room = this.#open(name)] = this.#names.get(name);
+    return room;
   }
 
   #open(name: string): Room {
     if (this.#rooms.size >= MOST_ROOMS) this.#closeEmptyRoom();
-    const room = new Room(name, this.#mostRemarks);
+    const room = new Room(name, this.#hub, this.#mostRemarks);
     this.#rooms.add(room);
     this.#names.set(name, room);
     return room;
@@ -142,16 +219,159 @@ export class Chat {
     );
   }
 
-  #checkFree(name: string, except?: Member): void {
-    checkName(name);
-    for (const owner of this.#members.get(name)) {
-      if (owner === except) continue;
+  /**
+   * Who is called so, if that may be.
+   *
+   * @throws {Refusal} The name is taken by another one.
+   */
+  #ownerOf(
+    name: string,
+    mayBe: (owner: Member) => boolean,
+  ): Member | undefined {
+    let owner: Member | undefined;
+    for (owner of this.#members.get(name)) {
+      if (mayBe(owner)) continue;
       throw new Refusal(
         nameKey(owner.name) === nameKey(name)
           ? `the name ${owner.name} is taken`
           : `${name} looks like ${owner.name}, a name that is taken`,
       );
     }
+    return owner;
+  }
+
+  // ---- other servers ------------------------------------------------------
+
+  /** Something happened on another server. */
+  hear(server: string, event: ChatEvent): void {
+    switch (event.type) {
+      case "said":
+        return this.#roomOf(event.room)?.hearSaid(event);
+      case "noted":
+        return this.#roomOf(event.room)?.announce(event.what);
+      case "told": {
+        const to = this.#named(event.name);
+        return to?.key === event.key
+          ? to.listener?.hear(event.line)
+          : undefined;
+      }
+      case "came":
+        return this.#hearCame(server, event.name, event.room, event.key);
+      case "left": {
+        const member = this.#remote(server, event.name);
+        return member && this.#remove(member);
+      }
+      case "replaced": {
+        const old = this.#named(event.name);
+        if (old === undefined || old.key !== event.key) return;
+        return this.#replaceByRemote(old);
+      }
+      case "state":
+        return this.#hearState(server, event);
+      case "memory": {
+        const position = Position.parse(event.position);
+        return this.#roomOf(event.room)?.remember(position, event.remarks);
+      }
+    }
+  }
+
+  #replaceByRemote(old: Member): void {
+    if (old.listener === undefined) return;
+    this.#remove(old);
+    old.listener.leave();
+    old.listener.cut("it came back on another server");
+  }
+
+  #roomOf(name: string): Room | undefined {
+    try {
+      return this.#find(name);
+    } catch (error) {
+      // Too many rooms with members here: nothing of it is of use to one of them.
+      if (!(error instanceof Refusal)) throw error;
+      return undefined;
+    }
+  }
+
+  #remote(server: string, name: string): Member | undefined {
+    for (const { members } of this.#rooms) {
+      for (const each of members) {
+        if (each.server === server && each.name === name) return each;
+      }
+    }
+    return undefined;
+  }
+
+  #hearCame(server: string, name: string, roomName: string, key: string): void {
+    const room = isName(name) ? this.#roomOf(roomName) : undefined;
+    const known = this.#remote(server, name);
+    if (known?.room === room && known?.key === key) return;
+    if (known !== undefined) this.#remove(known);
+    if (room === undefined) return;
+    const [owner] = this.#members.get(name);
+    // It has come back there; the server that it was lost with may be gone, too.
+    if (owner !== undefined && key !== "" && owner.key === key) {
+      if (owner.listener === undefined) this.#remove(owner);
+      else this.#replaceByRemote(owner);
+    }
+    const member = { name, room, key, server, listener: undefined };
+    room.members.add(member);
+    if (this.#members.get(name).size === 0) this.#members.set(name, member);
+  }
+
+  #hearState(server: string, state: ChatEvent & { type: "state" }): void {
+    const names = new Set(state.members.map(([name]) => name));
+    for (const member of this.#membersOf(server)) {
+      if (!names.has(member.name)) this.#remove(member);
+    }
+    for (const entry of state.members) this.#hearCame(server, ...entry);
+    for (const [name, publisher, said] of state.rooms) {
+      this.#roomOf(name)?.reach(publisher, said);
+    }
+  }
+
+  *#membersOf(server: string | undefined): Generator<Member> {
+    for (const { members } of this.#rooms) {
+      for (const each of [...members]) if (each.server === server) yield each;
+    }
+  }
+
+  /** Who is here, and how much was said here: for the other servers. */
+  get state(): ChatEvent & { type: "state" } {
+    return {
+      type: "state",
+      members: Array.from(
+        this.#membersOf(undefined),
+        ({ name, room, key }) => [name, room.name, key],
+      ),
+      rooms: [...this.#rooms].filter(({ said }) => said > 0)
+        .map(({ name, publisher, said }) => [name, publisher, said]),
+    };
+  }
+
+  /** What each room remembers, for a server that has been started. */
+  get memories(): (ChatEvent & { type: "memory" })[] {
+    return [...this.#rooms].map((room) => ({
+      type: "memory",
+      room: room.name,
+      ...room.memory,
+    }));
+  }
+
+  /** Another server is gone, with its members, and perhaps with what it was told last. */
+  loseServer(server: string): void {
+    const lost = [...this.#membersOf(server)];
+    for (const member of lost) {
+      this.#remove(member);
+      member.room.announce(`${member.name} left`, member);
+    }
+    this.announce(
+      "a server was lost: lines that were said last may be missing",
+    );
+  }
+
+  /** Tells all who are connected here. */
+  announce(what: string): void {
+    for (const room of this.#rooms) room.announce(what);
   }
 }
 

@@ -39,25 +39,30 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "/who": {
     operands: "",
     help: "lists the members of the room",
-    run: (chat, member) => member.hear(`* ${chat.who(member)}`),
+    run: (chat, member) => hear(member, `* ${chat.who(member)}`),
   },
   "/rooms": {
     operands: "",
     help: "lists the rooms",
-    run: (chat, member) => member.hear(`* ${chat.rooms()}`),
+    run: (chat, member) => hear(member, `* ${chat.rooms()}`),
   },
   "/help": {
     operands: "",
     help: "shows this list",
     run: (_chat, member) => {
       for (const [name, { operands, help }] of Object.entries(COMMANDS)) {
-        member.hear(`* ${`${name} ${operands}`.padEnd(16)}  ${help}`);
+        hear(member, `* ${`${name} ${operands}`.padEnd(16)}  ${help}`);
       }
-      member.hear(`* ${QUIT.padEnd(16)}  leaves`);
-      member.hear("* anything else goes to all in the room");
+      hear(member, `* ${QUIT.padEnd(16)}  leaves`);
+      hear(member, "* anything else goes to all in the room");
     },
   },
 };
+
+/** Only members of this server give commands. */
+function hear({ listener }: Member, line: string): void {
+  listener?.hear(line);
+}
 
 /** Ends the conversation. */
 export const QUIT = "/quit";
@@ -66,7 +71,7 @@ export const QUIT = "/quit";
 export function obey(chat: Chat, member: Member, line: string): void {
   if (line === "") return;
   if (!isCommand(line)) {
-    member.room.say(member, line);
+    chat.say(member, line);
     return;
   }
   const [name, operands] = splitOnce(line);
@@ -80,7 +85,7 @@ export function obey(chat: Chat, member: Member, line: string): void {
     COMMANDS[name].run(chat, member, operands);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    member.hear(`* ${error.message}`);
+    hear(member, `* ${error.message}`);
   }
 }
 

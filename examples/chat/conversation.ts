@@ -11,12 +11,14 @@ import {
   type Socket,
   TimeoutError,
 } from "@sluice/net";
+import type { Hub } from "@sluice/net/hub";
 import { looksLikeHttp } from "../_http.ts";
 import { cleanText } from "../_safe_text.ts";
 import { type Chat, Refusal } from "./chat.ts";
 import { obey, QUIT } from "./commands.ts";
 import { FloodGuard } from "../_flood_guard.ts";
-import { Outbox, type SlowPolicy } from "./outbox.ts";
+import { Listener, sessionOf } from "./listener.ts";
+import { parseSession } from "./marks.ts";
 import type { Member } from "./room.ts";
 
 /** Longest line that a client may send. */
@@ -28,12 +30,12 @@ const NAME_MS = 60_000;
 export interface ConversationOptions {
   /** Where it takes place. */
   chat: Chat;
+  /** What lines are told through. */
+  hub: Hub<string>;
   /** Lines a second that a client may send in the long run. */
   rate: number;
-  /** Lines that may wait for a slow reader. */
-  mostLines: number;
-  /** What happens to a reader that is slower still. */
-  slow: SlowPolicy;
+  /** Whether other servers go on when this one closes. */
+  hasOthers: boolean;
   /** Ends the conversation in good order when it aborts. */
   signal: AbortSignal;
   /** Hears that the client has a name. */
@@ -42,18 +44,12 @@ export interface ConversationOptions {
 
 /**
  * Talks with one client until it leaves, floods, or the server drains. Everything
- * that the client is told goes through its outbox, so no other client waits for it.
+ * that the client is told goes through the hub, so no other client waits for it.
  */
 export async function converse(
   socket: Socket,
-  { chat, rate, mostLines, slow, signal, onEnter }: ConversationOptions,
+  { chat, hub, rate, hasOthers, signal, onEnter }: ConversationOptions,
 ): Promise<void> {
-  const outbox = new Outbox((line) => connection.send(line), {
-    mostLines,
-    slow,
-    disconnect: () => socket.abort(new Error("it read too slowly")),
-  });
-  const hear = (line: string) => outbox.add(line);
   const connection = framed(
     socket,
     lines({
@@ -62,10 +58,17 @@ export async function converse(
       onOversize: () => {
         // The first line of a web page's request may be as long as it likes.
         if (member === undefined) isStrange = true;
-        hear(`* not sent: a line has at most ${MAX_LINE_BYTES} bytes`);
+        listener.hear(`* not sent: a line has at most ${MAX_LINE_BYTES} bytes`);
       },
     }),
   );
+  const listener = new Listener(hub, socket, connection);
+  const hear = (line: string) => listener.hear(line);
+  /** Says why the server ends it; a client that wants marks should not come back. */
+  const end = (why: string, mark = "=bye") => {
+    hear(`* ${why}`);
+    if (listener.session !== undefined) hear(mark);
+  };
   const guard = new FloodGuard(rate);
   using deadline = Deadline.after(NAME_MS);
   let member: Member | undefined;
@@ -81,7 +84,7 @@ export async function converse(
       if (member === undefined && (isStrange || looksLikeHttp(line))) break;
       const verdict = guard.judge();
       if (verdict === "cut") {
-        hear("* you are disconnected: you do not stop flooding");
+        end("you are disconnected: you do not stop flooding");
         break;
       }
       if (verdict === "warn") {
@@ -90,32 +93,37 @@ export async function converse(
       if (verdict !== "pass") continue;
       const text = cleanText(line);
       if (member === undefined) {
-        member = enter(chat, text.trim(), hear);
+        const session = parseSession(text);
+        if (session !== undefined && listener.session === undefined) {
+          listener.session = sessionOf(session);
+          continue;
+        }
+        member = enter(chat, text.trim(), listener);
         if (member !== undefined) onEnter();
       } else obey(chat, member, text);
     }
   } catch (error) {
-    if (signal.aborted) hear("* the server closes; good-bye");
-    else if (member === undefined && error instanceof TimeoutError) {
-      hear("* you are disconnected: you did not say your name");
+    if (signal.aborted) {
+      end("the server closes; good-bye", hasOthers ? "=back" : "=bye");
+    } else if (member === undefined && error instanceof TimeoutError) {
+      end("you are disconnected: you did not say your name");
     } else throw error;
   } finally {
     if (member !== undefined) chat.leave(member);
   }
-  await outbox.empty();
 }
 
 /** Lets a client in under a name, or asks for a better one. */
 function enter(
   chat: Chat,
   name: string,
-  hear: (line: string) => void,
+  listener: Listener,
 ): Member | undefined {
   try {
-    return chat.enter(name, hear);
+    return chat.enter(name, listener);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    hear(`* ${error.message}; what is your name?`);
+    listener.hear(`* ${error.message}; what is your name?`);
     return undefined;
   }
 }
