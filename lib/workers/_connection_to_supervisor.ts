@@ -11,8 +11,6 @@ import { MARKER, PIPE_FD, THREAD_KEY } from "./_protocol.ts";
 
 const NAME = { transport: "stream", name: "supervisor" } as const;
 
-let taken = false;
-
 /** The way to the supervisor. */
 export interface SupervisorConnection {
   readonly transport: Transport;
@@ -20,42 +18,55 @@ export interface SupervisorConnection {
   readonly isThread: boolean;
 }
 
+/** What a thread finds in its `workerData`. */
+export interface ThreadData {
+  readonly streams: StreamPair;
+  readonly args: readonly string[];
+}
+
+// When the module is loaded, so that a worker finds its own arguments in `Deno.args`.
+let thread = threadData();
+let isProcess = thread === undefined && takeMarker();
+if (thread !== undefined) replaceArgs(thread.args);
+
 /**
  * The connection to the supervisor; `undefined` where there is none, as the module was
  * imported by something else. Once only.
  */
 export function connectToSupervisor(): SupervisorConnection | undefined {
-  if (taken) return undefined;
-  const streams = streamsOfThread();
-  const isThread = streams !== undefined;
-  if (!isThread && !isWorkerProcess()) return undefined;
-  taken = true;
-  const transport = isThread
-    ? fromStreams(streams, { remoteAddr: NAME })
-    : pipeOfProcess();
-  return { transport, isThread };
-}
-
-function streamsOfThread(): StreamPair | undefined {
-  const { process } = globalThis;
-  const { isMainThread, workerData } = process.getBuiltinModule(
-    "node:worker_threads",
-  );
-  if (isMainThread) return undefined;
-  const data: unknown = workerData;
-  if (typeof data !== "object" || data === null) return undefined;
-  return (data as Record<string, StreamPair | undefined>)[THREAD_KEY];
-}
-
-/** The marker goes, so that the worker's arguments are its own. */
-function isWorkerProcess(): boolean {
-  if (Deno.args[0] !== MARKER) return false;
-  try {
-    Deno.args.shift();
-  } catch {
-    // A Deno that does not let its arguments be changed: they begin with the marker then.
+  if (thread !== undefined) {
+    const { streams } = thread;
+    thread = undefined;
+    const transport = fromStreams(streams, { remoteAddr: NAME });
+    return { transport, isThread: true };
   }
+  if (!isProcess) return undefined;
+  isProcess = false;
+  return { transport: pipeOfProcess(), isThread: false };
+}
+
+function threadData(): ThreadData | undefined {
+  // A page of a browser that only wants the types of events.
+  const modules = globalThis.process?.getBuiltinModule?.("node:worker_threads");
+  const data: unknown = modules?.workerData;
+  if (typeof data !== "object" || data === null) return undefined;
+  return (data as Record<string, ThreadData | undefined>)[THREAD_KEY];
+}
+
+/** The supervisor's mark is behind the worker's own arguments. */
+function takeMarker(): boolean {
+  const { args } = Deno;
+  if (args.at(-1) !== MARKER) return false;
+  replaceArgs(args.slice(0, -1));
   return true;
+}
+
+function replaceArgs(args: readonly string[]): void {
+  try {
+    Deno.args.splice(0, Infinity, ...args);
+  } catch {
+    // A Deno that does not let its arguments be changed.
+  }
 }
 
 function pipeOfProcess(): Transport {

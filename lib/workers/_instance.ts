@@ -76,6 +76,8 @@ export class WorkerInstance {
   report: ShutdownReport | undefined;
   /** Of its server, as it was last heard of. */
   stats: ServerStats = NO_STATS;
+  /** Events that it has left out. */
+  eventsDropped = 0;
   #state: WorkerState | "ended" = "starting";
   readonly #host: WorkerHost;
   readonly #owner: InstanceOwner;
@@ -159,7 +161,6 @@ export class WorkerInstance {
     if (this.#state === "starting") return this.kill();
     this.#state = "draining";
     this.#tell(toWorker.encode({ type: "drain", timeoutMs }));
-    this.#silenceAlarm.limitMs = Infinity;
     this.#endAlarm.limitMs = timeoutMs + END_MS;
     this.#endAlarm.arm();
   }
@@ -214,7 +215,7 @@ export class WorkerInstance {
         this.#error ??= parseError(frame.error);
         return this.#endAlarm.arm();
       case "answer":
-        return this.#onAnswer(frame.stats);
+        return this.#onAnswer(frame.stats, frame.eventsDropped);
       case "subscribe":
         return this.#onSubscribe(frame.serial, frame.topic);
       case "unsubscribe":
@@ -235,6 +236,8 @@ export class WorkerInstance {
           aborted: frame.aborted,
           handshakes: frame.handshakes,
         });
+        this.#askAlarm.dispose();
+        this.#silenceAlarm.dispose();
         this.#endAlarm.limitMs = END_MS;
         this.#endAlarm.arm();
         // It waits for this before it ends: what it has said has arrived.
@@ -253,14 +256,16 @@ export class WorkerInstance {
   #ask(): void {
     const asked = Promise.withResolvers<void>();
     this.#asked.push(asked);
-    if (!this.#silenceAlarm.armed && this.#state === "ready") {
+    // While it starts it has a limit of its own.
+    if (this.#state !== "starting" && !this.#silenceAlarm.armed) {
       this.#silenceAlarm.arm();
     }
     this.#tell(toWorker.encode({ type: "ask" }));
   }
 
-  #onAnswer(stats: ServerStats): void {
+  #onAnswer(stats: ServerStats, eventsDropped: number): void {
     this.stats = counted(stats);
+    this.eventsDropped = eventsDropped;
     this.#asked.shift()?.resolve();
     this.#silenceAlarm.disarm();
     if (this.#asked.length > 0) this.#silenceAlarm.arm();

@@ -19,9 +19,11 @@ export interface OutboxLimits {
 export class Outbox {
   readonly #limits: OutboxLimits;
   readonly #send: (frame: Uint8Array) => Promise<void>;
-  readonly #frames: Uint8Array[] = [];
+  #frames: Uint8Array[] = [];
   /** How many messages of each topic were left out since the worker was told. */
   readonly #missed = new Map<string, number>();
+  /** How many wait, and how large they are together. */
+  #count = 0;
   #bytes = 0;
   #sending = false;
   #ended = false;
@@ -41,8 +43,8 @@ export class Outbox {
   push(topic: string, frame: Uint8Array): void {
     if (this.#ended) return;
     const { maxQueuedMessages, maxQueuedBytes } = this.#limits;
-    const fits = this.#frames.length === 0 ||
-      (this.#frames.length < maxQueuedMessages &&
+    const fits = this.#count === 0 ||
+      (this.#count < maxQueuedMessages &&
         this.#bytes + frame.length <= maxQueuedBytes);
     if (!fits) {
       this.dropped++;
@@ -51,20 +53,29 @@ export class Outbox {
       this.#missed.set(topic, Math.min(missed + 1, 0xffff_ffff));
       return;
     }
-    this.#frames.push(frame);
-    this.#bytes += frame.length;
+    this.#add(frame);
     if (!this.#sending) this.#pump();
+  }
+
+  #add(frame: Uint8Array): void {
+    this.#frames.push(frame);
+    this.#count++;
+    this.#bytes += frame.length;
   }
 
   async #pump(): Promise<void> {
     this.#sending = true;
     try {
-      for (;;) {
-        const frame = this.#frames.shift();
-        if (frame === undefined) break;
-        this.#bytes -= frame.length;
-        this.#tellMissed();
-        await this.#send(frame);
+      while (this.#frames.length > 0) {
+        const batch = this.#frames;
+        this.#frames = [];
+        for (const frame of batch) {
+          if (this.#ended) return;
+          this.#count--;
+          this.#bytes -= frame.length;
+          this.#tellMissed();
+          await this.#send(frame);
+        }
       }
     } catch {
       // The worker has gone, and its end is told elsewhere.
@@ -78,9 +89,7 @@ export class Outbox {
   #tellMissed(): void {
     if (this.#missed.size === 0) return;
     for (const [topic, count] of this.#missed) {
-      const gap = toWorker.encode({ type: "gap", topic, count });
-      this.#frames.push(gap);
-      this.#bytes += gap.length;
+      this.#add(toWorker.encode({ type: "gap", topic, count }));
     }
     this.#missed.clear();
   }
@@ -93,8 +102,7 @@ export class Outbox {
   /** Nothing goes out any more. */
   end(): void {
     this.#ended = true;
-    this.#frames.length = 0;
-    this.#bytes = 0;
+    this.#frames = [];
     this.#missed.clear();
   }
 }

@@ -8,6 +8,7 @@
 
 import { fromDuplex } from "../adapters/from_duplex.ts";
 import { fromStreams } from "../adapters/from_streams.ts";
+import { quietly } from "../transport/close_quietly.ts";
 import type { HostExit, WorkerHost } from "./_host.ts";
 import { MARKER } from "./_protocol.ts";
 
@@ -27,7 +28,9 @@ export function startProcess(options: ProcessOptions): WorkerHost {
   const { module, permissions, denoFlags, args, env, listenFd } = options;
   const { spawn } = globalThis.process.getBuiltinModule("node:child_process");
   const flags = ["run", ...exactly(permissions), ...denoFlags];
-  const child = spawn(Deno.execPath(), [...flags, module, MARKER, ...args], {
+  // Deno has `SO_REUSEPORT` behind it.
+  if (listenFd === undefined) flags.push("--unstable-net");
+  const child = spawn(Deno.execPath(), [...flags, module, ...args, MARKER], {
     stdio: [
       "ignore",
       "inherit",
@@ -57,7 +60,7 @@ export function startProcess(options: ProcessOptions): WorkerHost {
       ? fromDuplex(pipe, { remoteAddr: { transport: "stream", name } })
       : noTransport(),
     exit,
-    kill: () => void child.kill("SIGKILL"),
+    kill: () => void quietly(() => child.kill("SIGKILL")),
   };
 }
 

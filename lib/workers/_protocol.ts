@@ -91,7 +91,7 @@ export const fromWorker = union({ type: enumOf(u8, fromWorkerKinds) }, {
   ready: struct({ addr: utf8(u32) }),
   /** JSON of a `PlainError`. */
   failed: struct({ error: utf8(u32) }),
-  answer: struct({ stats }),
+  answer: struct({ stats, eventsDropped: u32 }),
   subscribe: struct({ serial: u32, topic }),
   unsubscribe: struct({ topic }),
   publish: struct({ topic, data: bytes() }),
@@ -140,11 +140,11 @@ export interface WorkerSettings {
   readonly shutdownTimeoutMs: number;
 }
 
-/** The argument by which a process knows that it is a worker. */
+/** The last argument of a process that is a worker. */
 export const MARKER = "--sluice-worker";
 /** The descriptor of its pipe. */
 export const PIPE_FD = 3;
 /** The descriptor of its listening socket, where it has one. */
 export const LISTEN_FD = 4;
-/** Where a thread finds its streams, in its `workerData`. */
+/** Where a thread finds what is meant for it, in its `workerData`. */
 export const THREAD_KEY = "sluice-worker";

@@ -28,8 +28,7 @@ export function startThread({ module, name, args }: ThreadOptions): WorkerHost {
   const streams = { readable: down.readable, writable: up.writable };
   const thread = new Worker(new URL(module), {
     name,
-    argv: [...args],
-    workerData: { [THREAD_KEY]: streams },
+    workerData: { [THREAD_KEY]: { streams, args } },
     transferList,
   });
   let error: unknown;

@@ -53,6 +53,7 @@ export class WorkerSide {
   #acceptor: Acceptor<Deno.NetAddr | Deno.UnixAddr> | undefined;
   #started = false;
   #cut = false;
+  #eventsDropped = 0;
   #drained: Promise<void> | undefined;
 
   constructor(
@@ -84,9 +85,7 @@ export class WorkerSide {
       case "start":
         return void this.#begin(JSON.parse(frame.settings));
       case "ask":
-        return this.#tell(
-          fromWorker.encode({ type: "answer", stats: this.#stats }),
-        );
+        return this.#answer();
       case "drain":
         return void this.#drain(frame.timeoutMs);
       case "message":
@@ -101,6 +100,12 @@ export class WorkerSide {
   /** Where it fails the supervisor has gone, and reading tells of it. */
   #tell(frame: Uint8Array): void {
     this.#framed.send(frame).catch(() => {});
+  }
+
+  #answer(): void {
+    const eventsDropped = Math.min(this.#eventsDropped, 0xffff_ffff);
+    const stats = this.#stats;
+    this.#tell(fromWorker.encode({ type: "answer", stats, eventsDropped }));
   }
 
   get #stats(): ServerStats {
@@ -154,7 +159,10 @@ export class WorkerSide {
 
   #pass(event: { readonly type: string }): void {
     // Events are for looking on: they never hold up what they tell of.
-    if (halvesOf(this.#socket).writer.pendingBytes > MAX_EVENT_BYTES) return;
+    if (halvesOf(this.#socket).writer.pendingBytes > MAX_EVENT_BYTES) {
+      this.#eventsDropped++;
+      return;
+    }
     const text = JSON.stringify(plainEvent(event));
     this.#tell(fromWorker.encode({ type: "event", event: text }));
   }

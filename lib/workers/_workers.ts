@@ -44,8 +44,10 @@ interface Place {
   readonly index: number;
   /** The worker that is meant to go on. */
   current: WorkerInstance | undefined;
-  /** Whether one is being started to take its place. */
-  replacing: boolean;
+  /** Whether another one follows it after a pause. */
+  restarting: boolean;
+  /** Whether a reload starts one to take its place. */
+  reloading: boolean;
 }
 
 /** The workers of a group. */
@@ -79,7 +81,12 @@ export class Workers {
     this.#restarts = new Restarts(rules.restart);
     this.#places = Array.from(
       { length: rules.workers },
-      (_, index) => ({ index, current: undefined, replacing: false }),
+      (_, index) => ({
+        index,
+        current: undefined,
+        restarting: false,
+        reloading: false,
+      }),
     );
   }
 
@@ -96,9 +103,12 @@ export class Workers {
         : this.#places;
       await Promise.all(rest.map((place) => this.#startFirst(place)));
     } catch (error) {
+      // Where the group was shut down meanwhile, that is why.
+      const wasStopping = this.#stopping.signal.aborted;
       this.#stopping.abort();
       await this.#killAll();
       this.#address.close();
+      if (wasStopping) this.#throwIfStopping();
       throw error;
     }
     this.#started = true;
@@ -199,18 +209,21 @@ export class Workers {
   async #fill(place: Place, ending?: Ending): Promise<void> {
     const { signal } = this.#stopping;
     const isFilled = place.current?.state !== "ended";
-    if (isFilled || place.replacing || !this.#started || signal.aborted) return;
+    if (isFilled || place.restarting || place.reloading) return;
+    if (!this.#started || signal.aborted) return;
     const delayMs = this.#restarts.next();
     if (delayMs === undefined) {
       return this.#owner.giveUp(this.#tooMany(place, ending));
     }
     const { index } = place;
     const restarts = this.#restarts.recent;
-    place.replacing = true;
+    place.restarting = true;
     this.#owner.emit({ type: "restart", index, delayMs, restarts });
     await sleep(delayMs, { signal }).catch(() => {});
-    place.replacing = false;
-    if (!signal.aborted) place.current = this.#spawn(place, true);
+    place.restarting = false;
+    // A reload may have filled it.
+    if (signal.aborted || place.current?.state !== "ended") return;
+    place.current = this.#spawn(place, true);
   }
 
   #tooMany({ index }: Place, ending: Ending | undefined): WorkerError {
@@ -258,15 +271,20 @@ export class Workers {
   async #replace(place: Place): Promise<WorkerInstance | undefined> {
     this.#throwIfStopping();
     const next = this.#spawn(place, true);
-    const wasReplacing = place.replacing;
-    place.replacing = true;
+    place.reloading = true;
+    let old: WorkerInstance | undefined;
     try {
       await next.ready;
+      old = place.current;
+      place.current = next;
+    } catch (error) {
+      this.#throwIfStopping();
+      throw error;
     } finally {
-      place.replacing = wasReplacing;
+      place.reloading = false;
+      // The one that has the place may have died meanwhile.
+      this.#fill(place);
     }
-    const old = place.current;
-    place.current = next;
     old?.drain(this.#rules.shutdownTimeoutMs);
     return old;
   }
@@ -312,10 +330,11 @@ export class Workers {
     let messagesDropped = this.#pastDropped;
     const byId = new Map([...this.#all].map((worker) => [worker.id, worker]));
     const workers = this.list.map((each) => {
-      const { stats: server, outbox } = byId.get(each.id)!;
+      const { stats: server, outbox, eventsDropped } = byId.get(each.id)!;
       total = sum(total, server);
       messagesDropped += outbox.dropped;
-      return { ...each, server, messagesDropped: outbox.dropped };
+      const { dropped } = outbox;
+      return { ...each, server, messagesDropped: dropped, eventsDropped };
     });
     const { total: restarts } = this.#restarts;
     const { messages } = this.#relay;

@@ -219,6 +219,8 @@ export interface WorkerStats extends GroupWorker {
   readonly server: ServerStats;
   /** Messages of other workers that it has missed, as it was too slow. */
   readonly messagesDropped: number;
+  /** Events that it has not passed on, as there were too many. */
+  readonly eventsDropped: number;
 }
 
 /**
