@@ -6,15 +6,15 @@
 
 import { BrokenError } from "../errors.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { LISTEN_FD, type ListenSettings } from "./_protocol.ts";
+import type { ListenSettings } from "./_protocol.ts";
 import type { SuperviseRules } from "./supervise_options.ts";
 
 /** Where the workers listen. */
 export interface SharedAddress {
   /** Known at once, or when the first worker has said it. */
   addr: Deno.NetAddr;
-  /** The descriptor of the one socket of all, where there is one. */
-  readonly listenFd: number | undefined;
+  /** The one socket of all, where there is one, to be passed to each worker. */
+  readonly socket: object | undefined;
   /** What a worker is told of it. */
   settings(): ListenSettings;
   /** Lets go of it. Idempotent. */
@@ -28,7 +28,7 @@ export async function openAddress(
   const addr: Deno.NetAddr = { transport: "tcp", hostname, port };
   if (share === "reuse-port") return new PortOfEach(addr, backlog);
   try {
-    return await openDescriptor(addr, backlog);
+    return await openSocket(addr, backlog);
   } catch (error) {
     throw translateError(error, { operation: "listen", localAddr: addr });
   }
@@ -37,7 +37,7 @@ export async function openAddress(
 /** Each worker opens a socket of its own on the same port. */
 class PortOfEach implements SharedAddress {
   addr: Deno.NetAddr;
-  readonly listenFd = undefined;
+  readonly socket = undefined;
   readonly #backlog: number | undefined;
 
   constructor(addr: Deno.NetAddr, backlog: number | undefined) {
@@ -58,46 +58,69 @@ const nodeNet = () => globalThis.process.getBuiltinModule("node:net");
 
 type NodeServer = InstanceType<ReturnType<typeof nodeNet>["Server"]>;
 
-/** What Deno's handle of a `node:net` server has, beside what Node's has. */
-interface TcpHandle {
-  /** A further descriptor of its socket, to be passed on. */
+type NodeSocket = InstanceType<ReturnType<typeof nodeNet>["Socket"]>;
+
+/** What Deno's handle of a socket has, beside what Node's has. */
+interface SocketHandle {
+  /** A further descriptor of the socket. */
   fdForIpc?(): number;
 }
 
-async function openDescriptor(
+/** All workers accept from one socket, which outlives them. */
+class OneSocket implements SharedAddress {
+  readonly addr: Deno.NetAddr;
+  readonly #owner: NodeSocket & { _handle?: SocketHandle };
+
+  constructor(addr: Deno.NetAddr, fd: number) {
+    this.addr = addr;
+    // It does nothing but have it: a server would accept.
+    this.#owner = new (nodeNet().Socket)({
+      fd,
+      readable: false,
+      writable: false,
+    });
+    this.#owner.unref();
+  }
+
+  get socket(): object | undefined {
+    return this.#owner._handle;
+  }
+
+  settings(): ListenSettings {
+    return { passed: true };
+  }
+
+  close(): void {
+    this.#owner.destroy();
+  }
+}
+
+async function openSocket(
   { hostname, port }: Deno.NetAddr,
   backlog = 511,
 ): Promise<SharedAddress> {
-  const { createServer, Socket } = nodeNet();
-  const server: NodeServer & { _handle?: TcpHandle } = createServer();
+  const server: NodeServer & { _handle?: SocketHandle } = nodeNet()
+    .createServer();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", reject);
   server.listen({ host: hostname, port, backlog }, resolve);
   await promise;
   const bound = server.address();
-  const listenFd = server._handle?.fdForIpc?.();
-  // The further descriptor keeps the socket; this process is not to accept from it.
+  const fd = server._handle?.fdForIpc?.();
+  // The further descriptor keeps the socket open.
   server.close();
-  if (
-    listenFd === undefined || bound === null || typeof bound === "string"
-  ) {
+  if (fd === undefined || bound === null || typeof bound === "string") {
     throw new BrokenError(
       "other",
-      "Cannot supervise: this version of Deno passes no descriptors on " +
+      "Cannot supervise: this version of Deno passes no sockets on " +
         '(share: "reuse-port" works)',
     );
   }
-  let isOpen = true;
-  return {
-    addr: { transport: "tcp", hostname: bound.address, port: bound.port },
-    listenFd,
-    settings: () => ({ listenFd: LISTEN_FD }),
-    close() {
-      // Its number may be another one's by the second call.
-      if (!isOpen) return;
-      isOpen = false;
-      // `closeSync` closes what `node:fs` has opened, and nothing else.
-      new Socket({ fd: listenFd }).destroy();
-    },
-  };
+  const { address, port: boundPort } = bound;
+  const addr = {
+    transport: "tcp",
+    hostname: address,
+    port: boundPort,
+  } as const;
+  return new OneSocket(addr, fd);
 }

@@ -7,7 +7,7 @@
 import { fromDuplex } from "../adapters/from_duplex.ts";
 import { fromStreams, type StreamPair } from "../adapters/from_streams.ts";
 import type { Transport } from "../transport/options.ts";
-import { MARKER, PIPE_FD, THREAD_KEY } from "./_protocol.ts";
+import { MARKER, PIPE_FD, SOCKET_MESSAGE, THREAD_KEY } from "./_protocol.ts";
 
 const NAME = { transport: "stream", name: "supervisor" } as const;
 
@@ -16,6 +16,8 @@ export interface SupervisorConnection {
   readonly transport: Transport;
   /** Whether this is a thread of the supervisor's own process. */
   readonly isThread: boolean;
+  /** The descriptor of the listening socket, where the supervisor passes one on. */
+  readonly listenFd: Promise<number>;
 }
 
 /** What a thread finds in its `workerData`. */
@@ -38,11 +40,38 @@ export function connectToSupervisor(): SupervisorConnection | undefined {
     const { streams } = thread;
     thread = undefined;
     const transport = fromStreams(streams, { remoteAddr: NAME });
-    return { transport, isThread: true };
+    return {
+      transport,
+      isThread: true,
+      listenFd: new Promise(() => {}),
+    };
   }
   if (!isProcess) return undefined;
   isProcess = false;
-  return { transport: pipeOfProcess(), isThread: false };
+  // From now on, as a message that nothing listens to is lost.
+  const listenFd = receiveSocket();
+  return { transport: pipeOfProcess(), isThread: false, listenFd };
+}
+
+/** A handle of a socket, as it comes over the channel of Node. */
+interface SocketHandle {
+  /** A further descriptor of the socket. */
+  fdForIpc(): number;
+  close(): void;
+}
+
+function receiveSocket(): Promise<number> {
+  const { process } = globalThis;
+  return new Promise((resolve) => {
+    const onMessage = (message: unknown, handle: unknown) => {
+      if (message !== SOCKET_MESSAGE) return;
+      process.off("message", onMessage);
+      const socket = handle as SocketHandle;
+      resolve(socket.fdForIpc());
+      socket.close();
+    };
+    process.on("message", onMessage);
+  });
 }
 
 function threadData(): ThreadData | undefined {

@@ -22,6 +22,8 @@ export interface WorkerHost {
   readonly pid: number | undefined;
   /** Leads to the worker. */
   readonly transport: Transport;
+  /** Passes the listening socket on, where all workers have one. It is there to take it. */
+  passSocket(): void;
   /** Resolves when it has ended. Never rejects. */
   readonly exit: Promise<HostExit>;
   /** Ends it at once. Safe to call at any time. */

@@ -81,6 +81,8 @@ export class WorkerInstance {
   #state: WorkerState | "ended" = "starting";
   readonly #host: WorkerHost;
   readonly #owner: InstanceOwner;
+  readonly #settings: WorkerSettings;
+  #greeted = false;
   readonly #socket: Socket;
   readonly #framed: Framed<FromWorker, Uint8Array>;
   readonly #ready = Promise.withResolvers<Deno.NetAddr | undefined>();
@@ -125,9 +127,7 @@ export class WorkerInstance {
     this.#silenceAlarm = alarm(owner.healthMs, () => this.#killFor("hung"));
     this.#endAlarm = alarm(END_MS, () => this.kill());
     this.#startAlarm.arm();
-    this.#tell(
-      toWorker.encode({ type: "start", settings: JSON.stringify(settings) }),
-    );
+    this.#settings = settings;
     this.ended = this.#run();
   }
 
@@ -208,6 +208,8 @@ export class WorkerInstance {
 
   #hear(frame: FromWorker): void {
     switch (frame.type) {
+      case "hello":
+        return this.#onHello();
       case "ready":
         return this.#onReady(frame.addr);
       case "failed":
@@ -243,6 +245,14 @@ export class WorkerInstance {
         // It waits for this before it ends: what it has said has arrived.
         return void this.#socket.closeWrite().catch(() => {});
     }
+  }
+
+  #onHello(): void {
+    if (this.#greeted) return;
+    this.#greeted = true;
+    this.#host.passSocket();
+    const settings = JSON.stringify(this.#settings);
+    this.#tell(toWorker.encode({ type: "start", settings }));
   }
 
   #onReady(addr: string): void {

@@ -5,6 +5,7 @@
  *
  * ```text
  * supervisor                    worker
+ *     | <----------------- hello  |  its module was loaded
  *     | start ------------------> |  where to listen, who it is
  *     | <--- ready (or failed)    |  it accepts
  *     | ask --------------------> |  every now and then: is it alive?
@@ -75,18 +76,20 @@ export const toWorker = union({ type: enumOf(u8, toWorkerKinds) }, {
 });
 
 const fromWorkerKinds = {
-  ready: 1,
-  failed: 2,
-  answer: 3,
-  subscribe: 4,
-  unsubscribe: 5,
-  publish: 6,
-  event: 7,
-  drained: 8,
+  hello: 1,
+  ready: 2,
+  failed: 3,
+  answer: 4,
+  subscribe: 5,
+  unsubscribe: 6,
+  publish: 7,
+  event: 8,
+  drained: 9,
 };
 
 /** What a worker says. */
 export const fromWorker = union({ type: enumOf(u8, fromWorkerKinds) }, {
+  hello: struct({}),
   /** JSON of an address; empty where the worker listens nowhere. */
   ready: struct({ addr: utf8(u32) }),
   /** JSON of a `PlainError`. */
@@ -126,7 +129,8 @@ export type FromWorker = ReturnType<typeof fromWorker.decode>;
 
 /** Where a worker listens. */
 export type ListenSettings =
-  | { listenFd: number }
+  /** On a socket that comes beside the pipe. */
+  | { passed: true }
   | { hostname: string; port: number; backlog?: number };
 
 /** What a worker is told at its start. */
@@ -144,7 +148,7 @@ export interface WorkerSettings {
 export const MARKER = "--sluice-worker";
 /** The descriptor of its pipe. */
 export const PIPE_FD = 3;
-/** The descriptor of its listening socket, where it has one. */
-export const LISTEN_FD = 4;
 /** Where a thread finds what is meant for it, in its `workerData`. */
 export const THREAD_KEY = "sluice-worker";
+/** What the listening socket comes with, over the channel of Node. */
+export const SOCKET_MESSAGE = "sluice-socket";

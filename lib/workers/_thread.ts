@@ -45,6 +45,7 @@ export function startThread({ module, name, args }: ThreadOptions): WorkerHost {
       { readable: up.readable, writable: down.writable },
       { remoteAddr: { transport: "stream", name } },
     ),
+    passSocket() {},
     exit,
     kill: () => void thread.terminate(),
   };

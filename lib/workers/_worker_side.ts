@@ -19,18 +19,23 @@ import type { ServerStats } from "../server/events.ts";
 import type { ShutdownReport } from "../server/serve_options.ts";
 import { halvesOf, Socket } from "../socket/socket.ts";
 import { bind } from "../transport/bind.ts";
-import type { Acceptor } from "../transport/options.ts";
+import type { BindOptions } from "../transport/options.ts";
 import { Channel } from "./_channel.ts";
 import type { SupervisorConnection } from "./_connection_to_supervisor.ts";
 import {
   fromWorker,
+  type ListenSettings,
   type ToWorker,
   workerCodec,
   type WorkerSettings,
 } from "./_protocol.ts";
 import { NO_STATS } from "./_no_stats.ts";
 import { plainError, plainEvent } from "./plain_event.ts";
-import type { WorkerServer, WorkerStart } from "./worker_context.ts";
+import type {
+  WorkerContext,
+  WorkerServer,
+  WorkerStart,
+} from "./worker_context.ts";
 
 /** How long the rest of the program may hold the process when the worker is over. */
 const LEAVE_MS = 1_000;
@@ -40,9 +45,11 @@ const MAX_EVENT_BYTES = 256 * 1024;
 /** Sent to all processes of a group; a worker obeys its supervisor alone. */
 const IGNORED: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
+type SharedAcceptor = WorkerContext["acceptor"];
+
 /** The worker of this process or thread. */
 export class WorkerSide {
-  readonly #isThread: boolean;
+  readonly #connection: SupervisorConnection;
   readonly #socket: Socket;
   readonly #framed: Framed<ToWorker, Uint8Array>;
   readonly #start: WorkerStart;
@@ -50,18 +57,15 @@ export class WorkerSide {
   readonly #draining = new AbortController();
   #shutdownTimeoutMs = 15_000;
   #server: WorkerServer | undefined;
-  #acceptor: Acceptor<Deno.NetAddr | Deno.UnixAddr> | undefined;
+  #acceptor: SharedAcceptor | undefined;
   #started = false;
   #cut = false;
   #eventsDropped = 0;
   #drained: Promise<void> | undefined;
 
-  constructor(
-    { transport, isThread }: SupervisorConnection,
-    start: WorkerStart,
-  ) {
-    this.#isThread = isThread;
-    this.#socket = new Socket(transport);
+  constructor(connection: SupervisorConnection, start: WorkerStart) {
+    this.#connection = connection;
+    this.#socket = new Socket(connection.transport);
     this.#framed = framed(this.#socket, workerCodec);
     this.#start = start;
     this.#channel = new Channel((frame) => this.#framed.send(frame));
@@ -70,6 +74,7 @@ export class WorkerSide {
   /** Obeys the supervisor until the end. */
   async run(): Promise<void> {
     ignoreSignals();
+    this.#tell(fromWorker.encode({ type: "hello" }));
     try {
       for await (const frame of this.#framed) this.#obey(frame);
     } catch {
@@ -121,7 +126,8 @@ export class WorkerSide {
     this.#started = true;
     this.#shutdownTimeoutMs = settings.shutdownTimeoutMs;
     try {
-      const server = await this.#start(this.#contextOf(settings));
+      const listen = await this.#whereToListen(settings.listen);
+      const server = await this.#start(this.#contextOf(settings, listen));
       this.#server = server;
       if (server.ready !== undefined) await server.ready;
       const { signal } = this.#draining;
@@ -142,8 +148,18 @@ export class WorkerSide {
     );
   }
 
-  #contextOf({ index, id, group, workers, listen }: WorkerSettings) {
-    const takeAcceptor = () => this.#acceptor ??= bindTo(listen);
+  async #whereToListen(listen: ListenSettings): Promise<BindOptions> {
+    return "passed" in listen
+      ? { listenFd: await this.#connection.listenFd }
+      : { ...listen, reusePort: true };
+  }
+
+  #contextOf(
+    { index, id, group, workers }: WorkerSettings,
+    listen: BindOptions,
+  ): WorkerContext {
+    const takeAcceptor = () =>
+      this.#acceptor ??= bind(listen) as SharedAcceptor;
     return {
       index,
       id,
@@ -227,16 +243,8 @@ export class WorkerSide {
     }
     await this.#socket.close({ timeoutMs: LEAVE_MS }).catch(() => {});
     // The ports of its streams would hold a thread (Deno 2.9).
-    if (this.#isThread) Deno.exit(code);
+    if (this.#connection.isThread) Deno.exit(code);
   }
-}
-
-function bindTo(
-  listen: WorkerSettings["listen"],
-): Acceptor<Deno.NetAddr | Deno.UnixAddr> {
-  return "listenFd" in listen
-    ? bind(listen)
-    : bind({ ...listen, reusePort: true });
 }
 
 /** Listening for them is what makes a process go on. */

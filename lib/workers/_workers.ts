@@ -165,9 +165,9 @@ export class Workers {
   }
 
   #startHost(index: number): WorkerHost {
-    const { listenFd } = this.#address;
+    const { socket } = this.#address;
     return this.#rules.isolation === "process"
-      ? startProcess({ ...this.#rules, listenFd })
+      ? startProcess({ ...this.#rules, socket })
       : startThread({ ...this.#rules, name: `worker ${index}` });
   }
 

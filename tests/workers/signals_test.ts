@@ -1,0 +1,87 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { connect } from "@sluice/net";
+import { lacksPrograms, program } from "../_support/programs.ts";
+
+const onWindows = Deno.build.os === "windows";
+const MAIN = new URL("fixtures/main.ts", import.meta.url).pathname;
+
+/** What a supervisor of processes needs, and no more. */
+function mainArguments(module: string, mode = ""): string[] {
+  return [
+    "run",
+    "--allow-net=127.0.0.1",
+    `--allow-run=${Deno.execPath()}`,
+    "--allow-env",
+    MAIN,
+    module,
+    mode,
+  ];
+}
+
+Deno.test(
+  "workers whose supervisor is killed drain, end, and leave nothing behind",
+  {
+    ignore: onWindows,
+    timeout: 60_000,
+  },
+  async () => {
+    const main = new Deno.Command(Deno.execPath(), {
+      args: mainArguments("patient.ts"),
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const errors = new Response(main.stderr).text();
+    const output = main.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    let text = "";
+    while (!/up \d+\n/.test(text)) text += (await output.read()).value ?? "";
+    const [, port] = /up (\d+)/.exec(text)!;
+    await using client = await connect({ port: Number(port) });
+    await client.write("wait\n");
+    assertEquals(await client.readLine(), "waiting");
+    main.kill("SIGKILL");
+    assertEquals((await main.status).signal, "SIGKILL");
+    // Its worker lets the handler finish.
+    assertEquals(await client.readLine(), "goodbye");
+    assertEquals(await client.readLine(), null);
+    // Workers have inherited these: they end with the last of them.
+    while (!(await output.read()).done);
+    assertEquals(await errors, "");
+  },
+);
+
+/** Runs the supervisor in a terminal, where Ctrl-C reaches the workers, too. */
+async function inTerminal(
+  texts: string[],
+  ...args: string[]
+): Promise<{ code: number; output: string }> {
+  const script = new URL("press_ctrl_c.py", import.meta.url).pathname;
+  const { code, stdout } = await new Deno.Command(program("python3"), {
+    args: [script, ...texts, "--", Deno.execPath(), ...args],
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  return { code, output: new TextDecoder().decode(stdout) };
+}
+
+Deno.test("Ctrl-C in a terminal drains the group, and a second one cuts", {
+  ignore: onWindows || lacksPrograms("python3"),
+  timeout: 90_000,
+}, async () => {
+  const [once, twice] = await Promise.all([
+    inTerminal(["up "], ...mainArguments("patient.ts")),
+    inTerminal(["up ", "draining"], ...mainArguments("patient.ts", "stuck")),
+  ]);
+  assertStringIncludes(once.output, "the client got goodbye");
+  assertMatch(
+    once.output,
+    /"completed":1,"aborted":0,"handshakes":0,"killed":0/,
+  );
+  assertEquals(once.code, 0, once.output);
+  assertStringIncludes(twice.output, "draining");
+  assertMatch(
+    twice.output,
+    /"completed":0,"aborted":1,"handshakes":0,"killed":0/,
+  );
+  assertEquals(twice.code, 0, twice.output);
+});
