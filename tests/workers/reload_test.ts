@@ -15,13 +15,12 @@ const WORKERS = new URL("../../lib/workers/mod.ts", import.meta.url).href;
 /** A module whose code changes: it answers each line with `version`. */
 function code(version: string): string {
   return `
-    import { serve } from ${JSON.stringify(LIBRARY)};
+    import { framed, lines, serve } from ${JSON.stringify(LIBRARY)};
     import { worker } from ${JSON.stringify(WORKERS)};
     export default worker(({ acceptor }) =>
       serve({ acceptor }, async (socket) => {
-        while (await socket.readLine() !== null) {
-          await socket.write(${JSON.stringify(`${version}\n`)});
-        }
+        const connection = framed(socket, lines());
+        for await (const _ of connection) await connection.send("${version}");
       })
     );
   `;
@@ -47,12 +46,7 @@ async function changeable(
     workers: 2,
     port: 0,
     permissions: ["--allow-net=127.0.0.1"],
-    onEvent: (e) => {
-      if (Deno.env.get("DBG")) {
-        console.log(Math.round(performance.now()), e.type, JSON.stringify(e));
-      }
-      events.onEvent(e);
-    },
+    onEvent: events.onEvent,
     ...options,
   });
   return {
