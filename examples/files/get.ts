@@ -19,7 +19,7 @@ import {
 import { type Entry, Folder } from "./folder.ts";
 import { Refusal } from "./messages.ts";
 import { PartFile } from "./part_file.ts";
-import { amount, filesOf } from "./progress.ts";
+import { amount, filesOf, printPlan } from "./progress.ts";
 import { receiveFile } from "./transfer.ts";
 
 const HELP = `
@@ -34,6 +34,7 @@ Usage: deno task examples files/get PATH... [--into DIR] [FLAG...]
                      by default. Another one must be allowed to Deno.
   --overwrite        replaces files that are here and differ
   --at-most SIZE     gets nothing if it is more in all; 10G by default
+  --dry-run          says what there is to get, and gets nothing
 ${CLIENT_HELP}
 
 Examples:
@@ -44,7 +45,7 @@ Examples:
 const { flags, switches, texts } = commandLine(
   HELP,
   { ...CLIENT_FLAGS, into: "received", "at-most": "10G" },
-  { texts: true, switches: ["overwrite"] },
+  { texts: true, switches: ["dry-run", "overwrite"] },
 );
 if (texts.length === 0) {
   stop("Cannot get: PATH must be at least one file, got none", 2);
@@ -74,6 +75,7 @@ await run(async () => {
         }: allow it with --at-most`,
       );
     }
+    if (switches["dry-run"]) return printPlan([...jobs.values()], "got");
     folder = await Folder.open(flags.into, true);
   } catch (error) {
     stop(`Cannot get ${texts.join(", ")}: ${reasonOf(error)}`);

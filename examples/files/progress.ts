@@ -9,6 +9,7 @@
 import cliProgress from "npm:cli-progress@3.12.0";
 import { format } from "@std/fmt/bytes";
 import { RateMeter } from "@sluice/net";
+import { visibleText } from "../_safe_text.ts";
 import type { Entry } from "./folder.ts";
 
 const REDRAW_MS = 500;
@@ -103,6 +104,21 @@ export class Progress implements Disposable {
         `${amount(totalBytes / seconds)}/s`,
     );
   }
+}
+
+/**
+ * What `--dry-run` prints: each file with its size, and what all of it comes to.
+ *
+ * @param what What would be done, such as `"sent"`.
+ */
+export function printPlan(files: readonly Entry[], what: string): void {
+  for (const { path, size } of files) {
+    console.log(
+      `${String(size).padStart(15)}  ${visibleText(path, Infinity)}`,
+    );
+  }
+  const bytes = files.reduce((sum, { size }) => sum + size, 0);
+  console.error(`${filesOf(files.length)}, ${amount(bytes)} would be ${what}`);
 }
 
 /** A number of files in words. */

@@ -16,7 +16,7 @@ import {
 } from "./flags.ts";
 import { type Entry, Folder } from "./folder.ts";
 import { Refusal } from "./messages.ts";
-import { filesOf } from "./progress.ts";
+import { filesOf, printPlan } from "./progress.ts";
 import { sendFile } from "./transfer.ts";
 
 const HELP = `
@@ -28,6 +28,7 @@ Usage: deno task examples files/send PATH... [FLAG...]
 
   PATH...            files and folders, in the current one or allowed to Deno; each
                      keeps its last name: photos/2024 becomes 2024/...
+  --dry-run          says what would be sent, and sends nothing
 ${CLIENT_HELP}
 
 Examples:
@@ -40,7 +41,10 @@ interface Job extends Entry {
   from: string;
 }
 
-const { flags, texts } = commandLine(HELP, CLIENT_FLAGS, { texts: true });
+const { flags, switches, texts } = commandLine(HELP, CLIENT_FLAGS, {
+  texts: true,
+  switches: ["dry-run"],
+});
 if (texts.length === 0) {
   stop(
     "Cannot send: PATH must be at least one file, got none",
@@ -59,6 +63,7 @@ await run(async () => {
       stop(`Cannot send ${path}: ${reasonOf(error)}`);
     }
   }
+  if (switches["dry-run"]) return printPlan(jobs, "sent");
   const failed = await moveAll(
     jobs,
     options,

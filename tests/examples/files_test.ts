@@ -498,6 +498,35 @@ Deno.test("files/ programs say which permissions are missing", {
   }
 });
 
+Deno.test(
+  "files/send and files/get say with --dry-run what they would do, and do not",
+  {
+    timeout,
+  },
+  async () => {
+    await using space = await Workspace.create();
+    const { server, address } = await space.serve();
+    await using _ = server;
+    await space.write("photos/a.raw", 1_500);
+    await space.write("photos/b.raw", 20);
+    const at = ["--connect", address];
+    assertEquals(await space.run("send", "photos", "--dry-run", ...at), {
+      code: 0,
+      output: "           1500  photos/a.raw\n             20  photos/b.raw\n",
+      errors: "2 files, 1.5 kB would be sent\n",
+    });
+    assertEquals(await space.read("shared/photos/a.raw"), undefined);
+
+    await space.write("shared/c.raw", 7);
+    assertEquals(await space.run("get", "c.raw", "--dry-run", ...at), {
+      code: 0,
+      output: "              7  c.raw\n",
+      errors: "1 file, 7 B would be got\n",
+    });
+    assertEquals(await space.read("received/c.raw"), undefined);
+  },
+);
+
 Deno.test("files/ programs refuse wrong flags and missing files in one line", {
   timeout,
 }, async () => {

@@ -353,9 +353,19 @@ Deno.test(
         "Cannot listen: --web must be HOST:PORT, got unix:x.sock",
       ],
       [
+        ["--webhook", "ftp://127.0.0.1/"],
+        2,
+        "Cannot run: --webhook must be a URL with http:// or https://",
+      ],
+      [
+        ["--webhook", "https://hooks.test/secret"],
+        1,
+        "Cannot send alerts to hooks.test:443: run again with --allow-net=hooks.test:443",
+      ],
+      [
         ["--onec"],
         2,
-        "Cannot run: each flag must be one of --config, --history, --web, --probe, --once, --help, got --onec (--help explains them)",
+        "Cannot run: each flag must be one of --config, --history, --webhook, --web, --probe, --once, --help, got --onec (--help explains them)",
       ],
       [
         ["--config", "stdin"], // Nothing is typed, so it is empty.
