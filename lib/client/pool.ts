@@ -44,6 +44,7 @@ import {
 import { checkEnds, Deadline } from "../time/deadline.ts";
 import type { RetryBudget } from "../time/retry_budget.ts";
 import { closedOf, closeOf, cutOf } from "./_endings.ts";
+import { PoolTelemetry } from "./_pool_telemetry.ts";
 import { watchEnd } from "./_watch_end.ts";
 import { Lease, type LeaseOwner } from "./lease.ts";
 import {
@@ -144,6 +145,7 @@ export class Pool<T> implements AsyncDisposable {
   readonly #refillAlarm: Alarm;
   readonly #watchAlarm: Alarm;
   readonly #budget: RetryBudget | undefined;
+  readonly #telemetry: PoolTelemetry | undefined;
   #refillMs = REFILL_MIN_MS;
   /** The last attempt to open a connection has failed: another one is a retry. */
   #isFailing = false;
@@ -163,6 +165,11 @@ export class Pool<T> implements AsyncDisposable {
     this.#options = { ...options };
     this.#budget = options.budget;
     this.#stats = new LiveStats(this.#idle, this.#leased, this.#waiters);
+    const { telemetry } = options;
+    if (telemetry !== undefined && telemetry !== false) {
+      const name = telemetry === true ? undefined : telemetry;
+      this.#telemetry = new PoolTelemetry(name, this.#stats, this.#limits);
+    }
     this.#owner = {
       onRelease: (entry) => this.#onRelease(entry as Entry<T>),
       onDiscard: (entry, reason) => this.#retire(entry as Entry<T>, reason),
@@ -214,7 +221,10 @@ export class Pool<T> implements AsyncDisposable {
       this.#budget?.addRequest();
       if (this.#waiters.size === 0) {
         const lease = this.#takeIdle();
-        if (lease !== undefined) return Promise.resolve(lease);
+        if (lease !== undefined) {
+          this.#telemetry?.onAcquired(performance.now());
+          return Promise.resolve(lease);
+        }
       }
       this.#checkWaiting();
     } catch (error) {
@@ -346,10 +356,12 @@ export class Pool<T> implements AsyncDisposable {
   #wait(options: CallOptions = {}): Promise<Lease<T>> {
     const { timeoutMs = this.#limits.acquireTimeoutMs } = options;
     const { signal, deadline } = options;
+    const startMs = performance.now();
     return new Promise((resolve, reject) => {
       const waiter: Waiter<T> = {
         grant: (lease) => {
           unwatch();
+          this.#telemetry?.onAcquired(startMs);
           resolve(lease);
         },
         fail: (reason) => {
@@ -374,6 +386,7 @@ export class Pool<T> implements AsyncDisposable {
     entry.unwatch = undefined;
     this.#leased.add(entry);
     this.#stats.acquired++;
+    this.#telemetry?.onLease(entry);
     return new Lease(this.#owner, entry);
   }
 
@@ -447,11 +460,13 @@ export class Pool<T> implements AsyncDisposable {
       signal: this.#ending.signal,
     });
     const { signal } = deadline;
+    const startMs = performance.now();
     const opening = Promise.try(this.#options.open, { signal });
     try {
       const value = await waitWithin("open", opening, { signal });
       this.#stats.opening--;
       this.#stats.opened++;
+      this.#telemetry?.onOpened(startMs);
       this.#refillMs = REFILL_MIN_MS;
       this.#isFailing = false;
       const ageMs = maxAgeMs * (1 - AGE_JITTER * Math.random());
@@ -557,6 +572,7 @@ export class Pool<T> implements AsyncDisposable {
     // The pool was closed, and did not wait for it.
     if (entry.state === "gone") return;
     this.#leased.delete(entry);
+    this.#telemetry?.onLeaseEnd(entry);
     const now = performance.now();
     if (isOver(entry, now)) this.#retire(entry);
     else this.#offer(entry, now);
@@ -578,6 +594,7 @@ export class Pool<T> implements AsyncDisposable {
     entry.state = "gone";
     entry.unwatch?.();
     this.#leased.delete(entry);
+    this.#telemetry?.onLeaseEnd(entry);
     this.#countClosing(this.#closeValue(entry.value, reason, close));
   }
 
@@ -672,6 +689,7 @@ export class Pool<T> implements AsyncDisposable {
     for (const entry of this.#idle.splice(0)) this.#retire(entry);
     this.#tell();
     await promise;
+    this.#telemetry?.end();
   }
 
   #tell(): void {

@@ -11,6 +11,7 @@ import {
   checkLimit,
   checkNames,
   checkNumber,
+  checkText,
   wrongKind,
 } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
@@ -166,6 +167,15 @@ export interface PoolOptions<T> {
    * default: it is opened once for each call.
    */
   budget?: RetryBudget;
+  /**
+   * Tells OpenTelemetry of the pool, through the global API that Deno registers with
+   * `OTEL_DENO=true`, or an SDK before the pool is made, in the names that OpenTelemetry has
+   * for pools (`db.client.connection.count` and so on). A text is the pool's name there;
+   * with `true` it is `pool-1`, `pool-2` and so on. Without that API nothing is measured.
+   *
+   * @default {false}
+   */
+  telemetry?: boolean | string;
 }
 
 /**
@@ -243,6 +253,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
     "closeTimeoutMs",
     "keepOnError",
     "budget",
+    "telemetry",
   ] satisfies (keyof PoolOptions<unknown>)[],
 );
 
@@ -260,6 +271,10 @@ export function checkPoolOptions<T>(options: PoolOptions<T>): PoolLimits {
   const { budget } = options;
   if (budget !== undefined && !(budget instanceof RetryBudget)) {
     throw wrongKind(action, "budget", "a RetryBudget", budget);
+  }
+  const { telemetry } = options;
+  if (telemetry !== undefined && typeof telemetry !== "boolean") {
+    checkText(action, "telemetry", telemetry);
   }
   const { max = 10, min = 0, maxOpening = 5, maxWaiting = 1_000 } = options;
   checkLimit(action, "max", max, 1);

@@ -1,11 +1,13 @@
 /**
- * Where a server's events go: to its own hook, and to what traces the process.
+ * Where a server's events go: to its own hook, to OpenTelemetry, and to what traces
+ * the process.
  *
  * @module
  */
 
 import type { Channel } from "node:diagnostics_channel";
 import { guard } from "../_guard.ts";
+import type { ServerTelemetry } from "./_server_telemetry.ts";
 import type { ServerEvent } from "./events.ts";
 
 /** Subscribers get `{ server, event }` of every server of the process. */
@@ -19,26 +21,31 @@ async function loadTracing(): Promise<void> {
   tracing = channel(CHANNEL);
 }
 
-/** Emits events to one server's hook and to the channel; without them it is free. */
+/** Emits events to one server's hook, telemetry and the channel; without them it is free. */
 export class EventSink {
   readonly #server: unknown;
   readonly #hook: ((event: ServerEvent) => unknown) | undefined;
+  readonly #telemetry: ServerTelemetry | undefined;
 
   constructor(
     server: unknown,
     hook: ((event: ServerEvent) => unknown) | undefined,
+    telemetry: ServerTelemetry | undefined,
   ) {
     this.#server = server;
     this.#hook = hook;
+    this.#telemetry = telemetry;
     if (tracing === undefined) loadTracing();
   }
 
   /** Whether an event is worth making. */
   get hasListeners(): boolean {
-    return this.#hook !== undefined || tracing?.hasSubscribers === true;
+    return this.#hook !== undefined || this.#telemetry !== undefined ||
+      tracing?.hasSubscribers === true;
   }
 
   emit(event: ServerEvent): void {
+    this.#telemetry?.onEvent(event);
     const hook = this.#hook;
     if (hook !== undefined) guard(() => hook(event));
     if (tracing?.hasSubscribers) {

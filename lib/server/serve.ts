@@ -23,6 +23,7 @@ import type { AdmissionOptions } from "./_admission.ts";
 import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
 import { ProxyGate } from "./_proxy_gate.ts";
+import { ServerTelemetry } from "./_server_telemetry.ts";
 import { onTermination } from "./termination.ts";
 import type { ServerStats } from "./events.ts";
 import {
@@ -166,10 +167,18 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   ) {
     this.#setCertificate = setCertificate;
     this.#options = options;
-    const events = new EventSink(this, options.onEvent);
+    let telemetry: ServerTelemetry | undefined;
+    if (options.telemetry) {
+      const told = telemetry = new ServerTelemetry(
+        acceptor.addr,
+        () => this.stats,
+      );
+      this.closed.then(() => told.end());
+    }
+    const events = new EventSink(this, options.onEvent, telemetry);
     const clients = this.#clients = new Clients(
       options,
-      handler,
+      telemetry?.wrap(handler) ?? handler,
       events,
       proxies,
     );

@@ -103,6 +103,15 @@ export type ServerOptions =
      * its handler does not run. None by default.
      */
     onEvent?: (event: ServerEvent) => unknown;
+    /**
+     * Tells OpenTelemetry of the server, through the global API that Deno registers with
+     * `OTEL_DENO=true`, or an SDK before this call: counters, how long connections last, and
+     * one span for each connection, which is the parent of those that its handler starts.
+     * Without that API nothing is measured.
+     *
+     * @default {false}
+     */
+    telemetry?: boolean;
   };
 
 /**
@@ -199,6 +208,7 @@ const serverNames: Record<
   signal: true,
   onError: true,
   onEvent: true,
+  telemetry: true,
 };
 
 const SERVE_OPTION_NAMES = namesOf(
@@ -223,6 +233,7 @@ export function checkServeOptions(
   checkAdmissionOptions(action, options);
   const { maxBufferedBytes, handshakeTimeoutMs, shutdownTimeoutMs } = options;
   const { proxyProtocol, drainOnSignals, signal, onError, onEvent } = options;
+  const { telemetry } = options;
   const { maxConnectionAgeMs, maxConnectionAgeGraceMs } = options;
   const ages = { maxConnectionAgeMs, maxConnectionAgeGraceMs };
   for (const [name, ms] of Object.entries(ages)) {
@@ -243,6 +254,7 @@ export function checkServeOptions(
   if (drainOnSignals !== undefined) {
     checkBoolean(action, "drainOnSignals", drainOnSignals);
   }
+  if (telemetry !== undefined) checkBoolean(action, "telemetry", telemetry);
   if (signal !== undefined) checkSignal(action, "signal", signal);
   if (onError !== undefined) checkFunction(action, "onError", onError);
   if (onEvent !== undefined) checkFunction(action, "onEvent", onEvent);

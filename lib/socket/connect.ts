@@ -6,6 +6,7 @@
 
 import {
   checkAboveZero,
+  checkBoolean,
   checkNames,
   checkObject,
   checkSignal,
@@ -51,6 +52,15 @@ export type ClientOptions = SocketOptions & {
    * Its `attemptTimeoutMs` is 10,000 by default here. One attempt by default.
    */
   retry?: RetryOptions;
+  /**
+   * Tells OpenTelemetry of the connection, through the global API that Deno registers with
+   * `OTEL_DENO=true`, or an SDK before this call: how long connecting takes and the
+   * connection lasts, bytes, and one span from this call to the end. Without that API
+   * nothing is measured.
+   *
+   * @default {false}
+   */
+  telemetry?: boolean;
 };
 
 /**
@@ -69,6 +79,7 @@ export const CONNECT_OPTION_NAMES: ReadonlySet<string> = namesOf(
     "signal",
     "deadline",
     "retry",
+    "telemetry",
   ],
 );
 
@@ -129,17 +140,23 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   const { timeoutMs = again === undefined ? TIMEOUT_MS : Infinity } = options;
   const limits = { signal, timeoutMs, deadline };
   checkLimits(limits);
-  if (again === undefined) {
-    return new Socket(await dialWithin(options, limits), options);
-  }
-  checkObject("connect", "retry", again);
-  return await connectAgain(options, again, limits);
+  if (again !== undefined) checkObject("connect", "retry", again);
+  const open = async () =>
+    again === undefined
+      ? new Socket(await dialWithin(options, limits), options)
+      : await connectAgain(options, again, limits);
+  if (!options.telemetry) return await open();
+  const { connectTraced } = await import("./_client_telemetry.ts");
+  return await connectTraced(options, open);
 }
 
 /** Throws if an option of `connect` is wrong, but for its hosts, its limits and `retry`. */
 export function checkConnectOptions(options: ConnectOptions): void {
   checkNames("connect", "options", options, CONNECT_OPTION_NAMES);
   checkSocketOptions("connect", options);
+  if (options.telemetry !== undefined) {
+    checkBoolean("connect", "telemetry", options.telemetry);
+  }
   // Those of several hosts are checked where they are dialled.
   if (options.hosts === undefined) checkDialOptions(options);
 }

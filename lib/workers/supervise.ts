@@ -18,6 +18,7 @@ import {
   watchCall,
 } from "../time/call_limits.ts";
 import { openAddress, type SharedAddress } from "./_address.ts";
+import { GroupTelemetry } from "./_group_telemetry.ts";
 import { Workers } from "./_workers.ts";
 import type { GroupEvent } from "./events.ts";
 import {
@@ -121,11 +122,18 @@ export class WorkerGroup implements AsyncDisposable {
   #shutdown: PromiseWithResolvers<GroupReport> | undefined;
   #failure: WorkerError | undefined;
   #ignoreSignals: (() => void) | undefined;
+  readonly #telemetry: GroupTelemetry | undefined;
   readonly #onAbort = () => void this.shutdown();
 
   private constructor(rules: SuperviseRules, address: SharedAddress) {
     this.#rules = rules;
     this.#address = address;
+    if (rules.telemetry) {
+      this.#telemetry = new GroupTelemetry(
+        address.addr,
+        () => this.#workers.stats,
+      );
+    }
     this.#workers = new Workers(rules, address, {
       emit: (event) => this.#emit(event),
       giveUp: (error) => this.#giveUp(error),
@@ -262,6 +270,7 @@ export class WorkerGroup implements AsyncDisposable {
   }
 
   #letGo(): void {
+    this.#telemetry?.end();
     this.#rules.signal?.removeEventListener("abort", this.#onAbort);
     this.#ignoreSignals?.();
     this.#ignoreSignals = undefined;
@@ -275,6 +284,7 @@ export class WorkerGroup implements AsyncDisposable {
   }
 
   #emit(event: GroupEvent): void {
+    this.#telemetry?.onEvent(event);
     const { onEvent } = this.#rules;
     if (onEvent !== undefined) guard(() => onEvent(event));
   }

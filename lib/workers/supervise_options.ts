@@ -182,6 +182,15 @@ export interface SuperviseOptions {
    * by default.
    */
   onEvent?: (event: GroupEvent) => unknown;
+  /**
+   * Tells OpenTelemetry of the workers, through the global API that Deno registers with
+   * `OTEL_DENO=true`, or an SDK before this call: how many there are, restarts, and how long
+   * a start takes. Their connections are told by the `telemetry` of their own servers.
+   * Without that API nothing is measured.
+   *
+   * @default {false}
+   */
+  telemetry?: boolean;
 }
 
 /**
@@ -278,6 +287,7 @@ const names: Record<keyof SuperviseOptions, true> = {
   maxQueuedBytes: true,
   signal: true,
   onEvent: true,
+  telemetry: true,
 };
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(names));
@@ -310,6 +320,7 @@ export interface SuperviseRules {
   readonly maxQueuedBytes: number;
   readonly signal: AbortSignal | undefined;
   readonly onEvent: SuperviseOptions["onEvent"];
+  readonly telemetry: boolean;
 }
 
 const ACTION = "supervise";
@@ -322,7 +333,8 @@ export function checkSuperviseOptions(
 ): SuperviseRules {
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { port, hostname = "127.0.0.1", backlog, signal, onEvent } = options;
-  const { workers = navigator.hardwareConcurrency } = options;
+  const { workers = navigator.hardwareConcurrency, telemetry = false } =
+    options;
   const { startTimeoutMs = 30_000, healthMs = 5_000 } = options;
   const { drainOnSignals = false, shutdownTimeoutMs = 15_000 } = options;
   const { maxQueuedMessages = 1_000, maxQueuedBytes = 1_048_576 } = options;
@@ -333,6 +345,7 @@ export function checkSuperviseOptions(
   checkAboveZero(ACTION, "startTimeoutMs", startTimeoutMs);
   checkAboveZero(ACTION, "healthMs", healthMs);
   checkBoolean(ACTION, "drainOnSignals", drainOnSignals);
+  checkBoolean(ACTION, "telemetry", telemetry);
   checkNumber(ACTION, "shutdownTimeoutMs", shutdownTimeoutMs, 0);
   checkLimit(ACTION, "maxQueuedMessages", maxQueuedMessages, 1);
   checkLimit(ACTION, "maxQueuedBytes", maxQueuedBytes, 1);
@@ -355,6 +368,7 @@ export function checkSuperviseOptions(
     maxQueuedBytes,
     signal,
     onEvent,
+    telemetry,
   };
 }
 

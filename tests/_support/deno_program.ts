@@ -28,6 +28,8 @@ export interface DenoProgramOptions {
   allowRead?: string;
   /** Whether it may read the environment, as many packages of npm do. `false` by default. */
   allowEnv?: boolean;
+  /** Variables of its environment, beside those of the tests. None by default. */
+  env?: Record<string, string>;
 }
 
 /** A program that runs; disposing of it kills it. */
@@ -51,7 +53,7 @@ export class DenoProgram implements AsyncDisposable {
    */
   static async start(
     source: string,
-    { descriptors, allowNet = "127.0.0.1", allowRead, allowEnv = false }:
+    { descriptors, allowNet = "127.0.0.1", allowRead, allowEnv = false, env }:
       DenoProgramOptions = {},
   ): Promise<DenoProgram> {
     const flags = [`--allow-net=${allowNet}`];
@@ -68,7 +70,7 @@ export class DenoProgram implements AsyncDisposable {
     const child = new Deno.Command(command, {
       args,
       cwd: ROOT,
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
