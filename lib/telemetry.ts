@@ -20,7 +20,7 @@
 import { guard } from "./_guard.ts";
 import type { Addr } from "./addr.ts";
 
-/** Where `@opentelemetry/api` of version 1 stands, whoever registers it. */
+/** Where all that register `@opentelemetry/api` of version 1 put it. */
 const API = Symbol.for("opentelemetry.js.api.1");
 /** Where that API looks for the span of a context. */
 const SPAN_KEY = Symbol.for("OpenTelemetry Context Key SPAN");
