@@ -30,6 +30,7 @@ const TASKS: Record<string, Task> = {
   "bench:peers": runProgram("bench/peers/main.ts"),
   "bench:compare": runProgram("bench/compare/main.ts"),
   site: runProgram("tools/site/main.ts"),
+  "site:pictures": runProgram("tools/site/pictures.ts"),
   check,
   ok: (_, std) => ok(std, test),
   examples: runExample,

@@ -137,22 +137,24 @@ Deno.test("apiPages() puts a file's names on one page, with anchors and links", 
   ) assertStringIncludes(text, part);
 });
 
-Deno.test("groupExports() follows the comments of a file, and @category before them", async () => {
+Deno.test("groupExports() follows the order of a file, its comments, and @category", async () => {
   const entry = await entryOf(`
 export const a = 1;
 export const b = 2;
 /** @category First */
 export const c: number = 3;
 export const d = 4;
+export const e = 5;
 `);
   const groups = groupExports(
     entry,
     `// Some of them.
-export { a } from "./a.ts";
-export type { type E, b as d } from "./b.ts";
+export { d } from "./d.ts";
+export type { type E, x as a } from "./b.ts";
 
 // The rest
 export {
+  c,
   b,
 } from "./c.ts";`,
   );
@@ -160,7 +162,12 @@ export {
     groups.map((
       { title, symbols },
     ) => [title, symbols.map(({ name }) => name)]),
-    [["First", ["c"]], ["Some of them", ["a", "d"]], ["The rest", ["b"]]],
+    [
+      ["Some of them", ["d", "a"]],
+      ["First", ["c"]],
+      ["The rest", ["b"]],
+      ["Exports", ["e"]],
+    ],
   );
 });
 

@@ -211,11 +211,15 @@ interface Group {
   symbols: DocSymbol[];
 }
 
-/** The exports of an entry point under the comments of one line that stand above them. */
+/**
+ * The exports of an entry point in the order of its file: in the groups that `@category` names,
+ * or else under the comments of one line that stand above them.
+ */
 export function groupExports(
   { symbols }: DocEntry,
   source: string,
 ): Group[] {
+  // Names in their order.
   const titles = new Map<string, string>();
   let title = "Exports";
   for (
@@ -228,21 +232,16 @@ export function groupExports(
       titles.set(name, title);
     }
   }
-  const order = [...new Set([...titles.values(), "Exports"])];
+  const names = [...titles.keys()];
+  const place = ({ name }: DocSymbol) =>
+    (names.indexOf(name) + names.length + 1) % (names.length + 1);
   const groups = Map.groupBy(
-    symbols,
+    symbols.toSorted((a, b) => place(a) - place(b)),
     ({ name, declarations }) =>
       tagsOf(declarations[0].jsDoc, "category")[0]?.doc?.trim() ??
         titles.get(name) ?? "Exports",
   );
-  return [...groups]
-    .map(([title, symbols]) => ({ title, symbols }))
-    .sort((a, b) => rank(order, a.title) - rank(order, b.title));
-}
-
-/** Titles that no comment has, those of `@category`, come first. */
-function rank(order: readonly string[], title: string): number {
-  return order.indexOf(title);
+  return [...groups].map(([title, symbols]) => ({ title, symbols }));
 }
 
 function entryText(

@@ -110,11 +110,26 @@ function linkPages(
   };
   for (const page of pages) {
     const linked = linkPage(page, context);
-    texts.set(page.path, linked.text);
+    texts.set(
+      page.path,
+      /^(zh\/)?tutorial\//.test(page.path)
+        ? tutorialText(linked.text)
+        : linked.text,
+    );
     for (const picture of linked.pictures) pictures.add(picture);
     dead.push(...linked.dead);
   }
   return { texts, pictures, dead };
+}
+
+/** A chapter has two columns of programs, and so the room of the menu at its side. */
+function tutorialText(text: string): string {
+  const named = text.replaceAll(
+    // VitePress shows names of files in groups of blocks alone.
+    /^(`{3,}\w+) \[([\w./-]+)\]$/gm,
+    '<p class="file"><code>$2</code></p>\n\n$1',
+  );
+  return `---\naside: false\npageClass: tutorial\n---\n\n${named}`;
 }
 
 function exists(path: string): boolean {
