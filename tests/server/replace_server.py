@@ -1,12 +1,13 @@
 """Starts one server after the other, as a supervisor does that owns the listening socket.
 
-replace_server.py descriptor|reuse-port PROGRAM ARGUMENT...
+replace_server.py descriptor|restart|reuse-port PROGRAM ARGUMENT...
 
 With "descriptor" it opens the socket, and each server gets it as its descriptor 3, as systemd
 passes it; with "reuse-port" each server opens its own, on the port that is its last argument.
 A server that is up says so with a line. Prints the port. Then each line of its input replaces
 the server: the next one is started, and once it is up the old one gets SIGTERM and is waited
-for; its exit code is printed.
+for; its exit code is printed. "restart" is "descriptor" the other way round, as `systemctl
+restart` does it: the old one has ended before the next one starts.
 """
 
 import os
@@ -22,7 +23,7 @@ if how == "reuse-port":
     shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
 shared.bind(("127.0.0.1", 0))
 port = shared.getsockname()[1]
-if how == "descriptor":
+if how != "reuse-port":
     shared.listen(4096)
 
 
@@ -41,8 +42,8 @@ def start():
     server = subprocess.Popen(
         arguments,
         stdout=subprocess.PIPE,
-        preexec_fn=prepare if how == "descriptor" else None,
-        close_fds=how != "descriptor",
+        preexec_fn=None if how == "reuse-port" else prepare,
+        close_fds=how == "reuse-port",
     )
     if not server.stdout.readline():
         sys.exit("Cannot go on: the server has ended")
@@ -57,6 +58,11 @@ def stop(server):
 current = start()
 print(port, flush=True)
 for _ in sys.stdin:
-    old, current = current, start()
-    print(stop(old), flush=True)
+    if how == "restart":
+        code = stop(current)
+        current = start()
+    else:
+        old, current = current, start()
+        code = stop(old)
+    print(code, flush=True)
 print(stop(current), flush=True)

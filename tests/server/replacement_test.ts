@@ -36,7 +36,7 @@ async function useOnce(port: number, tally: Tally): Promise<void> {
 
 /** Replaces the server again and again while clients come and go, and counts. */
 async function replace(
-  how: "descriptor" | "reuse-port",
+  how: "descriptor" | "restart" | "reuse-port",
   flags: string[],
 ): Promise<Tally> {
   const deno = [Deno.execPath(), "run", "--quiet", "--no-lock", ...flags];
@@ -67,17 +67,19 @@ async function replace(
   return tally;
 }
 
-Deno.test("ten replacements on one descriptor lose no connection", {
-  timeout: 120_000,
-  ignore: lacksPrograms("python3"),
-}, async () => {
-  const variables = "LISTEN_FDS,LISTEN_PID,LISTEN_FDNAMES";
-  const { served, lost } = await replace("descriptor", [
-    `--allow-env=${variables}`,
-  ]);
-  assertEquals(lost, []);
-  assertGreater(served, REPLACEMENTS * AT_ONCE * BETWEEN);
-});
+for (const how of ["descriptor", "restart"] as const) {
+  const name = how === "restart" ? "restarts" : "replacements";
+  Deno.test(`ten ${name} on one descriptor lose no connection`, {
+    timeout: 120_000,
+    ignore: lacksPrograms("python3"),
+  }, async () => {
+    const variables = "LISTEN_FDS,LISTEN_PID,LISTEN_FDNAMES";
+    const flags = [`--allow-env=${variables}`];
+    const { served, lost } = await replace(how, flags);
+    assertEquals(lost, []);
+    assertGreater(served, REPLACEMENTS * AT_ONCE * BETWEEN);
+  });
+}
 
 Deno.test("ten replacements with reusePort leave the server up", {
   timeout: 120_000,
