@@ -10,7 +10,6 @@ import {
   ensurePermissions,
   type PermissionPlan,
 } from "@sluice/net/permissions";
-import { stop } from "./_command_line.ts";
 import { complain, log } from "./_log.ts";
 
 /** The flags, with what they are when they are not given. */
@@ -29,6 +28,14 @@ export const FRONT_HELP = `
                     has them read again: connections that are open live on.
 `.trimEnd().slice(1);
 
+/** What the flags said; plain data, so that workers can be told. */
+export interface FrontSettings {
+  /** Files, or `"none"`. */
+  readonly cert: string;
+  readonly key: string;
+  readonly trustedProxies: readonly string[];
+}
+
 /** Options of `serve`. */
 interface FrontOptions {
   proxyProtocol?: ProxyProtocolOptions;
@@ -36,51 +43,47 @@ interface FrontOptions {
   handshakeTimeoutMs?: number;
 }
 
-/** The flags were wrong: nothing was tried. */
-const BAD_USAGE = 2;
+/** Ends the program, or throws: a flag was wrong. */
+export type Refuse = (message: string) => never;
+
+const throwIt: Refuse = (message) => {
+  throw new Error(message);
+};
 
 /** What is in front of a server, and starts it. */
 export class Front {
-  readonly #cert: string;
-  readonly #key: string;
-  readonly #trustedProxies: readonly string[];
+  readonly settings: FrontSettings;
+  readonly #refuse: Refuse;
 
-  /** Ends the program with exit code 2 where one of a certificate and its key is missing. */
-  constructor(
-    { cert, key }: typeof FRONT_FLAGS,
-    lists: Record<(typeof FRONT_LISTS)[number], string[]>,
-  ) {
+  /** Refuses a certificate without its key, and the other way round. */
+  constructor(settings: FrontSettings, refuse: Refuse = throwIt) {
+    const { cert, key } = settings;
     if ((cert === "none") !== (key === "none")) {
-      stop(
-        "Cannot speak TLS: --cert and --key must be given together",
-        BAD_USAGE,
-      );
+      refuse("Cannot speak TLS: --cert and --key must be given together");
     }
-    this.#cert = cert;
-    this.#key = key;
-    this.#trustedProxies = lists["proxy-protocol"];
+    this.settings = settings;
+    this.#refuse = refuse;
   }
 
-  get #speaksTls(): boolean {
-    return this.#cert !== "none";
+  /** The files that it reads. */
+  get files(): string[] {
+    const { cert, key } = this.settings;
+    return cert === "none" ? [] : [cert, key];
   }
 
   /**
-   * Starts a server. What it refuses of the flags is one line, and exit code 2.
+   * Starts a server, and refuses what it does not take of the flags.
    *
    * @param listen Starts it, with these options.
    */
   async start(listen: (options: FrontOptions) => Server): Promise<Server> {
     const options: FrontOptions = {};
-    if (this.#trustedProxies.length > 0) {
-      options.proxyProtocol = { trustedProxies: this.#trustedProxies };
-    }
-    if (this.#speaksTls) {
-      await ensurePermissions(toRead(this.#cert, this.#key));
-      const certificate = await this.#read((message) =>
-        stop(message, BAD_USAGE)
-      );
-      options.tls = { ...certificate, renewable: true };
+    const { trustedProxies } = this.settings;
+    if (trustedProxies.length > 0) options.proxyProtocol = { trustedProxies };
+    const speaksTls = this.files.length > 0;
+    if (speaksTls) {
+      await ensurePermissions(toRead(this.files));
+      options.tls = { ...await this.#read(this.#refuse), renewable: true };
       // A client that is silent in its handshake has a place, too.
       options.handshakeTimeoutMs = 3_000;
     }
@@ -89,18 +92,16 @@ export class Front {
       server = listen(options);
     } catch (error) {
       const isFlag = error instanceof TypeError || error instanceof RangeError;
-      if (isFlag) stop(error.message, BAD_USAGE);
+      if (isFlag) this.#refuse(error.message);
       throw error;
     }
-    if (this.#speaksTls) this.#renewAtHangup(server);
+    if (speaksTls) this.#renewAtHangup(server);
     return server;
   }
 
-  async #read(
-    refuse: (message: string) => never,
-  ): Promise<{ cert: string; key: string }> {
+  async #read(refuse: Refuse): Promise<{ cert: string; key: string }> {
     const [cert, key] = await Promise.all(
-      [this.#cert, this.#key].map((path) =>
+      this.files.map((path) =>
         Deno.readTextFile(path).catch(() =>
           refuse(`Cannot read ${path}: there is no such file`)
         )
@@ -112,11 +113,7 @@ export class Front {
   #renewAtHangup(server: Server): void {
     const renew = async () => {
       try {
-        server.setCertificate(
-          await this.#read((message) => {
-            throw new Error(message);
-          }),
-        );
+        server.setCertificate(await this.#read(throwIt));
         log("the certificate was read again");
       } catch (error) {
         complain(`${(error as Error).message} (the old certificate stays)`);
@@ -132,7 +129,7 @@ export class Front {
   }
 }
 
-function toRead(...paths: string[]): PermissionPlan {
+function toRead(paths: string[]): PermissionPlan {
   return {
     purpose: `read ${paths.join(", ")}`,
     flags: [`--allow-read=${paths.join()}`],

@@ -7,11 +7,19 @@
 
 import { formatAddress, serve, SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import {
+  commandLine,
+  integerFlag,
+  listenFlag,
+  run,
+  stop,
+} from "../_command_line.ts";
 import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "../_front.ts";
 import { complain, log } from "../_log.ts";
+import { superviseWorkers, WORKERS_HELP, WORKERS_RANGE } from "../_workers.ts";
 import { converse, IDLE_MS } from "./conversation.ts";
 import { Database } from "./database.ts";
+import { isFromWorker, SECRET_VARIABLE } from "./relay_worker.ts";
 
 const HELP = `
 A small Redis in memory, which Redis clients work with. Ctrl-C drains it.
@@ -19,7 +27,7 @@ A small Redis in memory, which Redis clients work with. Ctrl-C drains it.
 Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
                                        [--memory MB] [--clients MB]
                                        [--proxy-protocol CIDR]
-                                       [--cert FILE --key FILE]
+                                       [--cert FILE --key FILE] [--workers N]
 
   --listen ADDRESS  where to listen; 127.0.0.1:6379 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
@@ -30,6 +38,7 @@ Usage: deno task examples redis/server [--listen ADDRESS] [--password TEXT]
   --clients MB      most memory that all clients may hold beside it, 1 to 2048; 256 by
                     default. Above that the one that holds the most is cut off.
 ${FRONT_HELP}
+${WORKERS_HELP}
   --help            shows this text
 
 Examples:
@@ -48,11 +57,16 @@ const { flags, lists } = commandLine(HELP, {
   password: NO_PASSWORD,
   memory: "64",
   clients: "256",
+  workers: "1",
   ...FRONT_FLAGS,
 }, { lists: FRONT_LISTS });
 const address = listenFlag("listen", flags.listen);
 const SIZES = { least: 1, most: 2048 };
-const front = new Front(flags, lists);
+const front = new Front(
+  { ...flags, trustedProxies: lists["proxy-protocol"] },
+  (message) => stop(message, 2),
+);
+const workers = integerFlag("workers", flags.workers, WORKERS_RANGE);
 const memory = integerFlag("memory", flags.memory, SIZES);
 const clients = integerFlag("clients", flags.clients, SIZES);
 
@@ -62,29 +76,63 @@ const db = new Database({
   password: flags.password === NO_PASSWORD ? undefined : flags.password,
 });
 
+const limits = {
+  maxConnections: 10_000,
+  maxConnectionsPerAddress: 1_000,
+  maxBufferedBytes: 256 * 1024 * 1024,
+  idleMs: IDLE_MS,
+  writeMs: 10_000, // A client that asks and never reads does not hold its replies for ever.
+  drainOnSignals: true, // Ctrl-C lets commands finish; a second one cuts them off.
+  shutdownTimeoutMs: 3_000,
+  onError(error: unknown) {
+    // What a client did ends that client; `INFO` counts.
+    if (!(error instanceof SocketError)) complain(error);
+  },
+};
+
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
+  const sweeping = setInterval(() => db.sweep(), SWEEP_MS);
+  try {
+    await (workers === 1 ? serveHere() : serveWorkers());
+  } finally {
+    clearInterval(sweeping);
+  }
+});
+
+async function serveHere(): Promise<void> {
   const server = await front.start((options) =>
-    serve({
-      ...address,
-      ...options,
-      maxConnections: 10_000,
-      maxConnectionsPerAddress: 1_000,
-      maxBufferedBytes: 256 * 1024 * 1024,
-      idleMs: IDLE_MS,
-      writeMs: 10_000, // A client that asks and never reads does not hold its replies for ever.
-      drainOnSignals: true, // Ctrl-C lets commands finish; a second one cuts them off.
-      shutdownTimeoutMs: 3_000,
-      onError(error) {
-        // What a client did ends that client; `INFO` counts.
-        if (!(error instanceof SocketError)) complain(error);
-      },
-    }, (socket, { signal }) => converse(socket, db, signal))
+    serve(
+      { ...address, ...options, ...limits },
+      (socket, { signal }) => converse(socket, db, signal),
+    )
   );
   log(`listening on ${formatAddress(server.addr)}`);
-  const sweeping = setInterval(() => db.sweep(), SWEEP_MS);
   await server.closed;
-  clearInterval(sweeping);
   const { completed, aborted } = await server.shutdown();
   log(`drained: ${completed} finished, ${aborted} cut off`);
-});
+}
+
+/** The data stay here: the workers have the clients, and connect to this process for each. */
+async function serveWorkers(): Promise<void> {
+  const secret = crypto.randomUUID();
+  await using data = serve({
+    port: 0,
+    proxyProtocol: { trustedProxies: ["127.0.0.1"], versions: [2] },
+    ...limits,
+  }, async (socket, { signal }) => {
+    if (isFromWorker(socket, secret)) await converse(socket, db, signal);
+  });
+  const { port } = data.addr;
+  await superviseWorkers(address, {
+    module: import.meta.resolve("./relay_worker.ts"),
+    workers,
+    front,
+    settings: { dataPort: port },
+    permissions: [
+      `--allow-net=127.0.0.1:${port}`,
+      `--allow-env=${SECRET_VARIABLE}`,
+    ],
+    env: { [SECRET_VARIABLE]: secret },
+  });
+}

@@ -233,11 +233,11 @@ Deno.test("echo_server refuses wrong flags in one line, with exit code 2", {
     ],
     [
       ["--lisen", "127.0.0.1:80"],
-      "Cannot run: each flag must be one of --listen, --cert, --key, --proxy-protocol, --help, got --lisen (--help explains them)",
+      "Cannot run: each flag must be one of --listen, --workers, --cert, --key, --proxy-protocol, --help, got --lisen (--help explains them)",
     ],
     [
       ["127.0.0.1:80"],
-      "Cannot run: each flag must be one of --listen, --cert, --key, --proxy-protocol, --help, got 127.0.0.1:80 (--help explains them)",
+      "Cannot run: each flag must be one of --listen, --workers, --cert, --key, --proxy-protocol, --help, got 127.0.0.1:80 (--help explains them)",
     ],
   ];
   for (const [args, line] of cases) {

@@ -174,3 +174,116 @@ Deno.test("flags of what is in front of a server that are wrong are one line", {
     assert(code === 1 || code === 2);
   }
 });
+
+Deno.test(
+  "echo_server --workers has workers of its own, and replaces them at SIGHUP",
+  {
+    timeout: 120_000,
+    ignore: lacksPrograms("openssl") || Deno.build.os === "windows",
+  },
+  async () => {
+    const authority = await createAuthority();
+    const [first, second] = [await authority.issue(), await authority.issue()];
+    const dir = await Deno.makeTempDir();
+    await writePair(dir, first);
+    const allowed = [`--allow-run=${Deno.execPath()}`, "--allow-env"];
+    const [run, ...command] = await exampleCommand("echo_server");
+    const flags = ["--cert", "cert.pem", "--key", "key.pem", "--workers", "2"];
+    const server = Example.spawn(Deno.execPath(), {
+      args: [run, ...allowed, ...command, "--listen", "127.0.0.1:0", ...flags],
+      cwd: dir,
+    });
+    await using _ = server;
+    const [, digits] = await server.printed(
+      /on 127\.0\.0\.1:(\d+), 2 workers/,
+    );
+    const port = Number(digits);
+    const shown = (pair: Certificate) => pair.cert.replaceAll(/\s/g, "");
+    const isServed = async () => {
+      const tls = { caCerts: [authority.cert] };
+      await using client = await connect({ port, tls });
+      await client.write("hello\n");
+      assertEquals(await client.readLine({ timeoutMs: 20_000 }), "hello");
+    };
+    await Promise.all([isServed(), isServed(), isServed(), isServed()]);
+    assertEquals(await shownTo(port), shown(first));
+
+    await writePair(dir, { cert: first.cert, key: second.key });
+    Deno.kill(server.pid, "SIGHUP");
+    await server.complained(/\(the old workers stay\)\n/);
+    await isServed();
+    await writePair(dir, second);
+    Deno.kill(server.pid, "SIGHUP");
+    await server.printed(/the workers were replaced\n/);
+    assertEquals(await shownTo(port), shown(second));
+    await isServed();
+
+    server.interrupt();
+    const { code, output } = await server.ended();
+    assertMatch(output, /\ndrained: \d+ finished, 0 cut off\n$/);
+    assertEquals(code, 0);
+    await Deno.remove(dir, { recursive: true });
+  },
+);
+
+Deno.test(
+  "--workers names the permissions that it takes, and the address that it cannot have",
+  {
+    timeout,
+  },
+  async () => {
+    const [denied, onPath] = await Promise.all([
+      runExample("echo_server", "--listen", "127.0.0.1:0", "--workers", "2"),
+      runExample("echo_server", "--listen", "unix:/tmp/x", "--workers", "2"),
+    ]);
+    assertMatch(
+      denied.errors,
+      /^Cannot supervise: run again with --allow-run=\S+ --allow-env\n$/,
+    );
+    assertEquals(denied.code, 1);
+    assertMatch(onPath.errors, /^Cannot .*\n$/);
+  },
+);
+
+Deno.test(
+  "redis/server --workers has one set of data behind all workers, and clients with their addresses",
+  {
+    timeout: 120_000,
+    ignore: Deno.build.os === "windows",
+  },
+  async () => {
+    const allowed = [`--allow-run=${Deno.execPath()}`, "--allow-env"];
+    const [run, ...command] = await exampleCommand("redis/server");
+    const flags = ["--workers", "3", "--proxy-protocol", "127.0.0.1"];
+    const server = Example.spawn(Deno.execPath(), {
+      args: [run, ...allowed, ...command, "--listen", "127.0.0.1:0", ...flags],
+      cwd: Deno.cwd(),
+    });
+    await using _ = server;
+    const [, port] = await server.printed(/on 127\.0\.0\.1:(\d+), 3 workers/);
+    const ask = async (line: string) => {
+      await using client = await connect({
+        port: Number(port),
+        proxyProtocol: {
+          sourceAddr: { transport: "tcp", hostname: "192.0.2.1", port: 50_000 },
+          destinationAddr: { transport: "tcp", hostname: "192.0.2.2", port: 1 },
+        },
+      });
+      await client.write(`${line}\r\n`);
+      return await client.readLine({ timeoutMs: 20_000 });
+    };
+    assertEquals(await ask("SET visits 41"), "+OK");
+    // Whichever worker has them.
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, () => ask("INCR visits")),
+    );
+    const numbers = answers.map((answer) => Number(answer!.slice(1)));
+    assertEquals(
+      numbers.sort((a, b) => a - b),
+      Array.from({ length: 12 }, (_, index) => 42 + index),
+    );
+    server.interrupt();
+    const { code, errors } = await server.ended();
+    assertEquals([code, errors], [0, ""]);
+  },
+);
