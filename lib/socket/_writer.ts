@@ -218,10 +218,13 @@ export class Writer
       this.trailer === undefined && this.#sources === undefined;
   }
 
-  /** Whether a source may append: nothing is on its way, and no frame is being encoded. */
+  /**
+   * Whether a source may append: nothing is on its way or waits for this socket's turn, and
+   * no frame is being encoded.
+   */
   get isWritable(): boolean {
     return this.#state === "open" && this.#sending === undefined &&
-      this.#frameStart < 0;
+      this.#frameStart < 0 && this.#scheduled !== "budget";
   }
 
   /** Bytes that fit before what appends more should wait for `appended` first. */
