@@ -46,6 +46,8 @@ const ENCODER = new TextEncoder();
 interface Waiter<A extends DatagramAddr> {
   resolve(datagram: Datagram<A> | null): void;
   reject(error: unknown): void;
+  /** Stops watching its limits. */
+  stop: (() => void) | undefined;
 }
 
 /** What an owner does beside receiving. */
@@ -64,7 +66,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   readonly #signal: AbortSignal | undefined;
   readonly #closed = Promise.withResolvers<void>();
   /** Settles when all sends that are under way have. */
-  #lastSend: Promise<void> | undefined;
+  #lastSend: Promise<unknown> | undefined;
   #waiter: Waiter<A> | undefined;
   /** Why nothing arrives any more. */
   #end: SocketError | undefined;
@@ -125,20 +127,24 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     };
   }
 
-  async receive(options?: CallOptions): Promise<Datagram<A> | null> {
-    checkCall("receive", options);
+  // No async function, as each awaits once more than it must: every datagram comes this way.
+  receive(options?: CallOptions): Promise<Datagram<A> | null> {
+    try {
+      checkCall("receive", options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     if (this.#waiter !== undefined) {
       const { localAddr } = this;
-      throw new BusyError("Cannot receive: another task is receiving", {
-        operation: "receive",
-        localAddr,
-      });
+      const text = "Cannot receive: another task is receiving";
+      const context = { operation: "receive", localAddr };
+      return Promise.reject(new BusyError(text, context));
     }
     const queued = this.#queue.shift();
-    if (queued !== undefined) return queued;
-    if (this.#end instanceof ClosedError) return null;
-    if (this.#end !== undefined) throw this.#end;
-    return await this.#wait(options);
+    if (queued !== undefined) return Promise.resolve(queued);
+    if (this.#end instanceof ClosedError) return Promise.resolve(null);
+    if (this.#end !== undefined) return Promise.reject(this.#end);
+    return this.#wait(options);
   }
 
   async send(
@@ -157,13 +163,17 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       );
     }
     this.checkOpen("send");
+    let sending: Promise<unknown> | undefined;
     try {
-      const sending = this.#sendInTurn(bytes, to);
+      sending = this.#sendInTurn(bytes, to);
       await (options === undefined
         ? sending
         : waitWithin("send", sending, options));
     } catch (error) {
       throw sendError(error, this.localAddr, to as DatagramTarget);
+    } finally {
+      if (options === undefined) this.#forgetSend(sending);
+      else this.#forgetLater(sending);
     }
     this.#sent++;
     this.#sentBytes += length;
@@ -232,7 +242,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     }
     const datagram = { data, from };
     if (this.#hooks.intercept?.(datagram) === true) return;
-    const waiter = this.#waiter;
+    const waiter = this.#takeWaiter();
     if (waiter !== undefined) waiter.resolve(datagram);
     else this.#dropped += this.#queue.push(datagram);
   }
@@ -264,40 +274,43 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   /** One at a time: side by side they would leave in any order, or be refused. */
   #sendInTurn(data: Uint8Array, to: DatagramTarget<A>): Promise<unknown> {
     const before = this.#lastSend;
-    const sending = before === undefined
-      ? this.#transport.send(data, to)
-      : before.then(() => this.#transport.send(data, to));
-    const done = (): void => {
-      if (this.#lastSend === settled) this.#lastSend = undefined;
-    };
-    const settled: Promise<void> = sending.then(done, done);
-    this.#lastSend = settled;
-    return sending;
+    if (before === undefined) {
+      return this.#lastSend = this.#transport.send(data, to);
+    }
+    const send = () => this.#transport.send(data, to);
+    return this.#lastSend = before.then(send, send);
+  }
+
+  #forgetSend(sending: Promise<unknown> | undefined): void {
+    if (this.#lastSend === sending) this.#lastSend = undefined;
+  }
+
+  /** Where the call was cut off, the send itself may go on. */
+  #forgetLater(sending: Promise<unknown> | undefined): void {
+    const forget = () => this.#forgetSend(sending);
+    sending?.then(forget, forget);
   }
 
   #wait(options: CallOptions | undefined): Promise<Datagram<A> | null> {
     return new Promise((resolve, reject) => {
-      let stop: (() => void) | undefined;
-      const settle = () => {
-        this.#waiter = undefined;
-        this.release();
-        stop?.();
-      };
-      this.#waiter = {
-        resolve: (datagram) => {
-          settle();
-          resolve(datagram);
-        },
-        reject: (error) => {
-          settle();
-          reject(error);
-        },
-      };
+      this.#waiter = { resolve, reject, stop: undefined };
       this.hold();
-      if (options !== undefined) {
-        stop = watchCall("receive", options, this.#waiter.reject);
-      }
+      if (options === undefined) return;
+      this.#waiter.stop = watchCall("receive", options, (reason) => {
+        this.#takeWaiter();
+        reject(reason);
+      });
     });
+  }
+
+  /** The call that waits, which then does not any more. */
+  #takeWaiter(): Waiter<A> | undefined {
+    const waiter = this.#waiter;
+    if (waiter === undefined) return undefined;
+    this.#waiter = undefined;
+    this.release();
+    waiter.stop?.();
+    return waiter;
   }
 
   /** Nothing arrives any more, as this side closes. */
@@ -315,7 +328,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     if (this.#signal !== undefined) {
       removeAbortListener(this.#signal, this.#onAbort);
     }
-    const waiter = this.#waiter;
+    const waiter = this.#takeWaiter();
     if (end instanceof ClosedError) waiter?.resolve(null);
     else waiter?.reject(end);
     this.#hooks.onEnd?.(end);

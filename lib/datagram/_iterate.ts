@@ -12,11 +12,12 @@ export interface Source<T> {
 /** What a source receives, until it is closed. */
 export function iterate<T>(source: Source<T>): AsyncIterator<T> {
   return {
-    next: async () => {
-      const value = await source.receive();
-      return value === null
-        ? { done: true, value: undefined }
-        : { done: false, value };
-    },
+    next: () => source.receive().then(resultOf),
   };
+}
+
+function resultOf<T>(value: T | null): IteratorResult<T> {
+  return value === null
+    ? { done: true, value: undefined }
+    : { done: false, value };
 }

@@ -132,12 +132,7 @@ export function checkPeerOptions(
 }
 
 function checkUdp(action: string, options: UdpOptions | UdpPeerOptions): void {
-  checkOptional(
-    action,
-    "transport",
-    options,
-    (name, value) => checkOneOf(action, name, value, ["udp"]),
-  );
+  checkTransportName(action, options, "udp");
   const { backend = "auto", ...given } = options;
   if (typeof backend === "object" && backend !== null) {
     checkMethods(action, "backend", backend, "bind");
@@ -179,12 +174,7 @@ function checkUnix(
 ): void {
   checkAbsent(action, options, ABSENT_BESIDE_PATH, "path");
   checkFile(action, "path", options.path);
-  checkOptional(
-    action,
-    "transport",
-    options,
-    (name, value) => checkOneOf(action, name, value, ["unixpacket"]),
-  );
+  checkTransportName(action, options, "unixpacket");
   checkOneOf(action, "backend", options.backend ?? "auto", ["auto", "deno"]);
   checkQueueOptions(action, options, MAX_UNIX_BYTES);
 }
@@ -235,20 +225,21 @@ function checkAbsent(
   beside: string,
 ): void {
   for (const name of names) {
-    checkOptional(action, name, options, (_, value) => {
+    const value = (options as unknown as Record<string, unknown>)[name];
+    if (value !== undefined) {
       throw wrongKind(action, name, `absent beside ${beside}`, value);
-    });
+    }
   }
 }
 
-function checkOptional(
-  _action: string,
-  name: string,
+/** An address has one: it must be the right one. */
+function checkTransportName(
+  action: string,
   options: object,
-  check: (name: string, value: unknown) => void,
+  choice: string,
 ): void {
-  const value = (options as Record<string, unknown>)[name];
-  if (value !== undefined) check(name, value);
+  const { transport = choice } = options as { transport?: unknown };
+  checkOneOf(action, "transport", transport, [choice]);
 }
 
 /** Whether it is the address of a multicast group. */

@@ -202,12 +202,12 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
   }
 
   /** Sends a datagram to the peer: as `send` of a `DatagramSocket`. */
-  async send(
+  send(
     data: Uint8Array | string,
     options?: CallOptions,
   ): Promise<void> {
     const to = this.#remoteAddr as DatagramTarget<A>;
-    await this.#endpoint.send(data, to, options);
+    return this.#endpoint.send(data, to, options);
   }
 
   /**

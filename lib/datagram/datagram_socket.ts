@@ -136,13 +136,17 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    * @throws {BrokenError} The system refuses it; see `reason`.
    * @throws {PermissionError} Deno denies it; the message says which flag is missing.
    */
-  async send(
+  send(
     data: Uint8Array | string,
     to: DatagramTarget<A>,
     options?: CallOptions,
   ): Promise<void> {
-    checkTarget(to, this.#options);
-    await this.#endpoint.send(data, to, options);
+    try {
+      checkTarget(to, this.#options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#endpoint.send(data, to, options);
   }
 
   /**

@@ -235,6 +235,8 @@ export interface UdpOptions extends DatagramQueueOptions, UdpCarrierOptions {
    * @default {false}
    */
   reuseAddress?: boolean;
+  /** As an address has it, so that one can be given as it is; `"tcp"` is refused. */
+  transport?: "udp" | "tcp";
   /** Absent: a port has no path. */
   path?: undefined;
 }
@@ -249,7 +251,9 @@ export interface UnixDatagramOptions extends DatagramQueueOptions {
    * Path of the socket, a file that must not exist. It is removed when the socket is closed.
    */
   path: string;
-  /** Absent: only `Deno.listenDatagram` has them. */
+  /** As an address has it, so that one can be given as it is; `"unix"` is refused. */
+  transport?: "unixpacket" | "unix";
+  /** Only `Deno.listenDatagram` has them. */
   backend?: "auto" | "deno";
   /** Absent: a path has no port. */
   port?: undefined;
@@ -291,6 +295,8 @@ export interface UdpPeerOptions
    * @default {1_000}
    */
   maxInFlight?: number;
+  /** As an address has it, so that one can be given as it is; `"tcp"` is refused. */
+  transport?: "udp" | "tcp";
   /** Absent: a port has no path. */
   path?: undefined;
 }
@@ -307,7 +313,9 @@ export interface UnixPeerOptions extends DatagramQueueOptions {
   localPath: string;
   /** See {@linkcode UdpPeerOptions.maxInFlight}. */
   maxInFlight?: number;
-  /** Absent: only `Deno.listenDatagram` has them. */
+  /** As an address has it, so that one can be given as it is; `"unix"` is refused. */
+  transport?: "unixpacket" | "unix";
+  /** Only `Deno.listenDatagram` has them. */
   backend?: "auto" | "deno";
   /** Absent: a path has no port. */
   port?: undefined;

@@ -21,6 +21,7 @@
 const DEBIAN_PACKAGES: Record<string, string> = {
   danted: "dante-server",
   dig: "bind9-dnsutils",
+  logger: "bsdutils",
   mosquitto_passwd: "mosquitto",
   mosquitto_pub: "mosquitto-clients",
   mosquitto_sub: "mosquitto-clients",

@@ -437,6 +437,22 @@ Deno.test("datagram() refuses bad options at once", async () => {
   await assertRejects(open({ port: 0, transport: "tcp" }), RangeError);
 });
 
+Deno.test("a broadcast without its option says what it takes (node)", async () => {
+  const to = { hostname: "127.255.255.255", port: 9 };
+  await using socket = await datagram({ port: 0, backend: "node" });
+  await assertRejects(
+    () => socket.send("x", to),
+    BrokenError,
+    "Cannot send to 127.255.255.255:9: the system refuses it (is it a broadcast address? that takes broadcast: true)",
+  );
+  await using loud = await datagram({
+    port: 0,
+    backend: "node",
+    broadcast: true,
+  });
+  await loud.send("x", to);
+});
+
 Deno.test("what node:dgram alone can do chooses it", async () => {
   await using socket = await datagram({
     port: 0,

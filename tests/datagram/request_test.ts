@@ -311,6 +311,16 @@ testBackends(
   },
 );
 
+testBackends(
+  "connectDatagram() takes an address as it is",
+  async ({ open }) => {
+    await using server = await open();
+    await using peer = await connectDatagram(server.localAddr);
+    await peer.send("hello");
+    assertEquals(textOf(await server.receive(soon)), "hello");
+  },
+);
+
 Deno.test("request() doubles its waits, and the last one ends with the limit", async () => {
   using clock = fakeClock();
   const sentAt: number[] = [];
