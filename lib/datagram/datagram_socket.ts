@@ -77,6 +77,11 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     return this.#endpoint.localAddr;
   }
 
+  /** The same, as servers and `Deno.DatagramConn` call it. */
+  get addr(): A {
+    return this.localAddr;
+  }
+
   /** What it has carried, up to now. */
   get stats(): DatagramStats {
     return this.#endpoint.stats;

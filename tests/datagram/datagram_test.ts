@@ -26,6 +26,7 @@ testBackends(
     await using right = await open();
     assertNotEquals(left.localAddr.port, 0);
     assertEquals(left.localAddr.transport, "udp");
+    assertEquals(left.addr, left.localAddr);
     assertEquals(left.localAddr.hostname, "127.0.0.1");
     await left.send(new Uint8Array([1, 2, 3]), right.localAddr);
     await left.send("text", { port: right.localAddr.port });
