@@ -43,7 +43,11 @@ import { acceptTls, checkAcceptTls } from "../transport/accept_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
 import { checkStartTls, startTls } from "../transport/start_tls.ts";
 import { translateError } from "../transport/translate_error.ts";
-import type { Addresses, ConnectionContext } from "./_connection_context.ts";
+import type {
+  Addresses,
+  ConnectionContext,
+  Tap,
+} from "./_connection_context.ts";
 import { MinimumRate } from "./_minimum_rate.ts";
 import type { ReadLoop } from "./_read_loop.ts";
 import { Reader } from "./_reader.ts";
@@ -104,6 +108,8 @@ interface ColdState {
   drainAlarm?: Alarm;
   /** Whether that has ended a TLS handshake. */
   handshakeCut?: boolean;
+  /** What looks on. */
+  tap?: Tap;
 }
 
 /** A process whose work is done does not wait until its connections have been idle. */
@@ -160,6 +166,14 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   get flow(): Flow {
     return this.#flow;
+  }
+
+  get tap(): Tap | undefined {
+    return this.#cold?.tap;
+  }
+
+  set tap(tap: Tap | undefined) {
+    (this.#cold ??= {}).tap = tap;
   }
 
   /** What a framing reads from. */

@@ -19,6 +19,18 @@ export interface Addresses {
   readonly remoteAddr: Addr;
 }
 
+/** Sees what passes a connection, in the clear, and keeps nothing of the arrays. */
+export interface Tap {
+  /** Bytes have arrived, or the end of the peer's side (`null`). */
+  onRead(bytes: Uint8Array | null): void;
+  /** The transport is asked to write; how much it takes comes next. */
+  onTransmit(bytes: Uint8Array): void;
+  /** It took the first `count` of them. */
+  onSent(count: number): void;
+  /** All is sent, and this side ends. */
+  onWriteEnd(): void;
+}
+
 /** What the two halves of a connection ask of it. */
 export interface ConnectionContext {
   /** What the socket runs on; another one after an upgrade to TLS. */
@@ -26,6 +38,8 @@ export interface ConnectionContext {
   /** What to read from and write to: the transport, throttled if that was asked for. */
   readonly flow: Flow;
   readonly stats: LiveStats;
+  /** What looks on; mostly nothing. */
+  readonly tap: Tap | undefined;
   /** Whether there is no I/O behind it that others could be kept from. */
   readonly inMemory: boolean;
   /** Whether a connection of Deno is read from, with nothing around it. */

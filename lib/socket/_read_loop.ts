@@ -510,9 +510,11 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     if (count === null) {
       const broken = this.#end?.broken;
       if (broken !== undefined) return this.#failRead(broken);
+      this.#context.tap?.onRead(null);
       this.#ended = true;
     } else {
       if (!isCount) return this.#failRead(wrongCount(count, target.length));
+      this.#context.tap?.onRead(target.subarray(0, count));
       if (this.#end?.closed === undefined) this.#keep(count, target);
       this.#context.stats.onRead(count);
       this.#context.onActivity();

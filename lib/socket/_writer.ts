@@ -469,6 +469,7 @@ export class Writer
     if (byClosing) return;
     // It may have ended in the moment in which the last byte left.
     this.#checkFailure();
+    this.#context.tap?.onWriteEnd();
     try {
       await this.#untilFailure(this.#context.transport.closeWrite());
     } catch (error) {
@@ -776,6 +777,7 @@ export class Writer
   transmit(bytes: Uint8Array): Promise<number> {
     if (this.#alarm !== undefined) this.#alarm.arm();
     if (this.#minimumRate !== undefined) this.#minimumRate.start();
+    this.#context.tap?.onTransmit(bytes);
     return this.#context.flow.write(bytes);
   }
 
@@ -783,6 +785,7 @@ export class Writer
     this.#sent += count;
     if (!this.#context.inMemory) spendBytes(count);
     this.#context.stats.onWrite(count);
+    this.#context.tap?.onSent(count);
     this.#context.onActivity();
     if (this.#waiters !== undefined) this.#wake(this.#waiters);
     return this.#failure === undefined;

@@ -69,6 +69,12 @@ export {
   type SimulationFailure,
 } from "./simulation_error.ts";
 export { type SimulatedClock, World } from "./world.ts";
+export {
+  type Capture,
+  capture,
+  type CaptureOptions,
+  type CaptureStats,
+} from "./capture.ts";
 export { FaultProxy, faultProxy } from "./fault_proxy.ts";
 export type {
   DirectedFaults,
