@@ -121,6 +121,21 @@ Deno.test("tutorial: every link leads to a file, and every chapter to the next",
   }
 });
 
+Deno.test("tutorial: the tours name files that the examples have", async () => {
+  let count = 0;
+  for (const { name, text } of all) {
+    const example = /examples\/(\w+)\/README\.md\)/.exec(text)?.[1];
+    if (example === undefined) continue;
+    for (const [, file] of text.matchAll(/^\| `(\w+\.ts)` /gm)) {
+      const url = new URL(`../../examples/${example}/${file}`, TUTORIAL);
+      const found = await Deno.stat(url).catch(() => null);
+      assertEquals(found?.isFile, true, `${name}: ${example}/${file}`);
+      count++;
+    }
+  }
+  assertGreater(count, 40);
+});
+
 Deno.test("tutorial: a Chinese paragraph is one line", () => {
   // The end of a line would be shown as a blank between two characters.
   const broken = /[\u4e00-\u9fff\uff00-\uffef\u3001-\u303f]\n(?=[^\s|#<`!-])/;
