@@ -56,10 +56,11 @@ Deno.test("checkSite() names links and anchors that are not there", async () => 
 
 Deno.test("checkSite() names links that leave the path of the site", async () => {
   const problems = await check({
-    "index.html": `${POLICY}<a href="/index.html"><a href="/net/index.html">`,
+    "index.html":
+      `${POLICY}<a href="/old/index.html"><a href="/net/index.html">`,
   }, "/net/");
   assertEquals(problems, [
-    "index.html links to /index.html, which is not there",
+    "index.html links to /old/index.html, which is not there",
   ]);
 });
 

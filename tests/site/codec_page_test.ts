@@ -125,7 +125,7 @@ Deno.test(
       await t.step(
         "it takes a file, and the beginning of a large one",
         async () => {
-          await open("#codec=fixed&option.frameBytes=1024&hex=");
+          await open("#codec=fixed&option.frameBytes=1000&hex=");
           const chooser = page.getByLabel("or a file");
           await chooser.setInputFiles({
             name: `${SCRIPT}.bin`,
@@ -133,7 +133,7 @@ Deno.test(
             buffer: Buffer.alloc(300_000, 7),
           });
           await page.getByText(
-            "65,536 bytes, 64 frames: the first of 300,000 bytes",
+            "65,536 bytes, 65 frames: the first of 300,000 bytes",
           ).waitFor();
           assertEquals(await page.locator(".cp-digits .cp-byte").count(), 1024);
           await page.getByRole("button", { name: "next" }).click();

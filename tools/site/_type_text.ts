@@ -12,7 +12,8 @@ const LINE = 72;
 /**
  * The text of a type, as TypeScript writes it.
  *
- * Objects are written one member a line where they are long, without doc comments.
+ * Objects are written one member a line where they are long, without doc comments. Parentheses
+ * are where they were written: they are a kind of type to `deno doc`.
  *
  * @throws {TypeError} `deno doc` knows a kind of type that is not known here.
  */
@@ -35,14 +36,14 @@ const PRINTERS: Record<string, (value: any, repr: string) => string> = {
   this: () => "this",
   typeRef: ({ typeName, typeParams }) => typeName + typeArguments(typeParams),
   literal: literalText,
-  array: (value) => `${operand(value)}[]`,
+  array: (value) => `${typeText(value)}[]`,
   tuple: (value: DocType[]) => `[${value.map(typeText).join(", ")}]`,
   union: (value: DocType[]) => joinTypes(value, "|"),
   intersection: (value: DocType[]) => joinTypes(value, "&"),
   parenthesized: (value) => `(${typeText(value)})`,
   optional: (value) => `${typeText(value)}?`,
   rest: (value) => `...${typeText(value)}`,
-  typeOperator: ({ operator, tsType }) => `${operator} ${operand(tsType)}`,
+  typeOperator: ({ operator, tsType }) => `${operator} ${typeText(tsType)}`,
   typeQuery: (_, repr) => `typeof ${repr}`,
   typePredicate: ({ asserts, param, type }) =>
     `${asserts ? "asserts " : ""}${
@@ -51,7 +52,7 @@ const PRINTERS: Record<string, (value: any, repr: string) => string> = {
   importType: (_, repr) => repr,
   infer: ({ typeParam }) => `infer ${typeParamText(typeParam)}`,
   indexedAccess: ({ objType, indexType }) =>
-    `${operand(objType)}[${typeText(indexType)}]`,
+    `${typeText(objType)}[${typeText(indexType)}]`,
   conditional: ({ checkType, extendsType, trueType, falseType }) =>
     `${typeText(checkType)} extends ${typeText(extendsType)}\n  ? ${
       indent(typeText(trueType))
@@ -105,27 +106,8 @@ function literalText(
   }
 }
 
-/** A type that something is attached to, in parentheses where it needs them. */
-function operand(type: DocType): string {
-  const text = typeText(type);
-  return LOOSE.has(type.kind) ? `(${text})` : text;
-}
-
-const LOOSE: ReadonlySet<string> = new Set([
-  "union",
-  "intersection",
-  "fnOrConstructor",
-  "conditional",
-  "typeOperator",
-  "infer",
-]);
-
 function joinTypes(types: readonly DocType[], sign: string): string {
-  const parts = types.map((type) =>
-    type.kind === "fnOrConstructor" || type.kind === "conditional"
-      ? `(${typeText(type)})`
-      : typeText(type)
-  );
+  const parts = types.map(typeText);
   const line = parts.join(` ${sign} `);
   if (line.length <= LINE && !line.includes("\n")) return line;
   return parts.map((part) => `\n  ${sign} ${indent(part)}`).join("");

@@ -31,7 +31,7 @@ Usage: deno task site [--out FOLDER] [--base PATH] [--repository URL]
   --base PATH       the path that it is served under, / by default
   --repository URL  where links to files lead that have no page on the site, such as
                     https://github.com/OWNER/NAME/blob/main/; without it they are text
-  --serve           serves it on 127.0.0.1, and makes a page anew when it is asked for
+  --serve           serves it on 127.0.0.1, with the pages as their files are when it begins
   --help            shows this text
 `.trim();
 
@@ -60,7 +60,7 @@ export async function makeSite(
   const { code } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--allow-all", "--frozen", "--quiet", "npm:vitepress@1.6.4"],
-      ...[serve ? "dev" : "build", ".."],
+      ...(serve ? ["dev", "..", "--host", "127.0.0.1"] : ["build", ".."]),
     ],
     cwd: HOME,
     env: { SITE_PAGES: pages, SITE_OUT: out },

@@ -221,6 +221,10 @@ Deno.test("makeCodec() says how a program makes the same codec", () => {
     'json(lines({ newline: "\\r\\n" }))',
   );
   assertEquals(
+    [source(choose("lines")), source(choose("fixed", {}, { content: "text" }))],
+    ["lines()", "text(fixed({ frameBytes: 4 }))"],
+  );
+  assertEquals(
     source(choose("packets", {}, { content: "struct", struct: "{ a: u8 }" })),
     "packets(struct({ a: u8 }))",
   );
