@@ -213,9 +213,7 @@ export class WorkerInstance {
       case "ready":
         return this.#onReady(frame.addr);
       case "failed":
-        this.#reason ??= "failed";
-        this.#error ??= parseError(frame.error);
-        return this.#endAlarm.arm();
+        return this.#onFailed(parseError(frame.error));
       case "answer":
         return this.#onAnswer(frame.stats, frame.eventsDropped);
       case "subscribe":
@@ -261,6 +259,12 @@ export class WorkerInstance {
     this.#startAlarm.disarm();
     this.#askAlarm.arm();
     this.#ready.resolve(addr === "" ? undefined : parseAddr(addr));
+  }
+
+  #onFailed(error: Error): void {
+    this.#reason ??= "failed";
+    this.#error ??= error;
+    this.#endAlarm.arm();
   }
 
   #ask(): void {

@@ -73,7 +73,8 @@ export class WorkerSide {
 
   /** Obeys the supervisor until the end. */
   async run(): Promise<void> {
-    ignoreSignals();
+    // The signals of a thread are those of its supervisor's process.
+    if (!this.#connection.isThread) ignoreSignals();
     this.#tell(fromWorker.encode({ type: "hello" }));
     try {
       for await (const frame of this.#framed) this.#obey(frame);
@@ -253,7 +254,7 @@ function ignoreSignals(): void {
     try {
       Deno.addSignalListener(signal, () => {});
     } catch {
-      // A thread has no signals of its own, and other systems lack some.
+      // Other systems lack some.
     }
   }
 }

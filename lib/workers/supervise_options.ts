@@ -102,7 +102,9 @@ export interface SuperviseOptions {
   backlog?: number;
   /**
    * Processes keep a crash, a leak and an endless loop to themselves, and have permissions
-   * of their own. Threads start faster, take less memory, and have those of this process.
+   * of their own. Threads start faster, take less memory, and have those of this process;
+   * Deno (2.9) does not always end one that is in an endless loop, and out of memory they end
+   * the process.
    *
    * @default {"process"}
    */

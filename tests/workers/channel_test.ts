@@ -1,6 +1,6 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { connect, type Framed, framed, lines } from "@sluice/net";
-import type { WorkerGroup } from "@sluice/net/workers";
+import { WorkerError, type WorkerGroup } from "@sluice/net/workers";
 import { start } from "./_group.ts";
 
 const options = { ignore: Deno.build.os === "windows", timeout: 60_000 };
@@ -47,5 +47,71 @@ Deno.test(
     await hears(b, "one,two");
     assertEquals((await group.stats()).messages, 3);
     await Promise.all([a.close(), b.close()]);
+  },
+);
+
+Deno.test(
+  "a worker that takes another's place is told that it has missed something",
+  options,
+  async () => {
+    const { group, events } = await start("talk", {
+      restart: { minDelayMs: 1 },
+    });
+    await using _end = group;
+    const [a, b] = await connections(group);
+    await hears(b, "");
+    Deno.kill(group.workers[1].pid!, "SIGKILL");
+    await events.until("worker-ready", 3);
+    const [other, again] = await connections(group);
+    await a.send("say hello");
+    await hears(again, "restarted ?,hello");
+    await Promise.all(
+      [a, b, other, again].map((each) => each.close().catch(() => {})),
+    );
+  },
+);
+
+Deno.test(
+  "a worker that is too slow is told how many messages it has missed",
+  options,
+  async () => {
+    const { group } = await start("flood", {
+      maxQueuedMessages: 10,
+      maxQueuedBytes: 100_000,
+    });
+    await using _end = group;
+    const found: Framed<string>[] = await connections(group);
+    const [a, b] = found;
+    // The one is busy for a while; the other publishes 20 MB meanwhile.
+    await b.send("sleep");
+    await a.send("flood");
+    assertEquals(await a.receive(), "published 2000");
+    assertEquals(await b.receive(), "slept");
+    let received = 0;
+    let missed = 0;
+    while (received + missed < 2_000) {
+      await b.send("count");
+      [received, missed] = (await b.receive())!.split(" ").map(Number);
+    }
+    assertEquals(received + missed, 2_000);
+    assertEquals(missed > 0, true);
+    assertEquals((await group.stats()).messagesDropped, missed);
+    await Promise.all([a.close(), b.close()]);
+  },
+);
+
+Deno.test(
+  "what is no word of a worker ends it, whatever length it claims",
+  options,
+  async () => {
+    const words = ["length", "kind", "json", "empty"];
+    await Promise.all(words.map(async (word) => {
+      const error = await assertRejects(
+        () => start("rogue", { args: [word] }),
+        WorkerError,
+        "what it sent is not the protocol",
+      );
+      assertEquals(error.failure, "protocol");
+    }));
   },
 );

@@ -1,0 +1,59 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { WorkerError } from "@sluice/net/workers";
+import { start } from "./_group.ts";
+
+const MAIN = new URL("fixtures/threads_main.ts", import.meta.url).pathname;
+
+Deno.test("threads do what processes do: restart, talk, reload, drain", {
+  ignore: Deno.build.os === "windows",
+  timeout: 90_000,
+}, async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [
+        "run",
+        "--unstable-net",
+        "--allow-net=127.0.0.1",
+        "--allow-read",
+        `--allow-write=${folder}`,
+        MAIN,
+        folder,
+      ],
+      env: { NO_COLOR: "1" },
+    }).output();
+    const errors = new TextDecoder().decode(stderr);
+    assertEquals(code, 0, errors);
+    assertEquals(JSON.parse(new TextDecoder().decode(stdout)), {
+      version: ["first", "second"],
+      args: ["an", "argument"],
+      heard: "x",
+      ends: [
+        ["exited", 3],
+        ["exited", 1],
+        ["drained", 0],
+        ["drained", 0],
+        ["drained", 0],
+        ["drained", 0],
+      ],
+      isCounted: true,
+      restarts: 2,
+      report: { completed: 0, aborted: 0, handshakes: 0, killed: 0 },
+      failure: { failure: "exited", cause: "of the module" },
+    });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("threads say which flag they need for the port that they share", {
+  ignore: "listenDatagram" in Deno,
+  timeout: 30_000,
+}, async () => {
+  const error = await assertRejects(
+    () => start("echo", { isolation: "thread", permissions: undefined }),
+    WorkerError,
+    "--unstable-net",
+  );
+  assertEquals((error.cause as Error).name, "PermissionError");
+});
