@@ -4,6 +4,7 @@ import { LimitError } from "../../lib/errors.ts";
 import type { Engine, EngineGap } from "../../lib/hub/engine.ts";
 import { Hub } from "../../lib/hub/hub.ts";
 import type { HubGap } from "../../lib/hub/hub_options.ts";
+import { IncomingSequences } from "../../lib/hub/_sequences.ts";
 import { memoryEngine } from "../../lib/hub/memory_engine.ts";
 import { natsEngine, subjectOf } from "../../lib/hub/nats_engine.ts";
 import { workersEngine } from "../../lib/hub/workers_engine.ts";
@@ -133,6 +134,18 @@ Deno.test("publishers beyond those that are remembered cost no more memory, and 
   }
   assertEquals((await member.read(2_200)).at(-2), "1099");
   assertEquals([there.stats.refused, there.stats.gaps], [0, 0]);
+});
+
+Deno.test("the publishers of a topic are remembered up to a bound, and the oldest is forgotten", () => {
+  const incoming = new IncomingSequences();
+  const from = (publisher: number, sequence: number) =>
+    incoming.missing({ publisher, stream: 0, sequence });
+  for (let publisher = 0; publisher < 1_024; publisher++) from(publisher, 0);
+  assertEquals([from(0, 5), from(1, 5)], [4, 4]);
+  assertEquals(from(1_024, 0), 0);
+  // Taken for one that is new.
+  assertEquals(from(0, 9), 0);
+  assertEquals(from(5, 9), 8);
 });
 
 /** An engine that is told what to do. */

@@ -8,7 +8,6 @@ import {
 } from "@std/assert";
 import type { Codec } from "../../lib/codec/codec.ts";
 import { inParts } from "../../lib/codec/in_parts.ts";
-import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import {
@@ -245,14 +244,15 @@ Deno.test("one queue serves all topics of a member, in the order of publishing",
   const { hub, connection, spy, read } = await stalled({ maxQueuedFrames: 4 });
   const dropped: [string, number][] = [];
   hub.join("b", connection, { onDropped: (n) => dropped.push(["b", n]) });
-  for (const line of numbers(0, 3)) {
-    await hub.publish("room", `a${line}`);
-    await turn();
-    await hub.publish("b", `b${line}`);
+  const published = [["b", "b0"], ["room", "a0"], ["room", "a1"]].concat(
+    [["b", "b1"], ["room", "a2"]],
+  );
+  for (const [topic, line] of published) {
+    await hub.publish(topic, line);
     await turn();
   }
   spy.release();
-  assertEquals(await read(5), ["first", "a1", "b1", "a2", "b2"]);
+  assertEquals(await read(5), ["first", "a0", "a1", "b1", "a2"]);
   assertEquals(dropped, [["b", 1]]);
 });
 
@@ -306,6 +306,18 @@ for (const how of ["close", "closeWrite"] as const) {
     assertEquals(hub.stats.delivered, 3);
   });
 }
+
+Deno.test("what was published before close() is sent to a peer that has ended its side, too", async () => {
+  const hub = new Hub(lines());
+  using ann = reader();
+  hub.join("room", ann.connection);
+  await ann.peer.closeWrite();
+  assertEquals(await ann.connection.receive(), null);
+  hub.publish("room", "last words");
+  const closed = ann.connection.close();
+  assertEquals(await ann.read(2), ["last words", null]);
+  await closed;
+});
 
 Deno.test("a frame never comes inside one that a member sends in parts", async () => {
   const files = inParts(lengthPrefixed());
@@ -416,17 +428,67 @@ Deno.test("the bytes of a published frame are the caller's again at once", async
 });
 
 Deno.test("a getter of a frame may publish, too", async () => {
-  const hub = new Hub(json<{ name: string }>());
+  const named: Codec<string, { name: string }> = {
+    ...lines(),
+    encoder: () => ({
+      encode(frame, out) {
+        out.writeText("name ");
+        out.writeText(`${frame.name}\n`);
+      },
+    }),
+  };
+  const hub = new Hub(named);
   using pair = spiedPair();
-  hub.join("room", framed(pair.left, json<{ name: string }>()));
+  hub.join("room", framed(pair.left, named));
   await hub.publish("room", {
     get name() {
       hub.publish("room", { name: "inner" });
       return "outer";
     },
   });
-  assertEquals(await pair.right.readLine(), '{"name":"inner"}');
-  assertEquals(await pair.right.readLine(), '{"name":"outer"}');
+  assertEquals(await pair.right.readLine(), "name inner");
+  assertEquals(await pair.right.readLine(), "name outer");
+});
+
+Deno.test("what a hook publishes while a frame is handed out comes after it, at every member", async () => {
+  const hub = new Hub(lines(), { maxQueuedFrames: 1, onSlow: "disconnect" });
+  using ann = reader();
+  using bob = reader();
+  // Two of them are as much as leaves at once.
+  const large = "x".repeat(40_000);
+  hub.join("room", ann.connection, {
+    onDropped: () => {
+      hub.publish("room", large);
+      hub.publish("room", large);
+    },
+  });
+  hub.join("room", bob.connection);
+  ann.spy.hold();
+  for (const line of numbers(0, 3)) {
+    hub.publish("room", line);
+    await turn();
+  }
+  assertEquals(hub.stats.disconnected, 1);
+  assertEquals(await bob.read(3), numbers(0, 3));
+  assertEquals(await bob.read(2), [large, large]);
+});
+
+Deno.test("no more than 64 KiB of a queue are on their way at a time", async () => {
+  const { hub, spy, peer } = await stalled({});
+  const line = "x".repeat(999);
+  for (let i = 0; i < 200; i++) hub.publish("room", line);
+  await turn();
+  assertEquals(hub.stats.queuedFrames, 200);
+  spy.release();
+  spy.hold();
+  await turn();
+  assertEquals(hub.stats.queuedFrames, 135);
+  hub.publish("room", line);
+  await turn();
+  assertEquals(hub.stats.queuedFrames, 136);
+  spy.release();
+  assertEquals(await peer.readLine(), "first");
+  for (let i = 0; i < 201; i++) assertEquals(await peer.readLine(), line);
 });
 
 Deno.test("a hook that throws, publishes, leaves or joins again breaks nothing", async () => {
