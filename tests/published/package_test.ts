@@ -20,8 +20,8 @@ import {
  * it to all users, and say so.
  */
 const BUDGET: Record<string, { files: number; kilobytes: number }> = {
-  ".": { files: 165, kilobytes: 1_000 },
-  "./codec": { files: 68, kilobytes: 430 },
+  ".": { files: 131, kilobytes: 845 },
+  "./codec": { files: 68, kilobytes: 435 },
 };
 
 const ENTRIES = Object.keys(config.exports) as (keyof typeof exported)[];
