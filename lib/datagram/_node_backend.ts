@@ -175,8 +175,6 @@ class NodeTransport implements DatagramTransport<Deno.NetAddr> {
   }
 
   async #close(): Promise<void> {
-    // The caller waits for the end.
-    this.#hold.ref();
     await new Promise<void>((resolve) => {
       this.#socket.once("close", resolve);
       this.#socket.close();

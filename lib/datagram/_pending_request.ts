@@ -80,6 +80,8 @@ export class PendingRequest<Answer> {
 
   /** Takes what has arrived, if it is the answer. */
   offer(answer: Answer): boolean {
+    // Its caller is yet to go on, and one that comes twice is for the others alone.
+    if (this.#settled) return false;
     try {
       if (this.#accept(answer) !== true) return false;
     } catch (error) {

@@ -340,11 +340,7 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
   #intercept({ data, from }: Datagram<A>): boolean {
     if (this.#isFromPeer(from)) {
       for (const request of this.#requests) {
-        if (request.offer(data)) {
-          // Not later, so that an answer that comes twice is offered to the others alone.
-          this.#requests.delete(request);
-          return true;
-        }
+        if (request.offer(data)) return true;
       }
       if (!this.#isAsked || this.#isReceivedFrom) return false;
     }

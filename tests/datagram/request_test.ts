@@ -6,7 +6,11 @@ import {
   PermissionError,
   TimeoutError,
 } from "@sluice/net";
-import { connectDatagram, type DatagramPeer } from "@sluice/net/datagram";
+import {
+  connectDatagram,
+  type DatagramPeer,
+  type DatagramTransport,
+} from "@sluice/net/datagram";
 import { fakeClock } from "@sluice/net/testing";
 import {
   type Backend,
@@ -120,9 +124,12 @@ testBackends(
     await using both = await pair(backend);
     const { server, peer } = both;
     const options = { accept: withId(7), attempts: 3, retransmitMs: 10 };
-    const asking = peer.request(new Uint8Array([7]), options);
-    const queries = [];
-    for (let i = 0; i < 3; i++) queries.push(await server.receive(soon));
+    const question = new Uint8Array([7]);
+    const asking = peer.request(question, options);
+    const queries = [await server.receive(soon)];
+    // It was copied, as the caller may use its array again.
+    question.fill(0);
+    for (let i = 1; i < 3; i++) queries.push(await server.receive(soon));
     assertEquals(queries.map((query) => query!.data[0]), [7, 7, 7]);
     await server.send(new Uint8Array([7, 1]), queries[0]!.from);
     assertEquals(await asking, new Uint8Array([7, 1]));
@@ -374,6 +381,30 @@ function byHand(
     backend: { bind: () => Promise.resolve(transport) },
   });
 }
+
+Deno.test("an answer that comes twice in one turn is one answer", async () => {
+  let answer = () => {};
+  const localAddr = { transport: "udp", hostname: "here", port: 1 } as const;
+  const from = { transport: "udp", hostname: "there", port: 2 } as const;
+  const transport: DatagramTransport<Deno.NetAddr> = {
+    localAddr,
+    start(sink) {
+      answer = () => sink.onDatagram(new Uint8Array(1), from);
+    },
+    send: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+  await using peer = await connectDatagram({
+    hostname: "there",
+    port: 2,
+    backend: { bind: () => Promise.resolve(transport) },
+  });
+  const asking = peer.request("?", { accept: () => true });
+  answer();
+  answer();
+  await asking;
+  assertEquals([peer.stats.received, peer.stats.ignored], [2, 1]);
+});
 
 Deno.test("a send that fails ends the request", async () => {
   const peer = await byHand(() => {
