@@ -263,8 +263,12 @@ Deno.test("serveDatagrams() stops at its signal, once its handlers have answered
   const asking = peer.request("x", { accept: () => true });
   await begun.promise;
   controller.abort();
+  let ended = false;
+  const ending = serving.then(() => ended = true);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(ended, false);
   goOn.resolve();
-  await Promise.all([serving, asking]);
+  await Promise.all([ending, asking]);
   // The socket is still the caller's.
   await socket.send("x", socket.localAddr);
   assertEquals((await socket.receive(soon))!.data.length, 1);
