@@ -761,7 +761,7 @@ export class Writer
     if (this.#sending !== undefined) return;
     if (this.#context.inMemory || spendUnit()) {
       this.send();
-    } else if (this.#scheduled !== "budget") {
+    } else if (this.#filling !== undefined && this.#scheduled !== "budget") {
       if (this.#scheduled === "soon") flushedAlready();
       this.#scheduled = "budget";
       waitForBudget(this);
@@ -771,6 +771,8 @@ export class Writer
   /** Other sockets have had their turn. */
   onNewBudget(): void {
     this.#scheduled = "no";
+    // It may have been sent by a reader that was about to wait, and others came meanwhile.
+    if (this.#isAwaited) this.#askSources();
     this.send();
   }
 
