@@ -38,7 +38,7 @@ Deno.test("threads do what processes do: restart, talk, reload, drain", {
       ],
       isCounted: true,
       restarts: 2,
-      report: { completed: 0, aborted: 0, handshakes: 0, killed: 0 },
+      report: { aborted: 0, killed: 0 },
       failure: { failure: "exited", cause: "of the module" },
     });
   } finally {
