@@ -124,7 +124,7 @@ export function addressFlag(name: string, value: string): ParsedAddress {
   }
 }
 
-/** Where to listen; no example has a certificate, so `tls://` is refused. */
+/** Where to listen. Certificates have flags of their own, so `tls://` is refused. */
 export function listenFlag(name: string, value: string) {
   const address = addressFlag(name, value);
   if (!("tls" in address)) return address;
@@ -147,6 +147,20 @@ export function integerFlag(
       `got ${value}`,
     BAD_USAGE,
   );
+}
+
+/** The text of the file in a flag; ends the program where it cannot be read. */
+export async function readFlag(name: string, path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotCapable
+      ? `run again with --allow-read=${path}`
+      : error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : (error as Error).message;
+    stop(visibleText(`Cannot read --${name} ${path}: ${why}`), FAILED);
+  }
 }
 
 /** Runs an example; what the network did wrong is one line and exit code 1. */

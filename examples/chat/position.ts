@@ -75,7 +75,18 @@ export class Position {
     return sequence - last - 1;
   }
 
-  /** Notes that all up to another position was heard, or never will be. */
+  /** Takes what others say of servers that nothing is known of. */
+  startAt(other: Position): void {
+    for (const [publisher, sequence] of other) {
+      if (!this.has(publisher)) this.see(publisher, sequence);
+    }
+  }
+
+  /**
+   * Notes that all up to another position was heard, or never will be.
+   *
+   * @returns How many are missing.
+   */
   reach(other: Position): number {
     let missing = 0;
     for (const [publisher, sequence] of other) {

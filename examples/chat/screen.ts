@@ -15,6 +15,8 @@ export interface Screen {
   readonly typed: AsyncIterable<string>;
   /** Shows a line. */
   show(line: string): void;
+  /** Shows what the client itself has to say. */
+  note(line: string): void;
   /** Ends `typed`, and gives the terminal back. */
   close(): void;
 }
@@ -51,6 +53,10 @@ class Prompt implements Screen {
     // The prompt begins where the cursor is, not as many rows above it.
     Object.assign(this.#readline, { prevRows: 0 });
     this.#readline.prompt(true);
+  }
+
+  note(line: string): void {
+    this.show(line);
   }
 
   /** Takes the prompt away, all rows of it. */
@@ -98,6 +104,10 @@ class Pipe implements Screen {
 
   show(line: string): void {
     console.log(line);
+  }
+
+  note(line: string): void {
+    console.error(line);
   }
 
   close(): void {

@@ -12,7 +12,6 @@ import {
   lines,
   serve,
   type Server,
-  type ServerOptions,
   type Socket,
   SocketError,
 } from "@sluice/net";
@@ -23,6 +22,7 @@ import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Chat } from "./chat.ts";
 import { converse, MAX_LINE_BYTES } from "./conversation.ts";
 import { Fleet } from "./fleet.ts";
+import { connectToNats, type NatsAddress } from "./nats.ts";
 
 /** Connections of one process. */
 export const MAX_CONNECTIONS = 1_000;
@@ -44,8 +44,10 @@ export interface ChatSettings {
   readonly perAddress: number;
   /** Proxies in front that say where a client is. */
   readonly trustedProxies: readonly string[];
-  /** What the server shows to prove who it is; undefined for no TLS. */
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** Files that prove who the server is; none for no TLS. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Where the other servers of the same chat are met. */
+  readonly nats?: NatsAddress;
 }
 
 /** What one process accepts from. */
@@ -54,24 +56,33 @@ export type Where =
   | { path: string }
   | { acceptor: Acceptor<Deno.NetAddr | Deno.UnixAddr> };
 
-/**
- * Starts the chat.
- *
- * @param engine What carries lines to other servers of the same chat, and theirs here.
- */
+/** What is not the same for all processes. */
+export interface StartOptions {
+  /** Closes gracefully at Ctrl-C. */
+  drainOnSignals?: boolean;
+  /** What carries lines to other servers of the same chat, where NATS does not. */
+  engine?: Engine;
+}
+
+/** Starts the chat. */
 export async function startChat(
   where: Where,
   settings: ChatSettings,
-  options: Pick<ServerOptions, "drainOnSignals">,
-  engine?: Engine,
+  { drainOnSignals = false, engine }: StartOptions,
 ): Promise<Server> {
-  const { rate, mostLines, slow, perAddress, trustedProxies, tls } = settings;
+  const { rate, mostLines, slow, perAddress, trustedProxies } = settings;
+  const tls = settings.tls && {
+    cert: await Deno.readTextFile(settings.tls.certFile),
+    key: await Deno.readTextFile(settings.tls.keyFile),
+  };
+  const nats = settings.nats && await connectToNats(settings.nats);
   const hub = new Hub(lines(), {
     maxQueuedFrames: mostLines,
     maxQueuedBytes: mostLines * MAX_TOLD_BYTES,
     onSlow: slow === "drop" ? "drop-oldest" : "disconnect",
   });
-  const fleet = engine && new Fleet(engine);
+  const link = nats?.engine ?? engine;
+  const fleet = link && new Fleet(link);
   const chat = new Chat({
     hub,
     mostRemarks: settings.history,
@@ -81,7 +92,7 @@ export async function startChat(
   const nameless = new PendingConnections({ max: MAX_NAMELESS });
   const server = serve({
     ...where,
-    ...options,
+    drainOnSignals,
     ...tls && { tls },
     ...trustedProxies.length > 0 && {
       proxyProtocol: { trustedProxies: [...trustedProxies] },
@@ -110,7 +121,10 @@ export async function startChat(
     await converse(socket, { chat, hub, rate, hasOthers, signal, onEnter });
     if (came) log(`${from} left`);
   });
-  server.closed.finally(() => fleet?.[Symbol.dispose]());
+  server.closed.then(() => {
+    fleet?.[Symbol.dispose]();
+    return nats?.[Symbol.asyncDispose]();
+  });
   return server;
 }
 
