@@ -774,6 +774,8 @@ export class Writer
     // It may have been sent by a reader that was about to wait, and others came meanwhile.
     if (this.#isAwaited) this.#askSources();
     this.send();
+    // What waited may have left by another way: the sources, which waited with it, go on.
+    if (this.#sending === undefined) this.pull();
   }
 
   transmit(bytes: Uint8Array): Promise<number> {
