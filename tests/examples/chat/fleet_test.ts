@@ -171,6 +171,36 @@ Deno.test("a client that was away for longer than a room remembers is told how m
   assertEquals(await ann.shown(), ["bob: again"]);
 });
 
+Deno.test("a client that comes back is told of lines that others have pushed out of the history", async () => {
+  const engine = memoryEngine();
+  const here = await openServer(engine, 2);
+  using _ = here.fleet;
+  const there = await openServer(engine, 2);
+  using _other = there.fleet;
+  const [ann, bob, eve] = ["ann", "bob", "eve"].map((each) => new Guest(each));
+  const { member } = ann.attend(here);
+  bob.attend(here);
+  eve.attend(there);
+  await ann.shown();
+  here.chat.leave(member);
+  for (const text of ["1", "2", "3"]) bob.say(text);
+  for (const text of ["4", "5"]) eve.say(text);
+  const { input } = ann.attend(there);
+  const sent: string[] = [];
+  for (let line; !(line = await input.receive())!.startsWith("=at");) {
+    sent.push(line!);
+  }
+  // Of what it has heard, nothing is sent again.
+  assertEquals(sent.filter((line) => line.startsWith("=said")).length, 2);
+  assertEquals(
+    sent.flatMap((line) => ann.session.hear(line).map(({ text }) => text)),
+    [
+      "* welcome back, ann; /help shows what you can do",
+      ...["eve: 4", "eve: 5", "* 3 lines are missing here"],
+    ],
+  );
+});
+
 Deno.test("what one server loses is told on the others, with a later line or without", async () => {
   const inner = memoryEngine();
   const engine = lossy(inner);
