@@ -47,6 +47,9 @@ export class Chat {
   readonly #names = new Lookalikes<Room>();
   readonly #rooms = new Set<Room>();
   readonly #lobby: Room;
+  /** Those who are connected here, and those of each other server by name. */
+  readonly #locals = new Set<Member>();
+  readonly #remotes = new Map<string, Map<string, Member>>();
 
   constructor({ hub, mostRemarks, tellOthers = () => {} }: ChatOptions) {
     this.#hub = hub;
@@ -70,6 +73,7 @@ export class Chat {
     const member = { name, listener, room, key, server: undefined };
     if (old !== undefined) this.#replace(old);
     this.#members.set(name, member);
+    this.#locals.add(member);
     const back = wanted === undefined ? "" : " back";
     listener.hear(`* welcome${back}, ${name}; /help shows what you can do`);
     // Those who were not told that it had left need not be told that it is back.
@@ -91,7 +95,7 @@ export class Chat {
   /** A member leaves, for any reason. */
   leave(member: Member): void {
     // One that was replaced is gone already.
-    if (!member.room.members.has(member)) return;
+    if (!this.#locals.has(member)) return;
     this.#remove(member);
     member.listener?.leave();
     this.#tellOthers({ type: "left", name: member.name });
@@ -100,6 +104,8 @@ export class Chat {
 
   #remove(member: Member): void {
     member.room.members.delete(member);
+    if (member.server === undefined) this.#locals.delete(member);
+    else this.#remotes.get(member.server)?.delete(member.name);
     // Two servers may have let in the same name at the same time.
     const [owner] = this.#members.get(member.name);
     if (owner === member) this.#members.delete(member.name);
@@ -258,7 +264,7 @@ export class Chat {
       case "came":
         return this.#hearCame(server, event.name, event.room, event.key);
       case "left": {
-        const member = this.#remote(server, event.name);
+        const member = this.#remotes.get(server)?.get(event.name);
         return member && this.#remove(member);
       }
       case "replaced": {
@@ -292,20 +298,11 @@ export class Chat {
     }
   }
 
-  #remote(server: string, name: string): Member | undefined {
-    for (const { members } of this.#rooms) {
-      for (const each of members) {
-        if (each.server === server && each.name === name) return each;
-      }
-    }
-    return undefined;
-  }
-
   #hearCame(server: string, name: string, roomName: string, key: string): void {
-    const room = isName(name) ? this.#roomOf(roomName) : undefined;
-    const known = this.#remote(server, name);
-    if (known?.room === room && known?.key === key) return;
+    const known = this.#remotes.get(server)?.get(name);
+    if (known?.room.name === roomName && known.key === key) return;
     if (known !== undefined) this.#remove(known);
+    const room = isName(name) ? this.#roomOf(roomName) : undefined;
     if (room === undefined) return;
     const [owner] = this.#members.get(name);
     // It has come back there; the server that it was lost with may be gone, too.
@@ -315,12 +312,14 @@ export class Chat {
     }
     const member = { name, room, key, server, listener: undefined };
     room.members.add(member);
+    const others = this.#remotes.get(server) ?? new Map<string, Member>();
+    this.#remotes.set(server, others.set(name, member));
     if (this.#members.get(name).size === 0) this.#members.set(name, member);
   }
 
   #hearState(server: string, state: ChatEvent & { type: "state" }): void {
     const names = new Set(state.members.map(([name]) => name));
-    for (const member of this.#membersOf(server)) {
+    for (const member of [...this.#remotes.get(server)?.values() ?? []]) {
       if (!names.has(member.name)) this.#remove(member);
     }
     for (const entry of state.members) this.#hearCame(server, ...entry);
@@ -329,18 +328,12 @@ export class Chat {
     }
   }
 
-  *#membersOf(server: string | undefined): Generator<Member> {
-    for (const { members } of this.#rooms) {
-      for (const each of [...members]) if (each.server === server) yield each;
-    }
-  }
-
   /** Who is here, and how much was said here: for the other servers. */
   get state(): ChatEvent & { type: "state" } {
     return {
       type: "state",
       members: Array.from(
-        this.#membersOf(undefined),
+        this.#locals,
         ({ name, room, key }) => [name, room.name, key],
       ),
       rooms: [...this.#rooms].filter(({ said }) => said > 0)
@@ -357,16 +350,25 @@ export class Chat {
     }));
   }
 
-  /** Another server is gone, with its members, and perhaps with what it was told last. */
+  /** Another server is gone, and perhaps what it was told last. */
   loseServer(server: string): void {
-    const lost = [...this.#membersOf(server)];
-    for (const member of lost) {
-      this.#remove(member);
-      member.room.announce(`${member.name} left`, member);
-    }
+    this.forgetServer(server);
     this.announce(
       "a server was lost: lines that were said last may be missing",
     );
+  }
+
+  /** Another server is gone, with its members. */
+  forgetServer(server: string): void {
+    const lost = Map.groupBy(
+      this.#remotes.get(server)?.values() ?? [],
+      ({ room }) => room,
+    );
+    for (const [room, members] of lost) {
+      for (const each of members) this.#remove(each);
+      room.announce(`${list(members.map(({ name }) => name))} left`);
+    }
+    this.#remotes.delete(server);
   }
 
   /** Tells all who are connected here. */

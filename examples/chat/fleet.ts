@@ -32,6 +32,9 @@ export class Fleet implements Disposable {
   #subscription: EngineSubscription | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #timerAt = Date.now();
+  /** Whether a server that has been started waits for an answer, and when one was given. */
+  #isAsked = false;
+  #answeredAt = 0;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -48,7 +51,6 @@ export class Fleet implements Disposable {
           // Numbers that are missing are noticed by themselves.
           if (count !== undefined || reason === "restarted") return;
           chat.announce("lines of other servers may be missing here");
-          this.tell({ type: "hello" });
         },
       },
     );
@@ -74,17 +76,27 @@ export class Fleet implements Disposable {
     if (server === this.#server) return;
     if (message.type === "bye") {
       this.#others.delete(server);
-      return;
+      return chat.forgetServer(server);
     }
     if (!this.#others.has(server) && this.#others.size >= MAX_SERVERS) return;
     this.#others.set(server, Date.now());
     if (message.type !== "hello") return chat.hear(server, message);
-    for (const memory of chat.memories) this.tell(memory);
-    this.tell(chat.state);
+    this.#isAsked = true;
+    // Many may be started at once: all of them hear one answer.
+    if (Date.now() - this.#answeredAt >= STATE_MS) this.#answer();
+  }
+
+  /** For a server that has been started. */
+  #answer(): void {
+    this.#isAsked = false;
+    this.#answeredAt = Date.now();
+    for (const memory of this.#chat!.memories) this.tell(memory);
+    this.tell(this.#chat!.state);
   }
 
   #onTimer(): void {
-    this.tell(this.#chat!.state);
+    if (this.#isAsked) this.#answer();
+    else this.tell(this.#chat!.state);
     const now = Date.now();
     const isLate = now - this.#timerAt > 2 * STATE_MS;
     this.#timerAt = now;

@@ -174,6 +174,7 @@ async function runWorkers(): Promise<void> {
     ...nats ? permissionsFor(nats, { action: "connect" }).flags : [],
     ...tls ? [`--allow-read=${tls.certFile},${tls.keyFile}`] : [],
   ];
+  let isDraining = false;
   await using group = await supervise({
     module: import.meta.resolve("./worker.ts"),
     workers,
@@ -183,7 +184,8 @@ async function runWorkers(): Promise<void> {
     drainOnSignals: true,
     shutdownTimeoutMs: 5_000,
     onEvent: (event) => {
-      if (event.type === "worker-ended" && event.reason !== "drained") {
+      if (event.type === "drain") isDraining = true;
+      if (event.type === "worker-ended" && !isDraining) {
         complain(`worker ${event.index} was lost: ${event.reason}`);
       }
     },
