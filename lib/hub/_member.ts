@@ -18,7 +18,7 @@
 
 import { guard } from "../_guard.ts";
 import type { Codec, Encoder } from "../codec/codec.ts";
-import { LimitError } from "../errors.ts";
+import { LimitError, TimeoutError } from "../errors.ts";
 import { type Framed, type FramedParts, partsOf } from "../framed/framed.ts";
 import { FrameQueue, type SharedBytes } from "./_frame_queue.ts";
 import type { HubCounters, HubSettings } from "./hub_options.ts";
@@ -255,8 +255,10 @@ export class Member<Out> {
 
   /** Nothing can be sent any more after what is appended here. */
   onEnd(): void {
-    for (const topic of this.#topics) topic.leave();
     const writer = this.#writer;
+    const { failure } = writer;
+    const hasStalled = this.#topics.size > 0 && failure instanceof TimeoutError;
+    for (const topic of this.#topics) topic.leave();
     const isLast = writer.isOpen && this.#isBetweenFrames;
     for (let queue; (queue = this.#queue) !== undefined;) {
       if (isLast) {
@@ -268,5 +270,10 @@ export class Member<Out> {
       }
     }
     this.#endIfDone();
+    // Its handler may only read, and its peer would go on believing that it is a member.
+    if (hasStalled) {
+      this.#context.counters.disconnected++;
+      partsOf(this.#framed).halves.expire(failure);
+    }
   }
 }

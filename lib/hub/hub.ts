@@ -106,7 +106,8 @@ export class Membership implements Disposable {
  *   inside one that is sent in parts. While its framing speaks another codec (`switch`),
  *   frames wait, and go out when the codec is back with which it joined.
  * - **A member that ends leaves by itself**, however it ends. `close` and `closeWrite` of
- *   its socket first send what was published before.
+ *   its socket first send what was published before. One whose peer takes nothing for
+ *   `writeMs` of its socket is disconnected, whatever `onSlow` says.
  * - **At most once**: what is published to other processes can be lost on the way. Every
  *   gap that can be known is reported: see {@linkcode HubOptions.onGap}.
  *

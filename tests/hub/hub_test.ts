@@ -17,6 +17,7 @@ import {
   CodecError,
   FrameTooLargeError,
   LimitError,
+  TimeoutError,
 } from "../../lib/errors.ts";
 import { framed } from "../../lib/framed/framed.ts";
 import { Hub } from "../../lib/hub/hub.ts";
@@ -223,6 +224,22 @@ Deno.test("disconnect ends a member with a LimitError, and only that one", async
     { members: 1, disconnected: 1, dropped: 1, discarded: 3, queuedFrames: 0 },
   );
   assertEquals(spy.closed, 1);
+});
+
+Deno.test("a member that takes nothing for writeMs is disconnected, so that its peer knows", async () => {
+  const { hub, connection, socket } = await stalled({});
+  const received = outcome(connection.receive());
+  socket.setTimeouts({ writeMs: 20 });
+  hub.publish("room", "never arrives");
+  await turn();
+  await socket.closed;
+  assertInstanceOf(await received, TimeoutError);
+  const { members, disconnected, topics } = hub.stats;
+  assertEquals({ members, disconnected, topics }, {
+    members: 0,
+    disconnected: 1,
+    topics: 0,
+  });
 });
 
 Deno.test("maxQueuedBytes bounds what waits, whatever the number of frames", async () => {

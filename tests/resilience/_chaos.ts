@@ -52,6 +52,9 @@ export const FAULTS: readonly Fault[] = [crash, partition, hold, slow, reset];
 /** Faults after which no byte is lost: late, but there. */
 export const DELAYS: readonly Fault[] = [partition, hold, slow];
 
+/** Faults in which nothing moves for a while. */
+export const PAUSES: readonly Fault[] = [partition, hold];
+
 /** What faults there are, and how many. */
 export interface ChaosOptions {
   /** For how long new ones begin. */

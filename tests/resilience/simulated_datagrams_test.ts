@@ -128,7 +128,7 @@ const network = (random: () => number) => ({
 Deno.test("simulated requests over datagrams get their own answers or none, and never forged ones", async () => {
   const counts: Counts = { answers: 0, timeouts: 0, ignored: 0 };
   await simulate(
-    { seed: FIRST_SEED, seeds: 100, network },
+    { seed: FIRST_SEED, seeds: 1_000, network },
     (world) =>
       scenario(
         world,

@@ -52,7 +52,7 @@ async function ask(
 
 Deno.test("a simulated pool gives each connection to one caller, stays in its bounds and recovers", async () => {
   await simulate(
-    { seed: FIRST_SEED, seeds: 150, hosts: { db: server } },
+    { seed: FIRST_SEED, seeds: 1_000, hosts: { db: server } },
     async (world) => {
       const app = world.host("app");
       const pool = new Pool<Socket>({

@@ -50,7 +50,7 @@ Deno.test("a simulated server drains within its limit, and accounts for every co
   let completed = 0;
   let aborted = 0;
   await simulate(
-    { seed: FIRST_SEED, seeds: 150, hosts: names },
+    { seed: FIRST_SEED, seeds: 1_000, hosts: names },
     async (world) => {
       const events: ServerEvent[] = [];
       const server = world.host("server").serve({
@@ -136,7 +136,7 @@ Deno.test("a simulated session reconnects after every loss, and ends when it is 
   let losses = 0;
   await simulate({
     seed: FIRST_SEED,
-    seeds: 200,
+    seeds: 1_000,
     hosts: {
       // Counts up, from 1 on every connection.
       counter: (host: HostProcess) =>
