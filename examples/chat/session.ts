@@ -62,7 +62,9 @@ export class Session {
 
   /** Notes what the user sends. */
   sent(line: string): void {
-    if (!this.#hasEntered || line === "" || line.startsWith("/")) return;
+    // Without a name it is one.
+    const isName = this.#name === undefined;
+    if (isName || line === "" || line.startsWith("/")) return;
     this.#unheard.push(line);
     if (this.#unheard.length > MAX_UNHEARD) this.#unheard.shift();
   }

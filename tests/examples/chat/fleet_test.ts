@@ -260,6 +260,18 @@ Deno.test("a line that was not confirmed before the loss is given back to its au
   ]);
 });
 
+Deno.test("a user is not shown what the user said, from the first line on", async () => {
+  const server = await openServer(memoryEngine());
+  using _ = server.fleet;
+  const ann = new Guest("ann");
+  const { chat, member } = ann.attend(server);
+  // It was typed before the server's first word was read.
+  ann.session.sent("typed at once");
+  obey(chat, member, "typed at once");
+  ann.say("and later");
+  assertEquals((await ann.shown()).at(-1), "* in lobby: ann");
+});
+
 Deno.test("a lost server takes its members along, and the others are told", async () => {
   const engine = memoryEngine();
   const here = await openServer(engine);
