@@ -6,6 +6,8 @@ export interface CommandLine {
   program: string;
   /** Its arguments. */
   args: readonly string[];
+  /** Variables of its environment, beside those of the bench. None by default. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** Children that run; none may outlive the bench. */
@@ -53,6 +55,7 @@ export class ChildProcess implements AsyncDisposable {
     this.#command = command;
     this.#child = new Deno.Command(command.program, {
       args: [...command.args],
+      env: command.env,
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

@@ -16,6 +16,8 @@ export interface Program {
   label: string;
   file: string;
   args: readonly string[];
+  /** Variables of its environment. None by default. */
+  env?: Readonly<Record<string, string>>;
 }
 
 /** A server on some runtime, or a client. */
@@ -59,6 +61,21 @@ export const PEERS: readonly Peer[] = [
       "limits",
     ),
     only: ["echo-1", "idle"],
+  },
+  {
+    id: "sluice-telemetry",
+    runtime: "deno",
+    echo: {
+      ...program(
+        "Sluice, telemetry",
+        "framed_echo.ts",
+        "iterate",
+        "telemetry",
+      ),
+      // Deno has OpenTelemetry then. Nothing takes what it would export once a minute.
+      env: { OTEL_DENO: "true" },
+    },
+    only: ["echo-1"],
   },
   {
     id: "sluice-idle",

@@ -30,7 +30,10 @@ export function peerMeasurer(
       if (load.kind === "requests") {
         return await measureRedisGet(runtime, program, load.depth, times);
       }
-      const command = runtime.command(program.file, ["0", ...program.args]);
+      const command = {
+        ...runtime.command(program.file, ["0", ...program.args]),
+        env: program.env,
+      };
       const options = { load, generators, silenceMs, ...times };
       return inUnits(await measure(command, options), unit.size);
     } catch (error) {

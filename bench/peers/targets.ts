@@ -74,6 +74,11 @@ export const TARGETS: readonly Target[] = [
     figure: cost("echo-1", "sluice-limits", "sluice"),
   },
   {
+    title: "Telemetry: CPU per frame against none, 1 frame at a time",
+    atMost: 1.02,
+    figure: cost("echo-1", "sluice-telemetry", "sluice"),
+  },
+  {
     title:
       "Connect, echo, close: CPU per connection against a raw loop that survives",
     atMost: 1.15,

@@ -1,8 +1,9 @@
 #!/usr/bin/env -S deno run --allow-net=127.0.0.1
 /**
  * An echo of length-prefixed frames on Sluice, for load generators to drive.
- * Usage: `framed_echo.ts PORT [iterate|batches] [idle|limits]`; with `idle` the limit of
- * silence is armed, with `limits` every time limit.
+ * Usage: `framed_echo.ts PORT [iterate|batches] [idle|limits|telemetry]`; with `idle` the
+ * limit of silence is armed, with `limits` every time limit; with `telemetry`
+ * OpenTelemetry is told.
  *
  * @module
  */
@@ -11,31 +12,34 @@ import {
   framed,
   lengthPrefixed,
   serve,
-  type SocketOptions,
+  type ServerOptions,
 } from "../../mod.ts";
 
-const IDLE: SocketOptions = { idleMs: 120_000 };
-const LIMITS: Record<string, SocketOptions> = {
+const IDLE: ServerOptions = { idleMs: 120_000 };
+const VARIANTS: Record<string, ServerOptions> = {
   none: {},
   idle: IDLE,
   limits: { ...IDLE, readMs: 60_000, writeMs: 60_000 },
+  telemetry: { telemetry: true },
 };
 
 const port = Number(Deno.args[0]);
 const mode = Deno.args[1] ?? "iterate";
-const limits = LIMITS[Deno.args[2] ?? "none"];
+const options = VARIANTS[Deno.args[2] ?? "none"];
 if (
   !Number.isInteger(port) || !["iterate", "batches"].includes(mode) ||
-  limits === undefined
+  options === undefined
 ) {
-  console.error("usage: framed_echo.ts PORT [iterate|batches] [idle|limits]");
+  console.error(
+    "usage: framed_echo.ts PORT [iterate|batches] [idle|limits|telemetry]",
+  );
   Deno.exit(2);
 }
 
 const codec = lengthPrefixed({ maxFrameBytes: 16 * 1024 * 1024 });
 
 const server = serve(
-  { port, maxConnections: 20_000, ...limits },
+  { port, maxConnections: 20_000, ...options },
   async (socket) => {
     // Each frame is sent before the next is asked for: it need only be lent.
     const connection = framed(socket, codec, { lendFrames: true });
