@@ -16,7 +16,7 @@ Deno.test("each application says what it holds against, and what not", () => {
   const all = readmes();
   assertEquals(
     all.map(([name]) => name).sort(),
-    ["chat", "files", "game", "monitor", "mqtt", "redis", "socks5"],
+    ["chat", "dns", "files", "game", "monitor", "mqtt", "redis", "socks5"],
   );
   for (const [name, text] of all) {
     const [, holds, not] =
