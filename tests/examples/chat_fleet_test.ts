@@ -190,9 +190,10 @@ Deno.test(
     server.interrupt();
     const { output, errors } = await server.ended();
     assertMatch(output, /drained: \d+ finished, 0 cut off\n$/);
-    assertEquals(errors.match(/^worker \d was lost: .*$/mg), [
-      "worker 0 was lost: exited",
-    ]);
+    // The supervisor may have been asked to end before it knew.
+    const losses = new Set(errors.match(/^worker .*$/mg));
+    losses.delete("worker 0 was lost: exited");
+    assertEquals([...losses], []);
   },
 );
 
