@@ -4,7 +4,7 @@
  * @module
  */
 
-import { outOfRange, show } from "./_check.ts";
+import { checkObject, outOfRange, show } from "./_check.ts";
 import { parseIp, withoutBrackets } from "./ip.ts";
 
 const ACTION = "parse the address";
@@ -196,6 +196,7 @@ function fail(subject: string, need: string, address: unknown): never {
  * @param address An address of a socket, or options of `connect` or `listen`.
  * `hostname` is `127.0.0.1` by default, as it is there.
  * @returns The text.
+ * @throws {TypeError} It is not an object.
  * @category Addresses
  *
  * @example
@@ -211,6 +212,7 @@ function fail(subject: string, need: string, address: unknown): never {
  * ```
  */
 export function formatAddress(address: FormattableAddress): string {
+  checkObject("format the address", "it", address);
   if ("path" in address && address.path !== undefined) {
     // Three slashes are one to the parser, so two must be written as four.
     const { path } = address;

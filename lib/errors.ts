@@ -89,7 +89,8 @@ export abstract class SocketError extends Error {
   /** Made by the subclasses. */
   constructor(message: string, options: SocketErrorOptions = {}) {
     super(message, options);
-    const { operation, localAddr, remoteAddr, sent } = options;
+    // As the platform's own errors: an error about wrong options would hide this one.
+    const { operation, localAddr, remoteAddr, sent } = options ?? {};
     // Only what is known becomes a property: inspected errors stay short.
     if (operation !== undefined) this.operation = operation;
     if (localAddr !== undefined) this.localAddr = localAddr;
@@ -328,7 +329,7 @@ export class FrameTooLargeError extends SocketError {
     );
     this.limit = limit;
     this.claimed = claimed;
-    this.skipped = options.skipped ?? false;
+    this.skipped = options?.skipped ?? false;
   }
 }
 
@@ -380,8 +381,8 @@ export class MalformedFrameError extends SocketError {
     } = {},
   ) {
     super(message, options);
-    this.frame = options.frame;
-    this.recoverable = options.recoverable ?? false;
+    this.frame = options?.frame;
+    this.recoverable = options?.recoverable ?? false;
   }
 }
 

@@ -10,6 +10,7 @@ import {
   checkInteger,
   checkNames,
   checkNumber,
+  wrongKind,
 } from "../_check.ts";
 import type { DatagramSocket } from "../datagram/datagram_socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -106,6 +107,10 @@ export async function checkDatagrams(
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makeSockets();
+      if (!Array.isArray(pair)) {
+        const must = "an array of two sockets";
+        throw wrongKind(ACTION, "what makeSockets returns", must, pair);
+      }
       const [left, right] = turned ? pair.toReversed() : pair;
       try {
         const checked = check(left, right, { maxBytes, sendsToNowhere });

@@ -9,6 +9,7 @@ import {
   checkFunction,
   checkNames,
   checkNumber,
+  wrongKind,
 } from "../_check.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { Transport } from "../transport/options.ts";
@@ -123,6 +124,10 @@ export async function checkTransport(
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makePair();
+      if (!Array.isArray(pair)) {
+        const must = "an array of two ends";
+        throw wrongKind(ACTION, "what makePair returns", must, pair);
+      }
       const [left, right] = turned ? pair.toReversed() : pair;
       try {
         const checked = check(left, right, conditions);

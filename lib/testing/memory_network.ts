@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkNames, checkText, wrongKind } from "../_check.ts";
+import { checkNames, checkObject, checkText, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { listen, type Listener } from "../server/listen.ts";
@@ -74,6 +74,7 @@ export class MemoryNetwork implements Disposable {
    * @throws {BrokenError} The name is in use.
    */
   listen(options: MemoryListenOptions = {}): Listener<MemoryAddr> {
+    checkObject("listen", "options", options);
     const { name, ...rest } = options;
     return listen({ ...rest, acceptor: this.#bind(name) });
   }
@@ -84,6 +85,7 @@ export class MemoryNetwork implements Disposable {
    * @throws {BrokenError} The name is in use.
    */
   serve(options: MemoryServeOptions, handler: Handler): Server<MemoryAddr> {
+    checkObject("serve", "options", options);
     const { name, ...rest } = options;
     return serve({ ...rest, acceptor: this.#bind(name) }, handler);
   }
@@ -95,6 +97,7 @@ export class MemoryNetwork implements Disposable {
    * @throws {TimeoutError} `timeoutMs` passed: the network is partitioned, or slow.
    */
   connect(options: MemoryConnectOptions): Promise<Socket> {
+    checkObject("connect", "options", options);
     const { name, from, ...rest } = options;
     checkText("connect", "name", name);
     if (from !== undefined) checkText("connect", "from", from);

@@ -135,6 +135,7 @@ export class RateMeter implements Rate {
    * @throws {RangeError} A time is below 1.
    */
   constructor(options: RateMeterOptions = {}) {
+    checkNames("measure a rate", "options", options, OPTION_NAMES);
     const { windowMs = 1_000, averageMs = 10_000, startBytes = 0 } = options;
     checkOptions(options, { windowMs, averageMs, startBytes });
     this.#now = options.now ?? (() => performance.now());
@@ -249,7 +250,6 @@ function checkOptions(
   >,
 ): void {
   const action = "measure a rate";
-  checkNames(action, "options", options, OPTION_NAMES);
   checkNumber(action, "windowMs", windowMs, 1);
   checkNumber(action, "averageMs", averageMs, 1);
   checkNumber(action, "startBytes", startBytes, 0);

@@ -188,10 +188,10 @@ class MemoryEnd implements MemoryTransport {
 export function memoryTransportPair(
   options: MemoryTransportOptions = {},
 ): [MemoryTransport, MemoryTransport] {
-  const { highWaterMarkBytes = 65_536, seed, cut = "both" } = options;
-  const { names = ["left", "right"] } = options;
   const action = "make a memory pair";
   checkNames(action, "options", options, OPTION_NAMES);
+  const { highWaterMarkBytes = 65_536, seed, cut = "both" } = options;
+  const { names = ["left", "right"] } = options;
   checkLimit(action, "highWaterMarkBytes", highWaterMarkBytes, 1);
   if (seed !== undefined) {
     checkInteger(action, "seed", seed, Number.MIN_SAFE_INTEGER);

@@ -48,6 +48,29 @@ Deno.test("the demo ends with a table in which every check held", {
   assertEquals(code, 0);
 });
 
+Deno.test("deno task demo --help explains the demo and runs nothing", {
+  timeout,
+}, async () => {
+  for (const [flag, expected] of [["--help", 0], ["-h", 0], ["--hlep", 2]]) {
+    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: ["task", "--quiet", "demo", `${flag}`],
+      cwd: new URL("../../", import.meta.url),
+      env: { NO_COLOR: "1" },
+    }).output();
+    const [output, errors] = [stdout, stderr].map((bytes) =>
+      new TextDecoder().decode(bytes)
+    );
+    assertEquals(code, expected, errors);
+    if (code === 0) {
+      assertMatch(output, /^Carries .*\nUsage: deno task demo\n/s);
+    } else {
+      assertMatch(errors, /^Cannot run: each flag must be --help, got --hlep/m);
+      assertEquals(output, "");
+    }
+    assert(!output.includes("held"), output);
+  }
+});
+
 Deno.test(
   "the demo goes on after a check that fails, and ends with exit code 1",
   {
