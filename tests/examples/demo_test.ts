@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { framed, lengthPrefixed, serve } from "@sluice/net";
 import { checkoutFiles } from "../../examples/demo/checkout_files.ts";
 import { table } from "../../examples/demo/screen.ts";
