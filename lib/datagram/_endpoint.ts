@@ -50,6 +50,16 @@ interface Waiter<A extends DatagramAddr> {
   stop: (() => void) | undefined;
 }
 
+/** A call of `send`, which may have to wait for those before it. */
+interface SendCall<A extends DatagramAddr> {
+  readonly bytes: Uint8Array;
+  /** Of `bytes`, as long as the caller leaves them alone. */
+  readonly length: number;
+  readonly to: DatagramTarget<A>;
+  /** It has settled: what was not sent until then is not sent any more. */
+  isOver: boolean;
+}
+
 /** What an owner does beside receiving. */
 export interface EndpointHooks<A extends DatagramAddr> {
   /** Sees each datagram first; `true` where it needs nothing more. */
@@ -99,7 +109,18 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     if (this.#signal !== undefined) {
       addAbortListener(this.#signal, this.#onAbort);
     }
-    transport.start(this);
+  }
+
+  /** Begins to receive: when the owner is complete, as datagrams may come at once. */
+  start(): void {
+    try {
+      this.#transport.start(this);
+    } catch (error) {
+      void this.cut();
+      throw error;
+    }
+    // It may have aborted since the address was bound.
+    if (this.#signal?.aborted) void this.cut();
   }
 
   get localAddr(): A {
@@ -163,15 +184,21 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       );
     }
     this.checkOpen("send");
+    const call = { bytes, length, to, isOver: false };
     let sending: Promise<unknown> | undefined;
     try {
-      sending = this.#sendInTurn(bytes, to);
+      sending = this.#sendInTurn(call);
       await (options === undefined
         ? sending
         : waitWithin("send", sending, options));
     } catch (error) {
+      const isOurs = error instanceof SocketError ||
+        error === options?.signal?.reason;
+      // What the system says to a send that closing has cut is of no interest.
+      if (this.#closing !== undefined && !isOurs) this.checkOpen("send");
       throw sendError(error, this.localAddr, to as DatagramTarget);
     } finally {
+      call.isOver = true;
       if (options === undefined) this.#forgetSend(sending);
       else this.#forgetLater(sending);
     }
@@ -272,12 +299,21 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   }
 
   /** One at a time: side by side they would leave in any order, or be refused. */
-  #sendInTurn(data: Uint8Array, to: DatagramTarget<A>): Promise<unknown> {
+  #sendInTurn(call: SendCall<A>): Promise<unknown> {
     const before = this.#lastSend;
     if (before === undefined) {
-      return this.#lastSend = this.#transport.send(data, to);
+      return this.#lastSend = this.#transport.send(call.bytes, call.to);
     }
-    const send = () => this.#transport.send(data, to);
+    const send = () => {
+      // Its array is the caller's again, and may say something else by now.
+      if (call.isOver) return;
+      if (call.bytes.length !== call.length) {
+        throw new TypeError(
+          "Cannot send: data was transferred or resized before it was sent",
+        );
+      }
+      return this.#transport.send(call.bytes, call.to);
+    };
     return this.#lastSend = before.then(send, send);
   }
 

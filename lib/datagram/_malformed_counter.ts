@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { CodecError } from "../errors.ts";
 import type { Datagram, DatagramAddr } from "./options.ts";
@@ -33,7 +34,7 @@ export class MalformedCounter<A extends DatagramAddr> {
     this.#count++;
     const onMalformed = this.#onMalformed;
     if (onMalformed === undefined) return;
-    const error = thrown instanceof Error ? thrown : new Error(`${thrown}`);
+    const error = thrown instanceof Error ? thrown : new Error(show(thrown));
     guard(() => onMalformed(error, datagram));
   }
 }

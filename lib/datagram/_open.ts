@@ -45,7 +45,7 @@ export async function open(
     }
     return transport;
   } catch (error) {
-    if (signal?.aborted) throw error;
+    signal?.throwIfAborted();
     throw translateError(error, {
       operation: "bind",
       localAddr: addrOf(options),

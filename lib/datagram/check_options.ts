@@ -55,13 +55,15 @@ const CARRIER_NAMES = [
   "multicastInterface",
 ] satisfies (keyof UdpCarrierOptions)[];
 
-const SOCKET_NAMES: ReadonlySet<string> = new Set([
+/** All options of a socket. */
+export const SOCKET_NAMES: ReadonlySet<string> = new Set([
   ...["hostname", "port", "path", "reuseAddress", "transport"],
   ...CARRIER_NAMES,
   ...QUEUE_NAMES,
 ]);
 
-const PEER_NAMES: ReadonlySet<string> = new Set([
+/** All options of a peer. */
+export const PEER_NAMES: ReadonlySet<string> = new Set([
   ...["hostname", "port", "path", "transport"],
   ...["localHostname", "localPort", "localPath", "maxInFlight"],
   ...CARRIER_NAMES,
@@ -108,7 +110,7 @@ export function checkPeerOptions(
 ): void {
   checkNames(action, "options", options, PEER_NAMES);
   const { maxInFlight = 1 } = options;
-  checkInteger(action, "maxInFlight", maxInFlight, 1);
+  checkLimit(action, "maxInFlight", maxInFlight, 1);
   if (options.path !== undefined) {
     checkFile(action, "localPath", options.localPath);
     return checkUnix(action, options);
@@ -203,6 +205,19 @@ function checkQueueOptions(
   checkInteger(action, "maxDatagramBytes", maxDatagramBytes, 1, maxBytes);
   checkOneOf(action, "onFull", onFull, ["drop-oldest", "drop-newest"]);
   if (signal !== undefined) checkSignal(action, "signal", signal);
+}
+
+/** The options as they are now, those that a class gives its objects included. */
+export function ownCopy<T extends object>(
+  options: T,
+  names: ReadonlySet<string>,
+): T {
+  const given = options as Record<string, unknown>;
+  const copy: Record<string, unknown> = {};
+  for (const name of names) {
+    if (given[name] !== undefined) copy[name] = given[name];
+  }
+  return copy as T;
 }
 
 /** The limits of a queue, with those that were not given. */

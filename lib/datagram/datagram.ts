@@ -4,7 +4,11 @@
  * @module
  */
 
-import { checkDatagramOptions } from "./check_options.ts";
+import {
+  checkDatagramOptions,
+  ownCopy,
+  SOCKET_NAMES,
+} from "./check_options.ts";
 import { open } from "./_open.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { UdpOptions, UnixDatagramOptions } from "./options.ts";
@@ -71,8 +75,10 @@ export function datagram(
   options: UdpOptions | UnixDatagramOptions,
 ): Promise<DatagramSocket>;
 export async function datagram(
-  options: UdpOptions | UnixDatagramOptions,
+  given: UdpOptions | UnixDatagramOptions,
 ): Promise<DatagramSocket> {
-  checkDatagramOptions("open a datagram socket", options);
+  checkDatagramOptions("open a datagram socket", given);
+  // The object may change until the address is bound.
+  const options = ownCopy(given, SOCKET_NAMES);
   return new DatagramSocket(await open(options), options);
 }

@@ -12,10 +12,16 @@ import {
   checkNames,
 } from "../_check.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
-import { parseIp } from "../ip.ts";
+import { formatIp, parseIp } from "../ip.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { checkPeerOptions, isLoopback, withDefaults } from "./check_options.ts";
+import {
+  checkPeerOptions,
+  isLoopback,
+  ownCopy,
+  PEER_NAMES,
+  withDefaults,
+} from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
 import { iterate } from "./_iterate.ts";
 import { lookUp } from "./_look_up.ts";
@@ -84,9 +90,11 @@ export function connectDatagram(
   options: UnixPeerOptions,
 ): Promise<DatagramPeer<Deno.UnixAddr>>;
 export async function connectDatagram(
-  options: UdpPeerOptions | UnixPeerOptions,
+  given: UdpPeerOptions | UnixPeerOptions,
 ): Promise<DatagramPeer<DatagramAddr>> {
-  checkPeerOptions(ACTION, options);
+  checkPeerOptions(ACTION, given);
+  // The object may change while the name is looked up.
+  const options = ownCopy(given, PEER_NAMES);
   options.signal?.throwIfAborted();
   if (options.path !== undefined) {
     const { path, localPath, maxInFlight: _, ...rest } = options;
@@ -111,7 +119,10 @@ async function addressOf(
   const isLocal6 = localHostname?.includes(":");
   const family = isLocal6 === undefined ? undefined : isLocal6 ? 6 : 4;
   try {
-    return await lookUp(hostname, family);
+    const address = await lookUp(hostname, family);
+    const ip = parseIp(address);
+    // A mapped one (`::ffff:1.2.3.4`) is reached by IPv4, unless this side is bound to IPv6.
+    return ip?.length === 4 && !isLocal6 ? formatIp(ip) : address;
   } catch (error) {
     const remoteAddr = { transport: "udp" as const, hostname, port };
     throw translateError(error, { operation: "connect", remoteAddr });
@@ -167,6 +178,7 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
       intercept: (datagram) => this.#intercept(datagram),
       onEnd: (error) => this.#failAll(error),
     });
+    this.#endpoint.start();
   }
 
   /** This side's address, to which the peer answers. */
@@ -273,25 +285,30 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
     }
     // It is sent again later, when the caller may have written to its array.
     const data = typeof query === "string" ? query : new Uint8Array(query);
-    const { attempts, timeoutMs, retransmitMs } = limits;
+    const { accept, attempts, timeoutMs, retransmitMs, signal, deadline } =
+      limits;
     const request = new PendingRequest<Uint8Array<ArrayBuffer>>(
-      options.accept,
+      accept,
       () => this.send(data),
       { attempts, firstMs: retransmitMs ?? firstWaitMs(attempts, timeoutMs) },
     );
     this.#isAsked = true;
     this.#requests.add(request);
     this.#endpoint.hold();
-    const stop = watchCall("request", { ...options, timeoutMs }, (reason) => {
-      request.fail(
-        reason instanceof TimeoutError
-          ? new TimeoutError("request", reason.timeoutMs, {
-            ...this.#addresses,
-            sent: request.sent,
-          })
-          : reason,
-      );
-    });
+    const stop = watchCall(
+      "request",
+      { signal, timeoutMs, deadline },
+      (reason) => {
+        request.fail(
+          reason instanceof TimeoutError
+            ? new TimeoutError("request", reason.timeoutMs, {
+              ...this.#addresses,
+              sent: request.sent,
+            })
+            : reason,
+        );
+      },
+    );
     try {
       request.start();
       return await request.answer;
@@ -387,19 +404,24 @@ const REQUEST_NAMES: ReadonlySet<string> = new Set(
   ] satisfies (keyof DatagramRequestOptions)[],
 );
 
+/** Options of a request, with those that were not given. */
+export type CheckedRequest<In> =
+  & DatagramRequestOptions<In>
+  & Required<Pick<DatagramRequestOptions<In>, "attempts" | "timeoutMs">>;
+
 /** Throws unless these can be the options of a request; gives those with defaults. */
-export function checkRequest(
-  options: DatagramRequestOptions<never>,
-): { attempts: number; timeoutMs: number; retransmitMs: number | undefined } {
+export function checkRequest<In>(
+  options: DatagramRequestOptions<In>,
+): CheckedRequest<In> {
   const action = "request";
   checkNames(action, "options", options, REQUEST_NAMES);
-  const { accept, attempts = 3, retransmitMs } = options;
+  const { accept, attempts = 3, retransmitMs, signal, deadline } = options;
   const { timeoutMs = REQUEST_TIMEOUT_MS } = options;
   checkFunction(action, "accept", accept);
   checkInteger(action, "attempts", attempts, 1, 1_000);
   if (retransmitMs !== undefined) {
     checkAboveZero(action, "retransmitMs", retransmitMs);
   }
-  checkCall(action, options);
-  return { attempts, timeoutMs, retransmitMs };
+  checkCall(action, { signal, timeoutMs, deadline });
+  return { accept, attempts, timeoutMs, retransmitMs, signal, deadline };
 }

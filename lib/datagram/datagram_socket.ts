@@ -4,9 +4,17 @@
  * @module
  */
 
-import { checkInteger, checkObject, checkText, wrongKind } from "../_check.ts";
+import {
+  checkInteger,
+  checkNames,
+  checkObject,
+  checkText,
+  wrongKind,
+} from "../_check.ts";
 import { BrokenError } from "../errors.ts";
+import { parseIp, withoutBrackets } from "../ip.ts";
 import type { CallOptions } from "../time/call_limits.ts";
+import { checkHostname } from "../transport/check_address.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { isMulticast, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
@@ -70,6 +78,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     // Not the object itself, which may change.
     const { backend, broadcast } = options as UdpOptions;
     this.#options = { backend, broadcast };
+    this.#endpoint.start();
   }
 
   /** The address that it is bound to; the port is the real one, also after port 0. */
@@ -146,12 +155,13 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     to: DatagramTarget<A>,
     options?: CallOptions,
   ): Promise<void> {
+    let target: DatagramTarget;
     try {
-      checkTarget(to, this.#options);
+      target = targetOf(to, this.#endpoint.localAddr, this.#options);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#endpoint.send(data, to, options);
+    return this.#endpoint.send(data, target as DatagramTarget<A>, options);
   }
 
   /**
@@ -174,7 +184,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    * assertEquals((await other.receive())?.from, peer.localAddr);
    * ```
    */
-  peer(options: PeerOptionsOf<A>): Promise<DatagramPeer<A>> {
+  async peer(options: PeerOptionsOf<A>): Promise<DatagramPeer<A>> {
     checkObject("open a datagram peer", "options", options);
     const { backend = "auto" } = this.#options;
     const own = this.localAddr;
@@ -182,9 +192,8 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     const all = given.path === undefined && "hostname" in own
       ? { backend, localHostname: own.hostname, ...given }
       : given;
-    return connectDatagram(all as UdpPeerOptions) as Promise<
-      DatagramPeer<DatagramAddr>
-    > as Promise<DatagramPeer<A>>;
+    const peer: DatagramPeer = await connectDatagram(all as UdpPeerOptions);
+    return peer as DatagramPeer<A>;
   }
 
   /**
@@ -260,7 +269,15 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     if (!isMulticast(group)) {
       throw wrongKind(operation, "group", "a multicast address", group);
     }
-    checkObject(operation, "options", options);
+    checkNames(operation, "options", options, MULTICAST_NAMES);
+    const address = withoutBrackets(group);
+    const chosen = options.interface;
+    if (chosen !== undefined && !isInterfaceFor(address, chosen)) {
+      const must = address.includes(":")
+        ? "the number of an interface for IPv6"
+        : "the IPv4 address of an interface for IPv4";
+      throw wrongKind(operation, "interface", must, chosen);
+    }
     this.#endpoint.checkOpen(operation);
     const { localAddr, transport } = this.#endpoint;
     if (transport[method] === undefined) {
@@ -269,7 +286,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
       );
     }
     try {
-      await transport[method](group, options);
+      await transport[method](address, { interface: chosen });
     } catch (error) {
       throw translateError(error, {
         operation,
@@ -280,27 +297,48 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
   }
 }
 
-/** Throws unless a datagram can go there. */
-function checkTarget(
-  to: DatagramTarget,
+const MULTICAST_NAMES: ReadonlySet<string> = new Set(
+  ["interface"] satisfies (keyof MulticastOptions)[],
+);
+
+function isInterfaceFor(group: string, chosen: unknown): boolean {
+  if (group.includes(":")) return /^\d+$/.test(String(chosen));
+  return typeof chosen === "string" && !chosen.includes(":") &&
+    parseIp(chosen) !== undefined;
+}
+
+/**
+ * Where a datagram goes to, as the address says now: it may have to wait for others, and the
+ * object may change. Throws unless it can go there.
+ */
+function targetOf(
+  to: { hostname?: string; port?: number; path?: string },
+  localAddr: DatagramAddr,
   { broadcast = false }: { broadcast?: boolean },
-): void {
+): DatagramTarget {
   if (typeof to !== "object" || to === null) {
     throw wrongKind("send", "to", "an address", to);
   }
-  if ("path" in to) {
-    if (to.path !== "") return checkText("send", "to.path", to.path);
+  const { hostname, port, path } = to;
+  if ("path" in localAddr) {
+    if (path !== "") {
+      checkText("send", "to.path", path);
+      return { path };
+    }
     throw new BrokenError(
       "unreachable",
       "Cannot send: the socket that this goes to is not bound to a path, and cannot be answered",
       { operation: "send" },
     );
   }
-  const { hostname, port } = to;
+  if (path !== undefined) {
+    throw wrongKind("send", "to.path", "absent with UDP", path);
+  }
   checkInteger("send", "to.port", port, 1, 65_535);
-  if (hostname === undefined) return;
-  checkText("send", "to.hostname", hostname);
+  if (hostname === undefined) return { port };
+  checkHostname("send", "to.hostname", hostname);
   if (hostname === "255.255.255.255" && !broadcast) {
     throw wrongKind("send", "broadcast", `true for ${hostname}`, broadcast);
   }
+  return { hostname, port };
 }

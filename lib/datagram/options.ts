@@ -290,7 +290,7 @@ export interface UdpPeerOptions
    */
   localPort?: number;
   /**
-   * Most requests that wait for their answers at a time.
+   * Most requests that wait for their answers at a time; `Infinity` for no limit.
    *
    * @default {1_000}
    */
@@ -346,7 +346,7 @@ export interface DatagramRequestOptions<In = Uint8Array<ArrayBuffer>>
   /**
    * Whether what has arrived is the answer: look at its id. Anything else is left to other
    * requests, so that late and forged answers are told from the right one. What it throws
-   * ends the request.
+   * ends the request, as does anything that is neither `true` nor `false`.
    */
   accept: (answer: In) => boolean;
   /**

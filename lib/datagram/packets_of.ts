@@ -153,18 +153,16 @@ export class PacketPeer<In, Out = In, A extends DatagramAddr = DatagramAddr>
     query: Out,
     options: DatagramRequestOptions<In>,
   ): Promise<In> {
-    checkRequest(options);
-    const { accept } = options;
+    const { accept, ...limits } = checkRequest(options);
     let answer: { frame: In } | undefined;
     await this.#peer.request(this.#format.encode(query), {
-      ...options,
+      ...limits,
       accept: (data) => {
         const decoded = this.#decodeAnswer(data);
-        if (decoded === undefined || accept(decoded.frame) !== true) {
-          return false;
-        }
-        answer = decoded;
-        return true;
+        if (decoded === undefined) return false;
+        const isAnswer = accept(decoded.frame);
+        if (isAnswer === true) answer = decoded;
+        return isAnswer;
       },
     });
     return answer!.frame;

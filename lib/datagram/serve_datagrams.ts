@@ -6,7 +6,7 @@
 
 import {
   checkFunction,
-  checkInteger,
+  checkLimit,
   checkMethods,
   checkNames,
   checkSignal,
@@ -40,7 +40,7 @@ export interface DatagramSource<
 export interface ServeDatagramsOptions<In> {
   /**
    * Most handlers that run at a time. More datagrams wait in the queue of the socket, which
-   * drops, and counts, what it has no room for.
+   * drops, and counts, what it has no room for. `Infinity` for no limit.
    *
    * @default {100}
    */
@@ -112,7 +112,7 @@ export async function serveDatagrams<
   checkFunction(ACTION, "the handler", handler);
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { maxInFlight = 100, signal, onError } = options;
-  checkInteger(ACTION, "maxInFlight", maxInFlight, 1);
+  checkLimit(ACTION, "maxInFlight", maxInFlight, 1);
   if (signal !== undefined) checkSignal(ACTION, "signal", signal);
   if (onError !== undefined) checkFunction(ACTION, "onError", onError);
 
@@ -121,26 +121,38 @@ export async function serveDatagrams<
     // deno-lint-ignore no-console -- the default of `onError`, as of `serve`
     else if (!isNetwork(error)) console.error(error);
   };
-  const inFlight = new Set<Promise<void>>();
-  const run = (received: In): void => {
-    const running = answer(source, handler, received)
-      .catch((error) => report(error, received))
-      .finally(() => inFlight.delete(running));
-    inFlight.add(running);
+  let inFlight = 0;
+  // Not a race of all that run: one that runs for long would remember each of them.
+  let ended = Promise.withResolvers<void>();
+  const run = async (received: In): Promise<void> => {
+    inFlight++;
+    try {
+      await answer(source, handler, received);
+    } catch (error) {
+      report(error, received);
+    }
+    inFlight--;
+    ended.resolve();
+  };
+  const untilBelow = async (limit: number): Promise<void> => {
+    while (inFlight >= limit) {
+      ended = Promise.withResolvers();
+      await ended.promise;
+    }
   };
 
   const limits = signal === undefined ? undefined : { signal };
   try {
     while (!signal?.aborted) {
-      while (inFlight.size >= maxInFlight) await Promise.race(inFlight);
+      await untilBelow(maxInFlight);
       const received = await source.receive(limits);
       if (received === null) break;
-      run(received);
+      void run(received);
     }
   } catch (error) {
     if (!signal?.aborted || error !== signal.reason) throw error;
   } finally {
-    await Promise.all(inFlight);
+    await untilBelow(1);
   }
 }
 

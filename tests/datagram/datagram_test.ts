@@ -295,7 +295,7 @@ testBackends(
     await assertRejects(
       send("x", { port: 1, hostname: "" }),
       TypeError,
-      "to.hostname must be a string that is not empty",
+      "to.hostname must be a name or an address",
     );
     const gone = new Uint8Array(4);
     gone.buffer.transfer();
@@ -549,4 +549,177 @@ Deno.test("a transport that throws at once, or is none, is an error like any oth
     TypeError,
     "start() and send() and close()",
   );
+});
+
+testBackends(
+  "a datagram that waits goes where its address said",
+  async ({ open }) => {
+    await using sender = await open();
+    const sockets = [await open(), await open(), await open()];
+    const to = { port: 0 };
+    await Promise.all(sockets.map((socket) => {
+      to.port = socket.localAddr.port;
+      return sender.send(`${to.port}`, to);
+    }));
+    for (const socket of sockets) {
+      assertEquals(
+        textOf(await socket.receive(soon)),
+        `${socket.localAddr.port}`,
+      );
+      await socket.close();
+    }
+  },
+);
+
+testBackends(
+  "an address of another kind is refused, whatever carries the datagrams",
+  async ({ open }) => {
+    await using socket = await open();
+    // deno-lint-ignore no-explicit-any -- the point
+    const send = (to: any) => socket.send("x", to);
+    const text = "Cannot send: to.path must be absent with UDP";
+    await assertRejects(() => send({ path: "/x" }), TypeError, text);
+    await send({ path: undefined, port: socket.localAddr.port });
+    assertEquals(textOf(await socket.receive(soon)), "x");
+  },
+);
+
+testBackends(
+  "options that change while they are used are taken as they were",
+  async ({ name }) => {
+    const options: UdpOptions = {
+      port: 0,
+      maxQueuedDatagrams: 1,
+      backend: name as "node" | "deno",
+    };
+    const opening = datagram(options);
+    options.maxQueuedDatagrams = 5;
+    await using socket = await opening;
+    for (let i = 0; i < 3; i++) await socket.send("x", socket.localAddr);
+    await until(() => socket.stats.received === 3);
+    assertEquals(socket.stats.dropped, 2);
+  },
+);
+
+testBackends(
+  "joinMulticast() refuses what is no interface",
+  async ({ open }) => {
+    await using socket = await open({ hostname: "0.0.0.0" });
+    // deno-lint-ignore no-explicit-any -- the point
+    const join = (group: string, options: any) => () =>
+      socket.joinMulticast(group, options);
+    const start = "Cannot join: ";
+    const group = "224.0.0.251";
+    await assertRejects(
+      join(group, { interface: "lo" }),
+      TypeError,
+      `${start}interface must be the IPv4 address of an interface for IPv4, got "lo"`,
+    );
+    await assertRejects(
+      join("[ff02::1]", { interface: "127.0.0.1" }),
+      TypeError,
+      `${start}interface must be the number of an interface for IPv6`,
+    );
+    await assertRejects(join(group, { iface: 1 }), TypeError, "unknown option");
+  },
+);
+
+/** A transport whose sends end when the test says. */
+function slow() {
+  const made = handMade();
+  const sent: string[] = [];
+  const ends: (() => void)[] = [];
+  made.transport.send = (data) => {
+    sent.push(new TextDecoder().decode(data));
+    return new Promise<void>((resolve) => ends.push(resolve));
+  };
+  return { ...made, sent, endNext: () => ends.shift()!() };
+}
+
+const THERE = { hostname: "10.0.0.1", port: 7 };
+
+Deno.test("a send that was cut off while it waited is not sent, nor what its array says later", async () => {
+  const made = slow();
+  await using socket = await made.open();
+  const first = socket.send("first", THERE);
+  const bytes = new TextEncoder().encode("second");
+  await assertRejects(
+    () => socket.send(bytes, THERE, { timeoutMs: 1 }),
+    TimeoutError,
+  );
+  bytes.fill(0);
+  const third = socket.send("third", THERE);
+  made.endNext();
+  await first;
+  await until(() => made.sent.length === 2);
+  made.endNext();
+  await third;
+  assertEquals(made.sent, ["first", "third"]);
+  assertEquals(socket.stats.sent, 2);
+});
+
+Deno.test("an array that is transferred while it waits is an error, not an empty datagram", async () => {
+  const made = slow();
+  await using socket = await made.open();
+  const first = socket.send("first", THERE);
+  const bytes = new Uint8Array(4);
+  const second = assertRejects(
+    () => socket.send(bytes, THERE),
+    TypeError,
+    "Cannot send: data was transferred or resized before it was sent",
+  );
+  bytes.buffer.transfer();
+  made.endNext();
+  await Promise.all([first, second]);
+  assertEquals(made.sent, ["first"]);
+});
+
+Deno.test("a send that closing cuts is a ClosedError, whatever the system says", async () => {
+  const made = handMade();
+  const closed = Promise.withResolvers<void>();
+  made.transport.send = () =>
+    closed.promise.then(() => {
+      throw new Error("send UNKNOWN");
+    });
+  made.transport.close = () => Promise.resolve(closed.resolve());
+  const socket = await made.open();
+  const sending = assertRejects(
+    () => socket.send("x", THERE),
+    ClosedError,
+    "Cannot send: the socket is closed",
+  );
+  socket[Symbol.dispose]();
+  await sending;
+});
+
+Deno.test("a transport that cannot start is closed, and leaves the signal", async () => {
+  const made = handMade();
+  let closes = 0;
+  made.transport.close = () => Promise.resolve(void closes++);
+  made.transport.start = () => {
+    throw new Error("cannot start");
+  };
+  await assertRejects(made.open, Error, "cannot start");
+  assertEquals(closes, 1);
+});
+
+Deno.test("a signal that aborts at any time of binding leaves nothing open", async () => {
+  for (let turns = 0; turns < 12; turns++) {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const made = handMade();
+    let closes = 0;
+    made.transport.close = () => Promise.resolve(void closes++);
+    const backend = { bind: () => Promise.resolve(made.transport) };
+    const opening = datagram({ port: 1, signal, backend });
+    for (let i = 0; i < turns; i++) await Promise.resolve();
+    controller.abort(new Error("not now"));
+    try {
+      const socket = await opening;
+      assertEquals(await socket.receive(soon), null);
+    } catch (error) {
+      assertEquals((error as Error).message, "not now");
+    }
+    assertEquals([turns, closes], [turns, 1]);
+  }
 });

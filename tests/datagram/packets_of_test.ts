@@ -273,3 +273,45 @@ Deno.test("serveDatagrams() stops at its signal, once its handlers have answered
   await socket.send("x", socket.localAddr);
   assertEquals((await socket.receive(soon))!.data.length, 1);
 });
+
+Deno.test("whatever a codec throws is a malformed datagram, and told", async () => {
+  await using socket = await datagram({ port: 0 });
+  const thrown = [Symbol("odd"), Object.create(null), undefined];
+  const odd = {
+    decode(): number {
+      throw thrown.shift();
+    },
+    encode: () => new Uint8Array(1),
+  };
+  const told: string[] = [];
+  // deno-lint-ignore no-explicit-any -- no packet of ours throws such things
+  const packets = packetsOf(socket, odd as any, {
+    onMalformed: (error) => told.push(error.message),
+  });
+  for (let i = 0; i < 3; i++) await packets.send(1, socket.localAddr);
+  const receiving = packets.receive(soon);
+  await until(() => packets.stats.malformed === 3);
+  await socket.close();
+  assertEquals(await receiving, null);
+  assertEquals(told, ["a symbol", "an object", "undefined"]);
+});
+
+Deno.test("serveDatagrams() without a limit answers while others never end", async () => {
+  await using socket = await datagram({ port: 0 });
+  const goOn = Promise.withResolvers<void>();
+  const serving = serveDatagrams(socket, async ({ data }) => {
+    if (data[0] === 0) await goOn.promise;
+    return data;
+  }, { maxInFlight: Infinity });
+  const { port } = socket.localAddr;
+  await using peer = await connectDatagram({ port, maxInFlight: Infinity });
+  for (let i = 0; i < 200; i++) await peer.send(new Uint8Array([0]));
+  const answer = await peer.request(new Uint8Array([1]), {
+    accept: (data) => data[0] === 1,
+    ...soon,
+  });
+  assertEquals(answer[0], 1);
+  goOn.resolve();
+  await socket.close();
+  await serving;
+});

@@ -453,3 +453,85 @@ Deno.test("connectDatagram() and request() refuse bad options at once", async ()
   // deno-lint-ignore no-explicit-any -- the point
   await assertRejects(() => peer.request(5 as any, { accept }), TypeError);
 });
+
+testBackends(
+  "an accept that says neither yes nor no ends its request, and never the process",
+  async (backend) => {
+    await using both = await pair(backend);
+    const { server, peer } = both;
+    // deno-lint-ignore no-explicit-any -- the point
+    const odd: any[] = [
+      () => Promise.reject(new Error("late")),
+      () => 1,
+      () => undefined,
+    ];
+    for (const accept of odd) {
+      const asking = assertRejects(
+        () => peer.request("?", { accept, ...soon }),
+        TypeError,
+        "Cannot request: accept must be a function that returns true or false at once, got",
+      );
+      await answerNext(server, new Uint8Array([1]));
+      await asking;
+    }
+  },
+);
+
+testBackends(
+  "peers are opened for what the options said at the call",
+  async ({ name }) => {
+    const backend = name as "node" | "deno";
+    const options = { hostname: "localhost", port: 1_001, backend };
+    const opening = connectDatagram(options);
+    options.port = 1_002;
+    await using peer = await opening;
+    assertEquals(peer.remoteAddr.port, 1_001);
+  },
+);
+
+testBackends(
+  "a peer by its mapped address is reached by IPv4",
+  async ({ open, connect }) => {
+    await using server = await open();
+    const { port } = server.localAddr;
+    await using peer = await connect({ hostname: "::ffff:127.0.0.1", port });
+    const asking = peer.request("?", { accept: () => true, ...soon });
+    await answerNext(server, new Uint8Array([1]));
+    assertEquals((await asking)[0], 1);
+  },
+);
+
+Deno.test("limits of a request that its class gives count, too", async () => {
+  await using peer = await byHand(() => {});
+  class Limits {
+    accept = () => true;
+    get signal() {
+      return AbortSignal.timeout(1);
+    }
+  }
+  await assertRejects(
+    () => peer.request("?", new Limits()),
+    DOMException,
+  );
+});
+
+Deno.test("what arrives as soon as a transport starts is sorted as ever", async () => {
+  const address = { transport: "udp", hostname: "10.0.0.1", port: 2 } as const;
+  const stranger = { ...address, hostname: "10.0.0.2" };
+  const transport: DatagramTransport<Deno.NetAddr> = {
+    localAddr: address,
+    start(sink) {
+      sink.onDatagram(new Uint8Array(1), stranger);
+      sink.onDatagram(new Uint8Array(2), address);
+    },
+    send: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+  await using peer = await connectDatagram({
+    hostname: "10.0.0.1",
+    port: 2,
+    backend: { bind: () => Promise.resolve(transport) },
+  });
+  assertEquals((await peer.receive())!.data.length, 2);
+  assertEquals(peer.stats.ignored, 1);
+});
