@@ -58,6 +58,7 @@ export class Member<Out> {
   /** Called once, when it has no topic and nothing waits. */
   readonly #onDone: () => void;
   #isPulling = false;
+  #isDone = false;
 
   constructor(
     framed: Framed<unknown, Out>,
@@ -92,6 +93,9 @@ export class Member<Out> {
 
   #endIfDone(): void {
     if (this.#topics.size > 0 || this.#queue !== undefined) return;
+    // A hook that was called on the way here may have led here first.
+    if (this.#isDone) return;
+    this.#isDone = true;
     this.#writer.removeSource(this);
     this.#onDone();
   }

@@ -91,7 +91,7 @@ export class Topic implements Flushable {
 
   /** Settles when what other hubs publish arrives here. */
   get ready(): Promise<void> {
-    return this.#subscription?.ready ?? Promise.resolve();
+    return Promise.resolve(this.#subscription?.ready);
   }
 
   // ---- members ------------------------------------------------------------
@@ -101,11 +101,12 @@ export class Topic implements Flushable {
     member: Member<never>,
     onDropped: ((count: number) => void) | undefined,
   ): TopicMember {
-    this.flush();
     const joined = new TopicMember(this, member, onDropped);
-    if (this.#isFlushing) this.#joining.push(joined);
-    else this.#members.set(member, joined);
+    // First: hooks of other members may end what has no member any more.
+    this.#joining.push(joined);
     member.addTopic(joined);
+    this.flush();
+    if (!this.#isFlushing) this.#letIn();
     return joined;
   }
 
@@ -118,6 +119,8 @@ export class Topic implements Flushable {
   remove(left: TopicMember): void {
     if (this.#members.get(left.member) === left) {
       this.flush();
+      // A hook may have left the topic meanwhile.
+      if (this.#members.get(left.member) !== left) return;
       this.#members.delete(left.member);
     } else if (this.#joining.includes(left)) {
       this.#joining = this.#joining.filter((each) => each !== left);
@@ -138,8 +141,8 @@ export class Topic implements Flushable {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#subscription?.close();
     this.#context.onEmpty(this);
+    guard(() => this.#subscription?.close());
   }
 
   // ---- what is published --------------------------------------------------

@@ -240,14 +240,11 @@ export class Hub<Out> implements Disposable {
         { operation: "join" },
       );
     }
-    const known = this.#members.get(member);
-    this.#checkLimits(action, topic, known);
+    this.#checkLimits(action, topic, this.#members.get(member));
     const joined = this.#topic(action, topic);
+    const known = this.#members.get(member) ?? this.#newMember(member);
     return new Membership(
-      joined.add(
-        (known ?? this.#newMember(member)) as Member<never>,
-        options.onDropped,
-      ),
+      joined.add(known as Member<never>, options.onDropped),
     );
   }
 
@@ -364,7 +361,8 @@ export class Hub<Out> implements Disposable {
     writeEnvelope(message, this.#sequences.next(topic));
     let taken: Promise<void>;
     try {
-      taken = engine.publish(topic, message).catch((error) => {
+      const publishing = Promise.resolve(engine.publish(topic, message));
+      taken = publishing.catch((error) => {
         throw engineError(action, error);
       });
     } catch (error) {

@@ -64,7 +64,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof NatsEngineOptions>([
   "maxPendingBytes",
 ]);
 
-/** Above it `publish` waits for the server. */
+/** Above it, or half of the bound, `publish` waits for the server. */
 const HIGH_WATER_MARK_BYTES = 256 * 1024;
 
 /**
@@ -170,6 +170,7 @@ class NatsEngine implements Engine {
   readonly #connection: NatsConnection;
   readonly #prefix: string;
   readonly #maxPendingBytes: number;
+  readonly #highWaterMark: number;
   readonly #subscribers = new Set<Subscriber>();
   #isWatching = false;
   /** While it is there, the connection is down; resolves when it is back, or closed. */
@@ -189,6 +190,7 @@ class NatsEngine implements Engine {
     this.#connection = connection;
     this.#prefix = prefix;
     this.#maxPendingBytes = maxPendingBytes;
+    this.#highWaterMark = Math.min(HIGH_WATER_MARK_BYTES, maxPendingBytes / 2);
   }
 
   // ---- publishing ---------------------------------------------------------
@@ -205,7 +207,11 @@ class NatsEngine implements Engine {
       );
     }
     const limit = this.#maxPendingBytes;
-    if (this.#pendingBytes + data.length > limit && this.#pendingBytes > 0) {
+    // A caller that awaits each publish stays below the mark.
+    const mark = this.#highWaterMark;
+    if (
+      this.#pendingBytes + data.length > limit && this.#pendingBytes > mark
+    ) {
       throw new LimitError(
         "maxPendingBytes",
         limit,
@@ -216,7 +222,7 @@ class NatsEngine implements Engine {
     this.#connection.publish(subjectOf(this.#prefix, topic), data);
     this.#pendingBytes += data.length;
     // Another flush begins with what came during the one before.
-    while (this.#pendingBytes > HIGH_WATER_MARK_BYTES) await this.#confirm();
+    while (this.#pendingBytes > mark) await this.#confirm();
   }
 
   /** Settles when what was sent is confirmed; rejects where the link breaks before. */
@@ -320,6 +326,7 @@ class NatsEngine implements Engine {
 
   #tellGap({ reason, cause }: EngineGap): void {
     const gap = cause === undefined ? { reason } : { reason, cause };
-    for (const { onGap } of this.#subscribers) onGap(gap);
+    // A hook may subscribe again, which is not told of what was before.
+    for (const { onGap } of [...this.#subscribers]) onGap(gap);
   }
 }

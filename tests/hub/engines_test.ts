@@ -322,3 +322,63 @@ Deno.test("natsEngine() refuses what is no connection, and options that are none
   );
   natsEngine(connection, { prefix: "chat.v2" });
 });
+
+/** A connection to NATS of which every subscription gets what `send` sends. */
+function natsConnection() {
+  const statuses = new TransformStream<{ type: string }, { type: string }>();
+  const writer = statuses.writable.getWriter();
+  let subscriptions = 0;
+  return {
+    get subscriptions() {
+      return subscriptions;
+    },
+    tell: (type: string) => writer.write({ type }),
+    end: () => writer.close(),
+    publish() {},
+    subscribe: () => {
+      subscriptions++;
+      return { unsubscribe() {} };
+    },
+    flush: () => Promise.resolve(),
+    status: () => statuses.readable,
+    isClosed: () => false,
+  };
+}
+
+Deno.test("natsEngine() never refuses a publisher that awaits each publish, however small the bound", async () => {
+  for (const maxPendingBytes of [1, 1_000, 300_000]) {
+    const connection = natsConnection();
+    const engine = natsEngine(connection, { maxPendingBytes });
+    for (const size of [...Array(30).fill(100), 700, 200_000, 200_000]) {
+      await engine.publish("room", new Uint8Array(size));
+    }
+    const unawaited = Array.from(
+      { length: 3 },
+      () => engine.publish("room", new Uint8Array(maxPendingBytes)),
+    );
+    const outcomes = await Promise.allSettled(unawaited);
+    assertEquals(outcomes.at(-1)?.status, "rejected");
+    await connection.end();
+  }
+});
+
+Deno.test("a hook that joins again at each gap of natsEngine() is told of each gap once", async () => {
+  const connection = natsConnection();
+  using ann = reader();
+  let gaps = 0;
+  const hub: Hub<string> = new Hub(lines(), {
+    engine: natsEngine(connection),
+    onGap: () => {
+      if (++gaps > 100) return;
+      membership.leave();
+      membership = hub.join("room", ann.connection);
+    },
+  });
+  let membership = hub.join("room", ann.connection);
+  await connection.tell("disconnect");
+  await connection.tell("reconnect");
+  await connection.end();
+  // One for the reconnection, one for the end.
+  await turn();
+  assertEquals([gaps, connection.subscriptions], [2, 3]);
+});

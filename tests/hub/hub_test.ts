@@ -671,3 +671,49 @@ Deno.test("an engine that fails is a BrokenError of publish, and members of this
     assertEquals(await ann.read(2), ["hello", "not awaited"]);
   }
 });
+
+Deno.test("a member that is disconnected while another one joins leaves the topic to it", async () => {
+  const hub = new Hub(lines(), { maxQueuedFrames: 1, onSlow: "disconnect" });
+  using slow = reader();
+  using ann = reader();
+  hub.join("room", slow.connection);
+  slow.spy.hold();
+  for (const line of numbers(0, 2)) {
+    hub.publish("room", line);
+    await turn();
+  }
+  hub.publish("room", "one too many");
+  // It hands out what was published before.
+  using membership = hub.join("room", ann.connection);
+  assertEquals(slow.socket.signal.aborted, true);
+  assertEquals([hub.stats.members, hub.stats.topics], [1, 1]);
+  hub.publish("room", "hello");
+  assertEquals(await ann.read(1), ["hello"]);
+  membership.leave();
+  assertEquals([hub.stats.members, hub.stats.topics], [0, 0]);
+});
+
+Deno.test("a subscription that cannot be closed breaks no connection and keeps no topic", async () => {
+  const failures = [
+    () => {
+      throw new Error("no broker");
+    },
+    () => Promise.reject(new Error("no broker")),
+  ];
+  for (const close of failures) {
+    using hooks = new FailedHooks();
+    const publish = () => Promise.resolve();
+    const engine = { publish, subscribe: () => ({ close }) };
+    const hub = new Hub(lines(), { engine });
+    using ann = reader();
+    using bob = reader();
+    hub.join("room", ann.connection).leave();
+    hub.join("room", ann.connection);
+    hub.join("lobby", bob.connection);
+    bob.socket.abort();
+    hub.close();
+    await turn();
+    assertEquals([hub.stats.members, hub.stats.topics], [0, 0]);
+    assertEquals(hooks.errors.length, 3);
+  }
+});
