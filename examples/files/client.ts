@@ -7,6 +7,7 @@
 import { connect, Deadline, SocketError, TlsError } from "@sluice/net";
 import { isAtOrBelow } from "../_safe_path.ts";
 import { visibleText } from "../_safe_text.ts";
+import type { Attributes } from "./attributes.ts";
 import { type ClientOptions, reasonOf } from "./flags.ts";
 import { type Entry, MAX_ENTRIES, namesIn } from "./folder.ts";
 import { type MessageOf, Refusal } from "./messages.ts";
@@ -20,12 +21,16 @@ const MOST_CUTS = 5;
 const MAX_LIST_LENGTH = 16 * 1024 * 1024;
 const MAX_LIST_MS = 600_000;
 
-/** Moves one file over a connection, which is made when it is asked for. */
+/**
+ * Moves one file over a connection, which is made when it is asked for.
+ *
+ * @returns Its SHA-256; undefined where the other side has it already.
+ */
 export type Move<Job extends Entry> = (
   connected: () => Promise<Peer>,
   job: Job,
   onBytes: OnBytes,
-) => Promise<string>;
+) => Promise<string | undefined>;
 
 /**
  * Moves files, several at once. A file goes on after its connection was cut; one that
@@ -49,7 +54,8 @@ export async function moveAll<Job extends Entry>(
     for (const job of queue) {
       try {
         const sha256 = await moveOne(line, job, { progress, move });
-        progress.print(`${sha256}  ${visibleText(job.path, Infinity)}`);
+        if (sha256 === undefined) progress.skip(job.size);
+        else progress.print(`${sha256}  ${visibleText(job.path, Infinity)}`);
       } catch (error) {
         failed++;
         line.drop();
@@ -75,7 +81,7 @@ async function moveOne<Job extends Entry>(
   line: Line,
   job: Job,
   { progress, move }: { progress: Progress; move: Move<Job> },
-): Promise<string> {
+): Promise<string | undefined> {
   let there = 0;
   let most = 0;
   for (let cuts = 0;;) {
@@ -187,7 +193,12 @@ export async function* listed(peer: Peer, path: string): AsyncGenerator<Entry> {
   const seen = new Set<string>();
   let length = 0;
   while (true) {
-    const message = await peer.receive({ deadline });
+    let message = await peer.receive({ deadline });
+    let attributes: Attributes | undefined;
+    if (message?.type === "attributes") {
+      attributes = message;
+      message = await peer.receive({ deadline });
+    }
     if (message?.type !== "entry") {
       if (message?.type === "end") return;
       throw new Refusal(
@@ -207,7 +218,7 @@ export async function* listed(peer: Peer, path: string): AsyncGenerator<Entry> {
         "the server lists more than can be: ask for one of its folders",
       );
     }
-    yield entry;
+    yield { ...entry, attributes };
   }
 }
 

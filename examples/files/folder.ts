@@ -11,6 +11,7 @@ import {
   safeNames,
   UnsafePathError,
 } from "../_safe_path.ts";
+import { type Attributes, attributesOf, isUnchanged } from "./attributes.ts";
 import { explained } from "./disk_error.ts";
 import { Refusal } from "./messages.ts";
 import { isPartName } from "./part_name.ts";
@@ -25,6 +26,8 @@ export interface Entry {
   path: string;
   /** In bytes. */
   size: number;
+  /** When it was changed, and its mode, where the server said so. */
+  attributes?: Attributes;
 }
 
 /** Options of {@linkcode Folder.entries}. */
@@ -95,6 +98,21 @@ export class Folder {
     const info = await this.#look(found);
     if (info?.isFile) return found;
     throw new Refusal("there is no such file");
+  }
+
+  /** When a file was changed, and its mode; undefined if it is not there any more. */
+  async attributes(path: string): Promise<Attributes | undefined> {
+    const info = await statOf(this.#join(namesIn(path)));
+    return info && attributesOf(info);
+  }
+
+  /** Whether a file has the path that is as large as another one, and as old. */
+  async hasUnchanged(
+    path: string,
+    other: { size: number; modifiedMs: bigint },
+  ): Promise<boolean> {
+    const info = await this.#look(this.#join(namesIn(path)));
+    return info !== undefined && isUnchanged(info, other);
   }
 
   /** Whether something has the path already. */

@@ -24,14 +24,16 @@ import { receiveFile } from "./transfer.ts";
 
 const HELP = `
 Gets files and folders from files/serve, with resume and SHA-256. What was cut off goes on
-where it stopped when it is asked for again. A file that is here already is compared, and
-not replaced.
+where it stopped when it is asked for again. A file that is here with the same size and
+time is not asked for; another one that is here already is compared, and not replaced.
+Times are kept, and modes as far as is safe.
 
 Usage: deno task examples files/get PATH... [--into DIR] [FLAG...]
 
   PATH...            files and folders of the server
   --into DIR         the folder they are put into, and made if it is missing; received
                      by default. Another one must be allowed to Deno.
+  --again            compares also what is unchanged by size and time
   --overwrite        replaces files that are here and differ
   --at-most SIZE     gets nothing if it is more in all; 10G by default
   --dry-run          says what there is to get, and gets nothing
@@ -45,7 +47,7 @@ Examples:
 const { flags, switches, texts } = commandLine(
   HELP,
   { ...CLIENT_FLAGS, into: "received", "at-most": "10G" },
-  { texts: true, switches: ["dry-run", "overwrite"] },
+  { texts: true, switches: ["again", "dry-run", "overwrite"] },
 );
 if (texts.length === 0) {
   stop("Cannot get: PATH must be at least one file, got none", 2);
@@ -84,7 +86,11 @@ await run(async () => {
   const failed = await moveAll(
     [...jobs.values()],
     options,
-    async (connected, { path, size }, onBytes) => {
+    async (connected, { path, size, attributes }, onBytes) => {
+      if (
+        !switches.again && attributes !== undefined &&
+        await folder.hasUnchanged(path, { size, ...attributes })
+      ) return undefined;
       if (!switches.overwrite && await folder.has(path)) {
         const file = await ExistingFile.read(await folder.find(path));
         const peer = await connected();
@@ -93,6 +99,7 @@ await run(async () => {
       }
       await using part = await PartFile.open(folder, path, {
         replace: switches.overwrite,
+        attributes,
       });
       const peer = await connected();
       await peer.send({ type: "get", path });

@@ -14,7 +14,9 @@
  *                 <----- stored       stored          ----->
  * ```
  *
- * Instead of any of these the server may say `refused`, and hangs up.
+ * A client that has the time of its file says `offer` instead of `put`; where the server
+ * has such a file, it answers `unchanged`, and nothing moves. In a list `attributes` may
+ * come before an entry. Instead of any of these the server may say `refused`, and hangs up.
  *
  * @module
  */
@@ -45,6 +47,9 @@ const TYPES = {
   entry: 8,
   end: 9,
   refused: 10,
+  offer: 11,
+  unchanged: 12,
+  attributes: 13,
 };
 
 const message = union({ type: enumOf(u8, TYPES) }, {
@@ -68,6 +73,21 @@ const message = union({ type: enumOf(u8, TYPES) }, {
   end: struct({ files: u64 }),
   /** What was asked for cannot be done: why, for a person to read. */
   refused: struct({ reason: utf8(u16) }),
+  /**
+   * The client has a file, changed then (in milliseconds since 1970). The server takes it
+   * also where it has one of that size and time if `again` is not 0.
+   */
+  offer: struct({
+    path: utf8(u16),
+    size: u64,
+    modifiedMs: u64,
+    mode: u16,
+    again: u8,
+  }),
+  /** The server has it already, of that size. */
+  unchanged: struct({ size: u64 }),
+  /** Those of the entry that follows; 0 where they are not known. */
+  attributes: struct({ modifiedMs: u64, mode: u16 }),
 });
 
 /** A message that came. */

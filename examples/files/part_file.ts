@@ -7,6 +7,7 @@
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { sleep } from "@sluice/net";
+import { type Attributes, keepAttributes } from "./attributes.ts";
 import { explained } from "./disk_error.ts";
 import type { Folder } from "./folder.ts";
 import { Refusal } from "./messages.ts";
@@ -36,6 +37,8 @@ export interface PartOptions {
    * @default {true}
    */
   replace?: boolean;
+  /** When the file was changed, and its mode: it keeps them as far as is safe. */
+  attributes?: Attributes;
   /** Ends the reading of what is there already: its client has left. */
   signal?: AbortSignal;
 }
@@ -51,6 +54,7 @@ export class PartFile implements AsyncDisposable {
   readonly #file: Deno.FsFile;
   readonly #owner: string;
   readonly #replace: boolean;
+  readonly #attributes: Attributes | undefined;
   #hash = createHash("sha256");
   #size = 0;
   #lastMs = performance.now();
@@ -61,13 +65,14 @@ export class PartFile implements AsyncDisposable {
     target: string,
     path: string,
     file: Deno.FsFile,
-    { owner = "", replace = true }: PartOptions,
+    { owner = "", replace = true, attributes }: PartOptions,
   ) {
     this.#target = target;
     this.#path = path;
     this.#file = file;
     this.#owner = owner;
     this.#replace = replace;
+    this.#attributes = attributes;
   }
 
   /**
@@ -191,6 +196,9 @@ export class PartFile implements AsyncDisposable {
     }
     if (this.#closed) throw new Refusal("another connection goes on with it");
     try {
+      if (this.#attributes !== undefined) {
+        await keepAttributes(this.#file, this.#path, this.#attributes);
+      }
       if (this.#replace) await Deno.rename(this.#path, this.#target);
       else await renameNew(this.#path, this.#target);
     } catch (error) {

@@ -107,15 +107,18 @@ export class Peer implements AsyncDisposable {
   }
 
   /**
-   * The next message, which must be of this type.
+   * The next message, which must be of one of these types.
    *
    * @throws {Refusal} The other side refused.
    */
   async expect<Type extends Message["type"]>(
-    type: Type,
+    ...types: Type[]
   ): Promise<MessageOf<Type>> {
     const message = await this.receive();
-    if (message?.type === type) return message as MessageOf<Type>;
+    if (types.some((type) => message?.type === type)) {
+      return message as MessageOf<Type>;
+    }
+    const expected = `"${types.join('" or "')}"`;
     if (message?.type === "refused") {
       throw new Refusal(visibleText(message.reason));
     }
@@ -123,11 +126,11 @@ export class Peer implements AsyncDisposable {
       throw new UnexpectedEofError(
         0,
         undefined,
-        `Cannot go on: the other side ended the connection before "${type}"`,
+        `Cannot go on: the other side ended the connection before ${expected}`,
       );
     }
     throw new MalformedFrameError(
-      `Cannot go on: the next message must be "${type}", got "${message.type}"`,
+      `Cannot go on: the next message must be ${expected}, got "${message.type}"`,
     );
   }
 

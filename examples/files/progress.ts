@@ -32,6 +32,7 @@ export class Progress implements Disposable {
   readonly #total: number;
   #done = 0;
   #files = 0;
+  #unchanged = 0;
   /** Shows that the rate falls also while nothing comes. */
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Ctrl-C: the shell gets its line back, and the exit code that it expects. */
@@ -72,6 +73,12 @@ export class Progress implements Disposable {
     };
   }
 
+  /** Counts a file that the other side has already. */
+  skip(size: number): void {
+    this.#unchanged++;
+    this.add(size, true);
+  }
+
   /** Prints that a file is there. */
   print(line: string): void {
     this.#files++;
@@ -101,7 +108,8 @@ export class Progress implements Disposable {
       `${filesOf(this.#files)}, ${amount(totalBytes)} in ${
         duration(seconds)
       }, ` +
-        `${amount(totalBytes / seconds)}/s`,
+        `${amount(totalBytes / seconds)}/s` +
+        (this.#unchanged > 0 ? `; ${filesOf(this.#unchanged)} unchanged` : ""),
     );
   }
 }

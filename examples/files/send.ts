@@ -14,20 +14,23 @@ import {
   needs,
   reasonOf,
 } from "./flags.ts";
+import { attributesOf } from "./attributes.ts";
 import { type Entry, Folder } from "./folder.ts";
 import { Refusal } from "./messages.ts";
 import { filesOf, printPlan } from "./progress.ts";
-import { sendFile } from "./transfer.ts";
+import { sendRest } from "./transfer.ts";
 
 const HELP = `
 Sends files and folders to files/serve, with resume and SHA-256. What was cut off goes on
-where it stopped when it is sent again. Links are not followed, empty folders not sent. No
+where it stopped when it is sent again. What the server has with the same size and time
+is not sent. Times are kept, and modes as far as is safe. Links are not followed, empty folders not sent. No
 two files may get one name there.
 
 Usage: deno task examples files/send PATH... [FLAG...]
 
   PATH...            files and folders, in the current one or allowed to Deno; each
                      keeps its last name: photos/2024 becomes 2024/...
+  --again            sends also what is unchanged by size and time
   --dry-run          says what would be sent, and sends nothing
 ${CLIENT_HELP}
 
@@ -43,7 +46,7 @@ interface Job extends Entry {
 
 const { flags, switches, texts } = commandLine(HELP, CLIENT_FLAGS, {
   texts: true,
-  switches: ["dry-run"],
+  switches: ["again", "dry-run"],
 });
 if (texts.length === 0) {
   stop(
@@ -70,8 +73,19 @@ await run(async () => {
     async (connected, job, onBytes) => {
       using file = await Deno.open(job.from);
       const peer = await connected();
-      await peer.send({ type: "put", path: job.path });
-      return await sendFile(peer, file, onBytes);
+      const info = await file.stat();
+      await peer.send({
+        type: "offer",
+        path: job.path,
+        size: BigInt(info.size),
+        ...attributesOf(info),
+        again: switches.again ? 1 : 0,
+      });
+      const resume = switches.again
+        ? await peer.expect("resume")
+        : await peer.expect("resume", "unchanged");
+      if (resume.type === "unchanged") return undefined;
+      return await sendRest(peer, file, { resume, onBytes });
     },
   );
   if (failed > 0) stop(`${failed} of ${filesOf(jobs.length)} not sent`);

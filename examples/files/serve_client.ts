@@ -80,10 +80,20 @@ async function answer(
   { folder, owner, onDone }: ServeClientOptions & { owner: string },
 ): Promise<void> {
   switch (request.type) {
+    case "offer":
     case "put": {
+      const attributes = request.type === "offer" ? request : undefined;
+      if (request.type === "offer") {
+        const { path, size, modifiedMs, again } = request;
+        const other = { size: Number(size), modifiedMs };
+        if (again === 0 && await folder.hasUnchanged(path, other)) {
+          return await peer.send({ type: "unchanged", size });
+        }
+      }
       const signal = peer.watch();
       await using part = await PartFile.open(folder, request.path, {
         owner,
+        attributes,
         signal,
       });
       const sha256 = await receiveFile(peer, part);
@@ -99,6 +109,10 @@ async function answer(
       const signal = peer.watch();
       const entries = folder.entries(request.path, { signal });
       for await (const { path, size } of entries) {
+        const attributes = await folder.attributes(path);
+        if (attributes !== undefined) {
+          await peer.send({ type: "attributes", ...attributes });
+        }
         await peer.send({ type: "entry", path, size: BigInt(size) });
         files++;
       }

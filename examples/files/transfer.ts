@@ -51,8 +51,24 @@ export async function sendFile(
   file: Deno.FsFile,
   onBytes: OnBytes = () => {},
 ): Promise<string> {
+  return await sendRest(peer, file, {
+    resume: await peer.expect("resume"),
+    onBytes,
+  });
+}
+
+/**
+ * Sends what the other side has not.
+ *
+ * @returns Its SHA-256, in hexadecimal.
+ * @throws {Refusal} The other side refused, or the file changed.
+ */
+export async function sendRest(
+  peer: Peer,
+  file: Deno.FsFile,
+  { resume, onBytes }: { resume: MessageOf<"resume">; onBytes: OnBytes },
+): Promise<string> {
   const { size } = await file.stat();
-  const resume = await peer.expect("resume");
   // Meanwhile the other side may refuse, or leave: its disk may be full.
   const left = peer.watch();
   const { hash, from } = await known(file, size, resume, left);

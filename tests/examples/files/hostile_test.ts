@@ -232,6 +232,10 @@ Deno.test("files/get replaces nothing unless it is told to", {
   const mine = await space.write("received/a", 1_000);
   await Deno.writeFile(`${space.path}/received/b`, equal);
   await space.write("received/empty", 10);
+  // Written in one millisecond with those of the server they would be unchanged.
+  for (const name of ["a", "b"]) {
+    await Deno.utime(`${space.path}/received/${name}`, 1, 1);
+  }
   const args = ["a", "b", "empty", "--connect", address];
   const kept = await space.run("get", ...args);
   assertEquals(kept.code, 1);
