@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, serve } from "@sluice/net";
-import { permitted } from "../../../examples/files/attributes.ts";
+import {
+  attributesOf,
+  isUnchanged,
+  permitted,
+} from "../../../examples/files/attributes.ts";
 import { Peer } from "../../../examples/files/peer.ts";
 import { same, sha256, Workspace } from "./_workspace.ts";
 
@@ -196,3 +200,26 @@ Deno.test(
     assertMatch(errors, /^Cannot get b: the server ended its list too early/);
   },
 );
+
+Deno.test("attributesOf() tells permissions alone, and no time that is none", () => {
+  assertEquals(attributesOf({ mtime: THEN, mode: 0o104_755 }), {
+    modifiedMs: BigInt(THEN.getTime()),
+    mode: 0o755,
+  });
+  const none = { modifiedMs: 0n, mode: 0 };
+  assertEquals(attributesOf({ mtime: null, mode: null }), none);
+  assertEquals(attributesOf({ mtime: new Date(-1), mode: null }), none);
+});
+
+Deno.test("isUnchanged() compares kind, size and time, and knows no time 0", () => {
+  const here = { isFile: true, size: 3, mtime: THEN };
+  const there = { size: 3, modifiedMs: BigInt(THEN.getTime()) };
+  assert(isUnchanged(here, there));
+  assert(!isUnchanged({ ...here, isFile: false }, there));
+  assert(!isUnchanged({ ...here, size: 4 }, there));
+  assert(!isUnchanged({ ...here, mtime: new Date(1) }, there));
+  assert(!isUnchanged({ ...here, mtime: null }, there));
+  assert(!isUnchanged(here, { ...there, modifiedMs: there.modifiedMs + 1n }));
+  const epoch = { ...here, mtime: new Date(0) };
+  assert(!isUnchanged(epoch, { ...there, modifiedMs: 0n }));
+});
