@@ -64,3 +64,15 @@ Deno.test("README.zh.md has the links of README.md, and each leads to a file", a
     );
   }
 });
+
+Deno.test("README says how to make the site, and names no task that is not there", async () => {
+  const config = await Deno.readTextFile(
+    new URL("../../deno.json", import.meta.url),
+  );
+  const tasks = new Set(Object.keys(JSON.parse(config).tasks));
+  const named = new Set(
+    [...english.matchAll(/deno task ([a-z:]+)/g)].map(([, task]) => task),
+  );
+  assertEquals([...named.difference(tasks)], []);
+  assertEquals(["site", "site:dev"].filter((task) => !named.has(task)), []);
+});
