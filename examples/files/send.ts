@@ -23,8 +23,8 @@ import { sendRest } from "./transfer.ts";
 const HELP = `
 Sends files and folders to files/serve, with resume and SHA-256. What was cut off goes on
 where it stopped when it is sent again. What the server has with the same size and time
-is not sent. Times are kept, and modes as far as is safe. Links are not followed, empty folders not sent. No
-two files may get one name there.
+is not sent. Times are kept, and modes as far as is safe. Links are not followed, empty
+folders not sent. No two files may get one name there.
 
 Usage: deno task examples files/send PATH... [FLAG...]
 
