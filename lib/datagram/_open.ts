@@ -5,6 +5,8 @@
  */
 
 import { checkMethods } from "../_check.ts";
+import { formatAddress } from "../addr.ts";
+import { BrokenError } from "../errors.ts";
 import { withoutBrackets } from "../ip.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { isOwnBackend, needsNode, withDefaults } from "./check_options.ts";
@@ -46,10 +48,7 @@ export async function open(
     return transport;
   } catch (error) {
     signal?.throwIfAborted();
-    throw translateError(error, {
-      operation: "bind",
-      localAddr: addrOf(options),
-    });
+    throw bindError(error, addrOf(options));
   }
 }
 
@@ -72,6 +71,21 @@ async function openUdp(
   const isDeno = backend === "deno" ||
     backend === "auto" && hasListenDatagram() && !needsNode(options);
   return isDeno ? bindDeno(binding) : await bindNode(binding, options);
+}
+
+function bindError(error: unknown, localAddr: DatagramAddr): unknown {
+  const context = { operation: "bind", localAddr };
+  // What `node:dgram` has no name for.
+  if ((error as { code?: unknown } | null)?.code !== "UNKNOWN") {
+    return translateError(error, context);
+  }
+  return new BrokenError(
+    "other",
+    `Cannot bind to ${
+      formatAddress(localAddr)
+    }: the system refuses that address`,
+    { ...context, cause: error },
+  );
 }
 
 function addrOf(options: UdpOptions | UnixDatagramOptions): DatagramAddr {

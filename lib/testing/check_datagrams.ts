@@ -123,8 +123,24 @@ export async function checkDatagrams(
           { cause },
         );
       } finally {
-        await Promise.all(pair.map((socket) => socket.close()));
+        await closeAll(name, pair, timeoutMs);
       }
     }
+  }
+}
+
+async function closeAll(
+  name: string,
+  sockets: readonly DatagramSocket[],
+  timeoutMs: number,
+): Promise<void> {
+  const closing = Promise.all(sockets.map((socket) => socket.close()));
+  try {
+    await waitWithin("close", closing, { timeoutMs });
+  } catch (cause) {
+    throw new AssertionError(
+      `Cannot pass "${name}": its sockets must close within ${timeoutMs} ms`,
+      { cause },
+    );
   }
 }

@@ -123,6 +123,8 @@ class Bucket {
     if (holdsProcess && --this.#holding === 0) this.#source.unref(this.#timer);
     // At once and not at the next tick: nothing may outlive the last socket.
     if (this.alarms.length > 0) return;
+    // The next alarm has seen no stall, and what comes before it is over gets its tick.
+    this.exactMs = this.#realMs;
     this.#ticking = this.settled = false;
     this.#source.clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -109,6 +109,9 @@ for (
           },
         });
     }],
+    ["never closes", "its sockets must close within 200 ms", (transport) => {
+      transport.close = () => new Promise(() => {});
+    }],
     ["names another sender", "carries datagrams both ways", (transport) => {
       const start = transport.start.bind(transport);
       transport.start = (sink) =>

@@ -723,3 +723,14 @@ Deno.test("a signal that aborts at any time of binding leaves nothing open", asy
     assertEquals([turns, closes], [turns, 1]);
   }
 });
+
+testBackends(
+  "an address that the system refuses is one error",
+  async ({ open }) => {
+    await assertRejects(
+      () => open({ hostname: "::1%lo" }),
+      BrokenError,
+      "Cannot bind to [::1%lo]:0: ",
+    );
+  },
+);

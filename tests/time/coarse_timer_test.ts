@@ -92,6 +92,24 @@ Deno.test("Alarm that is exact counts a stall, once what has come was read", () 
   assertEquals([busy.armed, fired], [false, ["exact", "busy"]]);
 });
 
+Deno.test("Alarm that is exact lets input be read first after each stall, also when it was alone", () => {
+  const { time, clock } = setup();
+  for (let i = 0; i < 4; i++) {
+    const fired: number[] = [];
+    const alarm = new Alarm({ onAlarm: () => fired.push(i) }, {
+      clock,
+      exact: true,
+    });
+    alarm.limitMs = 1_000;
+    alarm.arm();
+    time.stall(5_000);
+    assertEquals(fired, [], "input that came meanwhile is not read yet");
+    // The answer was there: nothing is left in the bucket.
+    alarm.dispose();
+    time.advance(10);
+  }
+});
+
 Deno.test("a bucket with many alarms goes off less often than each millisecond", () => {
   const time = new FakeTime();
   let ticks = 0;
