@@ -7,6 +7,9 @@
 
 import type { Socket } from "@sluice/net";
 
+/** What is needed of a connection; one over UDP has it, too. */
+type Pending = Pick<Socket, "abort" | "remoteAddr">;
+
 /**
  * A connection is not cut for others before it was pending for so long: many may be
  * accepted before the first of them can be read from.
@@ -58,7 +61,7 @@ export class PendingError extends Error {
 export class PendingConnections {
   readonly #options: PendingOptions;
   /** When each became pending, the oldest first. */
-  readonly #byAddress = new Map<string, Map<Socket, number>>();
+  readonly #byAddress = new Map<string, Map<Pending, number>>();
   #size = 0;
   #trimming: ReturnType<typeof setTimeout> | undefined;
 
@@ -73,7 +76,7 @@ export class PendingConnections {
   }
 
   /** Counts a connection as pending until the result is disposed of. */
-  add(socket: Socket): Disposable {
+  add(socket: Pending): Disposable {
     const { max, timeoutMs = Infinity } = this.#options;
     if (this.#size >= BURST * max) this.#cut(this.#oldest()[0], "others wait");
     const timer = timeoutMs === Infinity ? undefined : setTimeout(
@@ -109,8 +112,8 @@ export class PendingConnections {
     }
   }
 
-  #oldest(): [Socket, since: number] {
-    let most = new Map<Socket, number>();
+  #oldest(): [Pending, since: number] {
+    let most = new Map<Pending, number>();
     for (const sockets of this.#byAddress.values()) {
       if (sockets.size > most.size) most = sockets;
     }
@@ -118,12 +121,12 @@ export class PendingConnections {
     return oldest;
   }
 
-  #cut(socket: Socket, why: string): void {
+  #cut(socket: Pending, why: string): void {
     this.#delete(socket);
     socket.abort(new PendingError(why));
   }
 
-  #delete(socket: Socket): void {
+  #delete(socket: Pending): void {
     const key = addressOf(socket);
     const sockets = this.#byAddress.get(key);
     if (!sockets?.delete(socket)) return;

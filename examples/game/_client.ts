@@ -5,9 +5,14 @@
  */
 
 import { connect, type ConnectOptions, type ParsedAddress } from "@sluice/net";
-import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
+import {
+  ensurePermissions,
+  permissionsFor,
+  permissionsForDatagrams,
+} from "@sluice/net/permissions";
 import { cleanText } from "../_safe_text.ts";
 import { stop } from "../_command_line.ts";
+import { connectGameDatagrams } from "./datagram_client.ts";
 import { isPlayerName } from "./protocol.ts";
 import { RefusedError, Session, type SessionOptions } from "./session.ts";
 
@@ -21,11 +26,17 @@ export function playerNameFlag(value: string): string {
   );
 }
 
-/** A session that connects to an address, if Deno allows it. */
+/**
+ * A session that connects to an address, if Deno allows it.
+ *
+ * @param udp Whether to connect over UDP.
+ */
 export async function openSession(
   address: ParsedAddress,
   options: Omit<SessionOptions, "dial">,
+  udp: boolean,
 ): Promise<Session> {
+  if (udp) return await openUdpSession(address, options);
   await ensurePermissions(permissionsFor(address, { action: "connect" }));
   const target: ConnectOptions = {
     ...address,
@@ -35,6 +46,23 @@ export async function openSession(
   return new Session({
     ...options,
     dial: (signal) => connect({ ...target, signal }),
+  });
+}
+
+async function openUdpSession(
+  address: ParsedAddress,
+  options: Omit<SessionOptions, "dial">,
+): Promise<Session> {
+  if ("path" in address || "tls" in address || address.port === 0) {
+    stop("Cannot connect: --connect must be a host and a port for --udp", 2);
+  }
+  const { hostname, port } = address;
+  await ensurePermissions(
+    permissionsForDatagrams({ port: 0 }, { sendsTo: [{ hostname, port }] }),
+  );
+  return new Session({
+    ...options,
+    dial: (signal) => connectGameDatagrams({ hostname, port, signal }),
   });
 }
 

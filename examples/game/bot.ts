@@ -21,11 +21,13 @@ const HELP = `
 A bot that plays Gems, by the same protocol as people. Ctrl-C takes it off the field.
 
 Usage: deno task examples game/bot [--connect ADDRESS] [--name NAME] [--matches N]
+                                   [--udp]
 
   --connect ADDRESS  where the server is; 127.0.0.1:7100 by default
   --name NAME        what to be called: 1 to 12 letters, digits, _ and -; bot by
                      default
   --matches N        leaves after so many, 1 to 1000000; 1000000 by default
+  --udp              plays over UDP, with a server that was started with it
   --help             shows this text
 
 Examples:
@@ -33,11 +35,11 @@ Examples:
   deno task examples game/bot --name robot-1 --matches 3
 `;
 
-const { flags } = commandLine(HELP, {
+const { flags, switches } = commandLine(HELP, {
   connect: "127.0.0.1:7100",
   name: "bot",
   matches: "1000000",
-});
+}, { switches: ["udp"] });
 const address = addressFlag("connect", flags.connect);
 const matches = integerFlag("matches", flags.matches, { least: 1, most: 1e6 });
 const name = playerNameFlag(flags.name);
@@ -57,7 +59,11 @@ await run(async () => {
     wasOver = isOver;
   }
 
-  const session = await openSession(address, { name, onSnapshot });
+  const session = await openSession(
+    address,
+    { name, onSnapshot },
+    switches.udp,
+  );
   Deno.addSignalListener("SIGINT", () => end.abort());
   const decide = () => {
     const { arena, at, gems, others } = session;

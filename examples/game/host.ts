@@ -6,7 +6,6 @@
  */
 
 import {
-  type Framed,
   framed,
   FrameTooLargeError,
   MalformedFrameError,
@@ -21,13 +20,10 @@ import {
   PendingConnections,
   PendingError,
 } from "../_pending_connections.ts";
+import { DatagramConnection } from "./datagram_connection.ts";
+import type { ServerDatagramConnection } from "./datagram_server.ts";
 import { Match, type MatchOptions } from "./match.ts";
-import {
-  type ClientPacket,
-  isPlayerName,
-  type ServerPacket,
-  serverSide,
-} from "./protocol.ts";
+import { type ClientPacket, isPlayerName, serverSide } from "./protocol.ts";
 import { Seat } from "./seat.ts";
 
 /** Most spectators, and most of them from one address. */
@@ -56,9 +52,13 @@ export interface HostOptions extends MatchOptions {
   onNews?: (news: string) => void;
 }
 
+/** What is needed of a connection, over TCP or UDP. */
+type Connection = Pick<ServerDatagramConnection, "send" | "receive">;
+type Peer = Pick<Socket, "abort" | "remoteAddr">;
+
 /** A client that is connected: a player, or a spectator without a seat. */
 interface Guest {
-  readonly connection: Framed<ClientPacket, ServerPacket>;
+  readonly connection: Connection;
   readonly seat: Seat | undefined;
   /** The IP address that it comes from; undefined where there is none. */
   readonly address: string | undefined;
@@ -131,10 +131,12 @@ export class Host {
 
   /** Takes care of one client, until it goes. */
   async handle(
-    socket: Socket,
+    socket: Socket | ServerDatagramConnection,
     { signal }: { signal: AbortSignal },
   ): Promise<void> {
-    const connection = framed(socket, serverSide);
+    const connection = socket instanceof DatagramConnection
+      ? socket
+      : framed(socket, serverSide);
     try {
       const guest = await this.#admit(connection, socket, signal);
       await this.#play(guest, signal);
@@ -153,8 +155,8 @@ export class Host {
   }
 
   async #admit(
-    connection: Framed<ClientPacket, ServerPacket>,
-    socket: Socket,
+    connection: Connection,
+    socket: Peer,
     signal: AbortSignal,
   ): Promise<Guest> {
     const hello = await this.#hello(connection, socket, signal);
@@ -182,8 +184,8 @@ export class Host {
   }
 
   async #hello(
-    connection: Framed<ClientPacket, ServerPacket>,
-    socket: Socket,
+    connection: Connection,
+    socket: Peer,
     signal: AbortSignal,
   ): Promise<ClientPacket | null> {
     using _ = this.#pending.add(socket);

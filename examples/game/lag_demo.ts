@@ -33,6 +33,9 @@ const NETWORKS: readonly [name: string, weather: Weather][] = [
   ["200 ms each way", { latencyMs: 200 }],
   ["100 ms, jitter 100 ms", { latencyMs: 100, jitterMs: 100 }],
   ["50 ms, 10 % loss", { latencyMs: 50, lossRate: 0.1 }],
+  ["50 ms, 10 % loss, UDP", { latencyMs: 50, lossRate: 0.1, udp: true }],
+  ["50 ms, 30 % loss", { latencyMs: 50, lossRate: 0.3 }],
+  ["50 ms, 30 % loss, UDP", { latencyMs: 50, lossRate: 0.3, udp: true }],
   ["50 ms, a reset each 3 s", { latencyMs: 50, resetEveryMs: 3_000 }],
 ];
 /** Ticks of the close look. */
@@ -44,6 +47,7 @@ await run(async () => {
     "moves",
     "server's word",
     "slowest",
+    "pause",
     "corrected",
     "reconnects",
     "ann",
@@ -57,7 +61,7 @@ await run(async () => {
     if (name.startsWith("200")) slow = report;
   }
   console.log(
-    "Two bots, ann and bob, play to 20 gems. Ann sees her moves at once; the server's\nword comes later, and seldom corrects her.\n",
+    "Two bots, ann and bob, play to 20 gems. Ann sees her moves at once; the server's\nword comes later, and seldom corrects her. A pause is the longest time without a\nnewer state of the world.\n",
   );
   console.log(table(rows));
   console.log("\nA close look at 200 ms each way, tick by tick:\n");
@@ -70,6 +74,7 @@ function columns(report: Report): string[] {
     String(moves),
     `${report.confirmedAfterMs.toFixed(0)} ms`,
     `${report.slowestMs.toFixed(0)} ms`,
+    `${report.longestPauseMs.toFixed(0)} ms`,
     String(corrections),
     String(reconnects),
     String(gems.ann),

@@ -16,11 +16,13 @@ const HELP = `
 Plays Gems in the terminal: arrows or wasd go, space stops, q leaves.
 
 Usage: deno task examples game/play [--connect ADDRESS] [--name NAME] [--watch yes]
+                                    [--udp]
 
   --connect ADDRESS  where the server is; 127.0.0.1:7100 by default
   --name NAME        what to be called: 1 to 12 letters, digits, _ and -; player
                      by default
   --watch yes        only looks on; no by default
+  --udp              plays over UDP, with a server that was started with it
   --help             shows this text
 
 Examples:
@@ -28,11 +30,11 @@ Examples:
   deno task examples game/play --watch yes
 `;
 
-const { flags } = commandLine(HELP, {
+const { flags, switches } = commandLine(HELP, {
   connect: "127.0.0.1:7100",
   name: "player",
   watch: "no",
-});
+}, { switches: ["udp"] });
 const address = addressFlag("connect", flags.connect);
 const name = playerNameFlag(flags.name);
 if (flags.watch !== "yes" && flags.watch !== "no") {
@@ -66,7 +68,7 @@ async function playHere(session: Session): Promise<void> {
 }
 
 await run(async () => {
-  const session = await openSession(address, { name, watch });
+  const session = await openSession(address, { name, watch }, switches.udp);
   await orRefused(playHere(session));
 });
 Deno.exit(); // A read of the next key would keep it alive.

@@ -21,6 +21,7 @@ import {
   union,
   utf8,
 } from "@sluice/net/codec";
+import type { DatagramProtocol } from "./datagram_connection.ts";
 
 const heading = enumOf(u8, { stay: 0, up: 1, right: 2, down: 3, left: 4 });
 const phase = enumOf(u8, { waiting: 0, running: 1, over: 2 });
@@ -107,6 +108,21 @@ export const clientSide: Codec<ServerPacket, ClientPacketOut> = {
   decoder: () => downward.decoder(),
   encoder: () => upward.encoder(),
 };
+
+/** Packets of which the next one of the same type is worth more than a lost one. */
+const isState = (type: string) =>
+  type === "snapshot" || type === "ping" || type === "pong";
+
+/** The server's side over UDP. */
+export const serverDatagrams: DatagramProtocol<ClientPacket, ServerPacket> = {
+  incoming: up,
+  outgoing: down,
+  isState,
+};
+
+/** A client's side over UDP. */
+export const clientDatagrams: DatagramProtocol<ServerPacket, ClientPacketOut> =
+  { incoming: down, outgoing: up, isState };
 
 /** Names are shown on other people's terminals. */
 export function isPlayerName(name: string): boolean {

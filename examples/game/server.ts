@@ -14,11 +14,23 @@ import {
   type Socket,
   SocketError,
 } from "@sluice/net";
-import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { commandLine, integerFlag, listenFlag, run } from "../_command_line.ts";
+import { datagram } from "@sluice/net/datagram";
+import {
+  ensurePermissions,
+  permissionsFor,
+  permissionsForDatagrams,
+} from "@sluice/net/permissions";
+import {
+  commandLine,
+  integerFlag,
+  listenFlag,
+  run,
+  stop,
+} from "../_command_line.ts";
 import { complain, log } from "../_log.ts";
 import { PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
+import { serveGameDatagrams } from "./datagram_server.ts";
 import { Host } from "./host.ts";
 import { MOST_PLAYERS } from "./match.ts";
 
@@ -26,7 +38,7 @@ const HELP = `
 The server of Gems: the first to collect enough gems wins. Ctrl-C ends it.
 
 Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N]
-                                      [--seed N] [--tick MS] [--per-address N]
+                                      [--seed N] [--tick MS] [--per-address N] [--udp]
 
   --listen ADDRESS  where to listen; 127.0.0.1:7100 by default. Port 0 takes one
                     that is free. What is not on 127.0.0.1 must be allowed to
@@ -36,23 +48,31 @@ Usage: deno task examples game/server [--listen ADDRESS] [--goal N] [--players N
   --seed N          chooses walls and gems, 0 to 4294967295; by chance by default
   --tick MS         pace, 10 to 1000 milliseconds; 100 by default
   --per-address N   players of one address, 1 to ${MOST_PLAYERS}; 4 by default
+  --udp             takes players over UDP, too, at the same port
   --help            shows this text
 
 Examples:
   deno task examples game/server
   deno task examples game/server --players 2 --goal 20
+  deno task examples game/server --udp
 `;
 
 const anySeed = crypto.getRandomValues(new Uint32Array(1))[0];
-const { flags } = commandLine(HELP, {
+const { flags, switches } = commandLine(HELP, {
   listen: "127.0.0.1:7100",
   goal: "10",
   players: "1",
   seed: String(anySeed),
   tick: "100",
   "per-address": "4",
-});
+}, { switches: ["udp"] });
 const address = listenFlag("listen", flags.listen);
+if (switches.udp && "path" in address) {
+  stop(
+    `Cannot listen: --listen must be a host and a port for --udp, got ${flags.listen}`,
+    2,
+  );
+}
 const options = {
   goal: integerFlag("goal", flags.goal, { least: 1, most: 200 }),
   least: integerFlag("players", flags.players, {
@@ -70,6 +90,13 @@ const options = {
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
+  if (switches.udp && "port" in address) {
+    const isLocal = address.hostname === "127.0.0.1";
+    await ensurePermissions(permissionsForDatagrams(
+      address,
+      isLocal ? { sendsTo: ["127.0.0.1"] } : { sendsAnywhere: true },
+    ));
+  }
   const host = new Host(options);
   const server = serve({
     ...address,
@@ -88,6 +115,17 @@ await run(async () => {
   log(`seed ${options.seed}, first to ${options.goal} gems`);
 
   const end = new AbortController();
+  const { addr } = server;
+  const overUdp = switches.udp && "hostname" in addr
+    ? serveGameDatagrams(
+      await datagram({ hostname: addr.hostname, port: addr.port }),
+      {
+        handle: (connection, context) => host.handle(connection, context),
+        signal: end.signal,
+        onError: report,
+      },
+    )
+    : Promise.resolve();
   server.closed.then(() => end.abort());
   try {
     for await (const _ of interval(options.tickMs, { signal: end.signal })) {
@@ -96,12 +134,16 @@ await run(async () => {
   } catch (error) {
     if (!end.signal.aborted) throw error;
   }
+  await overUdp;
   const { completed, aborted } = await server.shutdown();
   log(`drained: ${completed} finished, ${aborted} cut off`);
 });
 
 /** A client that broke off or was silent is one line; a bug is more. */
-function report(error: unknown, { remoteAddr }: Socket): void {
+function report(
+  error: unknown,
+  { remoteAddr }: Pick<Socket, "remoteAddr">,
+): void {
   if (error instanceof ClosedError) return; // Its player came back on another one.
   if (error instanceof PendingError) return; // It never said hello.
   const why = error instanceof SocketError ? visibleText(error.message) : error;

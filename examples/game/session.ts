@@ -5,14 +5,10 @@
  * @module
  */
 
-import {
-  type Framed,
-  framed,
-  sleep,
-  type Socket,
-  SocketError,
-} from "@sluice/net";
+import { framed, sleep, type Socket, SocketError } from "@sluice/net";
 import { Arena, type Heading, type Point, same } from "./arena.ts";
+import type { ClientDatagramConnection } from "./datagram_client.ts";
+import { DatagramConnection } from "./datagram_connection.ts";
 import { Prediction, type World } from "./prediction.ts";
 import {
   type ClientPacketOut,
@@ -33,7 +29,7 @@ const RECONNECT_MS = 200;
 /** Who plays, and how to reach the server. */
 export interface SessionOptions {
   /** Makes a connection. */
-  dial: (signal: AbortSignal) => Promise<Socket>;
+  dial: (signal: AbortSignal) => Promise<Socket | ClientDatagramConnection>;
   /** What the player is called. */
   name: string;
   /** Only looks on. */
@@ -53,7 +49,7 @@ export class RefusedError extends Error {
 export class Session {
   readonly #options: SessionOptions;
   readonly #prediction = new Prediction();
-  #connection: Framed<ServerPacket, ClientPacketOut> | undefined;
+  #connection: Pick<ClientDatagramConnection, "send"> | undefined;
   #token: Uint8Array | undefined;
   #arena = new Arena(0);
   #beats = 0;
@@ -140,8 +136,13 @@ export class Session {
     }
   }
 
-  async #converse(socket: Socket, signal: AbortSignal): Promise<void> {
-    const connection = framed(socket, clientSide);
+  async #converse(
+    socket: Socket | ClientDatagramConnection,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const connection = socket instanceof DatagramConnection
+      ? socket
+      : framed(socket, clientSide);
     const { name, watch = false } = this.#options;
     const limits = { signal, timeoutMs: SILENCE_MS };
     await connection.send(

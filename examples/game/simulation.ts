@@ -6,9 +6,12 @@
  */
 
 import { interval } from "@sluice/net";
+import { datagram } from "@sluice/net/datagram";
 import { fakeClock, memoryNetwork } from "@sluice/net/testing";
 import type { Heading, Point } from "./arena.ts";
 import { headingToGem } from "./bot_brain.ts";
+import { connectGameDatagrams } from "./datagram_client.ts";
+import { serveGameDatagrams } from "./datagram_server.ts";
 import { Host } from "./host.ts";
 import { Random } from "./random.ts";
 import { Session } from "./session.ts";
@@ -24,6 +27,12 @@ export interface Weather {
    * holds back what comes behind it: loss looks like a pause.
    */
   lossRate?: number;
+  /**
+   * Plays over UDP, where the loss is a chance of each datagram, and holds back nothing.
+   *
+   * @default {false}
+   */
+  udp?: boolean;
   /** Every connection breaks this often. */
   resetEveryMs?: number;
 }
@@ -52,6 +61,8 @@ export interface Report {
   readonly confirmedAfterMs: number;
   /** The same for the move that waited longest. */
   readonly slowestMs: number;
+  /** Longest without a newer state of the world, in milliseconds. */
+  readonly longestPauseMs: number;
   /** How often the server knew better than the prediction. */
   readonly corrections: number;
   /** Connections after the first one. */
@@ -63,6 +74,7 @@ export interface Report {
 const TICK_MS = 100;
 const GOAL = 20;
 const LONGEST_MS = 180_000;
+const UDP_PORT = 7_100;
 /** Until TCP sends again what was not acknowledged: at least this much more. */
 const RETRANSMISSION_MS = 200;
 
@@ -76,20 +88,44 @@ export async function simulate(
     seed,
     latencyMs: weather.latencyMs,
     jitterMs: weather.jitterMs,
+    // To TCP it is what is done below; only datagrams are lost one by one.
+    lossRate: weather.udp ? weather.lossRate : undefined,
   });
   const host = new Host({ seed, goal: GOAL, least: 2, tickMs: TICK_MS });
+  const { udp = false } = weather;
   const server = network.serve(
     { name: "game", onError: () => {} }, // What breaks is meant to.
     (socket, context) => host.handle(socket, context),
   );
   const end = new AbortController();
   const { signal } = end;
+  const overUdp = udp
+    ? serveGameDatagrams(
+      await datagram({
+        port: UDP_PORT,
+        backend: network.datagrams({ from: "game" }),
+      }),
+      {
+        handle: (connection, context) => host.handle(connection, context),
+        signal,
+        onError: () => {},
+      },
+    )
+    : Promise.resolve();
   const ann = new Recorder();
   const names = ["ann", "bob"];
   const sessions = names.map((name, index) =>
     new Session({
       name,
-      dial: (signal) => network.connect({ name: "game", signal }),
+      dial: (signal) =>
+        udp
+          ? connectGameDatagrams({
+            hostname: "game",
+            port: UDP_PORT,
+            signal,
+            backend: network.datagrams(),
+          })
+          : network.connect({ name: "game", signal }),
       onSnapshot: index === 0 ? () => ann.confirm() : undefined,
     })
   );
@@ -113,7 +149,7 @@ export async function simulate(
       network.heal();
       healAtMs = Infinity;
     } else if (
-      healAtMs === Infinity && chance.below(1_000) < lossRate * 1_000
+      !udp && healAtMs === Infinity && chance.below(1_000) < lossRate * 1_000
     ) {
       network.partition();
       healAtMs = clock.nowMs + RETRANSMISSION_MS + 2 * latencyMs;
@@ -124,7 +160,7 @@ export async function simulate(
   const gems = [...players.values()].map(({ name, gems }) => [name, gems]);
   network.heal();
   end.abort();
-  const over = Promise.allSettled([...tasks, server.shutdown()]);
+  const over = Promise.allSettled([...tasks, server.shutdown(), overUdp]);
   await clock.advance(20_000);
   await over;
   return {
@@ -159,6 +195,8 @@ class Recorder {
   readonly #delays: number[] = [];
   readonly #moments: Moment[] = [];
   #beatAt = 0;
+  #seenAt: number | undefined;
+  #longestPauseMs = 0;
 
   /** A beat begins. */
   beat(): void {
@@ -176,10 +214,14 @@ class Recorder {
   /** A snapshot has come. */
   confirm(): void {
     this.#noteMoves();
+    const now = performance.now();
+    const pauseMs = now - (this.#seenAt ?? now);
+    this.#longestPauseMs = Math.max(this.#longestPauseMs, pauseMs);
+    this.#seenAt = now;
     const { acked } = this.session.snapshot!;
     while (this.#delays.length < acked) {
       const madeAt = this.#madeAt[this.#delays.length];
-      this.#delays.push(performance.now() - madeAt);
+      this.#delays.push(now - madeAt);
     }
   }
 
@@ -194,13 +236,14 @@ class Recorder {
 
   report(): Pick<
     Report,
-    "moves" | "confirmedAfterMs" | "slowestMs" | "moments"
+    "moves" | "confirmedAfterMs" | "slowestMs" | "longestPauseMs" | "moments"
   > {
     const sorted = this.#delays.toSorted((a, b) => a - b);
     return {
       moves: this.session.moves,
       confirmedAfterMs: sorted[Math.floor(sorted.length / 2)] ?? 0,
       slowestMs: sorted.at(-1) ?? 0,
+      longestPauseMs: this.#longestPauseMs,
       moments: this.#moments,
     };
   }

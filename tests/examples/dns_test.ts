@@ -121,6 +121,7 @@ Deno.test("dns/server answers dig, over UDP and TCP, within what fits", {
   const transfer = await ask("sluice.test", "AXFR");
   assertMatch(transfer, /Transfer failed/);
   assertNotMatch(transfer, /192\.0\.2/);
+  await zone.server.printed(/AXFR over TCP: REFUSED/);
 
   // 700 bytes: too much without EDNS, and for those that say so.
   for (

@@ -422,13 +422,40 @@ Deno.test("a bot leaves at Ctrl-C", { timeout, ignore: windows }, async () => {
   await server.printed(/bot left/);
 });
 
-Deno.test("lag_demo shows matches on six networks, the same each time", {
+Deno.test("two bots play a whole match, one over UDP and one over TCP", {
+  timeout,
+}, async () => {
+  const { server, address } = await startServer(
+    "game/server",
+    ...["--goal", "3", "--players", "2", "--seed", "7", "--tick", "20"],
+    "--udp",
+  );
+  await using _ = server;
+  await using ann = await Example.start(
+    "game/bot",
+    ...["--connect", address, "--name", "ann", "--matches", "1", "--udp"],
+  );
+  await using bob = await startBot(address, "bob");
+  const [, winner] = await server.printed(
+    /^(ann|bob) won with 3 gems at tick/m,
+  );
+  for (const bot of [ann, bob]) {
+    const { code, output, errors } = await bot.ended();
+    assertEquals([code, output, errors], [0, `${winner} won\n`, ""]);
+  }
+  await server.printed(/ann left/);
+  server.interrupt();
+  const { code, errors } = await server.ended();
+  assertEquals([code, errors], [0, ""]);
+});
+
+Deno.test("lag_demo shows matches on nine networks, the same each time", {
   timeout,
 }, async () => {
   const { code, output, errors } = await runExample("game/lag_demo");
   assertEquals([code, errors], [0, ""]);
   const rows = output.match(/^.* ms .*( 20 .*s)$/gm) ?? [];
-  assertEquals(rows.length, 6);
+  assertEquals(rows.length, 9);
   assertMatch(output, /^200 ms each way +\d+ +500 ms /m);
   const again = await runExample("game/lag_demo", "--seed", "1");
   assertEquals(again.output, output);
