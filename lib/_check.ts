@@ -33,6 +33,15 @@ export function show(value: unknown): string {
   }
 }
 
+/** What an error says. It may be anything, and anything of it may throw. */
+export function messageOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return show(error);
+  }
+}
+
 function showObject(value: object): string {
   if (Array.isArray(value)) return `an array of ${value.length}`;
   if (ArrayBuffer.isView(value)) {

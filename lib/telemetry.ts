@@ -118,10 +118,10 @@ function api(): Api | undefined {
 }
 
 /** What a call to the SDK gives; `undefined` where there is none, or it fails. */
-function ask<T>(question: () => T): T | undefined {
-  let answer: T | undefined;
+function ask<T>(question: () => T | null | undefined): T | undefined {
+  let answer: T | null | undefined;
   guard(() => void (answer = question()));
-  return answer;
+  return answer ?? undefined;
 }
 
 /** A meter's instruments are made once. */
@@ -129,7 +129,7 @@ const ledgers = new WeakMap<object, Map<object, Ledger<string>>>();
 const histograms = new WeakMap<object, Map<string, Histogram>>();
 
 function meterOf(): { provider: object; meter: Meter } | undefined {
-  const provider = api()?.metrics;
+  const provider = ask(() => api()?.metrics);
   if (provider === undefined) return undefined;
   const meter = ask(() => provider.getMeter(SCOPE));
   return meter && { provider, meter };
@@ -197,15 +197,15 @@ export function startSpan(
   kind: number,
   attributes: Attributes,
 ): Span | undefined {
-  const found = api();
-  const provider = found?.trace;
+  const provider = ask(() => api()?.trace);
   if (provider === undefined) return undefined;
+  const contexts = ask(() => api()?.context);
   const span = ask(() =>
     provider.getTracer(SCOPE).startSpan(name, { kind, attributes })
   );
   if (span === undefined) return undefined;
   return {
-    run: (task) => runWithin(span, found?.context, task),
+    run: (task) => runWithin(span, contexts, task),
     fail: (type, message) =>
       guard(() => {
         span.setAttributes({ "error.type": type });
@@ -227,7 +227,26 @@ function runWithin<T>(
   const context = contexts &&
     ask(() => contexts.active().setValue(SPAN_KEY, span));
   if (context === undefined) return task();
-  return contexts!.with(context, task);
+  // It runs once, with its own outcome, whatever the SDK makes of either.
+  let run: (() => T) | undefined;
+  guard(() => {
+    contexts!.with(context, () => {
+      run ??= outcomeOf(task);
+    });
+  });
+  return (run ??= outcomeOf(task))();
+}
+
+/** Calls `task`. What is returned gives, or throws, what it did. */
+function outcomeOf<T>(task: () => T): () => T {
+  try {
+    const result = task();
+    return () => result;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }
 
 /** Bounds of a histogram of connections: from a request to a day, in seconds. */
@@ -283,9 +302,14 @@ export function secondsSince(startMs: number): number {
 
 /** What a series of an error is called: few values, as each is a series of its own. */
 export function errorType(error: unknown): string {
-  if (!(error instanceof Error)) return "_OTHER";
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" ? code : error.name;
+  try {
+    if (!(error instanceof Error)) return "_OTHER";
+    const { code } = error as { code?: unknown };
+    return typeof code === "string" ? code : String(error.name);
+  } catch {
+    // One that throws when it is looked at.
+    return "_OTHER";
+  }
 }
 
 interface Source<Name extends string> {

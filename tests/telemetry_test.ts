@@ -243,6 +243,80 @@ test("telemetry that is broken, or not there, breaks nothing", async () => {
   for (const error of errors) assertMatch(String(error), /the SDK is broken/);
 });
 
+test("an SDK that gives nothing, or runs nothing, breaks nothing", async () => {
+  const key = Symbol.for("opentelemetry.js.api.1");
+  const global = globalThis as { [key]?: unknown };
+  const before = global[key];
+  const nothing = () => null;
+  const context = {
+    active: () => ({ setValue: () => ({}) }),
+    with: (_: unknown, task: () => unknown): unknown => task(),
+  };
+  const trace = {
+    getTracer: () => ({
+      startSpan: () => ({ setAttributes() {}, setStatus() {}, end() {} }),
+    }),
+  };
+  const fail = () => {
+    throw new Error("the SDK is broken");
+  };
+  const sdks: unknown[] = [
+    { metrics: { getMeter: nothing }, trace: { getTracer: nothing } },
+    { trace: { getTracer: () => ({ startSpan: nothing }) }, context },
+    { metrics: null, trace: null, context: null },
+    Object.defineProperties({}, {
+      metrics: { get: fail },
+      trace: { get: fail },
+    }),
+    { trace, context: { ...context, with: fail } },
+    { trace, context: { ...context, with: nothing } },
+    {
+      trace,
+      context: {
+        ...context,
+        with: (_: unknown, task: () => unknown) => {
+          task();
+          task();
+          fail();
+        },
+      },
+    },
+  ];
+  using _hooks = new FailedHooks();
+  try {
+    for (const sdk of sdks) {
+      global[key] = sdk;
+      let calls = 0;
+      await using server = serve({ port: 0, telemetry: true }, (socket) => {
+        calls++;
+        return echo(socket);
+      });
+      await using client = await connect({ ...server.addr, telemetry: true });
+      await client.write("x\n");
+      assertEquals(await client.readLine(), "x");
+      assertEquals(calls, 1);
+    }
+  } finally {
+    global[key] = before;
+  }
+});
+
+test("telemetry survives errors that throw when they are looked at", async () => {
+  using telemetry = new FakeTelemetry();
+  const ended = Promise.withResolvers<void>();
+  await using server = serve({
+    port: 0,
+    telemetry: true,
+    onError: () => ended.resolve(),
+  }, () => {
+    throw Object.create(null);
+  });
+  await using client = await connect(server.addr);
+  await client.read().catch(() => null);
+  await ended.promise;
+  assertEquals(telemetry.spans[0].failure, "an object");
+});
+
 test("telemetry keeps a bounded number of series", () => {
   using telemetry = new FakeTelemetry();
   const table = {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkMethods, checkNames, wrongKind } from "../_check.ts";
+import { checkMethods, checkNames, messageOf, wrongKind } from "../_check.ts";
 import { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec } from "../codec/codec.ts";
 import { encodeFrame } from "../codec/encode_frame.ts";
@@ -426,10 +426,9 @@ const DONE = Promise.resolve();
 
 function engineError(action: string, error: unknown): SocketError {
   if (error instanceof SocketError) return error;
-  const why = error instanceof Error ? error.message : String(error);
   return new BrokenError(
     "other",
-    `Cannot ${action}: the engine failed: ${why}`,
+    `Cannot ${action}: the engine failed: ${messageOf(error)}`,
     {
       operation: "publish",
       cause: error,

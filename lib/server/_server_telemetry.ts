@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import {
   addressAttributes,
@@ -143,8 +144,7 @@ export class ServerTelemetry {
     const connection = this.#connections.get(id);
     if (connection === undefined) return;
     connection.failure = errorType(error);
-    const message = error instanceof Error ? error.message : String(error);
-    connection.span?.fail(connection.failure, message);
+    connection.span?.fail(connection.failure, messageOf(error));
   }
 
   #close({ id, durationMs, bytesRead, bytesWritten }: ClosedEvent): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { messageOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { ClosedError } from "../errors.ts";
 import {
@@ -63,7 +64,7 @@ export async function connectTraced(
   } catch (error) {
     const type = errorType(error);
     took?.record(secondsSince(startMs), { ...target, "error.type": type });
-    span?.fail(type, error instanceof Error ? error.message : String(error));
+    span?.fail(type, messageOf(error));
     span?.end({});
     throw error;
   }
@@ -92,7 +93,7 @@ async function follow(
   if (!(reason instanceof ClosedError)) {
     const type = errorType(reason);
     failure = { "error.type": type };
-    span?.fail(type, String(reason));
+    span?.fail(type, messageOf(reason));
   }
   lasted?.record(secondsSince(startMs), { ...attributes, ...failure });
   span?.end({

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { messageOf } from "../_check.ts";
 import { type Addr, formatAddress } from "../addr.ts";
 import {
   BrokenError,
@@ -202,7 +203,7 @@ function addressOf({ hostname = "127.0.0.1", port }: DialHost): Addr {
 
 /** What an error says, without the host: that stands before it. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return messageOf(error);
   return error instanceof SocketError
     ? error.message.replace(/^Cannot connect to \S+:? /, "")
     : error.message;

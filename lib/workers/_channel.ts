@@ -38,20 +38,25 @@ class Topic {
   }
 }
 
-/** Sends packets to the supervisor; resolves when they are on their way. */
-export type SendFrame = (frame: Uint8Array) => Promise<void>;
+/** The way to the supervisor. */
+export interface ChannelCarrier {
+  /** Sends a message; resolves when it is on its way, rejects where too many wait. */
+  publish(frame: Uint8Array): Promise<void>;
+  /** Sends what must arrive. Where it fails the supervisor has gone, which ends everything. */
+  tell(frame: Uint8Array): void;
+}
 
 /** Messages to and from the other workers. */
 export class Channel implements WorkerChannel {
-  readonly #send: SendFrame;
+  readonly #carrier: ChannelCarrier;
   readonly #topics = new Map<string, Topic>();
   /** Those of which the supervisor has yet to know. */
   readonly #asked = new Map<number, Topic>();
   #lastSerial = 0;
   #ended: ClosedError | undefined;
 
-  constructor(send: SendFrame) {
-    this.#send = send;
+  constructor(carrier: ChannelCarrier) {
+    this.#carrier = carrier;
   }
 
   async publish(topic: string, data: Uint8Array): Promise<void> {
@@ -59,7 +64,8 @@ export class Channel implements WorkerChannel {
     checkTopic(action, topic);
     checkData(action, data);
     if (this.#ended !== undefined) throw this.#ended;
-    await this.#send(fromWorker.encode({ type: "publish", topic, data }));
+    const frame = fromWorker.encode({ type: "publish", topic, data });
+    await this.#carrier.publish(frame);
   }
 
   subscribe(
@@ -99,7 +105,7 @@ export class Channel implements WorkerChannel {
     }
     this.#topics.set(topic, opened);
     this.#asked.set(serial, opened);
-    this.#tell(fromWorker.encode({ type: "subscribe", serial, topic }));
+    this.#carrier.tell(fromWorker.encode({ type: "subscribe", serial, topic }));
     return opened;
   }
 
@@ -110,12 +116,7 @@ export class Channel implements WorkerChannel {
     if (this.#topics.get(topic) !== known) return;
     this.#topics.delete(topic);
     known.ready.resolve();
-    this.#tell(fromWorker.encode({ type: "unsubscribe", topic }));
-  }
-
-  /** Where it fails the supervisor has gone, which ends everything. */
-  #tell(frame: Uint8Array): void {
-    this.#send(frame).catch(() => {});
+    this.#carrier.tell(fromWorker.encode({ type: "unsubscribe", topic }));
   }
 
   // ---- what the supervisor says -------------------------------------------
@@ -123,7 +124,10 @@ export class Channel implements WorkerChannel {
   onMessage(topic: string, data: Uint8Array): void {
     const { subscribers } = this.#topics.get(topic) ?? {};
     if (subscribers === undefined) return;
-    for (const { onMessage } of subscribers) {
+    // Those who subscribe meanwhile get the next one.
+    for (const subscriber of [...subscribers]) {
+      if (!subscribers.has(subscriber)) continue;
+      const { onMessage } = subscriber;
       // Each has its own, as one may keep it and another one change it.
       const own = subscribers.size === 1 ? data : data.slice();
       guard(() => onMessage(own));
@@ -143,7 +147,7 @@ export class Channel implements WorkerChannel {
   }
 
   #tellGap(topic: Topic | undefined, gap: ChannelGap): void {
-    for (const { onGap } of topic?.subscribers ?? []) {
+    for (const { onGap } of [...topic?.subscribers ?? []]) {
       if (onGap !== undefined) guard(() => onGap(gap));
     }
   }

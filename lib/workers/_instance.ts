@@ -19,7 +19,7 @@ import { Socket } from "../socket/socket.ts";
 import { Alarm } from "../time/coarse_timer.ts";
 import type { WorkerEndReason } from "./events.ts";
 import type { HostExit, WorkerHost } from "./_host.ts";
-import { NO_STATS } from "./_no_stats.ts";
+import { countersOf, NO_REPORT, NO_STATS } from "./_no_stats.ts";
 import { Outbox, type OutboxLimits } from "./_outbox.ts";
 import {
   type FromWorker,
@@ -230,12 +230,8 @@ export class WorkerInstance {
       case "event":
         return this.#owner.onServerEvent(parseEvent(frame.event));
       case "drained":
-        this.stats = counted(frame.stats);
-        this.report = counted({
-          completed: frame.completed,
-          aborted: frame.aborted,
-          handshakes: frame.handshakes,
-        });
+        this.stats = countersOf(NO_STATS, frame.stats);
+        this.report = countersOf(NO_REPORT, frame);
         this.#askAlarm.dispose();
         this.#silenceAlarm.dispose();
         this.#endAlarm.limitMs = END_MS;
@@ -278,7 +274,7 @@ export class WorkerInstance {
   }
 
   #onAnswer(stats: ServerStats, eventsDropped: number): void {
-    this.stats = counted(stats);
+    this.stats = countersOf(NO_STATS, stats);
     this.eventsDropped = eventsDropped;
     this.#asked.shift()?.resolve();
     this.#silenceAlarm.disarm();
@@ -360,15 +356,6 @@ export class WorkerInstance {
     return `it ended ${how} before it accepted (its module must call worker(), and what it ` +
       "printed may say more)";
   }
-}
-
-/** Counters of a worker, none of which is believed to be more than a number. */
-function counted<T extends object>(counters: T): T {
-  const entries = Object.entries(counters).map(([name, value]) => [
-    name,
-    Number.isFinite(value) && value >= 0 ? value : 0,
-  ]);
-  return Object.fromEntries(entries) as T;
 }
 
 /** Whether the connection is lost, rather than its bytes wrong. */

@@ -1,10 +1,11 @@
 /**
- * The counters of a server that has done nothing yet.
+ * The counters of a server that has done nothing yet, and those that any other one tells.
  *
  * @module
  */
 
 import type { ServerStats } from "../server/events.ts";
+import type { ShutdownReport } from "../server/serve_options.ts";
 
 /** All at 0. */
 export const NO_STATS: ServerStats = {
@@ -19,3 +20,28 @@ export const NO_STATS: ServerStats = {
   bytesRead: 0,
   bytesWritten: 0,
 };
+
+/** The same of a drain. */
+export const NO_REPORT: ShutdownReport = {
+  completed: 0,
+  aborted: 0,
+  handshakes: 0,
+};
+
+/**
+ * The counters of `none` as `found` has them. A server may be anybody's: what is missing, or
+ * no count, is 0.
+ */
+export function countersOf<T extends { readonly [K in keyof T]: number }>(
+  none: T,
+  found: unknown,
+): T {
+  const own = Object(found);
+  const counters = Object.keys(none).map((name) => {
+    const value: unknown = own[name];
+    const isCount = typeof value === "number" && Number.isFinite(value) &&
+      value >= 0;
+    return [name, isCount ? value : 0];
+  });
+  return Object.fromEntries(counters) as T;
+}

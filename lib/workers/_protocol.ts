@@ -140,8 +140,8 @@ export interface WorkerSettings {
   readonly group: string;
   readonly workers: number;
   readonly listen: ListenSettings;
-  /** How long its drain may take where the supervisor is gone. */
-  readonly shutdownTimeoutMs: number;
+  /** How long its drain may take where the supervisor is gone; JSON has `null` for no limit. */
+  readonly shutdownTimeoutMs: number | null;
 }
 
 /** The last argument of a process that is a worker. */

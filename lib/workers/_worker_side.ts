@@ -12,8 +12,9 @@
  * @module
  */
 
+import { checkMethods, checkText } from "../_check.ts";
 import { guard } from "../_guard.ts";
-import { ClosedError } from "../errors.ts";
+import { ClosedError, LimitError } from "../errors.ts";
 import { type Framed, framed } from "../framed/framed.ts";
 import type { ServerStats } from "../server/events.ts";
 import type { ShutdownReport } from "../server/serve_options.ts";
@@ -29,7 +30,7 @@ import {
   workerCodec,
   type WorkerSettings,
 } from "./_protocol.ts";
-import { NO_STATS } from "./_no_stats.ts";
+import { countersOf, NO_REPORT, NO_STATS } from "./_no_stats.ts";
 import { plainError, plainEvent } from "./plain_event.ts";
 import type {
   WorkerContext,
@@ -41,6 +42,11 @@ import type {
 const LEAVE_MS = 1_000;
 /** Most bytes of events that wait for the supervisor. */
 const MAX_EVENT_BYTES = 256 * 1024;
+/**
+ * Most bytes that wait for the supervisor when another message is published: there is room
+ * for what the worker itself has to say, before its socket gives up.
+ */
+const MAX_PUBLISHED_BYTES = 8 * 1024 * 1024;
 
 /** Sent to all processes of a group; a worker obeys its supervisor alone. */
 const IGNORED: readonly Deno.Signal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
@@ -68,7 +74,10 @@ export class WorkerSide {
     this.#socket = new Socket(connection.transport);
     this.#framed = framed(this.#socket, workerCodec);
     this.#start = start;
-    this.#channel = new Channel((frame) => this.#framed.send(frame));
+    this.#channel = new Channel({
+      publish: (frame) => this.#publish(frame),
+      tell: (frame) => this.#tell(frame),
+    });
   }
 
   /** Obeys the supervisor until the end. */
@@ -108,6 +117,19 @@ export class WorkerSide {
     this.#framed.send(frame).catch(() => {});
   }
 
+  async #publish(frame: Uint8Array): Promise<void> {
+    const limit = MAX_PUBLISHED_BYTES;
+    if (halvesOf(this.#socket).writer.pendingBytes > limit) {
+      throw new LimitError(
+        "published",
+        limit,
+        `Cannot publish: more than ${limit} bytes wait for the supervisor (await each publish)`,
+        { operation: "publish" },
+      );
+    }
+    await this.#framed.send(frame);
+  }
+
   #answer(): void {
     const eventsDropped = Math.min(this.#eventsDropped, 0xffff_ffff);
     const stats = this.#stats;
@@ -116,7 +138,9 @@ export class WorkerSide {
 
   get #stats(): ServerStats {
     let stats: ServerStats = NO_STATS;
-    guard(() => stats = { ...NO_STATS, ...this.#server?.stats });
+    guard(() => {
+      stats = countersOf(NO_STATS, this.#server?.stats);
+    });
     return stats;
   }
 
@@ -125,10 +149,11 @@ export class WorkerSide {
   async #begin(settings: WorkerSettings): Promise<void> {
     if (this.#started) return;
     this.#started = true;
-    this.#shutdownTimeoutMs = settings.shutdownTimeoutMs;
+    this.#shutdownTimeoutMs = settings.shutdownTimeoutMs ?? Infinity;
     try {
       const listen = await this.#whereToListen(settings.listen);
       const server = await this.#start(this.#contextOf(settings, listen));
+      checkMethods("start a worker", "its server", server, "shutdown");
       this.#server = server;
       if (server.ready !== undefined) await server.ready;
       const { signal } = this.#draining;
@@ -175,13 +200,16 @@ export class WorkerSide {
   }
 
   #pass(event: { readonly type: string }): void {
+    checkText("pass an event on", "type", event?.type);
     // Events are for looking on: they never hold up what they tell of.
     if (halvesOf(this.#socket).writer.pendingBytes > MAX_EVENT_BYTES) {
       this.#eventsDropped++;
       return;
     }
     const text = JSON.stringify(plainEvent(event));
-    this.#tell(fromWorker.encode({ type: "event", event: text }));
+    const frame = fromWorker.encode({ type: "event", event: text });
+    // One that is too large is not sent, either.
+    this.#framed.send(frame).catch(() => this.#eventsDropped++);
   }
 
   async #fail(error: unknown): Promise<void> {
@@ -216,14 +244,16 @@ export class WorkerSide {
   }
 
   async #shutDown(timeoutMs: number): Promise<void> {
-    let report: ShutdownReport | void = undefined;
+    let outcome: ShutdownReport = NO_REPORT;
     try {
-      report = await this.#server?.shutdown({ timeoutMs });
+      const report = await this.#server?.shutdown({ timeoutMs });
+      outcome = countersOf(NO_REPORT, report);
     } catch (error) {
-      reportError(error);
+      // It is printed, and the worker ends in its own time.
+      guard(() => {
+        throw error;
+      });
     }
-    const { completed = 0, aborted = 0, handshakes = 0 } = report ?? {};
-    const outcome = { completed, aborted, handshakes };
     this.#tell(
       fromWorker.encode({ type: "drained", stats: this.#stats, ...outcome }),
     );

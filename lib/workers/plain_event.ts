@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkInteger, checkObject, checkText } from "../_check.ts";
+import { checkInteger, checkObject, checkText, messageOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 
 /** Most characters of a text that is passed on. */
@@ -50,9 +50,15 @@ function short(text: unknown): string {
 
 /** What can be passed on of what was thrown. */
 export function plainError(error: unknown): PlainError {
-  if (!(error instanceof Error)) {
-    return { name: "Error", message: short(error) };
+  try {
+    if (error instanceof Error) return describe(error);
+  } catch {
+    // One that throws when it is looked at.
   }
+  return { name: "Error", message: short(messageOf(error)) };
+}
+
+function describe(error: Error): PlainError {
   const { name, message, stack } = error;
   const code = "code" in error && typeof error.code === "string"
     ? short(error.code)

@@ -16,8 +16,10 @@ import {
   checkOneOf,
   checkSignal,
   checkText,
+  outOfRange,
   wrongKind,
 } from "../_check.ts";
+import { withoutBrackets } from "../ip.ts";
 import type { ServerStats } from "../server/events.ts";
 import type { ShutdownReport } from "../server/serve_options.ts";
 import { checkRetryRules } from "../time/retry.ts";
@@ -294,9 +296,14 @@ const names: Record<keyof SuperviseOptions, true> = {
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(Object.keys(names));
 
-/** What Deno has flags for, and what begins them. */
+/**
+ * The flags of Deno that are about permissions. `--allow-scripts` is not: given alone, it
+ * would leave a worker with all of them.
+ */
 const PERMISSION_FLAG =
-  /^(--(allow|deny|ignore)-[a-z]|--permission-set(=|$)|--no-prompt$|-[ARWNESIP](=|$))/;
+  /^(--(allow|deny|ignore)-(all|read|write|net|env|sys|run|ffi|import)(=|$)|--permission-set(=|$)|--no-prompt$|-[ARWNESIP](=|$))/;
+/** Letters that are permissions, also behind others. */
+const PERMISSION_LETTERS = /^-[a-z]*[ARWNESIP]/;
 
 /**
  * All options, with their defaults.
@@ -357,7 +364,7 @@ export function checkSuperviseOptions(
     module: checkModule(options.module),
     workers,
     port,
-    hostname,
+    hostname: withoutBrackets(hostname),
     backlog,
     ...checkIsolation(options),
     args: checkTexts("args", options.args),
@@ -406,9 +413,9 @@ function checkIsolation(options: SuperviseOptions): IsolationRules {
   }
   const denoFlags = checkTexts("denoFlags", options.denoFlags);
   for (const [index, flag] of denoFlags.entries()) {
-    if (/^-/.test(flag) && flag !== "--" && !PERMISSION_FLAG.test(flag)) {
-      continue;
-    }
+    const isPermission = PERMISSION_FLAG.test(flag) ||
+      PERMISSION_LETTERS.test(flag);
+    if (/^-/.test(flag) && flag !== "--" && !isPermission) continue;
     const must = "a flag that is no permission (those go into permissions)";
     throw wrongKind(ACTION, `denoFlags[${index}]`, must, flag);
   }
@@ -417,6 +424,7 @@ function checkIsolation(options: SuperviseOptions): IsolationRules {
     if (typeof value !== "string") {
       throw wrongKind(ACTION, `env.${name}`, "a string", value);
     }
+    refuseNul(`env.${name}`, value);
   }
   if (isolation === "process") {
     refuseProcessesOnWindows();
@@ -450,6 +458,13 @@ function refuseProcessesOnWindows(): void {
   );
 }
 
+/** The system cannot pass such a text to a process. */
+function refuseNul(name: string, text: string): void {
+  if (text.includes("\0")) {
+    throw outOfRange(ACTION, name, "text without a NUL", text);
+  }
+}
+
 function checkTexts(name: string, texts: unknown = []): readonly string[] {
   if (!Array.isArray(texts)) {
     throw wrongKind(ACTION, name, "an array of strings", texts);
@@ -458,6 +473,7 @@ function checkTexts(name: string, texts: unknown = []): readonly string[] {
     if (typeof text !== "string") {
       throw wrongKind(ACTION, `${name}[${index}]`, "a string", text);
     }
+    refuseNul(`${name}[${index}]`, text);
   }
   return [...texts];
 }

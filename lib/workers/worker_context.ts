@@ -71,6 +71,7 @@ export interface WorkerChannel {
    * @returns Resolves when the message is on its way, which is no word of any receiver.
    * @throws {TypeError} An argument is of the wrong kind.
    * @throws {RangeError} The topic or the data are too long.
+   * @throws {LimitError} More than 8 MiB wait for the supervisor: await each publish.
    * @throws {ClosedError} The supervisor has gone, or this worker has ended.
    */
   publish(topic: string, data: Uint8Array): Promise<void>;

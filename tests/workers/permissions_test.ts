@@ -18,6 +18,7 @@ Deno.test(
       [["--allow-net=127.0.0.1:8888"], ["port"]],
       [["-N=127.0.0.1:8888"], ["port"]],
       [["--allow-read", "--allow-net"], ["net", "read", "port"]],
+      [["--allow-import"], []],
       [["-A"], ["net", "read", "write", "env", "run", "sys", "ffi", "port"]],
     ];
     await Promise.all(cases.map(async ([permissions, expected]) => {
@@ -78,6 +79,12 @@ Deno.test(
         "denoFlags[0] must be a flag that is no",
       ],
       [{ denoFlags: ["-A"] }, "denoFlags[0] must be a flag that is no"],
+      [{ denoFlags: ["-qA"] }, "denoFlags[0] must be a flag that is no"],
+      // No permissions: a Deno that is given nothing else would have all of them.
+      [{ permissions: ["--allow-scripts"] }, "permissions[0] must be a flag"],
+      [{ permissions: ["--allow-hrtime"] }, "permissions[0] must be a flag"],
+      [{ args: ["a\0"] }, "args[0] must be text without a NUL"],
+      [{ env: { A: "\0" } }, "env.A must be text without a NUL"],
       [{ denoFlags: ["main.ts"] }, "denoFlags[0] must be a flag that is no"],
       [{ args: [1] }, "args[0] must be a string, got 1"],
       [{ env: { A: 1 } }, "env.A must be a string, got 1"],
