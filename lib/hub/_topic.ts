@@ -214,13 +214,15 @@ export class Topic implements Flushable {
   #onMessage(data: Uint8Array): void {
     if (this.#isClosed) return;
     const { counters, publisher, settings } = this.#context;
-    const envelope = readEnvelope(data);
+    // An engine that is wrong about its bytes loses them.
+    const envelope = data instanceof Uint8Array
+      ? readEnvelope(data)
+      : undefined;
     if (envelope?.publisher === publisher) return;
     const missing = envelope === undefined
       ? -1
       : this.#incoming.missing(envelope);
-    const length = data.length - ENVELOPE_BYTES;
-    if (missing < 0 || length > settings.maxQueuedBytes) {
+    if (missing < 0 || data.length - ENVELOPE_BYTES > settings.maxQueuedBytes) {
       counters.refused++;
       return;
     }
@@ -231,7 +233,7 @@ export class Topic implements Flushable {
     counters.received++;
     // The engine's memory is its own again when this returns. (`slice` of Node's `Buffer`,
     // which it may be, is a view.)
-    const bytes = new Uint8Array(length);
+    const bytes = new Uint8Array(data.length - ENVELOPE_BYTES);
     bytes.set(data.subarray(ENVELOPE_BYTES));
     this.publish(bytes, undefined);
   }

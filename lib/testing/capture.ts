@@ -223,8 +223,9 @@ class SocketCapture implements Capture, Tap {
     const bytes = this.#transmitted;
     // It was under way when the capture began.
     if (bytes === undefined) return;
-    this.#data(this.#own, this.#peer, bytes.subarray(0, count));
     this.#transmitted = undefined;
+    if (bytes.length < count) this.#lose(this.#own, count);
+    else this.#data(this.#own, this.#peer, bytes.subarray(0, count));
   }
 
   onWriteEnd(): void {
@@ -256,6 +257,12 @@ class SocketCapture implements Capture, Tap {
       this.#packet(from, to, TCP.psh | TCP.ack, payload);
       from.seq = (from.seq + payload.length) >>> 0;
     }
+  }
+
+  /** The caller has transferred or shrunk an array while it was written. */
+  #lose(from: Side, count: number): void {
+    this.#file.dropped++;
+    from.seq = (from.seq + count) >>> 0;
   }
 
   #end(from: Side, to: Side): void {

@@ -382,3 +382,27 @@ Deno.test("a hook that joins again at each gap of natsEngine() is told of each g
   await turn();
   assertEquals([gaps, connection.subscriptions], [2, 3]);
 });
+
+Deno.test("what an engine hands over that is no message is refused, and throws nothing into it", () => {
+  let onMessage: (data: never) => void = () => {};
+  const hub = new Hub(lines(), {
+    engine: {
+      publish: () => Promise.resolve(),
+      subscribe: (_topic, handle) => {
+        onMessage = handle;
+        return { close() {} };
+      },
+    },
+  });
+  using ann = reader();
+  hub.join("room", ann.connection);
+  const odd = [
+    null,
+    undefined,
+    "text",
+    { length: 50, 0: 1 },
+    new ArrayBuffer(50),
+  ];
+  for (const data of [...odd, new Uint8Array()]) onMessage(data as never);
+  assertEquals(hub.stats.refused, 6);
+});

@@ -245,3 +245,22 @@ Deno.test("capture() refuses what is neither a socket nor a stream", () => {
   left.abort();
   right.abort();
 });
+
+Deno.test("an array that is transferred while it is written is left out of the file, and counted", async () => {
+  const [left, right] = memoryPair();
+  const { writable, bytes } = memoryFile();
+  const captured = capture(left, writable);
+  const array = new Uint8Array(4 * 1024 * 1024);
+  const written = left.write(array).catch((error) => error);
+  const reading = (async () => {
+    while (await right.read().catch(() => null) !== null);
+  })();
+  structuredClone(array, { transfer: [array.buffer] });
+  await written;
+  left.abort();
+  await captured.finished;
+  right.abort();
+  await reading;
+  assert((await bytes).length > 0);
+  assert(captured.stats.dropped > 0);
+});
