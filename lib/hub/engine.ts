@@ -13,7 +13,7 @@
  * | **topics** | any text of 1 to 255 bytes of UTF-8 that has no lone surrogate, often chosen by a peer | keeps each apart from all others, also where it looks like a pattern of the carrier (`*`, `>`, `a..b`) |
  * | **publishing** | does not change the bytes until the promise settles | resolves when it has taken them; rejects where they are lost for certain; bounds what it holds |
  * | **subscribing** | subscribes once a topic | calls `onMessage` for each message of this topic, of other participants and its own alike, or without its own |
- * | **bytes** | copies what it keeps before `onMessage` returns | leaves them as they are until then |
+ * | **bytes** | copies what it keeps before `onMessage` returns | leaves them as they are until then; changes or transfers none that are published |
  * | **order** | | keeps that of each publisher and topic |
  * | **loss** | reports gaps as `onGap` of the hub | is at most once: it may lose messages where it must (a peer too slow, a link that broke), and says so with `onGap`; it neither doubles nor reorders |
  * | **closing** | closes each subscription once | calls nothing of it afterwards, and holds nothing for it |

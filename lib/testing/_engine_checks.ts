@@ -254,7 +254,12 @@ export const ENGINE_CHECKS: Record<string, EngineCheck> = {
         Uint8Array.from({ length: size }, (_, i) => i * 31 + seed)
       ),
     ];
-    for (const message of messages) await left.publish(topic, message.slice());
+    for (const message of messages) {
+      const data = message.slice();
+      await left.publish(topic, data);
+      // The members of the hub that publishes get these bytes, too.
+      expect("What was published", data, message);
+    }
     await listener.until(
       () => listener.messages.length >= messages.length,
       "A message",

@@ -66,6 +66,27 @@ const BROKEN: Record<string, [string, () => { engine: Engine }]> = {
       },
     })),
   ],
+  "changes the caller's array": [
+    "carries messages of any size and content",
+    engineWith((inner) => ({
+      async publish(topic, data) {
+        await inner.publish(topic, data.slice());
+        data.fill(0);
+      },
+    })),
+  ],
+  "transfers the caller's array": [
+    "carries messages of any size and content",
+    engineWith((inner) => ({
+      publish(topic, data) {
+        const { buffer } = data;
+        const own = structuredClone(data, {
+          transfer: [buffer as ArrayBuffer],
+        });
+        return inner.publish(topic, own);
+      },
+    })),
+  ],
   "keeps the caller's array": [
     "has taken a message when publish resolves",
     engineWith((inner) => ({
