@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { WorkerError, type WorkerGroup } from "@sluice/net/workers";
+import { Channel } from "../../lib/workers/_channel.ts";
 import { ask, type Events, start } from "./_group.ts";
 
 const options = { ignore: Deno.build.os === "windows", timeout: 60_000 };
@@ -64,3 +65,20 @@ Deno.test(
     assertEquals(group.addr.hostname, "::1");
   },
 );
+
+Deno.test("a subscriber that subscribes again is called once a message, and once a gap", () => {
+  const channel = new Channel({ publish: () => Promise.resolve(), tell() {} });
+  let calls = 0;
+  const again = () => {
+    if (++calls > 100) return;
+    subscription.close();
+    subscription = channel.subscribe("topic", again, { onGap: again });
+  };
+  // Another one, which keeps the topic.
+  channel.subscribe("topic", () => {});
+  let subscription = channel.subscribe("topic", again, { onGap: again });
+  channel.onMessage("topic", new Uint8Array(1));
+  assertEquals(calls, 1);
+  channel.onGap("topic", 1);
+  assertEquals(calls, 2);
+});
