@@ -86,6 +86,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "bytes",
     "errors",
     "addr",
+    "ip",
     "proxy_header",
   ],
   permissions: ["transport", "errors", "addr", "ip"],
