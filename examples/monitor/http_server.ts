@@ -42,8 +42,8 @@ export interface HttpRequest extends RequestHead {
 export interface HttpResponse {
   status: number;
   headers: Record<string, string>;
-  /** All of it, or its parts as they come; the connection ends with them. */
-  body: Uint8Array | ReadableStream<Uint8Array>;
+  /** All of it, or what sends it; the connection ends when that resolves. */
+  body: Uint8Array | ((socket: Socket) => Promise<void>);
 }
 
 /** Where to listen, and what for. */
@@ -145,31 +145,9 @@ async function send(
   await socket.write(
     `HTTP/1.1 ${status} ${REASONS[status]}\r\n${lines.join("")}\r\n`,
   );
-  if (body instanceof Uint8Array) {
-    if (!isHead) await socket.write(body);
-  } else if (isHead) await body.cancel();
-  else await sendParts(socket, body);
-}
-
-/** Sends what comes for as long as the client is there, and silent. */
-async function sendParts(
-  socket: Socket,
-  body: ReadableStream<Uint8Array>,
-): Promise<void> {
-  const parts = body.getReader();
-  const end = new AbortController();
-  // Without a read, one that has gone would keep its place until the next write.
-  const leaving = socket.read({ signal: end.signal })
-    .then(() => parts.cancel(), () => parts.cancel())
-    .catch(() => {}); // Its error is told to who reads, below.
-  try {
-    for (let part; !(part = await parts.read()).done;) {
-      await socket.write(part.value);
-    }
-  } finally {
-    end.abort();
-    await leaving;
-  }
+  if (isHead) return;
+  if (body instanceof Uint8Array) await socket.write(body);
+  else await body(socket);
 }
 
 /** A whole request; undefined if it is none, or says no host. */

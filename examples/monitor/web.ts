@@ -129,17 +129,19 @@ export function servePage(
       const state = await snapshots.get(({ json }) => json);
       return respond("application/json", state);
     }
-    if (path === "/events") return await listen(addressOf(socket));
+    if (path === "/events") return listen(addressOf(socket));
     return refuse(404, "there is no such page");
   }
 
-  async function listen(address: string): Promise<HttpResponse> {
+  function listen(address: string): HttpResponse {
     if (!events.hasRoomFor(address)) return full();
-    // In the same turn: nothing that happens is missed, or told twice.
-    const stream = await snapshots.get(({ event }) =>
-      events.subscribe(address, event)
-    );
-    return stream === undefined ? full() : respond("text/event-stream", stream);
+    return respond("text/event-stream", async (socket) => {
+      // In the same turn: nothing that happens is missed, or told twice.
+      const listener = await snapshots.get(({ event }) =>
+        events.add(socket, address, event)
+      );
+      await listener?.gone;
+    });
   }
 
   const server = serveHttp({

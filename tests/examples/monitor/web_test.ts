@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { memoryPair } from "@sluice/net/testing";
 import { parseConfig } from "../../../examples/monitor/config.ts";
 import { EventStream } from "../../../examples/monitor/event_stream.ts";
 import { History } from "../../../examples/monitor/history.ts";
@@ -288,31 +289,54 @@ Deno.test("servePage() makes a snapshot once for all who ask at once", {
 
 Deno.test("EventStream turns away more pages than it has places, and of one address", () => {
   using events = new EventStream();
-  const first = new Uint8Array();
+  using pairs = new DisposableStack();
   const open = (address: string) =>
-    Array.from({ length: 20 }, () => events.subscribe(address, first))
-      .filter((each) => each !== undefined).length;
+    Array.from({ length: 20 }, () => {
+      const [socket, page] = memoryPair();
+      pairs.use(socket);
+      pairs.use(page);
+      return events.add(socket, address, "first");
+    }).filter((each) => each !== undefined).length;
   assertEquals([open("a"), open("b"), open("c")], [16, 16, 0]);
   assertEquals(events.size, 32);
 });
 
-Deno.test("EventStream lets a page go that does not keep up", async () => {
+Deno.test("EventStream lets a page go that does not keep up, and no other", async () => {
   using events = new EventStream();
-  const slow = events.subscribe("a", new Uint8Array())!;
-  for (let index = 0; index < 1_000; index++) events.send("sample", index);
-  assertEquals(events.size, 0);
-  const read = async () => {
-    for await (const _ of slow);
-  };
-  assertMatch(await read().catch((error) => error.message), /does not keep up/);
+  const [socket, slow] = memoryPair();
+  const [other, quick] = memoryPair();
+  const listener = events.add(socket, "a", "first")!;
+  events.add(other, "a", "first");
+  let read = 0;
+  const reading = (async () => {
+    while (read < 1_001 && await quick.readUntil("\n\n")) read++;
+  })();
+  // More than fits into what is on its way.
+  const large = "x".repeat(10_000);
+  for (let index = 0; index < 1_000; index++) {
+    events.send("sample", large);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  await listener.gone;
+  await reading;
+  assertEquals([events.size, read], [1, 1_001]);
+  for (const each of [slow, quick, other]) each.abort();
 });
 
-Deno.test("EventStream forgets a page that is closed", async () => {
+Deno.test("EventStream forgets a page that is closed, or says anything", async () => {
   using events = new EventStream();
-  const stream = events.subscribe("a", new Uint8Array())!;
-  await stream.cancel();
-  assertEquals(events.size, 0);
-  events.send("sample", {});
+  for (const end of ["close", "talk"] as const) {
+    const [socket, page] = memoryPair();
+    const { gone } = events.add(socket, "a", "first")!;
+    assertEquals(events.size, 1);
+    if (end === "close") page.abort();
+    else await page.write("hello\n\n");
+    await gone;
+    assertEquals(events.size, 0);
+    events.send("sample", {});
+    socket.abort();
+    page.abort();
+  }
 });
 
 Deno.test(
