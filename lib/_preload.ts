@@ -61,6 +61,7 @@ import "./socket/flush_scheduler.ts";
 import "./socket/observed.ts";
 import "./socket/options.ts";
 import "./telemetry.ts";
+import "./telemetry_conventions.ts";
 import "./time/_backoff.ts";
 import "./time/_timer.ts";
 import "./time/abort_listeners.ts";

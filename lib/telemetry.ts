@@ -5,8 +5,8 @@
  * nothing is imported for it. Where it is missing nothing is measured. This file
  * guarantees that telemetry never breaks I/O: what the SDK throws is printed and goes no
  * further. It knows neither sockets nor servers: `server/`, `socket/`, `client/` and
- * `workers/` name their instruments themselves. All parts of `lib/` but those that it
- * imports may import it.
+ * `workers/` name their instruments themselves; what they have in common stands in
+ * `telemetry_conventions.ts`. All parts of `lib/` may import it.
  *
  * - **Counters** are observed: the SDK asks when it exports, every minute say, and nothing
  *   is done for each frame or connection. What has ended still counts, in totals that are
@@ -18,7 +18,6 @@
  */
 
 import { guard } from "./_guard.ts";
-import type { Addr } from "./addr.ts";
 
 /** Where all that register `@opentelemetry/api` of version 1 put it. */
 const API = Symbol.for("opentelemetry.js.api.1");
@@ -246,69 +245,6 @@ function outcomeOf<T>(task: () => T): () => T {
     return () => {
       throw error;
     };
-  }
-}
-
-/** Bounds of a histogram of connections: from a request to a day, in seconds. */
-export const CONNECTION_BOUNDS: readonly number[] = [
-  0.01,
-  0.05,
-  0.1,
-  0.5,
-  1,
-  5,
-  10,
-  60,
-  300,
-  1_800,
-  3_600,
-  21_600,
-  86_400,
-];
-/** Bounds of a histogram of what a caller waits for, in seconds. */
-export const WAIT_BOUNDS: readonly number[] = [
-  0.001,
-  0.005,
-  0.01,
-  0.05,
-  0.1,
-  0.5,
-  1,
-  5,
-  10,
-];
-
-/** Which way bytes went. */
-export const RECEIVED: Attributes = { "network.io.direction": "receive" };
-/** The other one. */
-export const SENT: Attributes = { "network.io.direction": "transmit" };
-
-/** An address, in the names that OpenTelemetry has for its parts. */
-export function addressAttributes(
-  who: "server" | "client",
-  addr: Addr,
-): Attributes {
-  if ("hostname" in addr) {
-    return { [`${who}.address`]: addr.hostname, [`${who}.port`]: addr.port };
-  }
-  const name = "path" in addr ? addr.path : "name" in addr ? addr.name : "";
-  return name ? { [`${who}.address`]: name } : {};
-}
-
-/** Seconds since `startMs`, by `performance.now`. */
-export function secondsSince(startMs: number): number {
-  return (performance.now() - startMs) / 1000;
-}
-
-/** What a series of an error is called: few values, as each is a series of its own. */
-export function errorType(error: unknown): string {
-  try {
-    if (!(error instanceof Error)) return "_OTHER";
-    const { code } = error as { code?: unknown };
-    return typeof code === "string" ? code : String(error.name);
-  } catch {
-    // One that throws when it is looked at.
-    return "_OTHER";
   }
 }
 

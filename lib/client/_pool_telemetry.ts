@@ -10,9 +10,8 @@ import {
   histogram,
   observe,
   type ObservedInstrument,
-  secondsSince,
-  WAIT_BOUNDS,
 } from "../telemetry.ts";
+import { secondsSince, WAIT_BOUNDS } from "../telemetry_conventions.ts";
 import type { PoolLimits, PoolStats } from "./pool_options.ts";
 
 const INSTRUMENTS = {

@@ -7,20 +7,23 @@
 import { messageOf } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import {
-  addressAttributes,
   type Attributes,
-  CONNECTION_BOUNDS,
-  errorType,
   type Histogram,
   histogram,
   observe,
   type ObservedInstrument,
-  RECEIVED,
-  SENT,
   type Span,
   SPAN_KIND,
   startSpan,
 } from "../telemetry.ts";
+import {
+  addressAttributes,
+  CONNECTION_BOUNDS,
+  errorType,
+  RECEIVED,
+  SENT,
+  serverAttributes,
+} from "../telemetry_conventions.ts";
 import type { ClosedEvent, ServerEvent, ServerStats } from "./events.ts";
 import type { Handler } from "./serve_options.ts";
 
@@ -165,9 +168,4 @@ export class ServerTelemetry {
   #reject(reason: string): void {
     this.#rejections.set(reason, (this.#rejections.get(reason) ?? 0) + 1);
   }
-}
-
-function serverAttributes(addr: Addr): Attributes {
-  const transport = { "network.transport": addr.transport };
-  return { ...transport, ...addressAttributes("server", addr) };
 }

@@ -5,24 +5,25 @@
  */
 
 import { messageOf } from "../_check.ts";
-import type { Addr } from "../addr.ts";
 import { ClosedError } from "../errors.ts";
 import {
-  addressAttributes,
   type Attributes,
-  CONNECTION_BOUNDS,
-  errorType,
   histogram,
   observe,
   type ObservedInstrument,
-  RECEIVED,
-  secondsSince,
-  SENT,
   type Span,
   SPAN_KIND,
   startSpan,
-  WAIT_BOUNDS,
 } from "../telemetry.ts";
+import {
+  CONNECTION_BOUNDS,
+  errorType,
+  RECEIVED,
+  secondsSince,
+  SENT,
+  serverAttributes,
+  WAIT_BOUNDS,
+} from "../telemetry_conventions.ts";
 import type { DialOptions, HostsDialOptions } from "../transport/options.ts";
 import type { Socket } from "./socket.ts";
 
@@ -111,9 +112,4 @@ function targetAttributes(options: DialOptions): Attributes {
   // A dialer of one's own may need no port.
   if (port === undefined) return {};
   return serverAttributes({ transport: "tcp", hostname, port });
-}
-
-function serverAttributes(addr: Addr): Attributes {
-  const transport = { "network.transport": addr.transport };
-  return { ...transport, ...addressAttributes("server", addr) };
 }

@@ -13,8 +13,8 @@ import {
   histogram,
   observe,
   type ObservedInstrument,
-  WAIT_BOUNDS,
 } from "../telemetry.ts";
+import { serverAttributes, WAIT_BOUNDS } from "../telemetry_conventions.ts";
 import type { GroupEvent } from "./events.ts";
 import type { GroupStats } from "./supervise_options.ts";
 
@@ -58,12 +58,8 @@ export class GroupTelemetry {
    * @param stats Its counters as they are now.
    */
   constructor(addr: Deno.NetAddr, stats: () => GroupStats) {
-    const attributes: Attributes = this.#attributes = {
-      "network.transport": addr.transport,
-      "server.address": addr.hostname,
-      // Where the system is to choose one, the first worker finds out.
-      ...(addr.port > 0 && { "server.port": addr.port }),
-    };
+    // Where the system is to choose the port, the first worker finds out.
+    const attributes = this.#attributes = serverAttributes(addr);
     this.#starts = histogram(
       "sluice.workers.start.duration",
       "From the start of a worker until it accepts",

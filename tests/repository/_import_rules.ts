@@ -32,7 +32,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   errors: ["addr", "error_codes"],
   proxy_limits: [],
   proxy_header: ["proxy_limits", "errors", "addr", "ip"],
-  telemetry: ["addr"],
+  telemetry: [],
+  telemetry_conventions: ["telemetry", "addr"],
   bytes: ["errors", "addr"],
   time: ["errors", "addr"],
   transport: ["proxy_header", "proxy_limits", "errors", "addr", "ip"],
@@ -40,6 +41,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   codec: ["proxy_header", "proxy_limits", "bytes", "errors", "addr"],
   socket: [
     "telemetry",
+    "telemetry_conventions",
     "traffic",
     "transport",
     "time",
@@ -50,6 +52,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   framed: ["socket", "codec", "transport", "time", "bytes", "errors", "addr"],
   server: [
     "telemetry",
+    "telemetry_conventions",
     "socket",
     "transport",
     "time",
@@ -62,6 +65,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   hub: ["framed", "socket", "codec", "time", "bytes", "errors", "addr"],
   client: [
     "telemetry",
+    "telemetry_conventions",
     "framed",
     "socket",
     "codec",
@@ -76,6 +80,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   adapters: ["socket", "transport", "time", "bytes", "errors", "addr"],
   workers: [
     "telemetry",
+    "telemetry_conventions",
     "server",
     "adapters",
     "framed",
