@@ -8,7 +8,8 @@ import {
 } from "@std/assert";
 import { exampleNames, summaryOf } from "../../tools/_examples.ts";
 import { readText } from "../repository/_checkout.ts";
-import { lacksPrograms, program } from "../_support/programs.ts";
+import { lacksPrograms } from "../_support/programs.ts";
+import { runInTerminal, type TerminalOptions } from "../_support/terminal.ts";
 import { exampleCommand } from "./_example.ts";
 import { Workspace } from "./files/_workspace.ts";
 
@@ -190,25 +191,15 @@ Deno.test(
 );
 
 /** Runs an example in a terminal of its own, and gives what that shows. */
-async function runInTerminal(
+async function exampleInTerminal(
   name: string,
   args: string[],
-  { pressAt = "never shown", cwd, env = {} }: {
-    pressAt?: string;
-    cwd?: string;
-    env?: Record<string, string>;
-  } = {},
+  { env, ...options }: TerminalOptions = {},
 ): Promise<{ code: number; output: string }> {
-  const script = new URL("../repository/press_ctrl_c.py", import.meta.url);
-  const { code, stdout } = await new Deno.Command(program("python3"), {
-    args: [
-      ...[script.pathname, pressAt, Deno.execPath()],
-      ...[...await exampleCommand(name), ...args],
-    ],
-    cwd,
-    env: { NO_COLOR: "", TERM: "xterm", ...env },
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) };
+  return await runInTerminal(
+    [...await exampleCommand(name), ...args],
+    { ...options, env: { NO_COLOR: "", TERM: "xterm", ...env } },
+  );
 }
 
 const noTerminal = Deno.build.os === "windows" || lacksPrograms("python3");
@@ -222,8 +213,8 @@ Deno.test("colors are for terminals, and never where NO_COLOR is set", {
   const args = ["--web", "off", "--probe", "off", "--once"];
   const [piped, terminal, plain] = await Promise.all([
     runPlainly("monitor/watch", ...args),
-    runInTerminal("monitor/watch", args),
-    runInTerminal("monitor/watch", args, { env: { NO_COLOR: "1" } }),
+    exampleInTerminal("monitor/watch", args),
+    exampleInTerminal("monitor/watch", args, { env: { NO_COLOR: "1" } }),
   ]);
   for (const { output } of [piped, terminal, plain]) {
     assertStringIncludes(output, "AVAILABLE");
@@ -244,10 +235,10 @@ Deno.test(
     await space.write("big.bin", 2_000_000);
     const { server, address } = await space.serve("--limit", "100K");
     await using _ = server;
-    const { code, output } = await runInTerminal(
+    const { code, output } = await exampleInTerminal(
       "files/send",
       ["big.bin", "--connect", address],
-      { pressAt: "left", cwd: space.path },
+      { pressAt: ["left"], cwd: space.path },
     );
     assertEquals(code, 130);
     const last =

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect } from "@sluice/net";
-import { lacksPrograms, program } from "../_support/programs.ts";
+import { lacksPrograms } from "../_support/programs.ts";
+import { runInTerminal } from "../_support/terminal.ts";
 import { ROOT } from "./_checkout.ts";
 
 const onWindows = Deno.build.os === "windows";
@@ -70,16 +71,10 @@ Deno.test("Ctrl-C in a terminal is heard once, and waited for", {
   ignore: onWindows || lacksPrograms("python3"),
   timeout: 40_000,
 }, async () => {
-  const { code, stdout } = await new Deno.Command(program("python3"), {
-    args: [
-      new URL("press_ctrl_c.py", import.meta.url).pathname,
-      "listening on",
-      Deno.execPath(),
-      ...taskArguments("echo_server", "--listen", "127.0.0.1:0"),
-    ],
-    cwd: ROOT,
-  }).output();
-  const output = new TextDecoder().decode(stdout);
+  const { code, output } = await runInTerminal(
+    taskArguments("echo_server", "--listen", "127.0.0.1:0"),
+    { pressAt: ["listening on"], cwd: ROOT },
+  );
   assertMatch(output, /drained: 0 finished, 0 cut off/);
   assertEquals(code, 0, output);
 });

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { connect } from "@sluice/net";
-import { lacksPrograms, program } from "../_support/programs.ts";
+import { lacksPrograms } from "../_support/programs.ts";
+import { runInTerminal } from "../_support/terminal.ts";
 
 const onWindows = Deno.build.os === "windows";
 const MAIN = new URL("fixtures/main.ts", import.meta.url).pathname;
@@ -51,17 +52,12 @@ Deno.test(
 );
 
 /** Runs the supervisor in a terminal, where Ctrl-C reaches the workers, too. */
-async function inTerminal(
-  texts: string[],
-  ...args: string[]
+function mainInTerminal(
+  pressAt: string[],
+  ...args: Parameters<typeof mainArguments>
 ): Promise<{ code: number; output: string }> {
-  const script = new URL("press_ctrl_c.py", import.meta.url).pathname;
-  const { code, stdout } = await new Deno.Command(program("python3"), {
-    args: [script, ...texts, "--", Deno.execPath(), ...args],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-  }).output();
-  return { code, output: new TextDecoder().decode(stdout) };
+  const env = { NO_COLOR: "1" };
+  return runInTerminal(mainArguments(...args), { pressAt, env });
 }
 
 Deno.test("Ctrl-C in a terminal drains the group, and a second one cuts", {
@@ -69,8 +65,8 @@ Deno.test("Ctrl-C in a terminal drains the group, and a second one cuts", {
   timeout: 90_000,
 }, async () => {
   const [once, twice] = await Promise.all([
-    inTerminal(["up "], ...mainArguments("patient.ts")),
-    inTerminal(["up ", "draining"], ...mainArguments("patient.ts", "stuck")),
+    mainInTerminal(["up "], "patient.ts"),
+    mainInTerminal(["up ", "draining"], "patient.ts", "stuck"),
   ]);
   assertStringIncludes(once.output, "the client got goodbye");
   assertMatch(
