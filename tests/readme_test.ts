@@ -9,6 +9,7 @@ import { connect, Socket } from "@sluice/net";
 import { createAuthority } from "./_support/certificates.ts";
 import { DenoProgram } from "./_support/deno_program.ts";
 import { listFiles, readText } from "./repository/_checkout.ts";
+import { freePort } from "./_support/free_port.ts";
 
 const readme = await readText("README.md");
 
@@ -18,12 +19,6 @@ function programOf(name: string, port: number): string {
   const source = readme.slice(start, readme.indexOf("\n```", start));
   assertMatch(source, /\b8\d{3}\b/, `README.md has no ${name}`);
   return source.replaceAll(/\b8\d{3}\b/g, String(port));
-}
-
-/** A port that is free now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 Deno.test("README.md: its server and its client work as they stand there", {

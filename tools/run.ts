@@ -46,7 +46,7 @@ function runProgram(file: string): Task {
 
 async function test(args: string[], std: StdSource): Promise<number> {
   const { code, output } = await runDeno(
-    ["test", "--allow-all", "--doc", ...args],
+    ["test", "--allow-all", "--doc", "--parallel", ...args],
     { std, capture: true },
   );
   const tally = tallyTests(output, code);

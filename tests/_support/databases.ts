@@ -6,18 +6,13 @@
  */
 
 import { program } from "./programs.ts";
+import { freePort } from "./free_port.ts";
 
 /** A server that runs; disposing of it ends it and removes its folder. */
 export interface Database extends AsyncDisposable {
   port: number;
   /** Its Unix socket. */
   path: string;
-}
-
-/** A port that is free now. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Starts Redis, which keeps nothing on the disk. */

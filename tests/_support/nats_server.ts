@@ -4,7 +4,7 @@
  * @module
  */
 
-import { freePort } from "./databases.ts";
+import { freePort } from "./free_port.ts";
 import { program } from "./programs.ts";
 
 /** A NATS server on a port of 127.0.0.1; disposing of it ends it and removes its folder. */

@@ -10,7 +10,7 @@ import { withImportMap } from "../../tools/_command.ts";
 import { exampleArguments } from "../../tools/_examples.ts";
 import { findStdSource } from "../../tools/_std.ts";
 import { createAuthority } from "../_support/certificates.ts";
-import { freePort } from "../_support/databases.ts";
+import { freePort } from "../_support/free_port.ts";
 import { NatsServer } from "../_support/nats_server.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";

@@ -8,6 +8,7 @@ import {
   makeQuery,
 } from "../../examples/dns/message.ts";
 import { askServer } from "../../examples/dns/ask.ts";
+import { freePort } from "../_support/free_port.ts";
 import { findProgram, lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 import {
@@ -216,11 +217,6 @@ stub-zone:
     throw error;
   }
   return { port, [Symbol.asyncDispose]: close };
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** Debian has it where only root's PATH leads. */

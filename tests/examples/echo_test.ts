@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { once } from "node:events";
 import { createConnection } from "node:net";
 import { connect } from "@sluice/net";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import { Crowd } from "./_silent_crowd.ts";
 import { Example, runExample, startServer } from "./_example.ts";
@@ -44,9 +45,7 @@ Deno.test("echo_client sends the lines of its input, also while answers come", {
 Deno.test("echo_client says that nothing is listening, in one line", {
   timeout,
 }, async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const address = `127.0.0.1:${listener.addr.port}`;
-  listener.close();
+  const address = `127.0.0.1:${freePort()}`;
   const { code, errors } = await runExample(
     "echo_client",
     "--connect",

@@ -8,6 +8,7 @@ import {
   type Socket,
 } from "@sluice/net";
 import { clientSide } from "../../examples/game/protocol.ts";
+import { freePort } from "../_support/free_port.ts";
 import { Workspace } from "./files/_workspace.ts";
 import { Example, exampleCommand } from "./_example.ts";
 import { canMount } from "./_full_disk.ts";
@@ -24,10 +25,8 @@ async function startMute(
   command: (port: string) => Promise<string[]>,
   { cwd = ROOT, input = "" }: { cwd?: URL | string; input?: string } = {},
 ) {
-  using free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = free.addr;
+  const port = freePort();
   const args = await command(String(port));
-  free.close();
   const child = new Deno.Command("sh", {
     args: ["-c", 'exec "$@" >/dev/full 2>&1', "sh", ...args],
     cwd,

@@ -5,6 +5,7 @@ import { findStdSource } from "../../tools/_std.ts";
 import { Crowd } from "./_silent_crowd.ts";
 import { Example, runExample } from "./_example.ts";
 import { runWithoutPermissions } from "./_without_permissions.ts";
+import { freePort } from "../_support/free_port.ts";
 
 const windows = Deno.build.os === "windows";
 const timeout = 60_000;
@@ -65,13 +66,6 @@ function serveAnswers(port = 0) {
   return { server, address, target };
 }
 
-/** A port where nothing listens. */
-function closedPort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
-}
-
 Deno.test("watch --once prints a table, and ends with 0 if all is well", {
   timeout,
 }, async () => {
@@ -94,7 +88,7 @@ Deno.test(
   async () => {
     const { server, target } = serveAnswers();
     await using _ = server;
-    const nobody = { name: "nobody", address: `127.0.0.1:${closedPort()}` };
+    const nobody = { name: "nobody", address: `127.0.0.1:${freePort()}` };
     const { code, output, errors } = await check([
       target,
       { ...nobody, failuresToDown: 1 },
@@ -146,7 +140,7 @@ Deno.test(
     };
     await using watching = await watch([
       silentTarget,
-      { ...target, name: "missing", address: `127.0.0.1:${closedPort()}` },
+      { ...target, name: "missing", address: `127.0.0.1:${freePort()}` },
       {
         ...silentTarget,
         name: "no probe",
@@ -312,7 +306,7 @@ Deno.test("watch --history counts failures over runs, and reports them once", {
     const config = `${folder}/config.json`;
     const target = {
       name: "nobody",
-      address: `127.0.0.1:${closedPort()}`,
+      address: `127.0.0.1:${freePort()}`,
       failuresToDown: 2,
     };
     await Deno.writeTextFile(config, JSON.stringify({ targets: [target] }));

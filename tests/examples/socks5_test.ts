@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect, serve, type Server, type Socket } from "@sluice/net";
 import { once } from "node:events";
 import { createConnection } from "node:net";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import {
   Example,
@@ -227,9 +228,7 @@ Deno.test("socks5/proxy passes on what was sent behind the request", {
 Deno.test("socks5/proxy says why there is no tunnel", {
   timeout,
 }, async () => {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port: closed } = listener.addr;
-  listener.close();
+  const closed = freePort();
   const { server, port } = await startProxy(closed);
   await using _ = server;
   const cases: [

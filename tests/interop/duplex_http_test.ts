@@ -4,7 +4,7 @@ import { Agent, fetch, request } from "npm:undici@8.13.1";
 import { BrokenError, connect, serve, type Socket } from "@sluice/net";
 import { type SocketDuplex, toDuplex } from "@sluice/net/adapters";
 import { createAuthority } from "../_support/certificates.ts";
-import { freePort } from "../_support/databases.ts";
+import { freePort } from "../_support/free_port.ts";
 
 const TIMEOUT = { timeout: 30_000 };
 

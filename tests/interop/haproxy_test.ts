@@ -18,6 +18,7 @@ import {
   type Socket,
 } from "@sluice/net";
 import { createAuthority } from "../_support/certificates.ts";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 
@@ -99,12 +100,6 @@ backend back
       }),
     [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
   };
-}
-
-/** One that was free just now. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 async function shout(socket: Socket): Promise<void> {

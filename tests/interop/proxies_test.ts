@@ -11,16 +11,11 @@ import { serve } from "../../lib/server/serve.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
 import { createAuthority } from "../_support/certificates.ts";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 
 const timeout = 30_000;
 const LINUX = Deno.build.os === "linux";
-
-/** A port without a listener, for a program that cannot choose one itself. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** A proxy that runs; disposing of it ends it, and its files. */
 interface Proxy extends AsyncDisposable {

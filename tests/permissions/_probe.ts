@@ -29,6 +29,8 @@ async function run(): Promise<string> {
       (await dial({ ...options.target, dialer: viaProxy(options.proxy) }))
         .close();
       return "ok";
+    case "plan":
+      return JSON.stringify(permissionsFor(options).flags);
     case "ensure": {
       const plans = options as [
         PlannedAction | null,

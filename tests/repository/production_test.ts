@@ -1,6 +1,7 @@
 import { assertEquals, assertGreater, assertStringIncludes } from "@std/assert";
 import { connect } from "@sluice/net";
 import { createAuthority } from "../_support/certificates.ts";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 
 const ROOT = new URL("../../", import.meta.url);
@@ -143,12 +144,6 @@ Deno.test(
     assertGreater(Number(setting(SERVICE_UNIT, "TimeoutStopSec")), 15);
   },
 );
-
-/** The launcher opens it in a moment. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** The certificate that `openssl` is shown. */
 async function shownTo(port: number): Promise<string> {

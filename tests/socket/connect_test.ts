@@ -11,15 +11,10 @@ import { Deadline } from "../../lib/time/deadline.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type { Dialer, Transport } from "../../lib/transport/options.ts";
 import { createAuthority } from "../_support/certificates.ts";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 import { outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
-
-/** A port without a listener. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 Deno.test("connect() connects to what listens", TIMEOUT, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

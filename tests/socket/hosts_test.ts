@@ -22,15 +22,10 @@ import { sleep } from "../../lib/time/sleep.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type { Dialer, Transport } from "../../lib/transport/options.ts";
 import { createAuthority } from "../_support/certificates.ts";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 import { start } from "../_support/run_program.ts";
 import { outcome, TIMEOUT, turn } from "../_support/sockets.ts";
-
-/** A port without a listener. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
-}
 
 /** What a host does when it is dialled. */
 type Behaviour = "up" | "refused" | "silent" | number;

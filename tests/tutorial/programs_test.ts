@@ -10,7 +10,7 @@ import {
 } from "../../tools/tutorial/book.ts";
 import { masked } from "../../tools/tutorial/masked.ts";
 import { ChapterRun } from "../../tools/tutorial/run.ts";
-import { freePort } from "../_support/databases.ts";
+import { freePort } from "../_support/free_port.ts";
 import { lacksPrograms } from "../_support/programs.ts";
 
 const lacksPython = lacksPrograms("python3");

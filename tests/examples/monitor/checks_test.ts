@@ -6,6 +6,7 @@ import { runCheck } from "../../../examples/monitor/checks.ts";
 import { parseConfig } from "../../../examples/monitor/config.ts";
 import { probe, serveProbe } from "../../../examples/monitor/probe.ts";
 import { createAuthority } from "../../_support/certificates.ts";
+import { freePort } from "../../_support/free_port.ts";
 import { lacksPrograms } from "../../_support/programs.ts";
 import { connectRudely } from "../../_support/rude_client.ts";
 import { start } from "../../_support/run_program.ts";
@@ -28,13 +29,6 @@ function misbehave(handler: (socket: Socket) => void | Promise<void>) {
     handler,
   );
   return { server, port: server.addr.port };
-}
-
-/** A port where nothing listens. */
-function closedPort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }
 
 const silent = (socket: Socket) => socket.closed;
@@ -79,7 +73,7 @@ Deno.test(
         { check: "certificate" },
       ]
     ) {
-      assertEquals(await runCheck(target(closedPort(), more)), {
+      assertEquals(await runCheck(target(freePort(), more)), {
         ok: false,
         value: null,
         detail: "refused: nothing listens there",

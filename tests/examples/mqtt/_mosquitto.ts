@@ -5,6 +5,7 @@
  */
 
 import { connect, retry } from "@sluice/net";
+import { freePort } from "../../_support/free_port.ts";
 import { findProgram, lacksPrograms } from "../../_support/programs.ts";
 import { type Running, start } from "../../_support/run_program.ts";
 
@@ -118,11 +119,6 @@ function spawn(folder: string): Deno.ChildProcess {
     stdout: "null",
     stderr: "null",
   }).spawn();
-}
-
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** `mosquitto_pub` or `mosquitto_sub`. */

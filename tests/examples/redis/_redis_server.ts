@@ -4,6 +4,7 @@
  * @module
  */
 
+import { freePort } from "../../_support/free_port.ts";
 import { program } from "../../_support/programs.ts";
 
 /** A `redis-server` that runs; disposing of it kills it. */
@@ -76,11 +77,4 @@ export class RedisServer implements AsyncDisposable {
     await (this.#draining ?? this.#child.stdout.cancel().catch(() => {}));
     await Deno.remove(this.#folder, { recursive: true });
   }
-}
-
-/** A port that nothing listens on. */
-export function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  listener.close();
-  return listener.addr.port;
 }

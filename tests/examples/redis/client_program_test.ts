@@ -10,7 +10,8 @@ import {
   runExample,
   startServer,
 } from "../_example.ts";
-import { freePort, RedisServer } from "./_redis_server.ts";
+import { freePort } from "../../_support/free_port.ts";
+import { RedisServer } from "./_redis_server.ts";
 import { Speaker } from "./_speaker.ts";
 
 const timeout = 60_000;

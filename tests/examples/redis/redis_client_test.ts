@@ -22,7 +22,8 @@ import {
 import { RedisConnection } from "../../../examples/redis/connection.ts";
 import { RedisError } from "../../../examples/redis/value.ts";
 import { startServer } from "../_example.ts";
-import { freePort, RedisServer } from "./_redis_server.ts";
+import { freePort } from "../../_support/free_port.ts";
+import { RedisServer } from "./_redis_server.ts";
 
 const timeout = 60_000;
 const withoutRedis = lacksPrograms("redis-server");
