@@ -404,10 +404,17 @@ export class ByteWriter {
 }
 
 /** The largest integer of each width that a number can hold exactly. */
-const MOST = /* @__PURE__ */ Array.from(
-  { length: 9 },
-  (_, width) => Math.min(2 ** (8 * width) - 1, Number.MAX_SAFE_INTEGER),
-);
+const MOST = [
+  0,
+  2 ** 8 - 1,
+  2 ** 16 - 1,
+  2 ** 24 - 1,
+  2 ** 32 - 1,
+  2 ** 40 - 1,
+  2 ** 48 - 1,
+  2 ** 53 - 1,
+  2 ** 53 - 1,
+];
 
 function checkUint(value: number, width: number): void {
   const most = MOST[width];

@@ -32,7 +32,7 @@ export interface ContentLengthOptions extends SizedOptions {
 }
 
 /** What nearly every block is made of, around the digits. */
-const USUAL_START = /* @__PURE__ */ toBytes("Content-Length: ");
+const USUAL_START = "Content-Length: ";
 const BLANK_LINE = /* @__PURE__ */ new Uint8Array([13, 10, 13, 10]);
 /**
  * A field of RFC 9110: a name, and a value of tabs, spaces, visible characters and
@@ -135,7 +135,7 @@ class ContentLengthHeader implements HeaderReader {
     if (block.length > this.#most) return false;
     let i = 0;
     for (; i < USUAL_START.length; i++) {
-      if (block[i] !== USUAL_START[i]) return false;
+      if (block[i] !== USUAL_START.charCodeAt(i)) return false;
     }
     let value = 0;
     for (; block[i] >= 48 && block[i] <= 57; i++) {
@@ -175,10 +175,6 @@ function parseLength(bytes: Uint8Array): string {
       refuse("Content-Length must be 1 to 20 digits", line);
   }
   return digits ?? refuse("Content-Length must occur once", block);
-}
-
-function toBytes(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }
 
 /** Text of one character a byte. `TextDecoder` means windows-1252 by "latin1". */
