@@ -131,10 +131,10 @@ export class Client {
   }
 
   /** TLS, if any, begins above the header. */
-  #secureAbove(proxies: ProxyGate): void {
+  async #secureAbove({ secure }: ProxyGate): Promise<void> {
     const { remoteAddr } = this;
     try {
-      this.#transport = proxies.secure(this.#transport);
+      if (secure !== undefined) this.#transport = await secure(this.#transport);
     } catch (error) {
       return this.#refuse({ type: "tls-failed", error, remoteAddr });
     }

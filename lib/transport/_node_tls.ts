@@ -1,20 +1,18 @@
 /**
  * TLS on `node:tls`, for what Deno's own cannot do: other transports than TCP, the peer's
- * certificate, servers that check certificates or let go of silent clients.
+ * certificate, servers that check certificates or let go of silent clients. Only programs
+ * that use it load this file and what it needs.
  *
  * @module
  */
 
 import { show } from "../_check.ts";
-import { TlsError } from "../errors.ts";
-import { checkNewCertificate } from "./_check_options.ts";
 import { parseIp } from "../ip.ts";
 import {
   NodeTlsSession,
   type NodeTlsSocket,
   type StartSession,
 } from "./_node_tls_session.ts";
-import { readPem } from "./_pem.ts";
 import {
   type Certificate,
   checkPeer,
@@ -23,8 +21,8 @@ import {
   describePeer,
   presentedBy,
 } from "./_peer_certificate.ts";
+import { checkMaterial, readAuthorities } from "./_tls_material.ts";
 import type {
-  NewCertificate,
   PeerCertificate,
   PeerCheckOptions,
   ServerCertificate,
@@ -40,45 +38,15 @@ type SecureContext = ReturnType<
   ReturnType<typeof nodeTls>["createSecureContext"]
 >;
 type OnContext = (error: Error | null, context?: SecureContext) => void;
-const nodeCrypto = () => globalThis.process.getBuiltinModule("node:crypto");
 
-/** Makes TLS sessions out of the connections of one server. */
-export class ServerTls {
-  #tls: TlsBindOptions;
-  #makeSession: (conn: Transport) => NodeTlsSession;
-
-  /** @throws {TlsError} Certificate and key cannot be used. */
-  constructor(tls: TlsBindOptions) {
-    this.#tls = tls;
-    this.#makeSession = sessionMaker("listen", tls);
-  }
-
-  /** A session, whose handshake is yet to come. */
-  session(conn: Transport): NodeTlsSession {
-    return this.#makeSession(conn);
-  }
-
-  /**
-   * Another certificate for handshakes that begin from now on.
-   *
-   * @throws {TypeError} It is of the wrong kind; the old one stays.
-   * @throws {TlsError} Certificate and key cannot be used; the old ones stay.
-   */
-  setCertificate(certificate: NewCertificate): void {
-    checkNewCertificate(certificate);
-    const { cert, key, clientCaCerts = this.#tls.clientCaCerts } = certificate;
-    const tls = { ...this.#tls, cert, key, clientCaCerts };
-    this.#makeSession = sessionMaker("set a certificate", tls);
-    this.#tls = tls;
-  }
-}
-
-function sessionMaker(
-  action: string,
+/**
+ * What makes sessions out of the connections of a server; `checkMaterial` has found its
+ * options good. The handshake of each is yet to come.
+ */
+export function sessionMaker(
   tls: TlsBindOptions,
 ): (conn: Transport) => NodeTlsSession {
-  checkMaterial(action, tls);
-  const authorities = readAuthorities(action, tls.clientCaCerts);
+  const authorities = readAuthorities("listen", tls.clientCaCerts);
   const { createServer } = nodeTls();
   const isChecking = tls.clientCaCerts !== undefined;
   const isOptional = tls.clientCertificate === "request";
@@ -244,61 +212,4 @@ async function admitPeer(
   const peer = describePeer(socket);
   await checkPeer(peer, checks);
   return peer;
-}
-
-/** The certificates in PEM texts. What only looks like one is refused here. */
-function readAuthorities(
-  action: string,
-  texts: readonly string[] = [],
-): Certificate[] {
-  if (texts.length === 0) return [];
-  const { X509Certificate } = nodeCrypto();
-  // What is damaged was refused with the options.
-  const blocks = texts.flatMap((text) => readPem(text, "CERTIFICATE") ?? []);
-  try {
-    return blocks.map((block) => new X509Certificate(block));
-  } catch (cause) {
-    throw unusable(
-      action,
-      "a certificate of an authority cannot be read",
-      cause,
-    );
-  }
-}
-
-/**
- * Throws unless certificates can be read, and a key belongs to its own: `node:tls` would
- * take them as they are. To be called before anything is opened.
- *
- * @throws {TlsError} They cannot be used.
- */
-export function checkMaterial(
-  action: string,
-  { cert, key, caCerts, clientCaCerts }: {
-    cert?: string;
-    key?: string;
-    caCerts?: string[];
-    clientCaCerts?: string[];
-  },
-): void {
-  readAuthorities(action, caCerts ?? clientCaCerts);
-  if (cert === undefined || key === undefined) return;
-  const { createPrivateKey, X509Certificate } = nodeCrypto();
-  let fits: boolean;
-  try {
-    fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
-  } catch (cause) {
-    throw unusable(action, "certificate or key cannot be read", cause);
-  }
-  if (!fits) {
-    throw unusable(action, "certificate and key do not belong together");
-  }
-}
-
-function unusable(action: string, why: string, cause?: unknown): TlsError {
-  const options = cause === undefined ? {} : { cause };
-  return new TlsError("bad-configuration", `Cannot ${action}: ${why}`, {
-    operation: action,
-    ...options,
-  });
 }

@@ -7,13 +7,16 @@
 import type { Addr } from "../addr.ts";
 import { withoutBrackets } from "../ip.ts";
 import { hostOf } from "./_address_of.ts";
+import { checkNewCertificate } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
-import { checkMaterial, clientSession, ServerTls } from "./_node_tls.ts";
+import type { NodeTlsSession } from "./_node_tls_session.ts";
 import { orAbort } from "./_or_abort.ts";
 import { bindTcp, dialTcp, listenOptions } from "./_tcp.ts";
+import { checkMaterial } from "./_tls_material.ts";
 import type {
   AcceptedTransport,
   Acceptor,
+  NewCertificate,
   TcpBindOptions,
   TcpDialOptions,
   TlsBindOptions,
@@ -151,6 +154,7 @@ export async function startTlsClient(
       }
       return await handshake(conn, tls, signal);
     }
+    const { clientSession } = await import("./_node_tls.ts");
     const session = clientSession(transport, { ...tls, serverName });
     await orAbort(session.handshake(), signal, () => {});
     return session;
@@ -208,16 +212,53 @@ export function bindTls(
   };
 }
 
-/** A session of a connection, which is closed where there can be none. */
-export function secure(
-  tls: ServerTls,
-  conn: AcceptedTransport,
-): AcceptedTransport {
-  try {
-    return tls.session(conn);
-  } catch (error) {
-    closeQuietly(conn);
-    throw error;
+type SessionMaker = (conn: Transport) => NodeTlsSession;
+
+async function loadSessionMaker(tls: TlsBindOptions): Promise<SessionMaker> {
+  // Other servers do without the code.
+  const { sessionMaker } = await import("./_node_tls.ts");
+  return sessionMaker(tls);
+}
+
+/** Makes TLS sessions, on `node:tls`, out of the connections of one server. */
+export class ServerTls {
+  #tls: TlsBindOptions;
+  #makeSession: Promise<SessionMaker>;
+
+  /** @throws {TlsError} Certificate and key cannot be used. */
+  constructor(tls: TlsBindOptions) {
+    checkMaterial("listen", tls);
+    this.#tls = tls;
+    this.#makeSession = loadSessionMaker(tls);
+  }
+
+  /**
+   * A session, whose handshake is yet to come. The connection is closed where there can
+   * be none.
+   */
+  async session(conn: Transport): Promise<NodeTlsSession> {
+    try {
+      const makeSession = await this.#makeSession;
+      return makeSession(conn);
+    } catch (error) {
+      closeQuietly(conn);
+      throw error;
+    }
+  }
+
+  /**
+   * Another certificate for handshakes that begin from now on.
+   *
+   * @throws {TypeError} It is of the wrong kind; the old one stays.
+   * @throws {TlsError} Certificate and key cannot be used; the old ones stay.
+   */
+  setCertificate(certificate: NewCertificate): void {
+    checkNewCertificate(certificate);
+    const { cert, key, clientCaCerts = this.#tls.clientCaCerts } = certificate;
+    const tls = { ...this.#tls, cert, key, clientCaCerts };
+    checkMaterial("set a certificate", tls);
+    this.#tls = tls;
+    this.#makeSession = loadSessionMaker(tls);
   }
 }
 
@@ -235,7 +276,7 @@ export function bindTlsOver<A extends Addr>(
     addr: below.addr,
     ready: below.ready,
     async accept(): Promise<AcceptedTransport> {
-      return secure(server, await below.accept());
+      return await server.session(await below.accept());
     },
     stop: below.stop?.bind(below),
     close: () => below.close(),

@@ -6,8 +6,9 @@
 
 import { checkTlsBindOptions } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
-import { checkMaterial, ServerTls } from "./_node_tls.ts";
 import { orAbort } from "./_or_abort.ts";
+import { ServerTls } from "./_tls.ts";
+import { checkMaterial } from "./_tls_material.ts";
 import { namesOf, TLS_BIND_OPTION_NAMES } from "./option_names.ts";
 import type { TlsBindOptions, TlsTransport, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";
@@ -55,7 +56,7 @@ export async function acceptTls(
   const { localAddr, remoteAddr } = transport;
   try {
     signal?.throwIfAborted();
-    const session = new ServerTls(options).session(transport);
+    const session = await new ServerTls(options).session(transport);
     await orAbort(session.handshake(), signal, () => {});
     return session;
   } catch (error) {

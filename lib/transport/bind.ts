@@ -9,8 +9,7 @@ import { addressOf } from "./_address_of.ts";
 import { checkBindOptions } from "./_check_options.ts";
 import { bindDescriptor } from "./_descriptor.ts";
 import { bindTcp } from "./_tcp.ts";
-import { bindTls, bindTlsOver, secure } from "./_tls.ts";
-import { ServerTls } from "./_node_tls.ts";
+import { bindTls, bindTlsOver, ServerTls } from "./_tls.ts";
 import { bindUnix } from "./_unix.ts";
 import type {
   AcceptedTransport,
@@ -52,8 +51,11 @@ export function bind<Options extends BindOptions>(
 export interface PlainBinding {
   /** Where the connections come from. */
   acceptor: Acceptor<Addr>;
-  /** Makes a connection speak TLS, if that is asked for. The handshake is yet to come. */
-  secure: (conn: AcceptedTransport) => AcceptedTransport;
+  /**
+   * Makes a connection speak TLS, where that is asked for. The handshake is yet to come.
+   * A connection of which no session can be made is closed.
+   */
+  secure?: (conn: AcceptedTransport) => Promise<AcceptedTransport>;
   /** Another certificate, as of `Acceptor`. */
   setCertificate?: (certificate: NewCertificate) => void;
 }
@@ -69,14 +71,14 @@ export function bindPlain({ tls, ...options }: BindOptions): PlainBinding {
   checkBindOptions({ ...options, tls } as BindOptions);
   const below = options as BindOptions;
   if (tls === undefined) {
-    return { acceptor: bind(below), secure: (conn) => conn };
+    return { acceptor: bind(below) };
   }
   try {
     // First: certificate and key are tried before the port is taken.
     const server = new ServerTls(tls);
     return {
       acceptor: bind(below),
-      secure: (conn) => secure(server, conn),
+      secure: (conn) => server.session(conn),
       setCertificate: (certificate) => server.setCertificate(certificate),
     };
   } catch (error) {

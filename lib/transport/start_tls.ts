@@ -5,8 +5,8 @@
  */
 
 import { checkTlsDialOptions } from "./_check_options.ts";
-import { checkMaterial } from "./_node_tls.ts";
 import { startTlsClient } from "./_tls.ts";
+import { checkMaterial } from "./_tls_material.ts";
 import { namesOf, TLS_DIAL_OPTION_NAMES } from "./option_names.ts";
 import type { TlsDialOptions, TlsTransport, Transport } from "./options.ts";
 import { translateError } from "./translate_error.ts";

@@ -14,3 +14,21 @@ Deno.test("mod.ts loads _preload.ts before all else", async () => {
   const [first] = (await readText("mod.ts")).match(/^(import|export) .*/gm)!;
   assertMatch(first, /^import "\.\/lib\/_preload\.ts";$/);
 });
+
+Deno.test("mod.ts does not load what only some programs need", async () => {
+  const loaded = await readText("lib/_preload.ts");
+  for (
+    const file of [
+      "proxy_header.ts",
+      "socket/_client_telemetry.ts",
+      "socket/hosts.ts",
+      "transport/_node_tls.ts",
+      "transport/_node_tls_session.ts",
+      "transport/read_proxy_header.ts",
+    ]
+  ) {
+    // It is there, and did not only get another name.
+    await Deno.stat(new URL(`../../lib/${file}`, import.meta.url));
+    assertEquals(loaded.includes(`"./${file}"`), false, file);
+  }
+});
