@@ -239,17 +239,23 @@ export function checkSignal(
   }
 }
 
+/** What the data of most calls may be: see {@linkcode checkBytes}. */
+export const TEXT_OR_BYTES = "a string or a Uint8Array";
+
 /**
  * Throws unless `value` is a `Uint8Array` whose memory is there: other arrays would spoil
  * what is counted in bytes, and one that was transferred has no bytes any more.
+ *
+ * @param kind What it must be, where strings were let through before.
  */
 export function checkBytes(
   action: string,
   name: string,
   value: unknown,
+  kind: string = "a Uint8Array",
 ): asserts value is Uint8Array {
   if (!(value instanceof Uint8Array)) {
-    throw wrongKind(action, name, "a Uint8Array", value);
+    throw wrongKind(action, name, kind, value);
   }
   if (value.length === 0 && isDetached(value)) {
     throw new TypeError(
@@ -338,10 +344,9 @@ function nearestName(
   for (const name of known) {
     const shared = sharedLetters(wanted.toLowerCase(), name.toLowerCase());
     const similarity = 2 * shared / (wanted.length + name.length);
-    // Names that share fewer than half of their letters are not meant.
-    if (similarity < 0.5) continue;
     const score = similarity + (name.startsWith(firstWord(wanted)) ? 0.25 : 0);
-    if (score > best) {
+    // `deadline` is not meant to be `keepAlive`, for all the letters that they share.
+    if (score >= 0.6 && score > best) {
       best = score;
       nearest = name;
     }
@@ -349,8 +354,11 @@ function nearestName(
   return nearest;
 }
 
-/** What Node calls it, where another name has more letters of it. */
-const NAMES_ELSEWHERE: Record<string, string> = { host: "hostname" };
+/** What Node calls it, where no name here is close to it, or another one is closer. */
+const NAMES_ELSEWHERE: Record<string, string> = {
+  host: "hostname",
+  ca: "caCerts",
+};
 
 const MAX_COMPARED_LETTERS = 64;
 

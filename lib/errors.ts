@@ -207,7 +207,10 @@ export class TimeoutError extends SocketError {
     options?: SocketErrorOptions,
   ) {
     super(
-      `Cannot ${operation} within ${timeoutMs} ms: the time limit passed`,
+      // What is left of a longer limit is hardly ever a whole number.
+      `Cannot ${operation} within ${
+        Math.ceil(timeoutMs)
+      } ms: the time limit passed`,
       { ...options, operation },
     );
     this.timeoutMs = timeoutMs;

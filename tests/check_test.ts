@@ -14,6 +14,7 @@ import {
   checkSignal,
   checkText,
   show,
+  TEXT_OR_BYTES,
 } from "../lib/_check.ts";
 
 Deno.test("a value is shown short, on one line, as what it is", () => {
@@ -120,6 +121,11 @@ Deno.test("a wrong kind is a TypeError, a wrong value a RangeError", () => {
       'Cannot go: b must be a Uint8Array, got "text"',
     ],
     [
+      () => checkBytes("go", "b", 3, TEXT_OR_BYTES),
+      TypeError,
+      "Cannot go: b must be a string or a Uint8Array, got 3",
+    ],
+    [
       () => checkObject("go", "o", null),
       TypeError,
       "Cannot go: o must be an object, got null",
@@ -158,13 +164,21 @@ Deno.test("an array that was transferred has no bytes to give", () => {
 
 Deno.test("unknown names are refused, and the nearest one is named", () => {
   const known = new Set([
-    ...["hostname", "port", "idleMs", "closeTimeoutMs", "clientCaCerts"],
+    ...[
+      "hostname",
+      "port",
+      "idleMs",
+      "closeTimeoutMs",
+      "clientCaCerts",
+      "caCerts",
+    ],
   ]);
   const cases: [string, string][] = [
     ["host", "hostname"],
     ["idleTimeoutMs", "idleMs"],
     ["clientCaCert", "clientCaCerts"],
     ["Port", "port"],
+    ["ca", "caCerts"],
   ];
   for (const [given, meant] of cases) {
     assertThrows(
@@ -177,6 +191,12 @@ Deno.test("unknown names are refused, and the nearest one is named", () => {
     () => checkNames("connect", "tls", { zzz: 1 }, known),
     TypeError,
     'unknown option "zzz" of tls, known are hostname, port',
+  );
+  assertThrows(
+    () =>
+      checkNames("listen", "options", { deadline: 1 }, new Set(["keepAlive"])),
+    TypeError,
+    'unknown option "deadline", known are keepAlive',
   );
   const long = "x".repeat(1_000_000);
   assertThrows(

@@ -22,6 +22,7 @@ import {
   checkLimit,
   checkNames,
   outOfRange,
+  TEXT_OR_BYTES,
   wrongKind,
 } from "../_check.ts";
 import {
@@ -205,7 +206,7 @@ function toDelimiters(action: string, given: unknown): Uint8Array[] {
 
 function toBytes(action: string, name: string, given: unknown): Uint8Array {
   if (typeof given !== "string" && !(given instanceof Uint8Array)) {
-    throw wrongKind(action, name, "a string or a Uint8Array", given);
+    throw wrongKind(action, name, TEXT_OR_BYTES, given);
   }
   if (given.length === 0) {
     throw outOfRange(action, name, "at least 1 byte", given);

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { checkBytes } from "../_check.ts";
+import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
 import { BrokenError, BusyError, ClosedError, SocketError } from "../errors.ts";
 import {
   type CallOptions,
@@ -175,7 +175,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   ): Promise<void> {
     checkCall("send", options);
     const bytes = typeof data === "string" ? ENCODER.encode(data) : data;
-    checkBytes("send", "data", bytes);
+    checkBytes("send", "data", bytes, TEXT_OR_BYTES);
     const { length } = bytes;
     const { maxSendBytes: maxBytes = MAX_UDP_BYTES } = this.#transport;
     if (length > maxBytes) {

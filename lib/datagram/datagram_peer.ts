@@ -10,6 +10,7 @@ import {
   checkFunction,
   checkInteger,
   checkNames,
+  TEXT_OR_BYTES,
 } from "../_check.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import { formatIp, parseIp } from "../ip.ts";
@@ -273,7 +274,9 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
     options: DatagramRequestOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const limits = checkRequest(options);
-    if (typeof query !== "string") checkBytes("request", "query", query);
+    if (typeof query !== "string") {
+      checkBytes("request", "query", query, TEXT_OR_BYTES);
+    }
     this.#endpoint.checkOpen("request");
     if (this.#requests.size >= this.#maxInFlight) {
       throw new LimitError(

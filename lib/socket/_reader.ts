@@ -10,6 +10,7 @@ import {
   checkLimit,
   checkNames,
   outOfRange,
+  TEXT_OR_BYTES,
 } from "../_check.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
@@ -159,7 +160,7 @@ export class Reader {
 
   #delimiterBytes(delimiter: Uint8Array | string): Uint8Array {
     if (typeof delimiter !== "string") {
-      checkBytes("readUntil", "delimiter", delimiter);
+      checkBytes("readUntil", "delimiter", delimiter, TEXT_OR_BYTES);
     }
     if (delimiter.length === 0) {
       const must = "at least 1 byte long";

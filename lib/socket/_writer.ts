@@ -21,7 +21,7 @@
  * @module
  */
 
-import { checkBytes } from "../_check.ts";
+import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import {
   BrokenError,
@@ -404,7 +404,9 @@ export class Writer
 
   write(data: Uint8Array | string, options?: CallOptions): Promise<void> {
     try {
-      if (typeof data !== "string") checkBytes("write", "data", data);
+      if (typeof data !== "string") {
+        checkBytes("write", "data", data, TEXT_OR_BYTES);
+      }
     } catch (error) {
       return Promise.reject(error);
     }

@@ -294,7 +294,7 @@ Deno.test("write() refuses what is neither bytes nor text, and sends the rest", 
     await assertRejects(
       () => left.write(data as unknown as Uint8Array),
       TypeError,
-      "Cannot write: data must be a Uint8Array, got ",
+      "Cannot write: data must be a string or a Uint8Array, got ",
     );
   }
   await left.write("b");
