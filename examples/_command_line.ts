@@ -6,14 +6,10 @@
  */
 
 import { parseArgs } from "@std/cli/parse-args";
-import {
-  parseAddress,
-  type ParsedAddress,
-  type Server,
-  SocketError,
-} from "@sluice/net";
-import { complain, log } from "./_log.ts";
+import { parseAddress, type ParsedAddress, SocketError } from "@sluice/net";
+import { complain } from "./_log.ts";
 import { visibleText } from "./_safe_text.ts";
+import { whyUnreadable } from "./_unreadable.ts";
 
 /** What the command line said. */
 export interface CommandLine<
@@ -154,13 +150,20 @@ export async function readFlag(name: string, path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotCapable
-      ? `run again with --allow-read=${path}`
-      : error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : (error as Error).message;
-    stop(visibleText(`Cannot read --${name} ${path}: ${why}`), FAILED);
+    const why = whyUnreadable(error, path);
+    const isMissing = error instanceof Deno.errors.NotFound;
+    stop(
+      visibleText(`Cannot read --${name} ${path}: ${why}`),
+      isMissing ? BAD_USAGE : FAILED,
+    );
   }
+}
+
+/** What went wrong, in one line, which may quote what the other side sent. */
+export function lineOf({ name, message, cause }: SocketError): string {
+  // That a limit passed does not say what failed meanwhile.
+  const failed = name === "TimeoutError" && cause instanceof SocketError;
+  return visibleText(failed ? `${message} (${cause.message})` : message);
 }
 
 /** Runs an example; what the network did wrong is one line and exit code 1. */
@@ -168,29 +171,9 @@ export async function run(main: () => void | Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
-    // It may quote what the other side sent.
-    if (error instanceof SocketError) stop(visibleText(error.message), FAILED);
+    if (error instanceof SocketError) stop(lineOf(error), FAILED);
     throw error;
   }
-}
-
-/**
- * Ctrl-C drains the server: no new client comes in, and those that are there may finish for
- * three seconds. A second Ctrl-C cuts them off.
- *
- * @param server Which one; the call returns when it has ended.
- */
-export async function drainOnInterrupt(server: Server): Promise<void> {
-  let timeoutMs = 3_000;
-  const onInterrupt = () => {
-    server.shutdown({ timeoutMs });
-    timeoutMs = 0;
-  };
-  Deno.addSignalListener("SIGINT", onInterrupt);
-  await server.closed;
-  Deno.removeSignalListener("SIGINT", onInterrupt);
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
 }
 
 /** The size of the terminal; 80 by 24 where it does not say, as on a serial line. */

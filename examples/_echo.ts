@@ -11,6 +11,7 @@ import {
   type ServerEvent,
 } from "@sluice/net";
 import { worker } from "@sluice/net/workers";
+import { logDrain } from "./_drain.ts";
 import { Front } from "./_front.ts";
 import { looksLikeHttp } from "./_http.ts";
 import { log } from "./_log.ts";
@@ -61,6 +62,7 @@ export function echo(
 }
 
 function report(event: ServerEvent): void {
+  logDrain(event);
   if (event.type === "accepted") {
     log(`${visibleAddress(event.socket.remoteAddr)} came`);
   }

@@ -11,6 +11,8 @@ import {
   type PermissionPlan,
 } from "@sluice/net/permissions";
 import { complain, log } from "./_log.ts";
+import { visibleText } from "./_safe_text.ts";
+import { whyUnreadable } from "./_unreadable.ts";
 
 /** The flags, with what they are when they are not given. */
 export const FRONT_FLAGS = { cert: "none", key: "none" };
@@ -102,8 +104,10 @@ export class Front {
   async #read(refuse: Refuse): Promise<{ cert: string; key: string }> {
     const [cert, key] = await Promise.all(
       this.files.map((path) =>
-        Deno.readTextFile(path).catch(() =>
-          refuse(`Cannot read ${path}: there is no such file`)
+        Deno.readTextFile(path).catch((error) =>
+          refuse(
+            visibleText(`Cannot read ${path}: ${whyUnreadable(error, path)}`),
+          )
         )
       ),
     );

@@ -7,6 +7,7 @@
 import { formatAddress } from "@sluice/net";
 import { supervise } from "@sluice/net/workers";
 import { stop } from "./_command_line.ts";
+import { logDrain, logEnd } from "./_drain.ts";
 import type { Front } from "./_front.ts";
 import { complain, log } from "./_log.ts";
 
@@ -54,6 +55,7 @@ export async function superviseWorkers(
     drainOnSignals: true,
     shutdownTimeoutMs: 3_000,
     onEvent: (event) => {
+      logDrain(event);
       if (event.type === "restart") {
         complain("a worker died, another one starts");
       }
@@ -66,8 +68,6 @@ export async function superviseWorkers(
       (error) => complain(`${error.message} (the old workers stay)`),
     );
   Deno.addSignalListener("SIGHUP", onHangup);
-  await group.closed;
+  await logEnd(group);
   Deno.removeSignalListener("SIGHUP", onHangup);
-  const { completed, aborted } = await group.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
 }

@@ -21,6 +21,7 @@ import {
   stop,
 } from "./_command_line.ts";
 import { echo } from "./_echo.ts";
+import { logEnd } from "./_drain.ts";
 import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "./_front.ts";
 import { log } from "./_log.ts";
 import { superviseWorkers, WORKERS_HELP, WORKERS_RANGE } from "./_workers.ts";
@@ -63,7 +64,5 @@ await run(async () => {
   }
   const server = await echo(address, front, { drainOnSignals: true });
   log(`listening on ${formatAddress(server.addr)}`);
-  await server.closed;
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(server);
 });

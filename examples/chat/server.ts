@@ -19,6 +19,7 @@ import {
   run,
   stop,
 } from "../_command_line.ts";
+import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { type ChatSettings, MAX_CONNECTIONS, startChat } from "./service.ts";
 
@@ -147,9 +148,7 @@ async function runAlone(): Promise<void> {
   await checkPermissions();
   const server = await startChat(address, settings, { drainOnSignals: true });
   log(`listening on ${formatAddress(server.addr)}`);
-  await server.closed;
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(server);
 }
 
 /** What is missing is said before anything is opened. */
@@ -184,6 +183,7 @@ async function runWorkers(): Promise<void> {
     drainOnSignals: true,
     shutdownTimeoutMs: 5_000,
     onEvent: (event) => {
+      logDrain(event);
       if (event.type === "drain") isDraining = true;
       if (event.type === "worker-ended" && !isDraining) {
         complain(`worker ${event.index} was lost: ${event.reason}`);
@@ -191,7 +191,5 @@ async function runWorkers(): Promise<void> {
     },
   });
   log(`listening on ${formatAddress(group.addr)} with ${workers} workers`);
-  await group.closed;
-  const { completed, aborted } = await group.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(group);
 }

@@ -16,6 +16,7 @@ import {
   SocketError,
 } from "@sluice/net";
 import { type Engine, Hub } from "@sluice/net/hub";
+import { logDrain } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { PendingConnections, PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
@@ -107,6 +108,7 @@ export async function startChat(
     // A line that never ends costs bandwidth, and this is all it gets.
     maxReadBytesPerSecond: Math.max(16 * 1024, rate * MAX_LINE_BYTES),
     shutdownTimeoutMs: 3_000,
+    onEvent: drainOnSignals ? logDrain : undefined,
     onError: report,
   }, async (socket, { signal }) => {
     const from = visibleAddress(socket.remoteAddr);

@@ -23,6 +23,7 @@ import {
   type DatagramSocket,
   serveDatagrams,
 } from "@sluice/net/datagram";
+import { logDrain } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
 import { AnswerLimits } from "./answer_limits.ts";
@@ -175,6 +176,7 @@ async function bind(
         writeMs: CLIENT_MS,
         drainOnSignals: true,
         shutdownTimeoutMs: 3_000,
+        onEvent: logDrain,
         onError(error) {
           // What clients do to their connections is everyday life.
           if (!(error instanceof SocketError)) complain(error);

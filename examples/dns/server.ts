@@ -17,6 +17,8 @@ import {
   stop,
 } from "../_command_line.ts";
 import { log } from "../_log.ts";
+import { visibleText } from "../_safe_text.ts";
+import { whyUnreadable } from "../_unreadable.ts";
 import sample from "./sample.zone" with { type: "text" };
 import { listeningOn, serveDns } from "./serve_dns.ts";
 import { Zone, ZoneError } from "./zone.ts";
@@ -87,16 +89,18 @@ async function readZone(path: string): Promise<Zone> {
   try {
     return new Zone(path === SAMPLE ? sample : await readText(path));
   } catch (error) {
-    const why = error instanceof ZoneError
+    const why = error instanceof ZoneError || error instanceof RangeError
       ? error.message
-      : "it must be a file of at most 16 MiB that can be read";
-    stop(`Cannot use ${path} as --zone: ${why}`, 2);
+      : whyUnreadable(error, path);
+    stop(visibleText(`Cannot use ${path} as --zone: ${why}`), 2);
   }
 }
 
 async function readText(path: string): Promise<string> {
   using file = await Deno.open(path);
   const { size, isFile } = await file.stat();
-  if (!isFile || size > MAX_ZONE_BYTES) throw new RangeError("too large");
+  if (!isFile || size > MAX_ZONE_BYTES) {
+    throw new RangeError("it must be a file of at most 16 MiB");
+  }
   return await new Response(file.readable).text();
 }

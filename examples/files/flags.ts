@@ -10,7 +10,7 @@ import {
   type PermissionPlan,
   permissionsFor,
 } from "@sluice/net/permissions";
-import { addressFlag, integerFlag, stop } from "../_command_line.ts";
+import { addressFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Refusal } from "./messages.ts";
 import { SharedRate } from "./rate.ts";
@@ -66,7 +66,7 @@ export async function clientOptions(
   );
   const tls = flags.ca === "none"
     ? {}
-    : { tls: { caCerts: [await fileFlag("ca", flags.ca)] } };
+    : { tls: { caCerts: [await readFlag("ca", flags.ca)] } };
   return {
     parallel,
     rate: new SharedRate(limit),
@@ -93,16 +93,6 @@ export function needs(
     descriptors: names.flatMap((name) => paths.map((path) => ({ name, path }))),
     unstable: [],
   };
-}
-
-/** The text of the file in a flag; ends the program with exit code 2 if there is none. */
-export async function fileFlag(name: string, path: string): Promise<string> {
-  await ensurePermissions(needs("read", ["read"], [path]));
-  try {
-    return await Deno.readTextFile(path);
-  } catch {
-    stop(`Cannot run: --${name} must be a file, got ${path}`, 2);
-  }
 }
 
 /** The bytes a second in a flag; ends the program with exit code 2 if it is no rate. */

@@ -15,12 +15,19 @@ import {
   UnexpectedEofError,
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import {
+  commandLine,
+  listenFlag,
+  readFlag,
+  run,
+  stop,
+} from "../_command_line.ts";
+import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Folder } from "./folder.ts";
-import { fileFlag, needs, rateFlag, reasonOf } from "./flags.ts";
+import { needs, rateFlag, reasonOf } from "./flags.ts";
 import { serveClient } from "./serve_client.ts";
 import { SlowTransferError, Transfers } from "./transfers.ts";
 
@@ -77,8 +84,8 @@ await run(async () => {
     needs("serve", ["read", "write"], [dir]),
   );
   const tls = flags.cert === "none" ? undefined : {
-    cert: await fileFlag("cert", flags.cert),
-    key: await fileFlag("key", flags.key),
+    cert: await readFlag("cert", flags.cert),
+    key: await readFlag("key", flags.key),
   };
   const folder = await Folder.open(dir).catch((error) => {
     stop(`Cannot serve: ${reasonOf(error)}`);
@@ -102,6 +109,7 @@ await run(async () => {
       maxWriteBytesPerSecond: limit,
       drainOnSignals: true,
       shutdownTimeoutMs: 10_000,
+      onEvent: logDrain,
       onError: report,
     }, (socket, { signal }) =>
       serveClient(socket, {
@@ -117,9 +125,7 @@ await run(async () => {
       }));
   const server = startWith(tls !== undefined, start);
   log(`serving ${dir} on ${formatAddress(server.addr)}`);
-  await server.closed;
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(server);
 });
 
 /** Starts a server; a certificate that is none is one line. */

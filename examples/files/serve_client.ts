@@ -44,8 +44,9 @@ export async function serveClient(
   const peer = new Peer(socket);
   let pending = newcomers.add(socket);
   let busy = false;
+  // A client that has nothing under way is not waited for.
   const onDrain = () => {
-    if (!busy) socket.closeWrite();
+    if (!busy) socket.close();
   };
   signal.addEventListener("abort", onDrain);
   try {
@@ -62,6 +63,7 @@ export async function serveClient(
       pending = regulars.add(socket);
     }
   } catch (error) {
+    if (signal.aborted && !busy) return;
     if (error instanceof SocketError) throw error;
     const known = error instanceof Refusal;
     const reason = known ? error.message : "the server cannot do it";

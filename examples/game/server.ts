@@ -27,6 +27,7 @@ import {
   run,
   stop,
 } from "../_command_line.ts";
+import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
@@ -109,6 +110,7 @@ await run(async () => {
     closeTimeoutMs: 500,
     drainOnSignals: true,
     shutdownTimeoutMs: 2_000,
+    onEvent: logDrain,
     onError: report,
   }, (socket, context) => host.handle(socket, context));
   log(`listening on ${formatAddress(server.addr)}`);
@@ -135,8 +137,7 @@ await run(async () => {
     if (!end.signal.aborted) throw error;
   }
   await overUdp;
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(server);
 });
 
 /** A client that broke off or was silent is one line; a bug is more. */

@@ -6,7 +6,7 @@
 
 import { SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { addressFlag, integerFlag, stop } from "../_command_line.ts";
+import { addressFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Client } from "./client.ts";
 import { RefusedError } from "./errors.ts";
@@ -72,7 +72,7 @@ export async function startClient(
   await ensurePermissions(permissionsFor(address, { action: "connect" }));
   const tls = flags.ca === "none"
     ? {}
-    : { tls: { caCerts: [await fileFlag("ca", flags.ca)] } };
+    : { tls: { caCerts: [await readFlag("ca", flags.ca)] } };
   const user = flags.user === "none"
     ? {}
     : { username: flags.user, password: passwordOfUser() };
@@ -122,21 +122,6 @@ function passwordOfUser(): string {
   } catch (error) {
     if (!(error instanceof Deno.errors.NotCapable)) throw error;
     stop(`${must}: run again with --allow-env=${PASSWORD}`);
-  }
-}
-
-/** The text of the file in a flag; ends the program with exit code 2 if there is none. */
-async function fileFlag(name: string, path: string): Promise<string> {
-  await ensurePermissions({
-    purpose: `read ${path}`,
-    flags: [`--allow-read=${path}`],
-    descriptors: [{ name: "read", path }],
-    unstable: [],
-  });
-  try {
-    return await Deno.readTextFile(path);
-  } catch {
-    stop(`Cannot run: --${name} must be a file, got ${path}`, 2);
   }
 }
 

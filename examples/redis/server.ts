@@ -14,6 +14,7 @@ import {
   run,
   stop,
 } from "../_command_line.ts";
+import { logDrain, logEnd } from "../_drain.ts";
 import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "../_front.ts";
 import { complain, log } from "../_log.ts";
 import { superviseWorkers, WORKERS_HELP, WORKERS_RANGE } from "../_workers.ts";
@@ -84,6 +85,7 @@ const limits = {
   writeMs: 10_000, // A client that asks and never reads does not hold its replies for ever.
   drainOnSignals: true, // Ctrl-C lets commands finish; a second one cuts them off.
   shutdownTimeoutMs: 3_000,
+  onEvent: logDrain,
   onError(error: unknown) {
     // What a client did ends that client; `INFO` counts.
     if (!(error instanceof SocketError)) complain(error);
@@ -108,9 +110,7 @@ async function serveHere(): Promise<void> {
     )
   );
   log(`listening on ${formatAddress(server.addr)}`);
-  await server.closed;
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(server);
 }
 
 /** The data stay here: the workers have the clients, and connect to this process for each. */

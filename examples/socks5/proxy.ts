@@ -15,9 +15,11 @@ import {
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { PendingConnections } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
+import { whyUnreadable } from "../_unreadable.ts";
 import { negotiateHttp } from "./http_connect.ts";
 import type { TunnelRequest } from "./request.ts";
 import { negotiateSocks, SOCKS_VERSION } from "./socks.ts";
@@ -91,6 +93,7 @@ await run(async () => {
     writeMs: WRITE_MS,
     drainOnSignals: true,
     shutdownTimeoutMs: 5_000,
+    onEvent: logDrain,
     onError(error, { remoteAddr }) {
       // Clients and servers that break their connections are everyday life.
       if (error instanceof BrokenError || error instanceof ClosedError) return;
@@ -117,9 +120,7 @@ await run(async () => {
     );
   });
   log(`listening on ${formatAddress(server.addr)}`);
-  await server.closed;
-  const { completed, aborted } = await server.shutdown();
-  log(`drained: ${completed} finished, ${aborted} cut off`);
+  await logEnd(server);
 });
 
 /** The first byte tells the protocols apart. */
@@ -151,8 +152,8 @@ async function readUsers(path: string): Promise<Users> {
   } catch (error) {
     const why = error instanceof TypeError
       ? error.message
-      : "it must be a file that can be read";
-    stop(`Cannot use ${path} as --users: ${why}`, 2);
+      : whyUnreadable(error, path);
+    stop(visibleText(`Cannot use ${path} as --users: ${why}`), 2);
   }
 }
 

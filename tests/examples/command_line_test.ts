@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { serve } from "@sluice/net";
+import { BrokenError, serve, TimeoutError } from "@sluice/net";
+import { lineOf } from "../../examples/_command_line.ts";
+import { whyUnreadable } from "../../examples/_unreadable.ts";
 import { runExample } from "./_example.ts";
 
 Deno.test(
@@ -22,3 +24,33 @@ Deno.test(
     assertEquals(output.split("\n").slice(0, texts.length), texts);
   },
 );
+
+Deno.test("whyUnreadable() says what is wrong with a file", () => {
+  const { NotCapable, NotFound, PermissionDenied, IsADirectory } = Deno.errors;
+  const cases: [error: unknown, why: string][] = [
+    [new NotCapable("net"), "run again with --allow-read=a.pem"],
+    [new NotFound("os error 2"), "there is no such file"],
+    [
+      new PermissionDenied("13"),
+      "its permissions do not let this user read it",
+    ],
+    [new IsADirectory("21"), "it is a folder"],
+    [
+      new Error("stream did not contain valid UTF-8"),
+      "stream did not contain valid UTF-8",
+    ],
+  ];
+  for (const [error, why] of cases) {
+    assertEquals(whyUnreadable(error, "a.pem"), why);
+  }
+});
+
+Deno.test("lineOf() says what went wrong, not only that a limit passed", () => {
+  const cause = new BrokenError("refused", "Cannot connect: \x1b refused");
+  assertEquals(lineOf(cause), "Cannot connect: \\u{1b} refused");
+  assertEquals(
+    lineOf(new TimeoutError("connect", 4_999.98, { cause })),
+    "Cannot connect within 5000 ms: the time limit passed " +
+      "(Cannot connect: \\u{1b} refused)",
+  );
+});

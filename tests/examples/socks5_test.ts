@@ -716,7 +716,7 @@ Deno.test(
     const missing = await runExample("socks5/proxy", "--users", "users.json");
     assertEquals(
       missing.errors,
-      "Cannot use users.json as --users: it must be a file that can be read\n",
+      "Cannot use users.json as --users: there is no such file\n",
     );
     assertEquals(missing.code, 2);
     const { output } = await runExample("socks5/proxy", "--help");
