@@ -81,8 +81,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * const stream = toDuplex(left);
  * stream.write("hello\n");
  * assertEquals(await right.readLine(), "hello");
- * await right.close();
  * stream.resume();
+ * await right.close();
  * await once(stream, "close");
  * ```
  */
