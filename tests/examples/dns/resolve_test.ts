@@ -19,6 +19,7 @@ import {
 } from "../../../examples/dns/message.ts";
 import { Networks } from "../../../examples/dns/networks.ts";
 import { Resolver } from "../../../examples/dns/resolve.ts";
+import { freePort } from "../../_support/free_port.ts";
 
 const timeout = 30_000;
 const QUESTION: Question = { name: "a.test.", type: "A", class: IN };
@@ -42,8 +43,8 @@ interface Asked {
 }
 
 /** A server that does to each query what a test says. */
-async function startUpstream(onQuery: (asked: Asked) => unknown) {
-  const socket = await datagram({ port: 0 });
+async function startUpstream(onQuery: (asked: Asked) => unknown, port = 0) {
+  const socket = await datagram({ port });
   const asked: Asked[] = [];
   const serving = (async () => {
     for await (const { data, from } of socket) {
@@ -227,7 +228,7 @@ Deno.test(
         isTruncated: true,
       });
       return send(bytes.subarray(0, bytes.length - 5));
-    });
+    }, freePort());
     let replies = 0;
     await using _server = serve(
       { port: upstream.addr.port, onError: () => {} },
