@@ -286,14 +286,8 @@ export function checkObject(
   }
 }
 
-/** Options that were found good: one object may serve every connection of a server. */
-const checkedNames = new WeakMap<object, ReadonlySet<string>>();
-/** So few names are looked at again in less time than it takes to remember their object. */
-const FEW_NAMES = 4;
-
 /**
- * Throws unless `options` is an object whose own names are all among `known`. Where
- * it has many they are looked at once for each object and set of names.
+ * Throws unless `options` is an object whose own names are all among `known`.
  *
  * @param name What the object is called in an error, for instance `"tls"`.
  */
@@ -304,12 +298,27 @@ export function checkNames(
   known: ReadonlySet<string>,
 ): asserts options is object {
   checkObject(action, name, options);
-  if (checkedNames.get(options) === known) return;
-  const names = Object.keys(options);
-  for (const given of names) {
+  for (const given of Object.keys(options)) {
     if (!known.has(given)) throw unknownName(action, name, given, known);
   }
-  if (names.length > FEW_NAMES) checkedNames.set(options, known);
+}
+
+/**
+ * The options of these names, in an object of their own: each is read once, so that what
+ * is checked is what is used. What an object has from its class or its prototype counts, too,
+ * which a spread would leave out: a limit, or a check of a certificate, would be gone without a word.
+ */
+export function readOptions<T extends object>(
+  options: T,
+  names: ReadonlySet<string>,
+): T {
+  const given = options as Record<string, unknown>;
+  const read: Record<string, unknown> = {};
+  for (const name of names) {
+    const value = given[name];
+    if (value !== undefined) read[name] = value;
+  }
+  return read as T;
 }
 
 function unknownName(

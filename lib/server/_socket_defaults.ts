@@ -19,7 +19,5 @@ export function socketOptionsOf(
   options: SocketOptions,
 ): SocketOptions {
   const { writeMs = WRITE_MS, frameTimeoutMs = FRAME_TIMEOUT_MS } = options;
-  const made = { ...options, writeMs, frameTimeoutMs };
-  checkSocketOptions(action, made);
-  return made;
+  return checkSocketOptions(action, { ...options, writeMs, frameTimeoutMs });
 }

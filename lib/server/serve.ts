@@ -118,7 +118,7 @@ export function serve(
  */
 export function serve(options: ServeOptions, handler: Handler): Server;
 export function serve(options: ServeOptions, handler: Handler): Server {
-  checkServeOptions(options, handler);
+  options = checkServeOptions(options, handler);
   options.signal?.throwIfAborted();
   const { proxyProtocol } = options;
   if (proxyProtocol === undefined) {

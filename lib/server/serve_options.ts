@@ -11,6 +11,7 @@ import {
   checkNames,
   checkNumber,
   checkSignal,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import {
@@ -222,13 +223,17 @@ const SHUTDOWN_OPTION_NAMES: ReadonlySet<string> = new Set(
   ["timeoutMs", "deadline", "signal"] satisfies (keyof ShutdownOptions)[],
 );
 
-/** Throws if an option is unknown, of the wrong type or out of range, naming it. */
+/**
+ * Throws if an option is unknown, of the wrong type or out of range, naming it. Gives the
+ * options as they were checked.
+ */
 export function checkServeOptions(
-  options: ServeOptions,
+  given: ServeOptions,
   handler: Handler,
-): void {
+): ServeOptions {
   const action = "serve";
-  checkNames(action, "options", options, SERVE_OPTION_NAMES);
+  checkNames(action, "options", given, SERVE_OPTION_NAMES);
+  const options = readOptions(given, SERVE_OPTION_NAMES);
   checkSocketOptions(action, options);
   checkAdmissionOptions(action, options);
   const { maxBufferedBytes, handshakeTimeoutMs, shutdownTimeoutMs } = options;
@@ -259,6 +264,7 @@ export function checkServeOptions(
   if (onError !== undefined) checkFunction(action, "onError", onError);
   if (onEvent !== undefined) checkFunction(action, "onEvent", onEvent);
   checkFunction(action, "the handler", handler);
+  return options;
 }
 
 /** Throws if a limit of a shutdown is unknown, of the wrong type or out of range. */

@@ -10,6 +10,7 @@ import {
   checkNames,
   checkObject,
   checkSignal,
+  readOptions,
 } from "../_check.ts";
 import { BrokenError, ProxyError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
@@ -135,7 +136,14 @@ const TIMEOUT_MS = 10_000;
  * ```
  */
 export async function connect(options: ConnectOptions): Promise<Socket> {
-  checkConnectOptions(options);
+  const checked = checkConnectOptions(options);
+  return await connectChecked(checked.options, checked.socketOptions);
+}
+
+async function connectChecked(
+  options: ConnectOptions,
+  socketOptions: SocketOptions,
+): Promise<Socket> {
   const { signal, deadline, retry: again } = options;
   const { timeoutMs = again === undefined ? TIMEOUT_MS : Infinity } = options;
   const limits = { signal, timeoutMs, deadline };
@@ -143,22 +151,29 @@ export async function connect(options: ConnectOptions): Promise<Socket> {
   if (again !== undefined) checkObject("connect", "retry", again);
   const open = async () =>
     again === undefined
-      ? new Socket(await dialWithin(options, limits), options)
-      : await connectAgain(options, again, limits);
+      ? new Socket(await dialWithin(options, limits), socketOptions)
+      : await connectAgain(options, socketOptions, again, limits);
   if (!options.telemetry) return await open();
   const { connectTraced } = await import("./_client_telemetry.ts");
   return await connectTraced(options, open);
 }
 
-/** Throws if an option of `connect` is wrong, but for its hosts, its limits and `retry`. */
-export function checkConnectOptions(options: ConnectOptions): void {
-  checkNames("connect", "options", options, CONNECT_OPTION_NAMES);
-  checkSocketOptions("connect", options);
+/**
+ * Throws if an option of `connect` is wrong, but for its hosts, its limits and `retry`.
+ * Gives them all, and those of the socket, as they were checked.
+ */
+export function checkConnectOptions(
+  given: ConnectOptions,
+): { options: ConnectOptions; socketOptions: SocketOptions } {
+  checkNames("connect", "options", given, CONNECT_OPTION_NAMES);
+  const options = readOptions(given, CONNECT_OPTION_NAMES);
+  const socketOptions = checkSocketOptions("connect", options);
   if (options.telemetry !== undefined) {
     checkBoolean("connect", "telemetry", options.telemetry);
   }
   // Those of several hosts are checked where they are dialled.
-  if (options.hosts === undefined) checkDialOptions(options);
+  if (options.hosts === undefined) options.tls = checkDialOptions(options).tls;
+  return { options, socketOptions };
 }
 
 function checkLimits(limits: CallOptions): void {
@@ -171,6 +186,7 @@ function checkLimits(limits: CallOptions): void {
 /** Connects with several attempts, all of which end with the first limit that does. */
 async function connectAgain(
   options: ConnectOptions,
+  socketOptions: SocketOptions,
   again: RetryOptions,
   limits: CallOptions,
 ): Promise<Socket> {
@@ -191,7 +207,7 @@ async function connectAgain(
         signal: controller.signal,
         timeoutMs: attemptTimeoutMs,
       }),
-      options,
+      socketOptions,
     );
   try {
     return await retry(attempt, {

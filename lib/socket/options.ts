@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkLimit, checkNames, checkNumber } from "../_check.ts";
+import { checkLimit, checkNames, checkNumber, readOptions } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { TlsBindOptions, TlsDialOptions } from "../transport/options.ts";
 
@@ -254,26 +254,38 @@ function checkTimes(
   }
 }
 
-/** A server makes all its sockets with one object, which is checked once. */
+/**
+ * What {@linkcode checkSocketOptions} has given. A server makes all its sockets with one
+ * object.
+ */
 const checked = new WeakSet<SocketOptions>();
 
-/** Throws unless these options are for a socket alone, and good. */
+/** Most clients set none of them. */
+const NONE: SocketOptions = Object.freeze({});
+checked.add(NONE);
+
+/** Throws unless these options are for a socket alone, and good. Gives what was checked. */
 export function checkOnlySocketOptions(
   action: string,
   options: SocketOptions,
-): void {
-  // What `connect` or `serve` has checked has names of theirs as well.
-  if (checked.has(options)) return;
+): SocketOptions {
+  if (checked.has(options)) return options;
   checkNames(action, "options", options, SOCKET_OPTION_NAMES);
-  checkSocketOptions(action, options);
+  return checkSocketOptions(action, options);
 }
 
-/** Throws if a socket's option is out of range, naming it; other names are not looked at. */
+/**
+ * Throws if a socket's option is out of range, naming it; other names are not looked at.
+ * Gives what was checked, which stays as it is, and is to be used: a caller may go on to
+ * change the object that it gave.
+ */
 export function checkSocketOptions(
   action: string,
-  options: SocketOptions,
-): void {
-  if (checked.has(options)) return;
+  given: SocketOptions,
+): SocketOptions {
+  if (checked.has(given)) return given;
+  const options = readOptions(given, SOCKET_OPTION_NAMES);
+  if (Object.keys(options).length === 0) return NONE;
   checkTimes(action, options);
   const { highWaterMarkBytes, maxBufferBytes, maxPendingBytes } = options;
   const limits = { highWaterMarkBytes, maxBufferBytes, maxPendingBytes };
@@ -299,6 +311,7 @@ export function checkSocketOptions(
     checkRates(action, way, options);
   }
   checked.add(options);
+  return options;
 }
 
 function checkRates(

@@ -14,6 +14,7 @@ import {
   checkOneOf,
   checkText,
   outOfRange,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import { isHostname } from "../addr.ts";
@@ -21,6 +22,8 @@ import { parseIp, withoutBrackets } from "../ip.ts";
 import { certificateVersion, type PemLabel, readPem } from "./_pem.ts";
 import { checkHostname, checkPath, isAbstract } from "./check_address.ts";
 import {
+  BIND_OPTION_NAMES,
+  DIAL_OPTION_NAMES,
   TLS_BIND_OPTION_NAMES,
   TLS_DIAL_OPTION_NAMES,
 } from "./option_names.ts";
@@ -30,6 +33,7 @@ import type {
   DialOptions,
   NewCertificate,
   PeerCheckOptions,
+  ServerCertificate,
   TlsBindOptions,
   TlsDialOptions,
 } from "./options.ts";
@@ -216,13 +220,45 @@ function checkPeerCheck(action: string, options: PeerCheckOptions): void {
   optional(checkBoolean, action, "allowTruncation", allowTruncation);
 }
 
-/** Found good already: one object may serve every connection of a pool or a server. */
-const checkedForClients = new WeakSet<object>();
+/**
+ * What was read of an object and found good: one may serve every connection of a pool or a
+ * server, and many authorities take milliseconds to look at.
+ */
+const goodForClients = new WeakMap<object, TlsDialOptions>();
 /** The same for servers: what is good for a client may lack a certificate. */
-const checkedForServers = new WeakSet<object>();
+const goodForServers = new WeakMap<object, TlsBindOptions>();
+
+/** The options of TLS, with lists of their own: nothing that was checked changes any more. */
+function readTlsOptions<T extends object>(
+  options: T,
+  names: ReadonlySet<string>,
+): T {
+  const read = readOptions(options, names) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(read)) {
+    if (Array.isArray(value)) read[name] = [...value];
+  }
+  return read as T;
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return Array.isArray(a) && Array.isArray(b)
+    ? a.length === b.length && a.every((item, i) => item === b[i])
+    : a === b;
+}
+
+/** Whether `read` is what was found good before. */
+function isGood<T extends object>(read: T, good: T | undefined): good is T {
+  if (good === undefined) return false;
+  const [now, then] = [Object.entries(read), Object.entries(good)];
+  return now.length === then.length &&
+    now.every(([name, value], i) =>
+      name === then[i][0] && isSame(value, then[i][1])
+    );
+}
 
 /**
- * Throws unless these can be used to speak TLS as a client.
+ * Throws unless these can be used to speak TLS as a client. Gives them as they were
+ * checked: those are to be used.
  *
  * @param name What the object is called in an error.
  * @param names The names that it may have.
@@ -232,19 +268,21 @@ export function checkTlsDialOptions(
   options: TlsDialOptions,
   name = "tls",
   names: ReadonlySet<string> = TLS_DIAL_OPTION_NAMES,
-): void {
+): TlsDialOptions {
   checkNames(action, name, options, names);
-  if (checkedForClients.has(options)) return;
-  const { caCerts, alpnProtocols, serverName, cert, key } = options;
+  const read = readTlsOptions(options, TLS_DIAL_OPTION_NAMES);
+  const good = goodForClients.get(options);
+  if (isGood(read, good)) return good;
+  const { caCerts, alpnProtocols, serverName, cert, key } = read;
   optional(checkAuthorities, action, "caCerts", caCerts);
   optional(checkProtocols, action, "alpnProtocols", alpnProtocols);
   optional(checkServerName, action, "serverName", serverName);
-  checkPeerCheck(action, options);
+  checkPeerCheck(action, read);
   if (cert !== undefined || key !== undefined) {
     checkPem(action, "cert", cert, "CERTIFICATE");
     checkPem(action, "key", key, "PRIVATE KEY");
   }
-  const { dangerouslySkipChainCheck, verify, pinnedFingerprint256 } = options;
+  const { dangerouslySkipChainCheck, verify, pinnedFingerprint256 } = read;
   optional(
     checkBoolean,
     action,
@@ -262,20 +300,23 @@ export function checkTlsDialOptions(
       true,
     );
   }
-  checkedForClients.add(options);
+  goodForClients.set(options, read).set(read, read);
+  return read;
 }
 
-/** Throws unless these can be used to speak TLS as a server. */
+/** Throws unless these can be used to speak TLS as a server. Gives them as they were checked. */
 export function checkTlsBindOptions(
   action: string,
   options: TlsBindOptions,
   name = "tls",
   names: ReadonlySet<string> = TLS_BIND_OPTION_NAMES,
-): void {
+): TlsBindOptions {
   checkNames(action, name, options, names);
-  if (checkedForServers.has(options)) return;
-  const { cert, key, alpnProtocols, dropSilent, clientCaCerts } = options;
-  const { resolveCertificate, renewable, clientCertificate } = options;
+  const read = readTlsOptions(options, TLS_BIND_OPTION_NAMES);
+  const good = goodForServers.get(options);
+  if (isGood(read, good)) return good;
+  const { cert, key, alpnProtocols, dropSilent, clientCaCerts } = read;
+  const { resolveCertificate, renewable, clientCertificate } = read;
   optional(checkFunction, action, "resolveCertificate", resolveCertificate);
   if (resolveCertificate === undefined || cert !== undefined) {
     checkPem(action, "cert", cert, "CERTIFICATE");
@@ -295,86 +336,111 @@ export function checkTlsBindOptions(
       throw wrongKind(action, name, must, clientCertificate);
     }
   }
-  optional(checkAuthorities, action, "clientCaCerts", clientCaCerts);
-  if (clientCaCerts?.length === 0) {
-    throw wrongKind(
-      action,
-      "clientCaCerts",
-      "at least one certificate",
-      clientCaCerts,
-    );
-  }
-  checkPeerCheck(action, options);
+  checkClientAuthorities(action, clientCaCerts);
+  checkPeerCheck(action, read);
   for (const check of ["verify", "pinnedFingerprint256"] as const) {
-    if (options[check] !== undefined && clientCaCerts === undefined) {
+    if (read[check] !== undefined && clientCaCerts === undefined) {
       const must = "absent without clientCaCerts, which ask for certificates";
-      throw wrongKind(action, check, must, options[check]);
+      throw wrongKind(action, check, must, read[check]);
     }
   }
-  checkedForServers.add(options);
+  goodForServers.set(options, read).set(read, read);
+  return read;
 }
 
 const NEW_CERTIFICATE_NAMES: ReadonlySet<string> = new Set(
   ["cert", "key", "clientCaCerts"] satisfies (keyof NewCertificate)[],
 );
 
-/** Throws unless it can take the place of a server's certificate. */
-export function checkNewCertificate(certificate: NewCertificate): void {
+/** Throws unless it can take the place of a server's certificate. Gives what was checked. */
+export function checkNewCertificate(
+  certificate: NewCertificate,
+): NewCertificate {
   const action = "set a certificate";
   checkNames(action, "the certificate", certificate, NEW_CERTIFICATE_NAMES);
-  const { cert, key, clientCaCerts } = certificate;
+  const read = readTlsOptions(certificate, NEW_CERTIFICATE_NAMES);
+  checkServerCertificate(action, read);
+  checkClientAuthorities(action, read.clientCaCerts);
+  return read;
+}
+
+/** Throws unless it is a certificate and its key, or what may become them. */
+export function checkServerCertificate(
+  action: string,
+  { cert, key }: Partial<ServerCertificate>,
+): void {
   checkPem(action, "cert", cert, "CERTIFICATE");
   checkPem(action, "key", key, "PRIVATE KEY");
-  optional(checkAuthorities, action, "clientCaCerts", clientCaCerts);
 }
 
-/** Throws unless it can be the `tls` of a client. */
-export function checkClientTls(action: string, tls: unknown): void {
-  if (typeof tls === "object" && tls !== null) checkTlsDialOptions(action, tls);
-  else optional(checkBoolean, action, "tls", tls);
+/** With none at all a client could not be told from any other. */
+function checkClientAuthorities(action: string, certs: unknown): void {
+  optional(checkAuthorities, action, "clientCaCerts", certs);
+  if (Array.isArray(certs) && certs.length === 0) {
+    throw wrongKind(action, "clientCaCerts", "at least one certificate", certs);
+  }
 }
 
-/** Throws unless there can be a connection to this. */
-export function checkDialOptions(options: DialOptions): void {
+/** Throws unless it can be the `tls` of a client. Gives it as it was checked. */
+export function checkClientTls(
+  action: string,
+  tls: unknown,
+): boolean | TlsDialOptions | undefined {
+  if (typeof tls === "object" && tls !== null) {
+    return checkTlsDialOptions(action, tls);
+  }
+  if (tls !== undefined) checkBoolean(action, "tls", tls);
+  return tls;
+}
+
+/**
+ * Throws unless there can be a connection to this. Gives the options as they were checked:
+ * those are to be used.
+ */
+export function checkDialOptions(options: DialOptions): DialOptions {
   const action = "connect";
   checkObject(action, "options", options);
-  const kind = checkKind(action, options);
+  const read = readOptions(options, DIAL_OPTION_NAMES);
+  const kind = checkKind(action, read);
   if (kind === "dialer") {
-    const { dialer, hostname, port } = options;
+    const { dialer, hostname, port } = read;
     checkMethods(action, "dialer", dialer, "dial");
     optional(checkHostname, action, "hostname", hostname);
     if (port !== undefined) checkInteger(action, "port", port, 1, 65_535);
-  } else if (kind === "path") checkUnix(action, options);
-  else checkTcp(action, options, 1);
-  checkClientTls(action, options.tls);
-  optional(checkObject, action, "proxyProtocol", options.proxyProtocol);
+  } else if (kind === "path") checkUnix(action, read);
+  else checkTcp(action, read, 1);
+  read.tls = checkClientTls(action, read.tls);
+  optional(checkObject, action, "proxyProtocol", read.proxyProtocol);
+  return read;
 }
 
-/** Throws unless this can be listened on. */
-export function checkBindOptions(options: BindOptions): void {
+/** Throws unless this can be listened on. Gives the options as they were checked. */
+export function checkBindOptions(options: BindOptions): BindOptions {
   const action = "listen";
   checkObject(action, "options", options);
-  const kind = checkKind(action, options);
+  const read = readOptions(options, BIND_OPTION_NAMES);
+  const kind = checkKind(action, read);
   if (kind === "acceptor") {
-    checkMethods(action, "acceptor", options.acceptor, "accept", "close");
+    checkMethods(action, "acceptor", read.acceptor, "accept", "close");
   } else if (kind === "path") {
-    checkUnix(action, options);
-    const { path, mode } = options;
+    checkUnix(action, read);
+    const { path, mode } = read;
     if (mode !== undefined) checkMode(action, path!, mode);
   } else if (kind === "listenFd") {
-    checkDescriptor(action, options as DescriptorBindOptions);
+    checkDescriptor(action, read as DescriptorBindOptions);
   } else {
-    checkTcp(action, options, 0);
-    const { backlog, reusePort } = options;
+    checkTcp(action, read, 0);
+    const { backlog, reusePort } = read;
     if (backlog !== undefined) {
       checkInteger(action, "backlog", backlog, 1, 65_535);
     }
     if (reusePort !== undefined) checkReusePort(action, reusePort);
   }
-  const { tls } = options;
-  if (tls === undefined) return;
-  checkObject(action, "tls", tls);
-  checkTlsBindOptions(action, tls);
+  if (read.tls !== undefined) {
+    checkObject(action, "tls", read.tls);
+    read.tls = checkTlsBindOptions(action, read.tls);
+  }
+  return read;
 }
 
 function checkReusePort(action: string, reusePort: unknown): void {

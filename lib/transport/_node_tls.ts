@@ -6,7 +6,8 @@
  * @module
  */
 
-import { show } from "../_check.ts";
+import { checkObject, show } from "../_check.ts";
+import { checkServerCertificate } from "./_check_options.ts";
 import { parseIp } from "../ip.ts";
 import {
   NodeTlsSession,
@@ -113,8 +114,22 @@ async function contextFor(
       `the server has no certificate for ${show(serverName)}`,
     );
   }
-  checkMaterial("choose a certificate", chosen);
-  return nodeTls().createSecureContext(chosen);
+  const { cert: own, key: ownKey } = checkChosen(chosen);
+  checkMaterial("choose a certificate", { cert: own, key: ownKey });
+  return nodeTls().createSecureContext({ cert: own, key: ownKey });
+}
+
+/** The user's own code may give anything. */
+function checkChosen(chosen: ServerCertificate): ServerCertificate {
+  try {
+    checkObject("choose a certificate", "it", chosen);
+    const { cert, key } = chosen;
+    checkServerCertificate("choose a certificate", { cert, key });
+    return { cert, key };
+  } catch (cause) {
+    const why = "resolveCertificate must give a certificate and its key";
+    throw new HandshakeRefusal("bad-configuration", why, { cause });
+  }
 }
 
 /** Whether a client was asked for a certificate and has none. */

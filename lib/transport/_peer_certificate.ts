@@ -163,13 +163,19 @@ export async function checkPeer(
     }
   }
   if (verify === undefined) return;
+  let answer: unknown;
   try {
-    await verify(peer);
+    answer = await verify(peer);
   } catch (cause) {
-    throw new HandshakeRefusal(
-      "refused-by-verify",
-      "verify refused the peer's certificate",
-      { cause },
-    );
+    throw refusedByVerify(cause);
   }
+  // Programs without types may answer as other libraries want it.
+  if (answer === false || answer instanceof Error) {
+    throw refusedByVerify(answer);
+  }
+}
+
+function refusedByVerify(cause: unknown): HandshakeRefusal {
+  const why = "verify refused the peer's certificate";
+  return new HandshakeRefusal("refused-by-verify", why, { cause });
 }

@@ -253,8 +253,8 @@ export class ServerTls {
    * @throws {TlsError} Certificate and key cannot be used; the old ones stay.
    */
   setCertificate(certificate: NewCertificate): void {
-    checkNewCertificate(certificate);
-    const { cert, key, clientCaCerts = this.#tls.clientCaCerts } = certificate;
+    const { cert, key, clientCaCerts = this.#tls.clientCaCerts } =
+      checkNewCertificate(certificate);
     const tls = { ...this.#tls, cert, key, clientCaCerts };
     checkMaterial("set a certificate", tls);
     this.#tls = tls;

@@ -20,16 +20,17 @@ const NAMES = namesOf(TLS_BIND_OPTION_NAMES, [
 ]);
 
 /**
- * Throws unless these can be used to start TLS as a server. The limits of the call are
- * known names and for the caller to check.
+ * Throws unless these can be used to start TLS as a server. Gives them as they were
+ * checked. The limits of the call are known names and for the caller to check.
  *
  * @throws {TypeError} An option is of the wrong type, or of a name that is not known.
  * @throws {RangeError} An option is out of range.
  * @throws {TlsError} Certificate and key cannot be used.
  */
-export function checkAcceptTls(options: TlsBindOptions): void {
-  checkTlsBindOptions("start TLS", options, "options", NAMES);
-  checkMaterial("start TLS", options);
+export function checkAcceptTls(options: TlsBindOptions): TlsBindOptions {
+  const tls = checkTlsBindOptions("start TLS", options, "options", NAMES);
+  checkMaterial("start TLS", tls);
+  return tls;
 }
 
 /**
@@ -51,12 +52,12 @@ export async function acceptTls(
   transport: Transport,
   options: TlsBindOptions & { signal?: AbortSignal },
 ): Promise<TlsTransport> {
-  checkAcceptTls(options);
+  const tls = checkAcceptTls(options);
   const { signal } = options;
   const { localAddr, remoteAddr } = transport;
   try {
     signal?.throwIfAborted();
-    const session = await new ServerTls(options).session(transport);
+    const session = await new ServerTls(tls).session(transport);
     await orAbort(session.handshake(), signal, () => {});
     return session;
   } catch (error) {

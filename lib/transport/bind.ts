@@ -35,14 +35,14 @@ import { translateError } from "./translate_error.ts";
 export function bind<Options extends BindOptions>(
   options: Options,
 ): Acceptor<BoundAddr<Options>> {
-  checkBindOptions(options);
+  const checked = checkBindOptions(options);
   try {
     // A conditional type cannot follow the branches in there.
-    return open(options) as Acceptor<BoundAddr<Options>>;
+    return open(checked) as Acceptor<BoundAddr<Options>>;
   } catch (error) {
     throw translateError(error, {
       operation: "listen",
-      localAddr: addressOf(options),
+      localAddr: addressOf(checked),
     });
   }
 }
@@ -67,9 +67,9 @@ export interface PlainBinding {
  *
  * @throws As {@linkcode bind}.
  */
-export function bindPlain({ tls, ...options }: BindOptions): PlainBinding {
-  checkBindOptions({ ...options, tls } as BindOptions);
-  const below = options as BindOptions;
+export function bindPlain(options: BindOptions): PlainBinding {
+  const { tls, ...plain } = checkBindOptions(options);
+  const below = plain as BindOptions;
   if (tls === undefined) {
     return { acceptor: bind(below) };
   }

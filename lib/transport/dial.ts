@@ -45,15 +45,15 @@ export async function dial(
   options: DialOptions,
   { signal }: DialContext = {},
 ): Promise<Transport> {
-  checkDialOptions(options);
+  const checked = checkDialOptions(options);
   signal?.throwIfAborted();
   try {
-    return await open(options, signal);
+    return await open(checked, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw translateError(error, {
       operation: "connect",
-      remoteAddr: addressOf(options),
+      remoteAddr: addressOf(checked),
     });
   }
 }

@@ -177,7 +177,8 @@ export interface PeerCheckOptions {
   /**
    * Called with the certificate of the peer, once its chain was checked and before
    * any byte goes in or out. What it throws, or rejects with, ends the handshake: the
-   * call fails with a `TlsError` of which it is the cause.
+   * call fails with a `TlsError` of which it is the cause. So do `false` and an `Error`
+   * that it returns.
    */
   verify?: (peer: PeerCertificate) => void | Promise<void>;
   /**

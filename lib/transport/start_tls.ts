@@ -18,16 +18,17 @@ const NAMES = namesOf(TLS_DIAL_OPTION_NAMES, [
 ]);
 
 /**
- * Throws unless these can be used to start TLS as a client. The limits of the call are
- * known names and for the caller to check.
+ * Throws unless these can be used to start TLS as a client. Gives them as they were
+ * checked. The limits of the call are known names and for the caller to check.
  *
  * @throws {TypeError} An option is of the wrong type, or of a name that is not known.
  * @throws {RangeError} An option is out of range.
  * @throws {TlsError} Certificate and key cannot be used.
  */
-export function checkStartTls(options: TlsDialOptions): void {
-  checkTlsDialOptions("start TLS", options, "options", NAMES);
-  if (options.cert !== undefined) checkMaterial("start TLS", options);
+export function checkStartTls(options: TlsDialOptions): TlsDialOptions {
+  const tls = checkTlsDialOptions("start TLS", options, "options", NAMES);
+  if (tls.cert !== undefined) checkMaterial("start TLS", tls);
+  return tls;
 }
 
 /**
@@ -49,12 +50,13 @@ export async function startTls(
   transport: Transport,
   options: TlsDialOptions & { signal?: AbortSignal },
 ): Promise<TlsTransport> {
-  checkStartTls(options);
+  const tls = checkStartTls(options);
+  const { signal } = options;
   const { localAddr, remoteAddr } = transport;
   const host = "hostname" in remoteAddr ? remoteAddr.hostname : "localhost";
-  const { signal, serverName = host } = options;
+  const { serverName = host } = tls;
   try {
-    return await startTlsClient(transport, { ...options, serverName }, signal);
+    return await startTlsClient(transport, { ...tls, serverName }, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw translateError(error, {

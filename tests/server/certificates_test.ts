@@ -93,24 +93,31 @@ Deno.test(
       () => ({ cert: one.cert, key: two.key }),
       () => ({ cert: "x", key: "y" }),
       () => 5,
+      () => null,
+      () => ({}),
+      () => ({ cert: one.cert }),
       () => one,
     ];
     const events: ServerEvent[] = [];
     await using server = serveTls({
       resolveCertificate: () => answers.shift()!(),
     }, events);
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 8; i++) {
       assertEquals(await isServed(server.addr.port, "one.test"), false);
     }
     assertEquals(await isServed(server.addr.port, "one.test"), true);
     const failed = events.filter(({ type }) => type === "tls-failed");
-    assertEquals(failed.length, 5);
+    assertEquals(failed.length, 8);
     for (const event of failed) {
       assert(
         event.type === "tls-failed" && event.error instanceof TlsError,
         String("error" in event && event.error),
       );
     }
+    const reasons = failed.map((event) =>
+      "error" in event && (event.error as TlsError).reason
+    );
+    assertEquals(reasons.slice(2), Array(6).fill("bad-configuration"));
   },
 );
 

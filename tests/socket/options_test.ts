@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { RateMeter, Socket, throttle, type ThrottleOptions } from "@sluice/net";
 import type { CallOptions } from "@sluice/net";
 import { memoryPair } from "@sluice/net/testing";
@@ -81,10 +81,23 @@ Deno.test("an option that is undefined is not given", () => {
   new Socket(near, none).abort();
 });
 
-Deno.test("options that a server or a client has checked may have names of theirs", () => {
+Deno.test("what a server or a client has checked are the options of a socket, and stay so", () => {
   const options = { idleMs: 5_000, port: 80 } as SocketOptions;
   const [near] = memoryTransportPair();
   assertThrows(() => new Socket(near, options), TypeError, '"port"');
-  checkSocketOptions("serve", options);
-  new Socket(near, options).abort();
+  const checked = checkSocketOptions("serve", options);
+  options.idleMs = NaN;
+  assertEquals(checked, { idleMs: 5_000 });
+  assert(checkSocketOptions("connect", checked) === checked);
+  new Socket(near, checked).abort();
+});
+
+Deno.test("a socket does not notice that its options were changed afterwards", async () => {
+  const [near, far] = memoryTransportPair();
+  const options: SocketOptions = { highWaterMarkBytes: 4 };
+  using socket = new Socket(near, options);
+  Object.assign(options, { highWaterMarkBytes: "none", maxPendingBytes: {} });
+  await socket.write("more than four");
+  using peer = new Socket(far);
+  assertEquals((await peer.readExactly(14)).length, 14);
 });

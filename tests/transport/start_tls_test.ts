@@ -621,3 +621,20 @@ Deno.test(
     assertEquals(text, "Sluice test\n3\n", new TextDecoder().decode(stderr));
   },
 );
+
+Deno.test(
+  "verify refuses by false, and by an error that it returns",
+  TIMEOUT,
+  async () => {
+    const answers = [false, new Error("no"), Promise.resolve(false)];
+    for (const answer of answers) {
+      const verify = (() => answer) as unknown as TlsDialOptions["verify"];
+      const error = await refused({ verify });
+      assertEquals(error.reason, "refused-by-verify");
+    }
+    const verify = (() => true) as unknown as TlsDialOptions["verify"];
+    for (const side of await secured(memoryTransportPair(), { verify })) {
+      side.close();
+    }
+  },
+);

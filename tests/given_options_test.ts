@@ -1,0 +1,192 @@
+/**
+ * Options that are no plain objects: of a class, with getters, handed down by a prototype,
+ * or changed after the call. What was checked is what is used, and nothing is left out.
+ *
+ * @module
+ */
+
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  connect,
+  type ConnectOptions,
+  listen,
+  type ListenOptions,
+  serve,
+  type ServeOptions,
+  TimeoutError,
+  TlsError,
+} from "@sluice/net";
+import { memoryPair } from "@sluice/net/testing";
+import { createAuthority } from "./_support/certificates.ts";
+import { TIMEOUT } from "./_support/sockets.ts";
+
+const authority = await createAuthority();
+const certificate = await authority.issue();
+const caCerts = [authority.cert];
+const stranger = await (await createAuthority()).issue();
+
+/** As programs write them that read their configuration from a file. */
+class ClientTls {
+  caCerts = caCerts;
+  verify() {
+    throw new Error("not this one");
+  }
+}
+
+class PinnedTls {
+  caCerts = caCerts;
+  get pinnedFingerprint256() {
+    return "00".repeat(32);
+  }
+}
+
+Deno.test(
+  "checks of a certificate that a class has are not left out",
+  TIMEOUT,
+  async () => {
+    await using server = serve({ port: 0, tls: certificate }, () => {});
+    const { addr } = server;
+    const checks: [object, string][] = [
+      [new ClientTls(), "refused-by-verify"],
+      [new PinnedTls(), "wrong-fingerprint"],
+      [Object.create(new ClientTls(), {}), "refused-by-verify"],
+    ];
+    for (const [tls, reason] of checks) {
+      for (const where of [{ port: addr.port }, { hosts: [addr] }]) {
+        const options = { ...where, tls } as ConnectOptions;
+        const error = await assertRejects(() => connect(options), TlsError);
+        assertEquals(error.reason, reason);
+      }
+    }
+  },
+);
+
+Deno.test(
+  "startTls() and acceptTls() ask what a class asks for",
+  TIMEOUT,
+  async () => {
+    class ServerTls {
+      cert = certificate.cert;
+      key = certificate.key;
+      get clientCaCerts() {
+        return caCerts;
+      }
+    }
+    const [client, server] = memoryPair();
+    const [asked, serving] = await Promise.allSettled([
+      client.startTls(new ClientTls()),
+      server.acceptTls(new ServerTls()),
+    ]);
+    assertEquals([asked.status, serving.status], ["rejected", "rejected"]);
+    assertEquals((await reasonOf(asked)).reason, "refused-by-verify");
+    assertEquals((await reasonOf(serving)).reason, "client-certificate");
+  },
+);
+
+async function reasonOf(result: PromiseSettledResult<unknown>) {
+  const promise = result.status === "rejected"
+    ? Promise.reject(result.reason)
+    : Promise.resolve();
+  return await assertRejects(() => promise, TlsError);
+}
+
+Deno.test(
+  "options of TLS that change are checked anew, and the old ones do not",
+  TIMEOUT,
+  async () => {
+    await using server = serve({ port: 0, tls: stranger }, () => {});
+    const tls = { caCerts: [...caCerts], dangerouslySkipChainCheck: false };
+    const options = { port: server.addr.port, tls };
+    await assertRejects(() => connect(options), TlsError);
+    tls.dangerouslySkipChainCheck = true;
+    await assertRejects(
+      () => connect(options),
+      TypeError,
+      "dangerouslySkipChainCheck must be absent without",
+    );
+    tls.dangerouslySkipChainCheck = false;
+    tls.caCerts[0] = "no certificate";
+    await assertRejects(() => connect(options), TypeError, "caCerts must be");
+    Object.assign(tls, { caCerts, pinedFingerprint256: "00".repeat(32) });
+    await assertRejects(() => connect(options), TypeError, "unknown option");
+  },
+);
+
+Deno.test(
+  "a server has the address and the limits that its options inherit",
+  TIMEOUT,
+  async () => {
+    class Options {
+      port = 0;
+      get hostname() {
+        return "127.0.0.2";
+      }
+      get idleMs() {
+        return 20;
+      }
+    }
+    const trustedProxies = ["192.0.2.1"];
+    const behindProxy = Object.assign(new Options(), {
+      proxyProtocol: { trustedProxies, untrusted: "direct" },
+    });
+    for (const options of [new Options(), behindProxy]) {
+      const ended = Promise.withResolvers<unknown>();
+      await using server = serve(
+        options as ServeOptions & { port: number },
+        (socket) => socket.read().catch(ended.resolve),
+      );
+      const { hostname, port } = server.addr;
+      assertEquals(hostname, "127.0.0.2");
+      await using client = await connect({ hostname, port });
+      assertEquals(await ended.promise instanceof TimeoutError, true);
+      await client.closeWrite();
+    }
+    using listener = listen(new Options() as ListenOptions & { port: number });
+    assertEquals(listener.addr.hostname, "127.0.0.2");
+    const client = await connect(listener.addr);
+    const socket = await listener.accept();
+    await assertRejects(() => socket!.read(), TimeoutError);
+    client.abort();
+  },
+);
+
+Deno.test(
+  "a getter is asked once, and a connection is never lost by it",
+  TIMEOUT,
+  async () => {
+    await using server = serve({ port: 0 }, (socket) => socket.read());
+    let asked = 0;
+    const options = {
+      port: server.addr.port,
+      get idleMs(): number {
+        if (++asked > 1) throw new Error("asked again");
+        return 60_000;
+      },
+    };
+    const socket = await connect(options);
+    assertEquals(asked, 1);
+    await socket.close();
+    const ports = {
+      get port() {
+        return asked++ === 1 ? 0 : NaN;
+      },
+    };
+    using listener = listen(ports);
+    assertEquals(asked, 2);
+    assertEquals(listener.addr.port > 0, true);
+  },
+);
+
+Deno.test(
+  "a certificate without authorities cannot take the place of one with some",
+  TIMEOUT,
+  async () => {
+    const tls = { ...certificate, clientCaCerts: caCerts };
+    await using server = serve({ port: 0, tls }, () => {});
+    assertThrows(
+      () => server.setCertificate({ ...certificate, clientCaCerts: [] }),
+      TypeError,
+      "clientCaCerts must be at least one certificate",
+    );
+  },
+);
