@@ -48,6 +48,7 @@ import "./server/_server_telemetry.ts";
 import "./server/_socket_defaults.ts";
 import "./server/serve_options.ts";
 import "./server/termination.ts";
+import "./socket/_chunk_iterator.ts";
 import "./socket/_connection.ts";
 import "./socket/_io_budget.ts";
 import "./socket/_minimum_rate.ts";

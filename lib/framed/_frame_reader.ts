@@ -201,10 +201,15 @@ function nullFrame(): CodecError {
   );
 }
 
+/** What asks for frames in a loop. */
+interface FrameLoop<In> {
+  readonly frames: FrameReader<In>;
+}
+
 /** For a loop over frames. */
 export function pollNext<In>(
   ended: boolean,
-  frames: FrameReader<In>,
+  { frames }: FrameLoop<In>,
 ): IteratorResult<In> | undefined {
   const frame = frames.next(ended);
   if (frame !== undefined) return { done: false, value: frame };
@@ -214,7 +219,7 @@ export function pollNext<In>(
 /** For a loop over batches. */
 export function pollNextBatch<In>(
   ended: boolean,
-  frames: FrameReader<In>,
+  { frames }: FrameLoop<In>,
 ): IteratorResult<In[]> | undefined {
   const batch = frames.nextBatch(ended);
   if (batch !== undefined) return { done: false, value: batch };

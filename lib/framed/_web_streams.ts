@@ -33,6 +33,10 @@ export function writableOf<Out>(
   socket: Socket,
 ): WritableStream<Out> {
   return new WritableStream({
+    start({ signal }) {
+      // `abort` comes when the `send` under way is over: of a peer that does not read, never.
+      signal.addEventListener("abort", () => socket.abort(signal.reason));
+    },
     write: (frame) => sender.send(frame),
     close: () => sender.closeWrite(),
     abort: (reason) => socket.abort(reason),

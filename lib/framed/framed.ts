@@ -210,7 +210,7 @@ export class Framed<In, Out = In>
     return this.#frames.next(false);
   }
 
-  /** Frames as they come, until the peer ends its side, or a server that shuts down does. `break` leaves the socket open: another loop, or `receive`, goes on. */
+  /** Frames as they come, until the peer ends its side, or a server that shuts down does. `break` leaves the socket open: another loop, or `receive`, goes on. So does `return` of the iterator, which ends a `next` that waits. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
     return new FrameIterator(pollNext, this.#frames);
   }

@@ -93,6 +93,16 @@ export class HandshakeQueue {
     });
   }
 
+  /** The call that waits, for {@linkcode HandshakeQueue.cancel}. */
+  get waiting(): object | undefined {
+    return this.#waiting;
+  }
+
+  /** Ends the call that waits, if it is still this one: it gets nothing. */
+  cancel(waiting: object | undefined): void {
+    if (this.#waiting === waiting) this.#waiting?.resolve(undefined);
+  }
+
   /** Hands out what is done, unless the loop is suspended. */
   handOut(): void {
     if (this.#loop.suspended || this.#waiting === undefined) return;

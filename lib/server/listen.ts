@@ -14,6 +14,7 @@ import {
   checkNames,
   checkNumber,
   checkSignal,
+  readOptions,
 } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { Addr } from "../addr.ts";
@@ -138,7 +139,7 @@ export function listen(
  */
 export function listen(options: ListenOptions): Listener;
 export function listen(options: ListenOptions): Listener {
-  checkListenOptions(options);
+  options = checkListenOptions(options);
   options.signal?.throwIfAborted();
   return new Listener(bind(options), options);
 }
@@ -155,9 +156,11 @@ const LISTEN_OPTION_NAMES = namesOf(
   Object.keys(listenerNames),
 );
 
-function checkListenOptions(options: ListenOptions): void {
+/** Throws if one of them is wrong. Gives them as they were checked. */
+function checkListenOptions(given: ListenOptions): ListenOptions {
   const action = "listen";
-  checkNames(action, "options", options, LISTEN_OPTION_NAMES);
+  checkNames(action, "options", given, LISTEN_OPTION_NAMES);
+  const options = readOptions(given, LISTEN_OPTION_NAMES);
   checkSocketOptions(action, options);
   const { handshakeTimeoutMs, signal, onEvent } = options;
   if (handshakeTimeoutMs !== undefined) {
@@ -165,6 +168,7 @@ function checkListenOptions(options: ListenOptions): void {
   }
   if (signal !== undefined) checkSignal(action, "signal", signal);
   if (onEvent !== undefined) checkFunction(action, "onEvent", onEvent);
+  return options;
 }
 
 /**
@@ -245,14 +249,26 @@ export class Listener<A extends Addr = Addr>
       : new Socket(transport, this.#socketOptions);
   }
 
-  /** Clients as they come, until the listener is closed. */
+  /**
+   * Clients as they come, until the listener is closed. `return` of the iterator ends a
+   * `next` that waits: the client that comes then goes to the next call.
+   */
   [Symbol.asyncIterator](): AsyncIterator<Socket> {
+    const queue = this.#queue;
+    let call: object | undefined;
     return {
       next: async () => {
-        const value = await this.accept();
+        const isFree = queue.waiting === undefined;
+        const accepting = this.accept();
+        if (isFree) call = queue.waiting;
+        const value = await accepting;
         return value === null
           ? { done: true, value: undefined }
           : { done: false, value };
+      },
+      return: () => {
+        queue.cancel(call);
+        return Promise.resolve({ done: true, value: undefined });
       },
     };
   }

@@ -438,13 +438,24 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
 
   /** Ends the wait of the call under way; the transport read goes on. */
   interrupt(reason: unknown): void {
-    const resolve = this.#resolve;
-    if (resolve === undefined) return;
-    this.#leaveCall();
-    if (this.#target !== undefined) this.#context.onReadOrphaned(true);
+    if (this.#resolve === undefined) return;
     // A promise takes over what becomes of another one. That one is observed: the runtime
     // keeps a list of those that are not, and thousands at once would make it quadratic.
-    resolve(observed(Promise.reject(reason)));
+    this.#finish(observed(Promise.reject(reason)));
+  }
+
+  /** Ends the wait of the call that was made with `subject`, if it is under way. */
+  finish<T>(subject: object, result: T): void {
+    if (this.#subject === subject && this.#resolve !== undefined) {
+      this.#finish(result);
+    }
+  }
+
+  #finish(result: unknown): void {
+    const resolve = this.#resolve!;
+    this.#leaveCall();
+    if (this.#target !== undefined) this.#context.onReadOrphaned(true);
+    resolve(result);
   }
 
   /** Spends a unit of the budget; `false` where there is none. */

@@ -54,6 +54,10 @@ export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
 /** The writing side. */
 export function writableOf(connection: Connection): WritableStream<Uint8Array> {
   return new WritableStream({
+    start({ signal }) {
+      // `abort` comes when the write under way is over: of a peer that does not read, never.
+      signal.addEventListener("abort", () => connection.abort(signal.reason));
+    },
     write: (chunk) => connection.writer.write(chunk),
     close: () => connection.closeWrite(),
     abort: (reason) => connection.abort(reason),

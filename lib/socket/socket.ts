@@ -18,6 +18,7 @@ import type {
   ProxyInfo,
   Transport,
 } from "../transport/options.ts";
+import { ChunkIterator } from "./_chunk_iterator.ts";
 import { Connection } from "./_connection.ts";
 import type { Take } from "./_read_loop.ts";
 import type { SocketStats } from "./_stats.ts";
@@ -137,8 +138,8 @@ export class Socket
       "closeWrite",
       "close",
     );
-    checkOnlySocketOptions("make a socket", options);
-    this.#connection = new Connection(transport, options);
+    const checked = checkOnlySocketOptions("make a socket", options);
+    this.#connection = new Connection(transport, checked);
   }
 
   /** This side's address. */
@@ -371,20 +372,12 @@ export class Socket
   /**
    * Chunks as they come, until the peer ends its side; rejects if the connection
    * breaks. One loop at a time. `break` leaves the socket open: it goes on where the loop
-   * stopped.
+   * stopped. So does `return` of the iterator, which ends a `next` that waits.
    *
    * @returns An iterator that reads only when it is asked.
    */
   [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
-    const { reader } = this.#connection;
-    return {
-      next: async () => {
-        const value = await reader.read();
-        return value === null
-          ? { done: true, value: undefined }
-          : { done: false, value };
-      },
-    };
+    return new ChunkIterator(this.#connection.readLoop);
   }
 
   /**
@@ -700,7 +693,9 @@ export class Socket
 
   /**
    * What is sent to the peer, as by `write`, with its errors. Closing it is `closeWrite`,
-   * aborting it is `abort`.
+   * aborting it is `abort`, at once. A `pipeTo` whose signal aborts waits for the chunk under
+   * way first, as with any stream: abort the socket, or set `writeMs`, where a peer may not
+   * read.
    */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= writableOf(this.#connection);

@@ -5,8 +5,8 @@
  */
 
 import { checkAboveZero, outOfRange } from "../_check.ts";
-import { checkEnds } from "./deadline.ts";
-import { type CallOptions, startLimits } from "./call_limits.ts";
+import { type CallOptions, checkCall } from "./call_limits.ts";
+import { checkEnds, Deadline } from "./deadline.ts";
 import { pause } from "./sleep.ts";
 import { systemTime } from "./system_time.ts";
 
@@ -20,7 +20,8 @@ import { systemTime } from "./system_time.ts";
  *
  * Cancellation: an aborted signal ends the loop with its reason, a limit with a
  * `TimeoutError`; `timeoutMs` counts from where the first tick is asked for, over all of
- * them. `break` ends the loop too; nothing is left running.
+ * them. `break` ends the loop too, as does `return` of the iterator, also while a tick is
+ * waited for; nothing is left running.
  *
  * @param ms Milliseconds from tick to tick, above 0.
  * @param options What ends the loop.
@@ -54,14 +55,46 @@ export function interval(
   checkEnds("tick", options);
   const { timeoutMs } = options;
   if (timeoutMs !== undefined) checkAboveZero("tick", "timeoutMs", timeoutMs);
-  return ticks(ms, options);
+  return new Ticks(ms, options);
+}
+
+/** The generator would not hear of `return` before the tick that it waits for has come. */
+class Ticks implements AsyncIterableIterator<number> {
+  readonly #stop = new AbortController();
+  readonly #ticks: AsyncGenerator<number>;
+
+  constructor(ms: number, options: CallOptions) {
+    this.#ticks = ticks(ms, options, this.#stop.signal);
+  }
+
+  next(): Promise<IteratorResult<number>> {
+    return this.#ticks.next();
+  }
+
+  return(): Promise<IteratorResult<number>> {
+    this.#stop.abort();
+    return this.#ticks.return(undefined);
+  }
+
+  throw(error: unknown): Promise<IteratorResult<number>> {
+    this.#stop.abort();
+    return this.#ticks.throw(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
 }
 
 async function* ticks(
   ms: number,
   options: CallOptions,
+  stop: AbortSignal,
 ): AsyncGenerator<number> {
-  const limits = startLimits("tick", options);
+  checkCall("tick", options);
+  const { signal, timeoutMs = Infinity, deadline: outer } = options;
+  const deadline = Deadline.after(timeoutMs, { signal: stop, deadline: outer });
+  const limits = { signal, deadline };
   const time = systemTime();
   const start = time.now();
   let tick = 0;
@@ -69,7 +102,12 @@ async function* ticks(
     const elapsedMs = time.now() - start;
     tick = Math.max(tick + 1, Math.ceil(elapsedMs / ms));
     // Rounding may make the tick that is due now a hair older than now.
-    await pause("tick", Math.max(0, tick * ms - elapsedMs), limits);
+    try {
+      await pause("tick", Math.max(0, tick * ms - elapsedMs), limits);
+    } catch (error) {
+      if (stop.aborted) return;
+      throw error;
+    }
     yield tick;
   }
 }

@@ -428,3 +428,21 @@ Deno.test("receive() rejects on close and abort", async () => {
   assert(await waiting instanceof ClosedError);
   await assertRejects(() => receiver.receive(), ClosedError);
 });
+
+Deno.test("return of an iterator ends the wait of its next, and loses no frame", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const receiver = framed(left, lines());
+  for (const loop of [receiver, receiver.batches()]) {
+    const frames = (loop as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+    const next = frames.next();
+    assertEquals((await frames.return!()).done, true);
+    assertEquals((await next).done, true);
+    const receiving = receiver.receive();
+    // It was refused, so that it waits for nothing.
+    await assertRejects(() => frames.next(), BusyError);
+    await frames.return!();
+    await right.write("kept\n");
+    assertEquals(await receiving, "kept");
+  }
+});

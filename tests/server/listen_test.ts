@@ -203,3 +203,22 @@ Deno.test(
       await listen({ path }).close();
     }),
 );
+
+Deno.test(
+  "return of an iterator ends the wait of its next, and loses no client",
+  TIMEOUT,
+  async () => {
+    using listener = listen({ port: 0 });
+    const clients = listener[Symbol.asyncIterator]();
+    const next = clients.next();
+    await turn();
+    assertEquals((await clients.return!()).done, true);
+    assertEquals((await next).done, true);
+    const accepting = listener.accept();
+    await assertRejects(() => clients.next(), BusyError);
+    await clients.return!();
+    using client = await dial(listener);
+    using socket = (await accepting)!;
+    assertEquals(socket.remoteAddr, client.localAddr);
+  },
+);

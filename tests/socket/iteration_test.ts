@@ -71,3 +71,24 @@ Deno.test("a second loop is refused, the first goes on", async () => {
   await right.closeWrite();
   assertEquals(await first, "whole");
 });
+
+Deno.test("return of an iterator ends the wait of its next, and loses no byte", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const chunks = left[Symbol.asyncIterator]();
+  const next = chunks.next();
+  assertEquals((await chunks.return!()).done, true);
+  assertEquals((await next).done, true);
+  // One that does not wait leaves the read of another caller alone.
+  const reading = left.read();
+  await chunks.return!();
+  await right.write("here");
+  assertEquals(textOf(await reading), "here");
+  // As a stream does that is cancelled.
+  const reader = ReadableStream.from(left).getReader();
+  const pulling = reader.read();
+  await reader.cancel();
+  assertEquals((await pulling).done, true);
+  await right.write("kept");
+  assertEquals(textOf(await left.read()), "kept");
+});

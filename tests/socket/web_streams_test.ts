@@ -1,13 +1,18 @@
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { BrokenError, ClosedError } from "../../lib/errors.ts";
+import { framed } from "../../lib/framed/framed.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import {
   bytes,
   isSettled,
+  outcome,
   spiedPair,
   testOverMemoryAndTcp,
   textOf,
@@ -244,6 +249,27 @@ Deno.test("writable.abort() aborts the socket with its reason", async () => {
   await left.writable.abort("enough");
   assertEquals([signal.aborted, signal.reason], [true, "enough"]);
   assertEquals(spy.closed, 1);
+});
+
+Deno.test("writable.abort() does not wait for a write that the peer holds up", async () => {
+  using pair = spiedPair();
+  const { left } = pair;
+  const writer = left.writable.getWriter();
+  const writing = outcome(writer.write(new Uint8Array(1_000_000)));
+  const next = outcome(writer.write(new Uint8Array(1)));
+  await turn();
+  await writer.abort(new Error("enough"));
+  assertEquals((left.signal.reason as Error).message, "enough");
+  assertInstanceOf(await writing, ClosedError);
+  assertEquals((await next as Error).message, "enough");
+
+  const [other] = memoryPair();
+  const frames = framed(other, lengthPrefixed()).writable.getWriter();
+  const sending = outcome(frames.write(new Uint8Array(1_000_000)));
+  await turn();
+  await frames.abort("enough");
+  assertEquals(other.signal.reason, "enough");
+  assertInstanceOf(await sending, ClosedError);
 });
 
 Deno.test("readable and writable are the same ones each time", () => {

@@ -118,3 +118,26 @@ Deno.test("interval() ends with a TimeoutError where a limit comes first", async
     "Cannot tick: timeoutMs must be above 0, got 0",
   );
 });
+
+Deno.test("interval() ends at once by return, while a tick is waited for", async () => {
+  using time = FakeTime.install();
+  const ticks = interval(3_600_000);
+  const next = ticks.next();
+  const after = ticks.next();
+  await Promise.resolve();
+  assertEquals(time.pending, 1);
+  assertEquals((await ticks.return!()).done, true);
+  assertEquals([(await next).done, (await after).done], [true, true]);
+  assertEquals(time.pending, 0);
+  // As a stream does that is cancelled.
+  const stream = ReadableStream.from(interval(3_600_000));
+  const reader = stream.getReader();
+  const reading = reader.read();
+  await reader.cancel("enough");
+  assertEquals((await reading).done, true);
+  assertEquals(time.pending, 0);
+  const thrown = interval(3_600_000);
+  const waiting = thrown.next();
+  await assertRejects(() => thrown.throw!(new Error("mine")), Error, "mine");
+  assertEquals((await waiting).done, true);
+});
