@@ -126,7 +126,8 @@ export class CarriedTransport implements AdaptedTransport {
   /** Something came, which belongs to the transport until it is next asked for. */
   push(chunk: unknown): void {
     if (this.hasEnded) return;
-    if (!(chunk instanceof Uint8Array)) {
+    // A proxy of one passes for an instance, and none of its methods works.
+    if (!(chunk instanceof Uint8Array && ArrayBuffer.isView(chunk))) {
       return this.failRead(this.#odd(`a Uint8Array, got ${show(chunk)}`));
     }
     if (chunk.length === 0) return this.#pushEmpty(chunk);

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { messageOf } from "../_check.ts";
 import {
   BrokenError,
   BusyError,
@@ -115,6 +116,8 @@ interface ColdState {
 /** A process whose work is done does not wait until its connections have been idle. */
 const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
 
+const NO_ADDRESSES = {} as Addresses;
+
 /** A close takes no longer than it was given. */
 const CLOSE_ALARM: AlarmOptions = { exact: true };
 
@@ -217,8 +220,13 @@ export class Connection implements ConnectionContext, AlarmListener {
   // ---- what the halves ask ------------------------------------------------
 
   addresses(): Addresses {
-    const { localAddr, remoteAddr } = this.#transport;
-    return { localAddr, remoteAddr };
+    try {
+      const { localAddr, remoteAddr } = this.#transport;
+      return { localAddr, remoteAddr };
+    } catch {
+      // A transport of the user's: what ends the connection must not fail by it.
+      return NO_ADDRESSES;
+    }
   }
 
   get unreadBytes(): number {
@@ -253,10 +261,15 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   translate(operation: string, error: unknown): SocketError {
     const addresses = this.addresses();
-    const translated = translateError(error, { operation, ...addresses });
+    let translated = error;
+    try {
+      translated = translateError(error, { operation, ...addresses });
+    } catch {
+      // Whatever is thrown may throw when it is looked at.
+    }
     if (translated instanceof SocketError) return translated;
     // A transport that throws anything else is broken as well.
-    const why = translated instanceof Error ? `: ${translated.message}` : "";
+    const why = translated instanceof Error ? `: ${messageOf(error)}` : "";
     return new BrokenError(
       "other",
       `Cannot ${operation}: the transport failed${why}`,
@@ -417,7 +430,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (this.#hasEnded) {
       // `lost` may have something to say.
     } else if (this.#state === "upgrading") {
-      this.#end("closed", this.#closedError());
+      this.#cut("closed", this.#closedError());
     } else if (this.#closeEndsBoth && this.writer.isIdle) {
       this.#end("closed", this.#closedError());
     } else {
@@ -539,18 +552,18 @@ export class Connection implements ConnectionContext, AlarmListener {
   }
 
   async startTls(options: StartTlsOptions): Promise<void> {
-    checkStartTls(options);
+    const tls = checkStartTls(options);
     await this.#upgrade(
       options,
-      (transport, signal) => startTls(transport, { ...options, signal }),
+      (transport, signal) => startTls(transport, { ...tls, signal }),
     );
   }
 
   async acceptTls(options: AcceptTlsOptions): Promise<void> {
-    checkAcceptTls(options);
+    const tls = checkAcceptTls(options);
     await this.#upgrade(
       options,
-      (transport, signal) => acceptTls(transport, { ...options, signal }),
+      (transport, signal) => acceptTls(transport, { ...tls, signal }),
     );
   }
 

@@ -533,6 +533,8 @@ export class Writer
     return new Promise((resolve, reject) => {
       this.#rejectEnd = reject;
       Promise.resolve(ended).then(resolve, reject);
+      // It may have been closed by the very call.
+      if (this.#failure !== undefined) reject(this.#failure);
     });
   }
 

@@ -35,6 +35,7 @@ import {
 } from "../_check.ts";
 import { BusyError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import { checkEnds } from "../time/deadline.ts";
 import {
   Alarm,
   type AlarmListener,
@@ -131,7 +132,8 @@ export interface RelayResult {
  * and are closed when it is over. What peers do is no error: see
  * {@linkcode RelayResult.endedBy}.
  *
- * Cancellation: a limit of this call aborts both sockets, and the call rejects.
+ * Cancellation: a limit of this call aborts both sockets, and the call rejects; so it is
+ * where `signal` has aborted before, or the deadline has passed.
  *
  * @param a One socket.
  * @param b The other one.
@@ -180,11 +182,14 @@ export async function relay(
   if (beforeWrite !== undefined) {
     checkFunction("relay", "beforeWrite", beforeWrite);
   }
-  checkCall("relay", options);
+  const { signal, timeoutMs, deadline } = options;
+  checkEnds("relay", options);
+  checkCall("relay", { timeoutMs });
   checkBusy(a);
   checkBusy(b);
   const limits = { idleMs, halfCloseIdleMs };
-  return await new Relay(a, b, limits, beforeWrite).run(options);
+  const relaying = new Relay(a, b, limits, beforeWrite);
+  return await relaying.run({ signal, timeoutMs, deadline });
 }
 
 /** Throws where another call reads: that one must not be disturbed. */

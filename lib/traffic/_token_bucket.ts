@@ -18,6 +18,9 @@ const PIECE_MS = 25;
  */
 const MAX_LATE_MS = 100;
 
+/** Above this `setTimeout` fires after one millisecond. A flow that woke early waits again. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
 /**
  * Allows bytes at a rate. Serves one flow: it asks, waits if it has to, and spends
  * what it has really moved. The caller decides what counts as a byte.
@@ -77,7 +80,8 @@ export class TokenBucket {
   /** Resolves when `allow(wanted)` is worth asking again, or after `stop`. */
   wait(wanted: number): Promise<void> {
     const missing = this.#piece(wanted) - this.#tokens;
-    const ms = Math.max(1, Math.ceil(missing / this.#bytesPerMs));
+    const waitMs = Math.ceil(missing / this.#bytesPerMs);
+    const ms = Math.min(Math.max(1, waitMs), MAX_TIMEOUT_MS);
     return new Promise((resolve) => {
       this.#wake = resolve;
       const timer = setTimeout(this.#onTimer, ms);

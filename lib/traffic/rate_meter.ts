@@ -51,7 +51,7 @@ export interface Rate {
  */
 export interface RateMeterOptions {
   /**
-   * The time that counts as now, in milliseconds, at least 1.
+   * The time that counts as now, in milliseconds, at least 1, and finite.
    *
    * @default {1_000}
    */
@@ -132,7 +132,7 @@ export class RateMeter implements Rate {
    *
    * @param options Window, smoothing, clock.
    * @throws {TypeError} An option is not a number.
-   * @throws {RangeError} A time is below 1.
+   * @throws {RangeError} A time is below 1, or the window has no end.
    */
   constructor(options: RateMeterOptions = {}) {
     checkNames("measure a rate", "options", options, OPTION_NAMES);
@@ -150,9 +150,12 @@ export class RateMeter implements Rate {
   /**
    * Counts bytes that have just moved.
    *
-   * @param bytes How many.
+   * @param bytes How many, at least 0.
+   * @throws {TypeError} It is not a number.
+   * @throws {RangeError} It is negative, or not finite.
    */
   add(bytes: number): void {
+    checkNumber("measure a rate", "bytes", bytes, 0, Number.MAX_VALUE);
     const now = this.#now();
     if (now >= this.#endsAtMs) this.#advance(now);
     this.#slotBytes += bytes;
@@ -250,7 +253,7 @@ function checkOptions(
   >,
 ): void {
   const action = "measure a rate";
-  checkNumber(action, "windowMs", windowMs, 1);
+  checkNumber(action, "windowMs", windowMs, 1, Number.MAX_SAFE_INTEGER);
   checkNumber(action, "averageMs", averageMs, 1);
   checkNumber(action, "startBytes", startBytes, 0);
   const { startedAtMs, now } = options;

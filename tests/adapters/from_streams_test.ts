@@ -362,3 +362,19 @@ Deno.test("fromStreams() calls close though the other stream never ends, and onc
   await closed.promise;
   assertEquals(count, 1);
 });
+
+Deno.test("fromStreams() breaks by a chunk that only looks like an array of bytes", async () => {
+  const chunks = [
+    new Proxy(new Uint8Array(3), {}),
+    Object.create(Uint8Array.prototype),
+  ];
+  for (const chunk of chunks) {
+    const readable = ReadableStream.from([chunk as Uint8Array]);
+    const socket = new Socket(
+      fromStreams({ readable, writable: new WritableStream() }),
+    );
+    const error = await assertRejects(() => socket.read(), BrokenError);
+    assertEquals(error.reason, "other");
+    socket.abort();
+  }
+});

@@ -413,3 +413,49 @@ Deno.test(
     assertStrictEquals(await outcome(socket.close()), error);
   },
 );
+
+Deno.test("what is thrown, and addresses, may throw when they are looked at", async () => {
+  const hostile = () =>
+    Object.defineProperty(new Error(), "message", {
+      get() {
+        throw new Error("do not look");
+      },
+    });
+  const socket = oddSocket({ read: () => Promise.reject(hostile()) });
+  const broken = await assertRejects(() => socket.read(), BrokenError);
+  assertEquals(broken.reason, "other");
+  const other = oddSocket({ write: () => Promise.reject(hostile()) });
+  other.write("x");
+  await assertRejects(() => other.flush(), BrokenError);
+  const third = oddSocket({ closeWrite: () => Promise.reject(hostile()) });
+  await assertRejects(() => third.closeWrite(), BrokenError);
+
+  const homeless = Object.defineProperty(
+    {
+      read: () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
+    },
+    "remoteAddr",
+    {
+      get() {
+        if (made) throw new Error("nowhere");
+        return undefined;
+      },
+    },
+  );
+  let made = false;
+  const nowhere = oddSocket(homeless);
+  made = true;
+  const reset = await assertRejects(() => nowhere.read(), BrokenError);
+  assertEquals(reset.reason, "reset");
+  nowhere.abort();
+});
+
+Deno.test("closeWrite() ends where the transport's own call aborts the socket", async () => {
+  const socket = oddSocket({
+    closeWrite: () => {
+      socket.abort();
+      return new Promise(() => {});
+    },
+  });
+  await assertRejects(() => socket.closeWrite(), ClosedError);
+});

@@ -18,6 +18,7 @@ import { relay, type RelayOptions } from "../../lib/socket/relay.ts";
 import { Socket } from "../../lib/socket/socket.ts";
 import { fakeClock } from "../../lib/testing/fake_clock.ts";
 import { memoryNetwork } from "../../lib/testing/memory_network.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import type { Transport } from "../../lib/transport/options.ts";
 import {
   bytes,
@@ -292,15 +293,25 @@ Deno.test("relay() rejects where its time is over, and aborts both", async () =>
   await Promise.all([world.a.closed, world.b.closed]);
 });
 
-Deno.test("relay() looks at its signal first, and touches nothing then", async () => {
+Deno.test("relay() whose limit has ended before leaves no socket behind", async () => {
+  const ends = [
+    { signal: AbortSignal.abort(new Error("before")) },
+    { deadline: Deadline.after(0) },
+  ];
+  for (const limit of ends) {
+    const left = spiedPair();
+    const right = spiedPair();
+    await assertRejects(() => relay(left.left, right.left, limit), Error);
+    await Promise.all([left.left.closed, right.left.closed]);
+    assertEquals(await left.right.read(), null);
+    left[Symbol.dispose]();
+    right[Symbol.dispose]();
+  }
+  // A limit that is none is a bad argument: nothing is touched.
   const left = spiedPair();
   const right = spiedPair();
-  const signal = AbortSignal.abort(new Error("before"));
-  await assertRejects(
-    () => relay(left.left, right.left, { signal }),
-    Error,
-    "before",
-  );
+  const wrong = { signal: {} as AbortSignal };
+  await assertRejects(() => relay(left.left, right.left, wrong), TypeError);
   await left.right.write("x");
   assertEquals((await left.left.read())?.length, 1);
   left[Symbol.dispose]();

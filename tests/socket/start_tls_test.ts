@@ -560,3 +560,12 @@ for (const method of ["read", "write"] as const) {
     },
   );
 }
+
+Deno.test("close() during startTls says that written bytes were lost", async () => {
+  const [client] = memoryPair();
+  client.write(new Uint8Array(1_000_000));
+  const starting = client.startTls();
+  starting.catch(() => {});
+  await assertRejects(() => client.close(), ClosedError);
+  await assertRejects(() => starting, ClosedError);
+});

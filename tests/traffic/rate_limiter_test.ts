@@ -189,3 +189,25 @@ Deno.test("RateLimiter never grants more than burst and rate, and grants all of 
     assertEquals(limiter.waiting, 0);
   }
 });
+
+Deno.test("RateLimiter waits for months without waking up", async () => {
+  const limiter = new RateLimiter({ perSecond: 1e-9 });
+  assert(limiter.tryTake());
+  const { setTimeout } = globalThis;
+  const delays: number[] = [];
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    delays.push(ms);
+    return setTimeout(callback, ms);
+  }) as typeof setTimeout;
+  const controller = new AbortController();
+  const { signal } = controller;
+  const taking = limiter.take({ signal });
+  try {
+    // Above its longest delay the platform's fires after a millisecond.
+    assertEquals(delays, [2 ** 31 - 1]);
+  } finally {
+    globalThis.setTimeout = setTimeout;
+    controller.abort("enough");
+    await taking.catch(() => {});
+  }
+});

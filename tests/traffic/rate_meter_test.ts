@@ -165,11 +165,23 @@ Deno.test("RateMeter refuses times that are not", () => {
   assertThrows(
     () => new RateMeter({ windowMs: 0 }),
     RangeError,
-    "Cannot measure a rate: windowMs must be at least 1, got 0",
+    "Cannot measure a rate: windowMs must be from 1 to 9007199254740991, got 0",
   );
+  // Of a window without an end all rates would be NaN.
+  assertThrows(() => new RateMeter({ windowMs: Infinity }), RangeError);
   assertThrows(() => new RateMeter({ averageMs: NaN }), RangeError);
   const text = "1" as unknown as number;
   assertThrows(() => new RateMeter({ windowMs: text }), TypeError);
+});
+
+Deno.test("RateMeter refuses what cannot be counted, and goes on", () => {
+  const meter = new RateMeter({ now: () => 0 });
+  for (const bytes of [NaN, -1, Infinity]) {
+    assertThrows(() => meter.add(bytes), RangeError, "bytes must be from 0");
+  }
+  assertThrows(() => meter.add("7" as unknown as number), TypeError);
+  meter.add(7);
+  assertEquals(meter.totalBytes, 7);
 });
 
 Deno.test("Socket.stats measures both rates from when they are first asked for", async () => {
