@@ -213,6 +213,38 @@ export function checkFunction(
   }
 }
 
+/**
+ * The answer of a user's predicate, which may be called for each frame. Anything but `true`
+ * and `false` throws: a promise would pass for `true`, and what it rejects with would end
+ * the process.
+ */
+export function answerOf(
+  action: string,
+  name: string,
+  answer: unknown,
+): boolean {
+  if (typeof answer === "boolean") return answer;
+  throw wrongResult(action, name, "true or false at once", answer);
+}
+
+/** An error to throw: what a user's function has returned is of the wrong kind. */
+export function wrongResult(
+  action: string,
+  name: string,
+  what: string,
+  result: unknown,
+): TypeError {
+  // Of an async function: what it may reject with belongs to nothing else.
+  Promise.resolve(result).catch(() => {});
+  return wrongKind(action, name, `a function that returns ${what}`, result);
+}
+
+/** Whether a value is a promise, or passes for one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
 /** Throws unless `value` is an object with these methods. */
 export function checkMethods(
   action: string,

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { show } from "../_check.ts";
+import { isThenable, show, wrongResult } from "../_check.ts";
 import { BusyError } from "../errors.ts";
 import { type PendingRequest, RequestList } from "./_pending_request.ts";
 import type { RequestIds } from "./requests_options.ts";
@@ -103,6 +103,7 @@ export class IdMatching<In, Out> implements Matching<In, Out> {
         "Cannot request: match.request must give the id of the frame, got undefined (send() is for frames without an answer)",
       );
     }
+    checkId("request", "match.request", id);
     return id;
   }
 
@@ -125,6 +126,7 @@ export class IdMatching<In, Out> implements Matching<In, Out> {
 
   find(frame: In): PendingRequest<In, Out> | undefined {
     const id = this.#ids.response(frame);
+    checkId("receive an answer", "match.response", id);
     return id === undefined ? undefined : this.#requests.get(id);
   }
 
@@ -151,4 +153,12 @@ export class IdMatching<In, Out> implements Matching<In, Out> {
       if (request.state === "inFlight") yield request;
     }
   }
+}
+
+/** No promise and no array is the same as another one: no answer would be found. */
+function checkId(action: string, name: string, id: unknown): void {
+  if (typeof id !== "object") return;
+  if (!ArrayBuffer.isView(id) && !isThenable(id)) return;
+  const what = "a number, a string or a bigint at once";
+  throw wrongResult(action, name, what, id);
 }

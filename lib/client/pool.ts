@@ -27,7 +27,7 @@
  * @module
  */
 
-import { checkFunction, checkNames } from "../_check.ts";
+import { answerOf, checkFunction, checkNames, isThenable } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import {
@@ -274,7 +274,11 @@ export class Pool<T> implements AsyncDisposable {
     } catch (error) {
       const keep = options.keepOnError ?? this.#options.keepOnError;
       let kept = false;
-      if (keep !== undefined) guard(() => void (kept = keep(error) === true));
+      if (keep !== undefined) {
+        guard(() => {
+          kept = answerOf("use", "keepOnError", keep(error));
+        });
+      }
       if (kept) lease.release();
       else lease.discard(error);
       throw error;
@@ -456,10 +460,14 @@ export class Pool<T> implements AsyncDisposable {
   async #open(): Promise<void> {
     const { acquireTimeoutMs, maxAgeMs } = this.#limits;
     this.#stats.opening++;
-    const deadline = Deadline.after(acquireTimeoutMs, {
-      signal: this.#ending.signal,
-    });
-    const { signal } = deadline;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const limits = { signal: this.#ending.signal, timeoutMs: acquireTimeoutMs };
+    const unwatch = watchCall(
+      "open",
+      limits,
+      (reason) => controller.abort(reason),
+    );
     const startMs = performance.now();
     const opening = Promise.try(this.#options.open, { signal });
     try {
@@ -483,25 +491,32 @@ export class Pool<T> implements AsyncDisposable {
       this.#stats.opening--;
       this.#stats.openErrors++;
       if (signal.aborted) this.#closeLate(opening);
-      this.#onOpenError(error);
+      this.#onOpenError(error, signal.aborted);
     } finally {
-      deadline.dispose();
+      unwatch();
     }
   }
 
   #onOpened(entry: Entry<T>): void {
     const { closed = closedOf } = this.#options;
     const onClosed = () => this.#onClosed(entry);
-    guard(() => void closed(entry.value)?.then(onClosed, onClosed));
+    guard(() => {
+      const end: unknown = closed(entry.value);
+      // Told later, also of one that has ended: its caller will find out. Otherwise one
+      // after the other would be opened and closed in a single turn.
+      if (isThenable(end)) Promise.resolve(end).then(onClosed, onClosed);
+    });
     this.#offer(entry);
     // More callers may wait than connections may be opened at a time.
     this.#supply();
   }
 
-  #onOpenError(error: unknown): void {
+  #onOpenError(error: unknown, wasLate: boolean): void {
     if (this.#closing !== undefined) return this.#tell();
     this.#isFailing = true;
     if (this.#waiters.size > this.#coming) {
+      // Its own limit is the same, where it has none, and was set a moment earlier.
+      if (wasLate) this.#stats.timeouts++;
       this.#nextWaiter()!.fail(error);
       this.#failOthers(error);
     } else if (!this.#refillAlarm.armed) {

@@ -35,7 +35,7 @@ import {
   watchCall,
 } from "../time/call_limits.ts";
 import { checkEnds } from "../time/deadline.ts";
-import { backoffDelayMs } from "../time/retry.ts";
+import { backoffDelayMs, retryAnswer } from "../time/retry.ts";
 import { sleep } from "../time/sleep.ts";
 import { closedOf, closeOf, cutOf } from "./_endings.ts";
 import { endedError, hasEnded, isLoss, lossOf } from "./_losses.ts";
@@ -540,7 +540,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     try {
       const isWorth = retryIf === undefined
         ? isLoss(error, isClosed)
-        : await retryIf(error, attempt) !== false;
+        : retryAnswer("reconnect", await retryIf(error, attempt), error);
       if (!isWorth) this.#outcome ??= { endedBy: "error", error };
     } catch (error) {
       this.#outcome ??= { endedBy: "error", error };

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { checkAboveZero, show, wrongKind } from "../_check.ts";
+import { answerOf, checkAboveZero, show, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import {
   AbortError,
@@ -546,15 +546,16 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   /** Gives a frame to the request that it answers; `false` where it answers none. */
   #onFrame(frame: In): boolean {
     const { isUnsolicited } = this.#options;
-    const request = isUnsolicited?.(frame) === true
-      ? undefined
-      : this.#matching.find(frame);
+    const isPushed = isUnsolicited !== undefined &&
+      answerOf(RECEIVE, "isUnsolicited", isUnsolicited(frame));
+    const request = isPushed ? undefined : this.#matching.find(frame);
     if (request === undefined) {
       this.#onUnsolicited(frame);
       return false;
     }
     const { isLast } = request;
-    const isOver = isLast === undefined || isLast(frame);
+    const isOver = isLast === undefined ||
+      answerOf(RECEIVE, "isLast", isLast(frame));
     // It may have ended the connection, or given the request up.
     if (this.#end !== undefined) return true;
     const { state, sink } = request;

@@ -10,7 +10,6 @@ import {
   checkMethods,
   checkNames,
   checkNumber,
-  checkObject,
   checkOneOf,
   outOfRange,
   wrongKind,
@@ -23,7 +22,9 @@ import type { CallOptions } from "../time/call_limits.ts";
 
 /**
  * How a request and its answer name each other, where answers come in any order. What
- * names them is compared as the keys of a `Map` are: a number, a string or a bigint.
+ * names them is compared as the keys of a `Map` are: a number, a string or a bigint. An
+ * array of bytes, such as a UUID, is a `TypeError`, as no two of them are the same: make a
+ * string of it.
  *
  * @category Clients
  *
@@ -82,8 +83,9 @@ export interface RequestsOptions<In = unknown, Out = never> {
   match: "order" | RequestIds<In, Out>;
   /**
    * Whether a frame answers no request, whatever is in flight: a message that the peer
-   * pushes. With ids, a `response` that gives `undefined` says so, too. None does by
-   * default.
+   * pushes. With ids, a `response` that gives `undefined` says so, too. Anything but `true`
+   * and `false` ends the connection, as an answer could go to the wrong request. None does
+   * by default.
    */
   isUnsolicited?: (frame: In) => boolean;
   /**
@@ -154,7 +156,10 @@ export interface RequestsOptions<In = unknown, Out = never> {
  * ```
  */
 export interface RequestStreamOptions<In> extends CallOptions {
-  /** Whether this is the last answer. Asked once for each. */
+  /**
+   * Whether this is the last answer. Asked once for each; anything but `true` and `false`
+   * ends the connection.
+   */
   isLast: (frame: In) => boolean;
   /**
    * Answers that may have come without being read, an integer of at least 1: with so many,
@@ -238,12 +243,18 @@ function checkMatch(action: string, match: unknown): void {
   checkMethods(action, "match", match, "request", "response");
 }
 
+const STREAM_OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["isLast", "maxUnread", "signal", "timeoutMs", "deadline"] satisfies (
+    keyof RequestStreamOptions<never>
+  )[],
+);
+
 /** Throws if an option is wrong. Gives `maxUnread` with its default. */
 export function checkStreamOptions<In>(
   options: RequestStreamOptions<In>,
 ): number {
   const action = "stream";
-  checkObject(action, "options", options);
+  checkNames(action, "options", options, STREAM_OPTION_NAMES);
   const { isLast, maxUnread = 100 } = options;
   checkFunction(action, "isLast", isLast);
   checkLimit(action, "maxUnread", maxUnread, 1);

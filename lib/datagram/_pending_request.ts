@@ -9,7 +9,7 @@
  * @module
  */
 
-import { wrongKind } from "../_check.ts";
+import { answerOf } from "../_check.ts";
 import { systemTime, type TimeSource } from "../time/system_time.ts";
 
 /** How a request is sent again. */
@@ -84,14 +84,7 @@ export class PendingRequest<Answer> {
     // Its caller is yet to go on, and one that comes twice is for the others alone.
     if (this.#settled) return false;
     try {
-      const isAnswer: unknown = this.#accept(answer);
-      if (isAnswer === false) return false;
-      if (isAnswer !== true) {
-        // An async function: what it may reject with belongs to nothing else.
-        Promise.resolve(isAnswer).catch(() => {});
-        const must = "a function that returns true or false at once";
-        throw wrongKind("request", "accept", must, isAnswer);
-      }
+      if (!answerOf("request", "accept", this.#accept(answer))) return false;
     } catch (error) {
       this.fail(error);
       return false;

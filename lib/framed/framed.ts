@@ -9,7 +9,13 @@
  * @module
  */
 
-import { checkMethods, wrongKind } from "../_check.ts";
+import {
+  answerOf,
+  checkMethods,
+  isThenable,
+  wrongKind,
+  wrongResult,
+} from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Decoder, Encoder } from "../codec/codec.ts";
@@ -537,7 +543,12 @@ export class Framed<In, Out = In>
         let sent = false;
         if (halves.writer.isOpen) {
           guard(() => {
-            send(options.ping());
+            const frame = options.ping();
+            if (isThenable(frame)) {
+              const what = "a frame at once";
+              throw wrongResult("ping", "heartbeat.ping", what, frame);
+            }
+            send(frame);
             sent = true;
           });
         }
@@ -549,7 +560,9 @@ export class Framed<In, Out = In>
       },
     }, options);
     frames.heartbeat = heartbeat;
-    frames.isPong = options.isPong;
+    const { isPong } = options;
+    frames.isPong = isPong &&
+      ((frame) => answerOf("receive", "heartbeat.isPong", isPong(frame)));
     const stop = () => {
       heartbeat.dispose();
       if (frames.heartbeat !== heartbeat) return;

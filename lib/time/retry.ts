@@ -11,6 +11,7 @@ import {
   checkNames,
   checkNumber,
   wrongKind,
+  wrongResult,
 } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { type Backoff, backoffDelayMs } from "./_backoff.ts";
@@ -108,7 +109,10 @@ export interface RetryOptions extends CallOptions {
    * @default {0.5}
    */
   jitter?: number;
-  /** Whether this error is worth another attempt. All are by default. */
+  /**
+   * Whether this error is worth another attempt. What is neither `true` nor `false` ends it
+   * with a `TypeError`. All are by default.
+   */
   retryIf?: (error: unknown, attempt: number) => boolean | Promise<boolean>;
   /**
    * Bounds the retries of all that share it: where none is left, the error stands. See
@@ -204,7 +208,8 @@ export async function retry<T>(
       checkCall("retry", limits);
       if (attempt >= attempts) throw error;
       const again = Promise.try(retryIf ?? always, error, attempt);
-      if (await waitWithin("retry", again, limits) === false) throw error;
+      const isWorth = await waitWithin("retry", again, limits);
+      if (!retryAnswer("retry", isWorth, error)) throw error;
       if (budget?.tryRetry() === false) throw error;
       const delayMs = backoffDelayMs(attempt, rules);
       guard(() => onRetry?.({ attempt, error, delayMs }));
@@ -214,6 +219,21 @@ export async function retry<T>(
 }
 
 const always = (): boolean => true;
+
+/**
+ * What `retryIf` has said of an error. Throws where that is neither `true` nor `false`:
+ * nothing is tried again, perhaps without end, as a function has forgotten to return.
+ */
+export function retryAnswer(
+  action: string,
+  answer: unknown,
+  error: unknown,
+): boolean {
+  if (typeof answer === "boolean") return answer;
+  const wrong = wrongResult(action, "retryIf", "true or false", answer);
+  wrong.cause = error;
+  throw wrong;
+}
 
 /** How often, how soon and after what is tried again, with all defaults. */
 export interface RetryRules extends Backoff {

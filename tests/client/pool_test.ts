@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertRejects,
   assertStrictEquals,
   assertThrows,
@@ -708,4 +709,36 @@ Deno.test("Pool refuses what is no task, no hook and no limit before it opens an
     "Cannot close the pool: options must be an object, got null",
   );
   assertEquals(pool.stats.opened, 0);
+});
+
+Deno.test("Pool gives a connection that has ended already to its caller, and opens no other in that turn", async () => {
+  let opened = 0;
+  await using pool = new Pool({
+    open: () => ({ id: ++opened }),
+    // Settles at once, as a promise never does.
+    closed: () => ({ then: (settle: () => void) => settle() }) as never,
+  });
+  const lease = await pool.acquire({ timeoutMs: 1_000 });
+  assertEquals([lease.value.id, opened], [1, 1]);
+  await turn();
+  lease.release();
+  assertEquals(pool.stats.idle, 0);
+});
+
+Deno.test("Pool counts a call that has waited for an opening that takes too long as one that ran out of time", async () => {
+  using clock = fakeClock();
+  const pool = new Pool({
+    open: () => new Promise<object>(() => {}),
+    acquireTimeoutMs: 100,
+    closeTimeoutMs: 100,
+  });
+  const waiting = outcome(pool.acquire());
+  const longer = outcome(pool.acquire({ timeoutMs: 60_000 }));
+  await clock.advance(1_000);
+  for (const error of [await waiting, await longer]) {
+    assertInstanceOf(error, TimeoutError);
+    assert(/Cannot (acquire|open) within 100 ms/.test(error.message));
+  }
+  assertEquals(pool.stats.timeouts, 2);
+  await Promise.all([pool.close(), clock.advance(1_000)]);
 });
