@@ -142,3 +142,17 @@ Deno.test("retryBudget() refuses bad options, and retry() another budget", async
     "Cannot retry: budget must be a RetryBudget, got an object",
   );
 });
+
+Deno.test("retryBudget() begins anew on a clock that is behind the one before", () => {
+  let time = FakeTime.install();
+  time.advance(1_000_000);
+  const budget = retryBudget({ ratio: 0, minPerSecond: 1, windowMs: 1_000 });
+  assertEquals(takeAll(budget), 1);
+  time[Symbol.dispose]();
+  // Of the next test, say, or of the next seed of a simulation.
+  time = FakeTime.install();
+  assertEquals(takeAll(budget), 1);
+  time.advance(1_001);
+  assertEquals(takeAll(budget), 1);
+  time[Symbol.dispose]();
+});
