@@ -5,7 +5,6 @@
  */
 
 import {
-  checkAboveZero,
   checkBoolean,
   checkNames,
   checkObject,
@@ -14,7 +13,12 @@ import {
 } from "../_check.ts";
 import { BrokenError, ProxyError, TimeoutError } from "../errors.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
-import { retry, type RetryOptions } from "../time/retry.ts";
+import {
+  checkRetryRules,
+  retry,
+  RETRY_OPTION_NAMES,
+  type RetryOptions,
+} from "../time/retry.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import { checkDialOptions, dial } from "../transport/dial.ts";
 import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
@@ -194,7 +198,8 @@ async function connectAgain(
     again;
   const own = { signal, timeoutMs, deadline };
   checkLimits(own);
-  checkAboveZero("connect", "attemptTimeoutMs", attemptTimeoutMs);
+  checkNames("connect", "retry", again, RETRY_OPTION_NAMES);
+  checkRetryRules("connect", { ...how, attemptTimeoutMs });
 
   const controller = new AbortController();
   const end = (reason: unknown): void => controller.abort(reason);
