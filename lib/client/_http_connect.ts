@@ -73,12 +73,15 @@ async function readAnswer(
     if (next > maxBytes) {
       throw proxy.error("too-large", `it answers ${MAX_ANSWER_BYTES} bytes`);
     }
-    await proxy.fill(bytes.subarray(length, next));
-    for (; length < next; length++) {
+    // What is wrong with half an answer is seen before the other half, which may not come.
+    const end = length + await proxy.readInto(bytes.subarray(length, next));
+    for (; length < end; length++) {
       const byte = bytes[length];
       const expected = BEGINNING.charCodeAt(length);
       if (length < BEGINNING.length && byte !== expected) throw notHttp(proxy);
       if (byte === END[seen]) seen++;
+      // Where others take it for the end of a line, this would wait for an end that has come.
+      else if (byte === END[1]) throw notHttp(proxy);
       else seen = byte === END[0] ? 1 : 0;
     }
   }

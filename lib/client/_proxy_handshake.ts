@@ -53,22 +53,20 @@ export class ProxyConnection {
     }
   }
 
-  /** Fills `target`. Throws where the proxy ends before. */
-  async fill(target: Uint8Array): Promise<void> {
-    for (let read = 0; read < target.length;) {
-      const count = await this.#transport.read(target.subarray(read));
-      if (count === null) {
-        const why = "it ended the connection before its answer was complete";
-        throw this.error("closed", why);
-      }
-      read += count;
-    }
+  /** Reads into `target` what is there, one byte at least. Throws where the proxy ends. */
+  async readInto(target: Uint8Array): Promise<number> {
+    const count = await this.#transport.read(target);
+    if (count !== null) return count;
+    const why = "it ended the connection before its answer was complete";
+    throw this.error("closed", why);
   }
 
   /** Reads exactly so many bytes. */
   async read(length: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(length);
-    await this.fill(bytes);
+    for (let read = 0; read < length;) {
+      read += await this.readInto(bytes.subarray(read));
+    }
     return bytes;
   }
 

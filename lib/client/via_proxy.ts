@@ -13,6 +13,7 @@
 import {
   checkAboveZero,
   checkNames,
+  checkObject,
   outOfRange,
   wrongKind,
 } from "../_check.ts";
@@ -158,6 +159,8 @@ export function viaProxy(
       `Cannot ${ACTION}: tls must be absent but for https://, got an object`,
     );
   }
+  // With `false` the user name and the password would go out in the clear.
+  if (tls !== undefined) checkObject(ACTION, "tls", tls);
   const target: TcpDialOptions = protocol.tls
     ? { hostname, port, tls: tls ?? true }
     : { hostname, port };

@@ -517,6 +517,14 @@ const REFUSALS: [
     "is not HTTP/1.1",
   ],
   [
+    "ends its lines with LF alone",
+    "http",
+    ["HTTP/1.1 200 x\n\n", "what the server says"],
+    ProxyError,
+    "malformed",
+    "is not HTTP/1.1",
+  ],
+  [
     "has a CR too many",
     "http",
     ["HTTP/1.1 200 x\r\r\n\r\n"],
@@ -865,6 +873,14 @@ Deno.test("viaProxy() refuses URLs that it cannot use, and shows none of them", 
     TypeError,
     "caCerts",
   );
+  // It would send the user name and the password in the clear.
+  for (const tls of [false, null]) {
+    assertThrows(
+      () => viaProxy("https://u:p@h", { tls: tls as never }),
+      TypeError,
+      `tls must be an object, got ${tls}`,
+    );
+  }
 });
 
 Deno.test("viaProxy() shows its address, and takes the permission for it alone", () => {
