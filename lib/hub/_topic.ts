@@ -8,6 +8,7 @@
  * @module
  */
 
+import { checkMethods } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import {
   type Flushable,
@@ -86,6 +87,8 @@ export class Topic implements Flushable {
       (data) => this.#onMessage(data),
       { onGap: (gap) => this.#onEngineGap(gap) },
     );
+    const what = "what subscribe() gives";
+    checkMethods("subscribe", what, this.#subscription, "close");
     this.ready.catch((cause) => this.#onEngineGap({ reason: "ended", cause }));
   }
 

@@ -315,7 +315,8 @@ export class Hub<Out> implements Disposable {
    * @param options Which member does not get it, and limits of this call.
    * @throws {FrameTooLargeError} The frame is larger than `maxQueuedBytes`, or than the codec
    * allows.
-   * @throws {TypeError} The frame is not what the codec encodes, or `topic` is not a string.
+   * @throws {TypeError} The frame is not what the codec encodes, `topic` is not a string, or
+   * an option is of the wrong kind or not known.
    * @throws {RangeError} A value in the frame cannot be represented, or `topic` is too long.
    * @throws {CodecError} The codec's encoder is asynchronous, or `frame` is but a part of one.
    * @throws {ClosedError} The hub is closed.
@@ -332,6 +333,7 @@ export class Hub<Out> implements Disposable {
       checkTopic(action, topic);
       if (options !== undefined) {
         checkNames(action, "options", options, PUBLISH_OPTION_NAMES);
+        checkExcept(action, options.except);
         checkCall(action, options);
       }
       message = this.#encode(frame);
@@ -423,6 +425,12 @@ export class Hub<Out> implements Disposable {
 }
 
 const DONE = Promise.resolve();
+
+/** The socket of a member, say, would be no member, and its peer get its own frames. */
+function checkExcept(action: string, except: unknown): void {
+  if (except === undefined || except instanceof Framed) return;
+  throw wrongKind(action, "except", "a Framed", except);
+}
 
 function engineError(action: string, error: unknown): SocketError {
   if (error instanceof SocketError) return error;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { guard } from "../_guard.ts";
 import type { Engine, EngineSubscription } from "./engine.ts";
 
 interface Subscriber {
@@ -61,20 +62,19 @@ class MemoryEngine implements Engine {
       );
     }
     this.#isDelivering = true;
-    try {
-      this.#deliver(topic, data);
-      // It grows while it is walked along.
-      for (const next of this.#queue) next();
-    } finally {
-      this.#queue = [];
-      this.#isDelivering = false;
-    }
+    this.#deliver(topic, data);
+    // It grows while it is walked along.
+    for (const next of this.#queue) next();
+    this.#queue = [];
+    this.#isDelivering = false;
     return DONE;
   }
 
   #deliver(topic: string, data: Uint8Array): void {
     for (const subscriber of [...this.#topics.get(topic) ?? []]) {
-      if (!subscriber.closed) subscriber.onMessage(data);
+      if (subscriber.closed) continue;
+      // One that throws takes it from no other.
+      guard(() => subscriber.onMessage(data));
     }
   }
 

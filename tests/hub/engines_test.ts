@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { lines } from "../../lib/codec/lines.ts";
-import { LimitError } from "../../lib/errors.ts";
+import { BrokenError, LimitError } from "../../lib/errors.ts";
 import type { Engine, EngineGap } from "../../lib/hub/engine.ts";
 import { Hub } from "../../lib/hub/hub.ts";
 import type { HubGap } from "../../lib/hub/hub_options.ts";
@@ -405,4 +405,47 @@ Deno.test("what an engine hands over that is no message is refused, and throws n
   ];
   for (const data of [...odd, new Uint8Array()]) onMessage(data as never);
   assertEquals(hub.stats.refused, 6);
+});
+
+Deno.test("memoryEngine() calls every subscriber though one throws, and settles what that one has published", async () => {
+  using hooks = new FailedHooks();
+  const engine = memoryEngine();
+  const options = { onGap: () => {} };
+  const got: string[] = [];
+  let inner: Promise<void> | undefined;
+  engine.subscribe("room", () => {
+    inner = engine.publish("other", new Uint8Array(1));
+    throw new Error("first");
+  }, options);
+  engine.subscribe("room", () => Promise.reject(new Error("second")), options);
+  engine.subscribe("room", () => void got.push("room"), options);
+  engine.subscribe("other", () => void got.push("other"), options);
+  await engine.publish("room", new Uint8Array(1));
+  await inner;
+  await turn();
+  assertEquals(got, ["room", "other"]);
+  assertEquals(hooks.errors.map((error) => (error as Error).message), [
+    "first",
+    "second",
+  ]);
+});
+
+Deno.test("an engine whose subscribe() gives nothing to close makes join throw, and nothing is joined", () => {
+  const rejected = Promise.reject(new Error("nothing else may see it"));
+  rejected.catch(() => {});
+  for (const given of [undefined, {}, rejected]) {
+    const engine = {
+      publish: () => Promise.resolve(),
+      subscribe: () => given as never,
+    };
+    const hub = new Hub(lines(), { engine });
+    using ann = reader();
+    const error = assertThrows(
+      () => hub.join("room", ann.connection),
+      BrokenError,
+      "what subscribe() gives must be an object with close()",
+    );
+    assertEquals(error.operation, "publish");
+    assertEquals([hub.stats.topics, hub.stats.members], [0, 0]);
+  }
 });

@@ -587,6 +587,12 @@ Deno.test("Hub.publish() refuses what cannot be published, and publishes nothing
   await assertRejects(() => hub.publish("", "x"), RangeError);
   await assertRejects(() => hub.publish("room", 5 as never), TypeError);
   await assertRejects(() => hub.publish("room", "a\nb"));
+  const { socket } = ann;
+  await assertRejects(
+    () => hub.publish("room", "x", { except: socket as never }),
+    TypeError,
+    "except must be a Framed, got a Socket",
+  );
   await assertRejects(
     () => hub.publish("room", "x", { excpet: ann.connection } as never),
     TypeError,
