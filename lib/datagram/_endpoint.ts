@@ -13,7 +13,13 @@
  */
 
 import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
-import { BrokenError, BusyError, ClosedError, SocketError } from "../errors.ts";
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  SocketError,
+  TimeoutError,
+} from "../errors.ts";
 import {
   type CallOptions,
   checkCall,
@@ -24,6 +30,7 @@ import {
   addAbortListener,
   removeAbortListener,
 } from "../time/abort_listeners.ts";
+import { checkEnds } from "../time/deadline.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { type CheckedQueueOptions, MAX_UDP_BYTES } from "./check_options.ts";
 import { DatagramQueue } from "./_datagram_queue.ts";
@@ -240,16 +247,25 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     this.#holds = false;
   }
 
-  async close(options?: CallOptions): Promise<void> {
-    checkCall("close", options);
+  async close(options: CallOptions = {}): Promise<void> {
+    checkEnds("close", options);
+    const { signal, timeoutMs = CLOSE_TIMEOUT_MS, deadline } = options;
+    checkCall("close", { timeoutMs });
     this.#stop();
-    const sent = this.#lastSend;
-    if (sent !== undefined) {
-      const limits = { timeoutMs: CLOSE_TIMEOUT_MS, ...options };
-      // A limit cuts what is left.
-      await waitWithin("close", sent, limits).catch(() => {});
-    }
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let abort: { reason: unknown } | undefined;
+    // A limit cuts what is left.
+    const limits = { signal, timeoutMs, deadline };
+    const unwatch = watchCall("close", limits, (reason) => {
+      // Time that has passed is no error; a signal is told.
+      if (!(reason instanceof TimeoutError)) abort = { reason };
+      resolve();
+    });
+    Promise.resolve(this.#lastSend).then(() => resolve(), () => resolve());
+    await promise;
+    unwatch();
     await this.cut();
+    if (abort !== undefined) throw abort.reason;
   }
 
   /** Closes at once. */

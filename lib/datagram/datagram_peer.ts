@@ -337,6 +337,7 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
    * `ClosedError`. Otherwise as `close` of a `DatagramSocket`.
    *
    * @param options Limits of this call, which cut what still is under way.
+   * @throws {unknown} `signal.reason`, untouched, where the signal aborts.
    */
   close(options?: CallOptions): Promise<void> {
     return this.#endpoint.close(options);

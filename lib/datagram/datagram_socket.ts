@@ -244,6 +244,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    * when the address is free. Idempotent.
    *
    * @param options Limits of this call, which cut what still is under way.
+   * @throws {unknown} `signal.reason`, untouched, where the signal aborts.
    */
   close(options?: CallOptions): Promise<void> {
     return this.#endpoint.close(options);

@@ -220,6 +220,31 @@ testBackends(
 );
 
 testBackends(
+  "close() with a limit that has passed already closes all the same",
+  async ({ open }) => {
+    const reason = { why: "enough" };
+    const deadline = Deadline.after(0);
+    const signal = AbortSignal.abort(reason);
+    for (const options of [{ deadline }, { signal }]) {
+      const socket = await open();
+      const { port } = socket.localAddr;
+      const peer = await socket.peer({ port });
+      for (const each of [socket, peer]) {
+        const closing = each.close(options).then(() => {}, (error) => error);
+        assertEquals(await closing, "signal" in options ? reason : undefined);
+        await each.closed;
+      }
+      await (await open({ port })).close();
+      // Whatever is no limit closes nothing.
+      const other = await open();
+      await assertRejects(() => other.close({ timeoutMs: 0 }), RangeError);
+      await other.send("still open", other.localAddr);
+      await other.close();
+    }
+  },
+);
+
+testBackends(
   "receive() keeps its limits, and a call that was cut off loses nothing",
   async ({ open }) => {
     await using socket = await open();
