@@ -77,7 +77,12 @@ export async function supervise(
   const rules = checkSuperviseOptions(options);
   rules.signal?.throwIfAborted();
   if (rules.isolation === "process") checkPermissions();
-  return await startGroup(rules, await openAddress(rules));
+  const address = await openAddress(rules);
+  if (rules.signal?.aborted) {
+    address.close();
+    throw rules.signal.reason;
+  }
+  return await startGroup(rules, address);
 }
 
 /** Asking first, as a denied call could stop and prompt the user. */

@@ -131,4 +131,15 @@ Deno.test("a signal that has aborted starts nothing", options, async () => {
     onEvent: (event) => events.push(event),
   }).catch((reason) => reason);
   assertEquals([reason, events], ["not now", []]);
+
+  // Also one that aborts while the address is opened.
+  const controller = new AbortController();
+  const starting = supervise({
+    module: fixture("echo"),
+    port: 0,
+    signal: controller.signal,
+    onEvent: (event) => events.push(event),
+  }).catch((reason) => reason);
+  controller.abort("any more");
+  assertEquals([await starting, events], ["any more", []]);
 });
