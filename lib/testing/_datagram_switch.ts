@@ -24,6 +24,7 @@ import type {
   CheckedOptions,
   DatagramEvent,
 } from "./memory_network_options.ts";
+import { MAX_DELAY_MS } from "./_fake_timers.ts";
 import type { Topology } from "./_topology.ts";
 
 /** The first and the last of the ports that are given out. */
@@ -212,10 +213,12 @@ export class DatagramSwitch {
   #later(dueMs: number, arrive: () => void): void {
     const leftMs = dueMs - performance.now();
     if (leftMs <= 0) return queueMicrotask(arrive);
+    const isLong = leftMs > MAX_DELAY_MS;
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
-      arrive();
-    }, Math.ceil(leftMs));
+      if (isLong) this.#later(dueMs, arrive);
+      else arrive();
+    }, isLong ? MAX_DELAY_MS : Math.ceil(leftMs));
     this.#timers.add(timer);
   }
 

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { wrongKind } from "../_check.ts";
 import { sharedClock } from "../time/coarse_timer.ts";
 import { type FakeTimer, FakeTimers } from "./_fake_timers.ts";
 import { Replacements } from "./_replacements.ts";
@@ -99,19 +100,18 @@ export class FakeTime implements Disposable {
     const replacements = this.#replacements;
     // Of the real one, too, for code that has kept it.
     replacements.set(Date, "now", now);
-    replacements.set(
-      globalThis,
-      "Date",
-      new Proxy(Date, {
-        apply: () => new Date(now()).toString(),
-        construct: (target, args, newTarget) =>
-          Reflect.construct(
-            target,
-            args.length === 0 ? [now()] : args,
-            newTarget,
-          ),
-      }),
-    );
+    const replaced = new Proxy(Date, {
+      apply: () => new Date(now()).toString(),
+      construct: (target, args, newTarget) =>
+        Reflect.construct(
+          target,
+          args.length === 0 ? [now()] : args,
+          newTarget,
+        ),
+    });
+    replacements.set(globalThis, "Date", replaced);
+    // For code that asks whether a value is a date and no more than that.
+    replacements.set(Date.prototype, "constructor", replaced);
     const { Now, Instant } = Temporal;
     const instant = () => Instant.fromEpochMilliseconds(now());
     const zoned = (zone = Now.timeZoneId()) =>
@@ -129,8 +129,13 @@ export class FakeTime implements Disposable {
   }
 }
 
-/** In the place of `AbortSignal.timeout`. */
+/** In the place of `AbortSignal.timeout`, which refuses what is no number of milliseconds. */
 function abortAfter(ms: number): AbortSignal {
+  const wholeMs = Math.trunc(Number(ms));
+  if (!(wholeMs >= 0 && wholeMs <= Number.MAX_SAFE_INTEGER)) {
+    const must = "a number of milliseconds, at least 0";
+    throw wrongKind("make a signal that times out", "ms", must, ms);
+  }
   const controller = new AbortController();
   const timer = setTimeout(() => {
     const reason = new DOMException("Signal timed out.", "TimeoutError");

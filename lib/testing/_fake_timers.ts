@@ -9,11 +9,13 @@
  * @module
  */
 
+import { checkFunction } from "../_check.ts";
+
 /** Those of the platform count up from 1: no number means a timer of each. */
 const FIRST_ID = 2 ** 30;
 
 /** Above this the platform takes a delay for 1. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
+export const MAX_DELAY_MS = 2 ** 31 - 1;
 
 type Callback = (...args: unknown[]) => unknown;
 
@@ -136,6 +138,7 @@ export class FakeTimers {
     args: unknown[],
     repeats: boolean,
   ): FakeTimer {
+    checkFunction("set a timer", "callback", callback);
     const askedMs = Number(ms);
     // As the platform has it, NaN included.
     const delayMs = askedMs >= 1 && askedMs <= MAX_DELAY_MS ? askedMs : 1;

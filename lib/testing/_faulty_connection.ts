@@ -10,6 +10,7 @@ import { fromDuplex } from "../adapters/from_duplex.ts";
 import type { Transport } from "../transport/options.ts";
 import { sleep } from "../time/sleep.ts";
 import { type AllFaults, NO_FAULTS } from "./fault_proxy_options.ts";
+import { MAX_DELAY_MS } from "./_fake_timers.ts";
 import type { NodeSocket } from "./_node_net.ts";
 import { NOT_SLOW } from "./_topology.ts";
 import { Wire } from "./_wire.ts";
@@ -84,7 +85,11 @@ export class FaultyConnection {
     }
     if (resetMs === Infinity) return;
     const leftMs = this.#startMs + resetMs - performance.now();
-    this.#timer = setTimeout(() => this.reset(), Math.max(0, leftMs));
+    const delayMs = Math.min(Math.max(0, leftMs), MAX_DELAY_MS);
+    this.#timer = setTimeout(
+      () => delayMs === MAX_DELAY_MS ? this.look() : this.reset(),
+      delayMs,
+    );
   }
 
   async #run(): Promise<void> {

@@ -8,7 +8,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import { show } from "../_check.ts";
+import { checkObject, isThenable, show, wrongResult } from "../_check.ts";
 import { type Random, seededRandom } from "../_random.ts";
 import { Digest } from "./_digest.ts";
 import { EventLoop, type LoopEnd } from "./_event_loop.ts";
@@ -148,6 +148,11 @@ export class Run implements Disposable {
 
   #makeNetwork(): MemoryNetwork {
     const options = this.#options.network(this.#random(3));
+    checkObject("simulate", "network", options);
+    if (isThenable(options)) {
+      const what = "options at once";
+      throw wrongResult("simulate", "network", what, options);
+    }
     if ("seed" in options) {
       throw new TypeError(
         'Cannot simulate: unknown option "seed" of network, as it has that of the simulation',

@@ -6,6 +6,7 @@
 
 import type { Random } from "../_random.ts";
 import { ByteRing } from "../transport/byte_ring.ts";
+import { MAX_DELAY_MS } from "./_fake_timers.ts";
 import type { Route } from "./_topology.ts";
 import type { Transport } from "../transport/options.ts";
 
@@ -171,7 +172,9 @@ export class Wire {
   async #wait(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
-      this.#timer = setTimeout(resolve, Math.ceil(ms));
+      // Where that is not all of it, the rest is waited for.
+      const delayMs = Math.min(Math.ceil(ms), MAX_DELAY_MS);
+      this.#timer = setTimeout(resolve, delayMs);
     });
     clearTimeout(this.#timer);
   }

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkFunction, checkNames, checkNumber } from "../_check.ts";
+import {
+  checkFunction,
+  checkInteger,
+  checkMethods,
+  checkNames,
+  checkNumber,
+  checkObject,
+} from "../_check.ts";
 import type { Engine } from "../hub/engine.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { AssertionError } from "./_decoding.ts";
@@ -105,7 +112,7 @@ export async function checkEngine(
     timeoutMs = 10_000,
   } = options;
   if (interrupt !== undefined) checkFunction(ACTION, "interrupt", interrupt);
-  checkNumber(ACTION, "burstMessages", burstMessages, 2);
+  checkInteger(ACTION, "burstMessages", burstMessages, 2);
   checkNumber(ACTION, "settleMs", settleMs, 0);
   checkNumber(ACTION, "timeoutMs", timeoutMs, 1);
   const conditions = { interrupt, burstMessages, settleMs, timeoutMs };
@@ -113,11 +120,15 @@ export async function checkEngine(
     await using stack = new AsyncDisposableStack();
     const participants = [await open(), await open()];
     for (const each of participants) {
+      checkObject(ACTION, "what open gives", each);
       stack.defer(async () => {
         await each.close?.();
       });
     }
     const [left, right] = participants;
+    for (const { engine } of participants) {
+      checkMethods(ACTION, "engine", engine, "publish", "subscribe");
+    }
     try {
       for (const [one, other] of [[left, right], [right, left]]) {
         const checked = check(one.engine, other.engine, conditions);

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkInteger, checkLimit, checkNames, checkOneOf } from "../_check.ts";
+import {
+  checkInteger,
+  checkLimit,
+  checkNames,
+  checkOneOf,
+  checkText,
+  wrongKind,
+} from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { type Cut, MemoryPipe } from "./_memory_pipe.ts";
 import { randomCut, seededRandom } from "../_random.ts";
@@ -197,6 +204,7 @@ export function memoryTransportPair(
     checkInteger(action, "seed", seed, Number.MIN_SAFE_INTEGER);
   }
   checkOneOf(action, "cut", cut, ["both", "left"]);
+  checkTwoNames(action, names);
   const pipe = (lane: number, from: "left" | "right"): MemoryPipe => {
     if (seed === undefined) {
       return new MemoryPipe(highWaterMarkBytes, whole, whole);
@@ -217,4 +225,11 @@ export function memoryTransportPair(
   left.peer = right;
   right.peer = left;
   return [left, right];
+}
+
+function checkTwoNames(action: string, names: unknown): void {
+  if (!Array.isArray(names) || names.length !== 2) {
+    throw wrongKind(action, "names", "an array of two names", names);
+  }
+  for (const name of names) checkText(action, "names", name);
 }

@@ -335,5 +335,16 @@ Deno.test("checkEngine() refuses options that it does not know", async () => {
     () => checkEngine(open, { burstMessages: 1 }),
     RangeError,
   );
+  await assertRejects(
+    () => checkEngine(open, { burstMessages: Infinity }),
+    RangeError,
+  );
   await assertRejects(() => checkEngine(1 as never), TypeError);
+  for (const given of [null, {}, { engine: { publish: () => {} } }]) {
+    await assertRejects(
+      () => checkEngine(() => given as never),
+      TypeError,
+      "Cannot check an engine: ",
+    );
+  }
 });

@@ -322,3 +322,24 @@ Deno.test("fakeClock() keeps thousands of timers in order, at a cost for each al
   assertEquals(due, [...due].sort((a, b) => a - b));
   assert(due.length > 400 && due.length < 600, `${due.length}`);
 });
+
+Deno.test("fakeClock() refuses what the platform refuses, and knows dates as it does", () => {
+  const calls: (() => unknown)[] = [
+    () => AbortSignal.timeout(NaN),
+    () => AbortSignal.timeout(-1),
+    () => AbortSignal.timeout(Infinity),
+    () => AbortSignal.timeout(undefined as never),
+    () => setTimeout(undefined as never, 5),
+    () => setInterval("text" as never, 5),
+  ];
+  for (const call of calls) assertThrows(call, TypeError);
+  assertEquals(new Date().constructor, Date);
+  {
+    using clock = fakeClock();
+    for (const call of calls) assertThrows(call, TypeError);
+    assertEquals(clock.pending, 0);
+    assertEquals(new Date().constructor, Date);
+    assertEquals(AbortSignal.timeout("5" as never).aborted, false);
+  }
+  assertEquals(new Date().constructor, Date);
+});

@@ -434,3 +434,18 @@ Deno.test(
     assertEquals(await cli("GET", "key"), `${"y".repeat(100)}\n`);
   },
 );
+
+Deno.test(
+  "faultProxy() takes a time that no timer can wait for as what it is",
+  { timeout },
+  async () => {
+    await using pair = await Pair.make({ resetAfterMs: 2 ** 32 });
+    const { client, server } = pair;
+    for (let i = 0; i < 100; i++) {
+      await client.write("ping\n");
+      assertEquals(await server.readLine(), "ping");
+      await server.write("pong\n");
+      assertEquals(await client.readLine(), "pong");
+    }
+  },
+);

@@ -279,3 +279,15 @@ Deno.test("a socket that a scenario leaves open is a leak", async () => {
   );
   assertEquals(error.reason, "leak");
 });
+
+Deno.test("a datagram that travels for longer than a timer can wait arrives late, not at once", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork({ latencyMs: 2 ** 31 + 5_000 });
+  const server = await open(network, "server", 9);
+  const client = await open(network, "client");
+  await client.send(numbered(1), { hostname: "server", port: 9 });
+  await clock.advance(2 ** 31 + 4_999);
+  assertEquals(server.stats.received, 0);
+  await clock.advance(1);
+  assertEquals(await drain(server), [1]);
+});

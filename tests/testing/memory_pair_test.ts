@@ -62,6 +62,10 @@ Deno.test("memoryPair() refuses options that are out of range", () => {
     () => memoryPair({ socket: { highWaterMarkBytes: 0 } }),
     RangeError,
   );
+  for (const names of ["ab", [], ["a"], ["a", ""], ["a", 5]]) {
+    const make = () => memoryPair({ names: names as never });
+    assertThrows(make, TypeError, "Cannot make a memory pair: names must be");
+  }
 });
 
 Deno.test("memoryPair() refuses a name that it does not know", () => {

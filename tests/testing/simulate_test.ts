@@ -558,6 +558,12 @@ Deno.test("simulate() refuses options of the wrong kind, out of range or unknown
     [{ network: 5 }, TypeError, "network must be an object, got 5"],
     [{ network: { seed: 5 } }, TypeError, 'unknown option "seed" of network'],
     [{ network: { latency: 5 } }, TypeError, "did you mean latencyMs?"],
+    [{ network: () => null }, TypeError, "network must be an object, got null"],
+    [
+      { network: () => Promise.reject(new Error("nothing else may see it")) },
+      TypeError,
+      "network must be a function that returns options at once, got a Promise",
+    ],
     [{ checkLeaks: 1 }, TypeError, "checkLeaks must be a boolean, got 1"],
     [{ signal: 1 }, TypeError, "signal must be an AbortSignal, got 1"],
   ];
