@@ -336,15 +336,12 @@ export class FrameTooLargeError extends SocketError {
   }
 }
 
-/**
- * Whether the four bytes that were read as a size begin a record of TLS: its type, then
- * 3 and 0 to 4 for the version.
- */
+/** The first 2, 3, 4 or 8 bytes of a TLS record: its type, 3 and 0 to 4, and its length. */
+const TLS_RECORD = /^1[4-7]03(0[0-4]([\da-f]{2}|[\da-f]{10})?)?$/;
+
+/** Whether the bytes that were read as a size begin a record of TLS. */
 function beginsTls(claimed: number | bigint | undefined): boolean {
-  const size = Number(claimed);
-  const [type, version] = [size >>> 24, size >>> 8 & 0xffff];
-  return size <= 0xffff_ffff && type >= 20 && type <= 23 &&
-    version >= 0x300 && version <= 0x304;
+  return claimed !== undefined && TLS_RECORD.test(claimed.toString(16));
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   checkNames,
   checkObject,
   outOfRange,
+  show,
   wrongKind,
 } from "../_check.ts";
 import { type Addr, formatAddress, isHostname } from "../addr.ts";
@@ -285,9 +286,7 @@ function parseProxy(proxy: unknown): {
   const bad = (why: string) =>
     new TypeError(`Cannot ${ACTION}: ${must}, ${why}`);
   if (typeof proxy !== "string" && !(proxy instanceof URL)) {
-    throw bad(
-      `got ${proxy === null ? "null" : `a value of type ${typeof proxy}`}`,
-    );
+    throw bad(`got ${show(proxy)}`);
   }
   const url = URL.parse(`${proxy}`);
   if (url === null) throw bad("got text that is none");

@@ -15,6 +15,7 @@ import {
   checkText,
   outOfRange,
   readOptions,
+  show,
   wrongKind,
 } from "../_check.ts";
 import { isHostname } from "../addr.ts";
@@ -41,7 +42,7 @@ import type {
 /** The kind of address that options ask for. */
 type Kind = "dialer" | "acceptor" | "listenFd" | "path" | "port";
 
-/** What cannot be meant beside what: it would be ignored without a word. */
+/** What cannot be meant beside what: it would be silently ignored. */
 const ABSENT_BESIDE: Record<Kind, readonly string[]> = {
   dialer: ["path", "noDelay", "keepAlive", "order", "hostDelayMs"],
   acceptor: [
@@ -134,7 +135,10 @@ function checkUnix(
   }
 }
 
-/** Never shows the value, which may be a private key. */
+/** What certificates and keys are in, which a caller may have given in their place. */
+const FILE_NAME = /^[^\n]{0,200}\.(pem|crt|cer|key)$/i;
+
+/** Never shows text but the name of a file: other text may be a private key. */
 function checkPem(
   action: string,
   name: string,
@@ -146,11 +150,15 @@ function checkPem(
       `Cannot ${action}: ${name} must be a ${label} in PEM form, got ${got}`,
     );
   };
-  if (typeof value !== "string") {
-    return fail(value === null ? "null" : `a value of type ${typeof value}`);
-  }
+  if (typeof value !== "string") return fail(show(value));
   const blocks = readPem(value, label);
-  if (blocks?.length === 0) return fail("text without one");
+  if (blocks?.length === 0) {
+    return fail(
+      FILE_NAME.test(value)
+        ? `${show(value)} (that is a name: read the file first)`
+        : "text without one",
+    );
+  }
   const good = blocks?.every((der) =>
     label === "PRIVATE KEY" || certificateVersion(der) !== undefined
   );
@@ -389,7 +397,9 @@ export function checkClientTls(
   if (typeof tls === "object" && tls !== null) {
     return checkTlsDialOptions(action, tls);
   }
-  if (tls !== undefined) checkBoolean(action, "tls", tls);
+  if (tls !== undefined && typeof tls !== "boolean") {
+    throw wrongKind(action, "tls", "a boolean or an object", tls);
+  }
   return tls;
 }
 

@@ -146,9 +146,18 @@ function refusalOf(
   const text = why instanceof Error ? why.message : why;
   return new HandshakeRefusal(
     "client-certificate",
-    `the client's certificate is not trusted (${text})`,
+    `the client's certificate is not trusted (${inWords(text)})`,
     { cause },
   );
+}
+
+/** What OpenSSL has against a certificate: its codes, as people say it. */
+function inWords(code: string): string {
+  // Deno says so of one that has expired, too.
+  if (/^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/.test(code)) {
+    return "no authority in clientCaCerts has signed it, or it is not valid now";
+  }
+  return code.replaceAll("_", " ").toLowerCase();
 }
 
 /** Whether `serverName` is an address, which is never sent as SNI (RFC 6066, 3). */

@@ -108,7 +108,8 @@ const TLS_FAILURES: [RegExp, RegExp, TlsReason, string][] = [
     /^ERR_TLS_CERT_ALTNAME_INVALID$/,
     /not valid for name|NotValidForName/,
     "wrong-name",
-    `${CERTIFICATE} is for another name (serverName says which to expect)`,
+    `${CERTIFICATE} is for another name (serverName says which to expect; names count that ` +
+    "are in subjectAltName)",
   ],
   [
     /^CERT_HAS_EXPIRED$/,
@@ -166,8 +167,14 @@ const TLS_FAILURES: [RegExp, RegExp, TlsReason, string][] = [
     "the two sides share no ALPN protocol",
   ],
   [
-    /_CERTIFICATE_REQUIRED$|_DID_NOT_RETURN_A_CERTIFICATE$/,
-    /fatal alert: CertificateRequired|sent no certificates/,
+    /_DID_NOT_RETURN_A_CERTIFICATE$/,
+    /sent no certificates/,
+    "client-certificate",
+    "the client has shown no certificate",
+  ],
+  [
+    /_CERTIFICATE_REQUIRED$/,
+    /fatal alert: CertificateRequired/,
     "client-certificate",
     "the server asks for a client certificate (cert and key give one)",
   ],
@@ -183,7 +190,7 @@ const TLS_FAILURES: [RegExp, RegExp, TlsReason, string][] = [
     /^$/,
     /^unexpected end of file|^tls handshake eof/,
     "closed-in-handshake",
-    "the peer closed the connection before the handshake was over",
+    "the peer closed the connection before the handshake was over (it may not speak TLS)",
   ],
   [
     /^$/,
@@ -375,8 +382,10 @@ export function translateError(error: unknown, context: ErrorContext): unknown {
   reason ??= Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (/^failed to lookup address/.test(message)) reason = "dns";
   if (reason !== undefined && reason !== "other") {
-    const text = `${start}: ${EXPLANATIONS[reason]}`;
-    return new BrokenError(reason, text, options);
+    const what = reason === "not-found" && operation === "listen"
+      ? "no such path (the folder of the socket must exist)"
+      : EXPLANATIONS[reason];
+    return new BrokenError(reason, `${start}: ${what}`, options);
   }
   // Some other errno is still the system speaking; anything else is not ours.
   const [, errno] = /^(.*) \(os error \d+\)$/.exec(message) ?? [];

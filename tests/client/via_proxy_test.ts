@@ -833,7 +833,7 @@ Deno.test("viaProxy() asks for nothing that is not one host and one port", async
 Deno.test("viaProxy() refuses URLs that it cannot use, and shows none of them", () => {
   const long = "x".repeat(256);
   const wrong: [unknown, string][] = [
-    [undefined, "got a value of type undefined"],
+    [undefined, "got undefined"],
     [null, "got null"],
     ["", "got text that is none"],
     ["127.0.0.1:1080", "got text that is none"],

@@ -380,8 +380,14 @@ Deno.test(
       "(is it TLS that the peer speaks?)",
     );
     assertEquals(error.claimed, 0x15030300);
+    // So it is where lengths have other sizes.
+    for (const size of [0x1503, 0x1603_01, 0x1503_0300_0202_32n << 8n]) {
+      const { message } = new FrameTooLargeError(9, size);
+      assert(message.endsWith("(is it TLS that the peer speaks?)"), message);
+    }
     // Not of any size that is too large.
-    for (const size of [0x15030500, 0x18030300, 1e9, 2n ** 40n, undefined]) {
+    const others = [0x15030500, 0x18030300, 1e9, 2n ** 40n, 0x1503_00000, NaN];
+    for (const size of [...others, undefined]) {
       const { message } = new FrameTooLargeError(9, size);
       assert(!message.includes("TLS"), message);
     }

@@ -282,6 +282,11 @@ Deno.test(
   UNIX,
   () =>
     withPath(async (path) => {
+      assertThrows(
+        () => bind({ path: `${path}.d/a.sock` }),
+        BrokenError,
+        "no such path (the folder of the socket must exist)",
+      );
       await Deno.writeTextFile(path, "precious");
       const error = assertThrows(() => bind({ path }), BrokenError);
       assertEquals(error.reason, "in-use");

@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertRejects,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { TlsError } from "../../lib/errors.ts";
@@ -95,10 +96,17 @@ Deno.test(
     const acceptor = bindChecking();
     const stranger = await (await createAuthority()).issue();
     const expired = await clientAuthority.issue({ fromDays: -3, toDays: -2 });
-    for (const own of [undefined, stranger, expired]) {
+    for (
+      const [own, why] of [
+        [undefined, "the client has shown no certificate"],
+        [stranger, "no authority in clientCaCerts has signed it"],
+        [expired, "or it is not valid now"],
+      ] as const
+    ) {
       const { server, failure, close } = await attempt(acceptor, own);
       assertInstanceOf(failure, TlsError);
       assertEquals(failure.reason, "client-certificate", failure.message);
+      assertStringIncludes(failure.message, why);
       // Nothing of what such a client sends is ever read.
       await assertRejects(() => server.read(new Uint8Array(9)));
       assertEquals(server.peerCertificate, null);

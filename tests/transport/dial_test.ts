@@ -475,6 +475,13 @@ Deno.test("dial() refuses options that cannot be meant", async () => {
     [{ caCerts: cert }, TypeError, "caCerts must be an array"],
     [{ caCerts: ["junk"] }, TypeError, "a CERTIFICATE in PEM form"],
     [{ caCerts: [key] }, TypeError, "got text without one"],
+    [
+      { caCerts: ["ca.pem"] },
+      TypeError,
+      'got "ca.pem" (that is a name: read the file first)',
+    ],
+    [{ caCerts: [undefined] }, TypeError, "in PEM form, got undefined"],
+    [7, TypeError, "tls must be a boolean or an object, got 7"],
     [{ caCerts: [cert.slice(0, 200)] }, TypeError, "got one that is damaged"],
     [
       { caCerts: [cert.replace(/\n.{20}/, "\n")] },
