@@ -120,6 +120,16 @@ export function addressFlag(name: string, value: string): ParsedAddress {
   }
 }
 
+/** Where to connect to: port 0 is no place. */
+export function connectFlag(name: string, value: string): ParsedAddress {
+  const address = addressFlag(name, value);
+  if (!("port" in address) || address.port !== 0) return address;
+  stop(
+    `Cannot connect: the port of --${name} must be from 1 to 65535, got ${value}`,
+    BAD_USAGE,
+  );
+}
+
 /** Where to listen. Certificates have flags of their own, so `tls://` is refused. */
 export function listenFlag(name: string, value: string) {
   const address = addressFlag(name, value);

@@ -16,8 +16,8 @@ import {
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
-  addressFlag,
   commandLine,
+  connectFlag,
   integerFlag,
   run,
   stop,
@@ -42,7 +42,7 @@ const { flags } = commandLine(HELP, {
   connect: "127.0.0.1:8888",
   timeout: "500",
 });
-const address = addressFlag("connect", flags.connect);
+const address = connectFlag("connect", flags.connect);
 const timeoutMs = integerFlag("timeout", flags.timeout, {
   least: 1,
   most: 60_000,

@@ -8,7 +8,7 @@
 import { connect, framed, lines } from "@sluice/net";
 import { decodeStream } from "@sluice/net/codec";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { addressFlag, commandLine, run, stop } from "./_command_line.ts";
+import { commandLine, connectFlag, run, stop } from "./_command_line.ts";
 import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
@@ -30,7 +30,7 @@ const { flags, texts } = commandLine(
   { connect: "127.0.0.1:8888" },
   { texts: true },
 );
-const address = addressFlag("connect", flags.connect);
+const address = connectFlag("connect", flags.connect);
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "connect" }));

@@ -9,8 +9,8 @@
 import { connect, type ConnectOptions, framed, lines } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
-  addressFlag,
   commandLine,
+  connectFlag,
   integerFlag,
   run,
   stop,
@@ -38,7 +38,7 @@ const { flags } = commandLine(HELP, {
   connect: "127.0.0.1:8888",
   rounds: "1000",
 });
-const address = addressFlag("connect", flags.connect);
+const address = connectFlag("connect", flags.connect);
 const rounds = integerFlag("rounds", flags.rounds, { least: 1, most: 1e6 });
 
 await run(async () => {

@@ -34,7 +34,9 @@ export async function exampleArguments(
     throw new Error(`Cannot run ${file}: its first line must be a shebang`);
   }
   const config = new URL("deno.json", ROOT);
-  const all = [...flags, ...permissions, `--config=${fromFileUrl(config)}`];
+  // Deno takes --allow-all beside no other permission.
+  const own = permissions.includes("--allow-all") ? [] : flags;
+  const all = [...own, ...permissions, `--config=${fromFileUrl(config)}`];
   return ["run", ...all, fromFileUrl(file)];
 }
 
@@ -49,7 +51,8 @@ export async function runExample(
 ): Promise<number> {
   if (given[0] === "--help" || given[0] === "-h") given = [];
   const count = given.findIndex((arg) => !arg.startsWith("-"));
-  const permissions = given.slice(0, count < 0 ? given.length : count);
+  const permissions = given.slice(0, count < 0 ? given.length : count)
+    .map((flag) => flag === "-A" ? "--allow-all" : flag);
   const [name, ...args] = given.slice(permissions.length);
   const wrong = permissions.find((flag) => !/^--(allow|deny)-/.test(flag));
   if (wrong !== undefined) {
@@ -66,9 +69,7 @@ export async function runExample(
   }
   if (!names.includes(name)) {
     console.error(
-      `Cannot run an example: its name must be one of ${
-        names.join(", ")
-      }, got ${name}`,
+      `Cannot run ${name}: it must be the name of an example (deno task examples lists them)`,
     );
     return 2;
   }

@@ -15,8 +15,8 @@ import {
 import { reconnect } from "@sluice/net/client";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
-  addressFlag,
   commandLine,
+  connectFlag,
   readFlag,
   run,
   stop,
@@ -58,7 +58,7 @@ const { flags, switches } = commandLine(HELP, {
   room: NONE,
   ca: NONE,
 }, { switches: ["times", "tls"] });
-const address = addressFlag("connect", flags.connect);
+const address = connectFlag("connect", flags.connect);
 const who = { name: nameFlag("name"), room: nameFlag("room") };
 if (flags.room !== NONE && flags.name === NONE) {
   stop("Cannot run: --room must come with --name", 2);

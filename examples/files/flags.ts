@@ -10,7 +10,7 @@ import {
   type PermissionPlan,
   permissionsFor,
 } from "@sluice/net/permissions";
-import { addressFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
+import { connectFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Refusal } from "./messages.ts";
 import { SharedRate } from "./rate.ts";
@@ -51,7 +51,7 @@ export async function clientOptions(
   flags: typeof CLIENT_FLAGS,
   ...plans: PermissionPlan[]
 ): Promise<ClientOptions> {
-  const address = addressFlag("connect", flags.connect);
+  const address = connectFlag("connect", flags.connect);
   const limit = rateFlag("limit", flags.limit);
   const parallel = integerFlag("parallel", flags.parallel, {
     least: 1,

@@ -7,8 +7,8 @@
  */
 
 import {
-  addressFlag,
   commandLine,
+  connectFlag,
   integerFlag,
   run,
 } from "../_command_line.ts";
@@ -40,7 +40,7 @@ const { flags, switches } = commandLine(HELP, {
   name: "bot",
   matches: "1000000",
 }, { switches: ["udp"] });
-const address = addressFlag("connect", flags.connect);
+const address = connectFlag("connect", flags.connect);
 const matches = integerFlag("matches", flags.matches, { least: 1, most: 1e6 });
 const name = playerNameFlag(flags.name);
 

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { addressFlag, commandLine, run, stop } from "../_command_line.ts";
+import { commandLine, connectFlag, run, stop } from "../_command_line.ts";
 import { openSession, orRefused, playerNameFlag } from "./_client.ts";
 import type { Heading } from "./arena.ts";
 import { readKeys } from "./keys.ts";
@@ -35,7 +35,7 @@ const { flags, switches } = commandLine(HELP, {
   name: "player",
   watch: "no",
 }, { switches: ["udp"] });
-const address = addressFlag("connect", flags.connect);
+const address = connectFlag("connect", flags.connect);
 const name = playerNameFlag(flags.name);
 if (flags.watch !== "yes" && flags.watch !== "no") {
   stop(

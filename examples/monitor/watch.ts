@@ -14,6 +14,7 @@ import {
 } from "@sluice/net/permissions";
 import { visibleText } from "../_safe_text.ts";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { whyUnreadable } from "../_unreadable.ts";
 import { ConfigError, parseConfig, type Target } from "./config.ts";
 import { complain } from "../_log.ts";
 import { History } from "./history.ts";
@@ -180,7 +181,7 @@ async function readConfig(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    stop(`Cannot read ${path}: ${(error as Error).message}`);
+    stop(visibleText(`Cannot read ${path}: ${whyUnreadable(error, path)}`));
   }
 }
 

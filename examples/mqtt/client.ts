@@ -62,7 +62,7 @@ const CLOSE_MS = 5_000;
 
 /**
  * A client of an MQTT broker. It connects by itself, and again after each loss, until it is
- * closed or the broker does what another connection would not mend: it refuses the client
+ * closed or the broker does what another connection would not fix: it refuses the client
  * (but where it says that it is not available), or breaks the protocol. Then every call, and
  * every subscription, ends with that error.
  *
@@ -325,7 +325,7 @@ function readiness(): PromiseWithResolvers<void> {
   return ready;
 }
 
-/** Whether another connection may mend it. */
+/** Whether another connection may help. */
 function mayPass(error: unknown): boolean {
   if (error instanceof RefusedError) return error.isTemporary;
   if (error instanceof TlsError) return error.reason === "closed-in-handshake";

@@ -6,7 +6,7 @@
 
 import { SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { addressFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
+import { connectFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Client } from "./client.ts";
 import { RefusedError } from "./errors.ts";
@@ -107,9 +107,9 @@ export async function startClient(
 /** Where the broker is: an address as everywhere, or `mqtt://` and `mqtts://`. */
 function brokerFlag(value: string) {
   const [, secure, place] = /^mqtt(s?):\/\/([^/]+)\/?$/.exec(value) ?? [];
-  if (place === undefined) return addressFlag("connect", value);
+  if (place === undefined) return connectFlag("connect", value);
   const port = /:\d+$/.test(place) ? "" : secure === "s" ? ":8883" : ":1883";
-  return addressFlag(
+  return connectFlag(
     "connect",
     `${secure === "s" ? "tls://" : ""}${place}${port}`,
   );

@@ -54,3 +54,17 @@ Deno.test("lineOf() says what went wrong, not only that a limit passed", () => {
       "(Cannot connect: \\u{1b} refused)",
   );
 });
+
+Deno.test("connectFlag() refuses port 0, which is no place to connect to", {
+  timeout: 30_000,
+}, async () => {
+  assertEquals(
+    await runExample("echo_client", "--connect", "127.0.0.1:0", "hello"),
+    {
+      code: 2,
+      output: "",
+      errors:
+        "Cannot connect: the port of --connect must be from 1 to 65535, got 127.0.0.1:0\n",
+    },
+  );
+});

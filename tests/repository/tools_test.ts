@@ -1,5 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { exampleNames, shebangFlags } from "../../tools/_examples.ts";
+import {
+  exampleArguments,
+  exampleNames,
+  shebangFlags,
+} from "../../tools/_examples.ts";
 import { findStdSource, importMapFlags } from "../../tools/_std.ts";
 import { pathToFileURL } from "node:url";
 import { formatTally, tallyTests } from "../../tools/_tally.ts";
@@ -85,6 +89,13 @@ Deno.test("shebangFlags() gives the permissions of an example", () => {
     "--allow-read=.",
   ]);
   assertEquals(shebangFlags("#!/usr/bin/env -S deno run\n"), []);
+});
+
+Deno.test("exampleArguments() puts --allow-all in the place of all permissions", async () => {
+  const own = await exampleArguments("chat/client", ["--allow-read=a"]);
+  assertEquals(own.slice(1, 3), ["--allow-net=127.0.0.1", "--allow-read=a"]);
+  const all = await exampleArguments("chat/client", ["--allow-all"]);
+  assertEquals(all.filter((arg) => arg.startsWith("--allow")), ["--allow-all"]);
 });
 
 Deno.test("shebangFlags() gives nothing for another first line", () => {
