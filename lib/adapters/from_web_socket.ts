@@ -257,7 +257,7 @@ class WebSocketCarrier implements Carrier {
       await this.#pause(pollMs);
     }
     if (webSocket.readyState > WebSocket.OPEN) {
-      // It would be dropped without a word.
+      // It would be silently dropped.
       throw new BrokenPipe("Broken pipe");
     }
     webSocket.send(bytes as Uint8Array<ArrayBuffer>);

@@ -3,7 +3,7 @@
  *
  * It guarantees that one session runs at a time; that after a loss the next attempt waits,
  * longer each time until a session has lived for a while; that what another attempt cannot
- * mend ends it, with the error; and that what was opened is closed, whatever fails
+ * fix ends it, with the error; and that what was opened is closed, whatever fails
  * meanwhile. It repeats no request: the session alone knows what it had sent, and what is
  * safe to send again. Memory is bounded, and no timer runs but that of a pause.
  *
@@ -75,7 +75,7 @@ const BUDGET_PAUSE_MS = 1_000;
  * The next session starts from the beginning: it logs in and subscribes again.
  *
  * Reconnecting ends when the session returns while its connection is up; when the session
- * throws any other error; and after errors that another attempt cannot mend: `TlsError`
+ * throws any other error; and after errors that another attempt cannot fix: `TlsError`
  * (unless the connection failed during TLS), `PermissionError` and `TypeError`.
  * {@linkcode ReconnectingSession.ended} resolves to the outcome, and never rejects.
  *

@@ -113,7 +113,7 @@ export interface Encoder<T> {
    * Appends what stands behind the last frame: the trailer of a compressed stream, a
    * closing mark, a checksum. Frames of which none was sent have one, too.
    *
-   * It is asked once, when this side ends its stream in good order (`closeWrite` and
+   * It is asked once, when this side ends its stream gracefully (`closeWrite` and
    * `close` of the framing or of its socket, the end of an `encodeStream`) or changes
    * codecs (`switch`); never after `abort`, `detach` or a failed write. It must append
    * before it returns, as `encode` must, and leave alone what was written before.

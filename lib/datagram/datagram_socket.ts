@@ -1,5 +1,5 @@
 /**
- * A socket for datagrams from and to everybody.
+ * A socket for datagrams from and to any address.
  *
  * @module
  */

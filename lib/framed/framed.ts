@@ -173,7 +173,7 @@ export class Framed<In, Out = In>
     }
   }
 
-  /** However the socket is ended in good order, `finish` is asked before. */
+  /** However the socket is gracefully ended, `finish` is asked before. */
   #finishAtEnd(): void {
     const encoder = this.#encoder;
     this.#writer.trailer = (out) => finishFrames(encoder, out);

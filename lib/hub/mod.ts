@@ -1,5 +1,5 @@
 /**
- * One says it, many read it: frames by topic, to the connections of this process and of
+ * Publish and subscribe: frames by topic, to the connections of this process and of
  * others.
  *
  * This folder guarantees that publishing never waits for a reader, that a frame is encoded

@@ -77,7 +77,7 @@ const HIGH_WATER_MARK_BYTES = 256 * 1024;
  *   and no two topics share a subject. Permissions of NATS apply.
  * - **Publishing** resolves when no more than 256 KiB are unconfirmed by the server, and
  *   rejects with a `BrokenError` while the connection is down: NATS would drop such messages
- *   without a word, after it had kept them in memory.
+ *   silently, after it had kept them in memory.
  * - **Gaps**: after each reconnection every subscription is told (`"reconnected"`, or
  *   `"slow"` where the server says that it cut a slow consumer), as the server kept nothing
  *   meanwhile. A subscription that is refused, or whose connection is closed for good, is

@@ -1,6 +1,6 @@
 /**
  * How often workers may be started again (restart intensity, as Erlang's supervisors have
- * it): more than `maxRestarts` within `withinMs` is a fault that no restart mends.
+ * it): more than `maxRestarts` within `withinMs` is a fault that no restart fixes.
  *
  * @module
  */
