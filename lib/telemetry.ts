@@ -6,7 +6,7 @@
  * guarantees that telemetry never breaks I/O: what the SDK throws is printed and goes no
  * further. It knows neither sockets nor servers: `server/`, `socket/`, `client/` and
  * `workers/` name their instruments themselves; what they have in common stands in
- * `telemetry_conventions.ts`. All parts of `lib/` may import it.
+ * `telemetry_conventions.ts`. No other part of `lib/` may import it.
  *
  * - **Counters** are observed: the SDK asks when it exports, every minute say, and nothing
  *   is done for each frame or connection. What has ended still counts, in totals that are

@@ -2,8 +2,8 @@
  * The conventions of OpenTelemetry that all parts of `lib/` follow with their instruments:
  * names of attributes, and units and bounds of histograms.
  *
- * It is apart from `telemetry.ts`, which calls the API and knows no address. All parts of
- * `lib/` but those that it imports may import it.
+ * It is apart from `telemetry.ts`, which calls the API and knows no address. The parts
+ * that may import that one may import it.
  *
  * @see {@link https://opentelemetry.io/docs/specs/semconv/}
  *

@@ -31,7 +31,8 @@
  * taken, and never above 4,194,304 (65,536 for errors). `checkCodec` of
  * `@sluice/net/testing` holds a codec to all of it.
  *
- * This folder may import `bytes/` and `errors.ts`, nothing else.
+ * This folder may import `bytes/`, `errors.ts`, `addr.ts` and what reads PROXY headers, nothing
+ * else: it runs without Deno.
  *
  * @module
  */

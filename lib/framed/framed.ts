@@ -4,7 +4,8 @@
  * This folder guarantees that frames are cut and joined exactly as the codec says,
  * that a bad frame leaves no part of itself on the wire, and that nothing read is
  * lost when `detach` gives the socket back. It knows no codec. It may
- * import `socket/` and `codec/`; nothing in `lib/` but `client/`, `hub/` and `testing/` imports it.
+ * import `socket/` and `codec/`; nothing in `lib/` but `client/`,
+ * `hub/`, `workers/` and `testing/` imports it.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What one says, to all who listen.
+ * Publish and subscribe among the connections of a process, and of several.
  *
  * @module
  */

@@ -4,7 +4,7 @@
  * This folder guarantees that no client, no kernel limit and no handler ends a
  * server: it ends when the program shuts it down, with a report. It knows no
  * protocol. It may import `socket/`, `transport/` and `time/`; nothing in
- * `lib/` but `testing/` imports it.
+ * `lib/` but `workers/` and `testing/` imports it.
  *
  * @module
  */

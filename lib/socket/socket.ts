@@ -4,7 +4,7 @@
  * This folder guarantees that no byte is lost to a time limit, that writes arrive
  * whole and in order, and that each outcome has its own error. It does not retry,
  * reconnect or log. It may import `transport/`, `traffic/`, `time/`, `bytes/`;
- * `server/` and `framed/` may import it.
+ * `server/`, `framed/`, `adapters/` and what is above them may import it.
  *
  * @module
  */

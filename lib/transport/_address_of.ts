@@ -1,3 +1,9 @@
+/**
+ * The address that options ask for.
+ *
+ * @module
+ */
+
 import type { Addr } from "../addr.ts";
 import { withoutBrackets } from "../ip.ts";
 import type { BindOptions, DialOptions } from "./options.ts";

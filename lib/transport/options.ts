@@ -8,8 +8,8 @@
  * Errors leave a transport as its runtime throws them; `translateError` is the one
  * place that turns them into the errors of this library.
  *
- * It may import `errors.ts`, `addr.ts` and `ip.ts`; `socket/`, `server/` and `testing/` may
- * import it.
+ * It may import `errors.ts`, `addr.ts`, `ip.ts` and what reads PROXY headers; every folder but
+ * `bytes/`, `codec/` and `time/` may import it.
  *
  * @module
  */
