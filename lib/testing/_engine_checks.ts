@@ -23,7 +23,7 @@ export interface EngineConditions {
   readonly interrupt: (() => unknown) | undefined;
 }
 
-/** A check gets two participants. Topics are its own. */
+/** A check, made by {@linkcode check}: it passes, or it throws why not. */
 export type EngineCheck = (
   left: Engine,
   right: Engine,
@@ -123,17 +123,51 @@ class Listener implements Disposable {
   }
 }
 
-function listen(
-  engine: Engine,
-  topic: string,
-  conditions: EngineConditions,
-): Promise<Listener> {
-  return new Listener(engine, topic, conditions).ready();
+/** What a check has: two participants, and a topic of its own. */
+class Trial implements Disposable {
+  readonly left: Engine;
+  readonly right: Engine;
+  readonly conditions: EngineConditions;
+  readonly topic: string = newTopic();
+  readonly #listeners: Listener[] = [];
+
+  constructor(left: Engine, right: Engine, conditions: EngineConditions) {
+    this.left = left;
+    this.right = right;
+    this.conditions = conditions;
+  }
+
+  /** The left one publishes a text. */
+  publish(message: string, topic = this.topic): Promise<void> {
+    return this.left.publish(topic, utf8.encode(message));
+  }
+
+  /** The right one subscribes, until the check is over. */
+  async listen(topic = this.topic): Promise<Listener> {
+    const listener = new Listener(this.right, topic, this.conditions);
+    this.#listeners.push(listener);
+    return await listener.ready();
+  }
+
+  /** Waits for what may still come. */
+  settle(): Promise<void> {
+    return sleep(this.conditions.settleMs);
+  }
+
+  [Symbol.dispose](): void {
+    for (const listener of this.#listeners) listener.close();
+  }
+}
+
+function check(body: (trial: Trial) => Promise<void>): EngineCheck {
+  return async (left, right, conditions) => {
+    using trial = new Trial(left, right, conditions);
+    await body(trial);
+  };
 }
 
 /** Topics that are easily taken for each other, or for a pattern. */
-function oddTopics(): string[] {
-  const topic = newTopic();
+function oddTopics(topic: string): string[] {
   return [
     ...["a", "A", "a.b", "a..b", ".a", "a.", "a b", "a\tb", "a\r\nb", "=2A"],
     ...["*", ">", "a.*", "a.>", "%", "a/b", "a/#", "+", "?", "[a]", "\\"],
@@ -209,7 +243,7 @@ function expectTold(
 async function untilLast(
   listener: Listener,
   { taken }: Publisher,
-  { settleMs }: EngineConditions,
+  trial: Trial,
   orGap = true,
 ): Promise<void> {
   const last = taken.at(-1);
@@ -220,32 +254,26 @@ async function untilLast(
       orGap && listener.gaps.length > 0,
     "The last message",
   );
-  await sleep(settleMs);
+  await trial.settle();
 }
 
 /** Subscribes, gets a message, and closes: what is left is what the engine keeps. */
 async function subscribeOnce(
-  left: Engine,
-  right: Engine,
-  topic: string,
-  conditions: EngineConditions,
+  { left, right, topic, conditions }: Trial,
 ): Promise<WeakRef<object>> {
-  const listener = await listen(left, topic, conditions);
-  await right.publish(topic, utf8.encode("hello"));
+  // The trial would hold one of its own.
+  using listener = new Listener(right, topic, conditions);
+  await listener.ready();
+  await left.publish(topic, utf8.encode("hello"));
   await listener.until(() => listener.messages.length > 0, "A message");
-  listener.close();
   return new WeakRef(listener);
 }
 
 /** Every promise, by its name. */
 export const ENGINE_CHECKS: Record<string, EngineCheck> = {
-  "carries messages of any size and content": async (
-    left,
-    right,
-    conditions,
-  ) => {
-    const topic = newTopic();
-    using listener = await listen(right, topic, conditions);
+  "carries messages of any size and content": check(async (trial) => {
+    const { left, topic } = trial;
+    const listener = await trial.listen();
     const every = Uint8Array.from({ length: 256 }, (_, i) => i);
     const sizes = [0, 1, 17, 255, 256, 4_096, 65_535, 65_536, 262_144];
     const messages = [
@@ -265,15 +293,11 @@ export const ENGINE_CHECKS: Record<string, EngineCheck> = {
       "A message",
     );
     expect("What arrives", listener.messages, messages);
-  },
+  }),
 
-  "has taken a message when publish resolves": async (
-    left,
-    right,
-    conditions,
-  ) => {
-    const topic = newTopic();
-    using listener = await listen(right, topic, conditions);
+  "has taken a message when publish resolves": check(async (trial) => {
+    const { left, topic } = trial;
+    const listener = await trial.listen();
     const data = new Uint8Array(10);
     for (let i = 0; i < 100; i++) {
       data.fill(i);
@@ -285,128 +309,98 @@ export const ENGINE_CHECKS: Record<string, EngineCheck> = {
       listener.messages.map(([first]) => first),
       Array.from({ length: 100 }, (_, i) => i),
     );
-  },
+  }),
 
-  "keeps topics apart": async (left, right, conditions) => {
-    const topics = oddTopics();
+  "keeps topics apart": check(async (trial) => {
+    const topics = oddTopics(trial.topic);
     const listeners = await Promise.all(
-      topics.map((topic) => listen(right, topic, conditions)),
+      topics.map((topic) => trial.listen(topic)),
     );
-    try {
-      for (const topic of topics) await left.publish(topic, utf8.encode(topic));
-      for (const [i, listener] of listeners.entries()) {
-        const what = `The message of topic ${Deno.inspect(topics[i])}`;
-        await listener.until(() => listener.messages.length > 0, what);
-      }
-      await sleep(conditions.settleMs);
-      for (const [i, listener] of listeners.entries()) {
-        expect(`What topic ${Deno.inspect(topics[i])} gets`, listener.texts, [
-          topics[i],
-        ]);
-      }
-    } finally {
-      for (const listener of listeners) listener.close();
+    for (const topic of topics) await trial.publish(topic, topic);
+    for (const [i, listener] of listeners.entries()) {
+      const what = `The message of topic ${Deno.inspect(topics[i])}`;
+      await listener.until(() => listener.messages.length > 0, what);
     }
-  },
+    await trial.settle();
+    for (const [i, listener] of listeners.entries()) {
+      const what = `What topic ${Deno.inspect(topics[i])} gets`;
+      expect(what, listener.texts, [topics[i]]);
+    }
+  }),
 
   "keeps the order of each publisher, and loses and doubles nothing silently":
-    async (left, right, conditions) => {
-      const { burstMessages } = conditions;
-      const topic = newTopic();
-      using listener = await listen(right, topic, conditions);
+    check(async (trial) => {
+      const { left, right, topic, conditions: { burstMessages } } = trial;
+      const listener = await trial.listen();
       const there = new Publisher(left, topic, "a");
       const here = new Publisher(right, topic, "b");
       const elsewhere = new Publisher(left, `${topic}.other`, "x");
       await Promise.all(
         [there, here, elsewhere].map((each) => each.publishAll(burstMessages)),
       );
-      await untilLast(listener, there, conditions);
+      await untilLast(listener, there, trial);
       expectTold(listener, "a", there);
       // An engine may leave out a participant's own.
       if (listener.numbersOf("b").length > 0) expectTold(listener, "b", here);
-    },
+    }),
 
-  "keeps the order where publish is not awaited": async (
-    left,
-    right,
-    conditions,
-  ) => {
-    const topic = newTopic();
-    using listener = await listen(right, topic, conditions);
-    const publisher = new Publisher(left, topic, "a");
-    const { burstMessages: length } = conditions;
+  "keeps the order where publish is not awaited": check(async (trial) => {
+    const listener = await trial.listen();
+    const publisher = new Publisher(trial.left, trial.topic, "a");
+    const { burstMessages: length } = trial.conditions;
     await Promise.all(Array.from({ length }, () => publisher.publish()));
-    await untilLast(listener, publisher, conditions);
+    await untilLast(listener, publisher, trial);
     expectTold(listener, "a", publisher);
-  },
+  }),
 
-  "calls each subscription of a topic once": async (
-    left,
-    right,
-    conditions,
-  ) => {
-    const topic = newTopic();
-    using first = await listen(right, topic, conditions);
-    using second = await listen(right, topic, conditions);
-    await left.publish(topic, utf8.encode("one"));
+  "calls each subscription of a topic once": check(async (trial) => {
+    const first = await trial.listen();
+    const second = await trial.listen();
+    await trial.publish("one");
     for (const listener of [first, second]) {
       await listener.until(() => listener.messages.length > 0, "A message");
     }
     first.close();
-    await left.publish(topic, utf8.encode("two"));
+    await trial.publish("two");
     await second.until(() => second.messages.length > 1, "A second message");
-    await sleep(conditions.settleMs);
+    await trial.settle();
     expect("What the first one gets", first.texts, ["one"]);
     expect("What the second one gets", second.texts, ["one", "two"]);
-  },
+  }),
 
-  "calls nothing after close": async (left, right, conditions) => {
-    const topic = newTopic();
-    using other = await listen(right, topic, conditions);
-    using closed = await listen(right, topic, conditions);
-    using closing = await listen(right, topic, conditions);
+  "calls nothing after close": check(async (trial) => {
+    const other = await trial.listen();
+    const closed = await trial.listen();
+    const closing = await trial.listen();
     closing.onMessage = () => closing.close();
     // What is under way when it is closed does not come, either.
-    const published = [1, 2, 3].map((n) =>
-      left.publish(topic, utf8.encode(`${n}`))
-    );
+    const published = ["1", "2", "3"].map((each) => trial.publish(each));
     // It may have come already.
     const came = closed.texts;
     closed.close();
     closed.close();
     await Promise.all(published);
     await other.until(() => other.messages.length >= 3, "A message");
-    await sleep(conditions.settleMs);
+    await trial.settle();
     expect("What has come after close", closed.texts, came);
     expect("What has come after close in a callback", closing.texts, ["1"]);
     expect("What others get", other.texts, ["1", "2", "3"]);
-    using again = await listen(right, topic, conditions);
-    await left.publish(topic, utf8.encode("4"));
+    const again = await trial.listen();
+    await trial.publish("4");
     await again.until(() => again.messages.length > 0, "A message");
     expect("What comes after subscribing again", again.texts, ["4"]);
-  },
+  }),
 
-  "holds nothing for a closed subscription": async (
-    left,
-    right,
-    conditions,
-  ) => {
-    const topic = newTopic();
-    const kept = await subscribeOnce(left, right, topic, conditions);
-    if (await isCollected(kept)) return;
+  "holds nothing for a closed subscription": check(async (trial) => {
+    if (await isCollected(await subscribeOnce(trial))) return;
     throw new AssertionError("the callbacks of a closed subscription are held");
-  },
+  }),
 
-  "reports what is lost in an interruption": async (
-    left,
-    right,
-    conditions,
-  ) => {
-    const { interrupt, burstMessages } = conditions;
+  "reports what is lost in an interruption": check(async (trial) => {
+    const { interrupt, burstMessages } = trial.conditions;
     if (interrupt === undefined) return;
-    const topic = newTopic();
-    using listener = await listen(right, topic, conditions);
-    const publisher = new Publisher(left, topic, "a");
+    const listener = await trial.listen();
+    const publisher = new Publisher(trial.left, trial.topic, "a");
     let isBack = false;
     const publishing = (async () => {
       while (!isBack) {
@@ -419,9 +413,9 @@ export const ENGINE_CHECKS: Record<string, EngineCheck> = {
     isBack = true;
     await publishing;
     // Subscribed again, it is known to be back.
-    using _back = await listen(right, topic, conditions);
+    await trial.listen();
     await publisher.publishAll(burstMessages);
-    await untilLast(listener, publisher, conditions, false);
+    await untilLast(listener, publisher, trial, false);
     expectTold(listener, "a", publisher);
-  },
+  }),
 };
