@@ -48,14 +48,14 @@ export type {
 export type { AdmissionOptions, OnLimit } from "./lib/server/_admission.ts";
 export type { HandshakeOptions } from "./lib/server/_handshake.ts";
 export type { ProxyProtocolOptions } from "./lib/server/_proxy_gate.ts";
-export type { ProxyLimits } from "./lib/proxy_limits.ts";
+export type { ProxyLimits } from "./lib/proxy_header/limits.ts";
 export type {
   ProxyFields,
   ProxyHeader,
   ProxyHeaderInit,
   ProxyTls,
   ProxyTlv,
-} from "./lib/proxy_header.ts";
+} from "./lib/proxy_header/header.ts";
 export type {
   AcceptedEvent,
   AcceptErrorEvent,

@@ -32,7 +32,7 @@ import "./framed/_web_streams.ts";
 import "./framed/framed_options.ts";
 import "./framed/heartbeat.ts";
 import "./ip.ts";
-import "./proxy_limits.ts";
+import "./proxy_header/limits.ts";
 import "./server/_accept_loop.ts";
 import "./server/_admission.ts";
 import "./server/_client.ts";

@@ -122,16 +122,18 @@ export { encodeStream } from "./encode_stream.ts";
 
 // The PROXY protocol.
 export {
-  type DecodedProxyHeader,
   decodeProxyHeader,
   encodeProxyHeader,
-  type ProxyFields,
-  type ProxyHeader,
-  type ProxyHeaderInit,
-  type ProxyTls,
-  type ProxyTlv,
-} from "../proxy_header.ts";
-export type { ProxyLimits } from "../proxy_limits.ts";
+} from "../proxy_header/proxy_header.ts";
+export type {
+  DecodedProxyHeader,
+  ProxyFields,
+  ProxyHeader,
+  ProxyHeaderInit,
+  ProxyTls,
+  ProxyTlv,
+} from "../proxy_header/header.ts";
+export type { ProxyLimits } from "../proxy_header/limits.ts";
 
 // Errors, and what their fields are made of.
 export type { Addr, MemoryAddr, StreamAddr } from "../addr.ts";

@@ -16,7 +16,7 @@ import {
 } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { IpRanges } from "../ip.ts";
-import { checkProxyLimits, type ProxyLimits } from "../proxy_limits.ts";
+import { checkProxyLimits, type ProxyLimits } from "../proxy_header/limits.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { PlainBinding } from "../transport/bind.ts";
 import type { AcceptedTransport } from "../transport/options.ts";

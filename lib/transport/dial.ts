@@ -7,7 +7,7 @@
 import { checkMethods } from "../_check.ts";
 import { BrokenError } from "../errors.ts";
 import { withoutBrackets } from "../ip.ts";
-import type { ProxyHeaderInit } from "../proxy_header.ts";
+import type { ProxyHeaderInit } from "../proxy_header/header.ts";
 import { addressOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
@@ -91,7 +91,7 @@ function dialPlain(
 
 async function encodeHeader(init: ProxyHeaderInit): Promise<Uint8Array> {
   // Other clients do without the code.
-  const { encodeProxyHeader } = await import("../proxy_header.ts");
+  const { encodeProxyHeader } = await import("../proxy_header/proxy_header.ts");
   return encodeProxyHeader(init);
 }
 

@@ -14,7 +14,7 @@
  * @module
  */
 
-import type { ProxyHeader, ProxyHeaderInit } from "../proxy_header.ts";
+import type { ProxyHeader, ProxyHeaderInit } from "../proxy_header/header.ts";
 import type { Addr } from "../addr.ts";
 
 /**

@@ -6,8 +6,8 @@
 
 import type { Addr } from "../addr.ts";
 import { BrokenError, UnexpectedEofError } from "../errors.ts";
-import { decodeHeader } from "../proxy_header.ts";
-import type { ProxyLimits } from "../proxy_limits.ts";
+import { decodeHeader } from "../proxy_header/proxy_header.ts";
+import type { ProxyLimits } from "../proxy_header/limits.ts";
 import type { AcceptedTransport, ProxyInfo } from "./options.ts";
 
 /** Nearly all headers fit. */
@@ -45,7 +45,8 @@ export async function readProxyHeader(
     const decoded = decodeHeader(bytes.subarray(0, filled), options);
     if (decoded === undefined) continue;
     const { header: { sourceAddr, ...header }, byteLength } = decoded;
-    const proxy = { ...header, peerAddr: transport.remoteAddr };
+    const { remoteAddr: peerAddr } = transport;
+    const proxy = Object.assign(header, { peerAddr });
     describe(transport, sourceAddr, proxy);
     putBack(transport, bytes.subarray(byteLength, filled));
     return;

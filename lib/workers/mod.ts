@@ -90,7 +90,7 @@ export type {
   ProxyHeader,
   ProxyTls,
   ProxyTlv,
-} from "../proxy_header.ts";
+} from "../proxy_header/header.ts";
 export type { CallOptions } from "../time/call_limits.ts";
 export { Deadline, type DeadlineOptions } from "../time/deadline.ts";
 export type {

@@ -19,7 +19,7 @@ Deno.test("mod.ts does not load what only some programs need", async () => {
   const loaded = await readText("lib/_preload.ts");
   for (
     const file of [
-      "proxy_header.ts",
+      "proxy_header/proxy_header.ts",
       "socket/_client_telemetry.ts",
       "socket/hosts.ts",
       "transport/_node_tls.ts",

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkInteger, checkOneOf, wrongKind } from "./_check.ts";
+import { checkInteger, checkOneOf, wrongKind } from "../_check.ts";
 
 /** Bytes of version 2 before the addresses, and with all that a header can hold. */
 const LEAST_BYTES = 16;

@@ -7,8 +7,8 @@ import {
   MalformedFrameError,
   type ProxyHeaderInit,
 } from "@sluice/net/codec";
-import { randomCut, seededRandom } from "../lib/_random.ts";
-import { SEEDS } from "./_support/sockets.ts";
+import { randomCut, seededRandom } from "../../lib/_random.ts";
+import { SEEDS } from "../_support/sockets.ts";
 
 const utf8 = new TextEncoder();
 const SIGNATURE = "0d0a0d0a000d0a515549540a";
@@ -64,6 +64,8 @@ Deno.test("decodeProxyHeader() refuses every line that the specification does no
       "PROXY TCP4 192.0.2.1 198.51.100.7 -1 443\r\n",
       "PROXY TCP4 192.0.2 198.51.100.7 1 443\r\n",
       "PROXY TCP4 192.0.2.01 198.51.100.7 1 443\r\n",
+      "PROXY \ufeffTCP4 192.0.2.1 198.51.100.7 1 443\r\n",
+      "PROXY TCP4 192.0.2.\u0661 198.51.100.7 1 443\r\n",
       "PROXY TCP4 ::1 ::1 1 443\r\n",
       "PROXY TCP6 192.0.2.1 198.51.100.7 1 443\r\n",
       "PROXY TCP6 fe80::1%eth0 ::1 1 443\r\n",
@@ -200,6 +202,10 @@ Deno.test("what encodeProxyHeader() says is read again, byte by byte, and at any
     { version: 1 },
     { version: 1, sourceAddr: CLIENT, destinationAddr: SERVER },
     { sourceAddr: CLIENT, destinationAddr: SERVER },
+    {
+      sourceAddr: { transport: "unix", path: "\ufeff/run/\u00e4" },
+      destinationAddr: { transport: "unix", path: "/run/b" },
+    },
     { ...FULL, tls: { hasCertificate: false, isVerified: false } },
     { ...FULL, tls: { hasCertificate: true, isVerified: false } },
   ];
@@ -211,6 +217,9 @@ Deno.test("what encodeProxyHeader() says is read again, byte by byte, and at any
     }
     const whole = decodeProxyHeader(bytes);
     assertEquals(decodeProxyHeader(followed), whole);
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+    shared.set(bytes);
+    assertEquals(decodeProxyHeader(shared), whole);
     assertEquals(whole?.byteLength, bytes.length);
     const { tlvs, ...said } = whole!.header;
     const { checksum: _, tlvs: __, ...expected } = init;
