@@ -151,9 +151,13 @@ function decodeAddresses(
   header.destinationAddr = addrAt(1);
 }
 
-/** A path ends at its first zero; one of the abstract namespace begins with one. */
+/**
+ * A path ends at its first zero; one of the abstract namespace begins with one. All zeros are
+ * a socket without a path, as nearly all clients have.
+ */
 function pathOf(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0, bytes[0] === 0 ? 1 : 0);
+  if (bytes[0] === 0 && bytes[1] === 0) return "";
+  const end = bytes.indexOf(0, 1);
   return text.decode(bytes.subarray(0, end < 0 ? undefined : end));
 }
 
@@ -193,7 +197,9 @@ function encodeAddress(
   checkObject(ENCODE, name, addr);
   const { transport, hostname, port, path } = addr as Record<string, unknown>;
   if (transport === "unix" || transport === "unixpacket") {
-    checkText(ENCODE, `path of ${name}`, path);
+    if (typeof path !== "string") {
+      throw wrongKind(ENCODE, `path of ${name}`, "a string", path);
+    }
     const host = new Uint8Array(UNIX_PATH_BYTES);
     const bytes = utf8.encode(path);
     if (bytes.length > host.length) {

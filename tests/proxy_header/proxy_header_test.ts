@@ -203,8 +203,8 @@ Deno.test("what encodeProxyHeader() says is read again, byte by byte, and at any
     { version: 1, sourceAddr: CLIENT, destinationAddr: SERVER },
     { sourceAddr: CLIENT, destinationAddr: SERVER },
     {
-      sourceAddr: { transport: "unix", path: "\ufeff/run/\u00e4" },
-      destinationAddr: { transport: "unix", path: "/run/b" },
+      sourceAddr: { transport: "unix", path: "" },
+      destinationAddr: { transport: "unix", path: "\ufeff/run/\u00e4" },
     },
     { ...FULL, tls: { hasCertificate: false, isVerified: false } },
     { ...FULL, tls: { hasCertificate: true, isVerified: false } },
