@@ -34,7 +34,7 @@ export interface WorkersChannel {
  * @category Hub
  *
  * @example In the module of a worker
- * ```ts ignore
+ * ```ts
  * import { framed, lines, serve } from "@sluice/net";
  * import { Hub, workersEngine } from "@sluice/net/hub";
  * import { worker } from "@sluice/net/workers";

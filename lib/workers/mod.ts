@@ -25,6 +25,7 @@
  *   permissions: ["--allow-net=127.0.0.1:8888"],
  *   drainOnSignals: true,
  * });
+ * console.log(`listening on port ${group.addr.port}`);
  * await group.closed;
  *
  * // worker.ts

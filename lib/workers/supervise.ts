@@ -53,8 +53,9 @@ import {
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
  * @throws {ClosedError} A signal has shut the group down meanwhile.
  *
- * @example A server on all cores
+ * @example A server on all cores, which takes its code anew on SIGHUP
  * ```ts ignore
+ * // main.ts
  * import { supervise } from "@sluice/net/workers";
  *
  * await using group = await supervise({
@@ -65,8 +66,19 @@ import {
  *   drainOnSignals: true,
  *   onEvent: (event) => console.log(event.type),
  * });
- * Deno.addSignalListener("SIGHUP", () => group.reload());
+ * console.log(`listening on port ${group.addr.port}`);
+ * Deno.addSignalListener("SIGHUP", () => group.reload().catch(console.error));
  * await group.closed;
+ *
+ * // worker.ts
+ * import { serve } from "@sluice/net";
+ * import { worker } from "@sluice/net/workers";
+ *
+ * export default worker(({ acceptor }) =>
+ *   serve({ acceptor }, async (socket) => {
+ *     for await (const chunk of socket) await socket.write(chunk);
+ *   })
+ * );
  * ```
  *
  * @category Workers

@@ -26,8 +26,12 @@ export interface DenoProgramOptions {
   allowNet?: string;
   /** What it may read. Nothing by default. */
   allowRead?: string;
+  /** What it may run. Nothing by default. */
+  allowRun?: string;
   /** Whether it may read the environment, as many packages of npm do. `false` by default. */
   allowEnv?: boolean;
+  /** Where it stands, also for its imports. The checkout by default. */
+  cwd?: string;
   /** Variables of its environment, beside those of the tests. None by default. */
   env?: Record<string, string>;
 }
@@ -53,11 +57,14 @@ export class DenoProgram implements AsyncDisposable {
    */
   static async start(
     source: string,
-    { descriptors, allowNet = "127.0.0.1", allowRead, allowEnv = false, env }:
-      DenoProgramOptions = {},
+    options: DenoProgramOptions = {},
   ): Promise<DenoProgram> {
+    const { descriptors, allowNet = "127.0.0.1", allowRead, allowRun } =
+      options;
+    const { allowEnv = false, cwd = ROOT, env } = options;
     const flags = [`--allow-net=${allowNet}`];
     if (allowRead !== undefined) flags.push(`--allow-read=${allowRead}`);
+    if (allowRun !== undefined) flags.push(`--allow-run=${allowRun}`);
     if (allowEnv) flags.push("--allow-env");
     const deno = [Deno.execPath(), "run", ...flags, "-"];
     const [command, ...args] = descriptors === undefined ? deno : [
@@ -69,7 +76,7 @@ export class DenoProgram implements AsyncDisposable {
     ];
     const child = new Deno.Command(command, {
       args,
-      cwd: ROOT,
+      cwd,
       env: { NO_COLOR: "1", ...env },
       stdin: "piped",
       stdout: "piped",
