@@ -12,12 +12,12 @@ import type { Member } from "../../../examples/chat/room.ts";
 import { Session } from "../../../examples/chat/session.ts";
 
 /** A server of a chat, without its sockets. */
-async function openServer(engine: Engine, mostRemarks = 5) {
+async function openServer(engine: Engine = memoryEngine(), mostRemarks = 5) {
   const hub = new Hub(lines());
   const fleet = new Fleet(engine);
   const chat = new Chat({ hub, mostRemarks, tellOthers: fleet.tell });
   await fleet.start(chat);
-  return { hub, fleet, chat };
+  return { hub, fleet, chat, [Symbol.dispose]: () => fleet[Symbol.dispose]() };
 }
 
 type Server = Awaited<ReturnType<typeof openServer>>;
@@ -38,6 +38,13 @@ class Guest {
     this.session = new Session({ name });
   }
 
+  /** A new client, on its first connection. */
+  static at(server: Server, name: string): Guest {
+    const guest = new Guest(name);
+    guest.attend(server);
+    return guest;
+  }
+
   attend({ chat, hub }: Server): Attendance {
     const [client, socket] = memoryPair();
     const listener = new Listener(hub, socket, framed(socket, lines()));
@@ -46,6 +53,12 @@ class Guest {
     const member = chat.enter(name, listener);
     const input = framed(client, lines());
     return this.#attended = { chat, listener, member, input };
+  }
+
+  /** Its connection is gone. */
+  leave(): void {
+    const { chat, member } = this.#attended!;
+    chat.leave(member);
   }
 
   say(line: string): void {
@@ -79,13 +92,10 @@ function lossy(inner: Engine): Engine & { isLosing: boolean } {
 
 Deno.test("members of two servers hear each other, and see who is there", async () => {
   const engine = memoryEngine();
-  const here = await openServer(engine);
-  using _ = here.fleet;
-  const there = await openServer(engine);
-  using _other = there.fleet;
-  const [ann, bob] = [new Guest("ann"), new Guest("bob")];
-  ann.attend(here);
-  bob.attend(there);
+  using here = await openServer(engine);
+  using there = await openServer(engine);
+  const ann = Guest.at(here, "ann");
+  const bob = Guest.at(there, "bob");
   await ann.shown();
   assertEquals((await bob.shown()).at(-1), "* in lobby: ann, bob");
   ann.say("hello");
@@ -108,12 +118,9 @@ Deno.test("members of two servers hear each other, and see who is there", async 
 
 Deno.test("a name is taken on all servers, for all but its owner", async () => {
   const engine = memoryEngine();
-  const here = await openServer(engine);
-  using _ = here.fleet;
-  const there = await openServer(engine);
-  using _other = there.fleet;
-  const ann = new Guest("ann");
-  ann.attend(here);
+  using here = await openServer(engine);
+  using there = await openServer(engine);
+  const ann = Guest.at(here, "ann");
   assertThrows(
     () => new Guest("Ann").attend(there),
     Refusal,
@@ -128,13 +135,10 @@ Deno.test("a name is taken on all servers, for all but its owner", async () => {
 
 Deno.test("a client that comes back to another server misses nothing, and hears nothing twice", async () => {
   const engine = memoryEngine();
-  const here = await openServer(engine);
-  using _ = here.fleet;
-  const there = await openServer(engine);
-  using _other = there.fleet;
-  const [ann, bob] = [new Guest("ann"), new Guest("bob")];
-  ann.attend(here);
-  bob.attend(there);
+  using here = await openServer(engine);
+  using there = await openServer(engine);
+  const ann = Guest.at(here, "ann");
+  const bob = Guest.at(there, "bob");
   for (let i = 0; i < 3; i++) bob.say(`before ${i}`);
   ann.say("mine");
   assertEquals((await ann.shown()).filter((line) => line.startsWith("bob")), [
@@ -152,14 +156,12 @@ Deno.test("a client that comes back to another server misses nothing, and hears 
 });
 
 Deno.test("a client that was away for longer than a room remembers is told how much is missing", async () => {
-  const server = await openServer(memoryEngine(), 5);
-  using _ = server.fleet;
-  const [ann, bob] = [new Guest("ann"), new Guest("bob")];
-  const { member } = ann.attend(server);
-  bob.attend(server);
+  using server = await openServer();
+  const ann = Guest.at(server, "ann");
+  const bob = Guest.at(server, "bob");
   bob.say("one");
   await ann.shown();
-  server.chat.leave(member);
+  ann.leave();
   for (let i = 2; i < 12; i++) bob.say(`${i}`);
   ann.attend(server);
   assertEquals((await ann.shown()).slice(1), [
@@ -173,16 +175,13 @@ Deno.test("a client that was away for longer than a room remembers is told how m
 
 Deno.test("a client that comes back is told of lines that others have pushed out of the history", async () => {
   const engine = memoryEngine();
-  const here = await openServer(engine, 2);
-  using _ = here.fleet;
-  const there = await openServer(engine, 2);
-  using _other = there.fleet;
-  const [ann, bob, eve] = ["ann", "bob", "eve"].map((each) => new Guest(each));
-  const { member } = ann.attend(here);
-  bob.attend(here);
-  eve.attend(there);
+  using here = await openServer(engine, 2);
+  using there = await openServer(engine, 2);
+  const ann = Guest.at(here, "ann");
+  const bob = Guest.at(here, "bob");
+  const eve = Guest.at(there, "eve");
   await ann.shown();
-  here.chat.leave(member);
+  ann.leave();
   for (const text of ["1", "2", "3"]) bob.say(text);
   for (const text of ["4", "5"]) eve.say(text);
   const { input } = ann.attend(there);
@@ -204,13 +203,10 @@ Deno.test("a client that comes back is told of lines that others have pushed out
 Deno.test("what one server loses is told on the others, with a later line or without", async () => {
   const inner = memoryEngine();
   const engine = lossy(inner);
-  const here = await openServer(engine);
-  using _ = here.fleet;
-  const there = await openServer(inner);
-  using _other = there.fleet;
-  const [ann, bob] = [new Guest("ann"), new Guest("bob")];
-  ann.attend(here);
-  bob.attend(there);
+  using here = await openServer(engine);
+  using there = await openServer(inner);
+  const ann = Guest.at(here, "ann");
+  const bob = Guest.at(there, "bob");
   ann.say("one");
   await bob.shown();
   engine.isLosing = true;
@@ -228,14 +224,11 @@ Deno.test("what one server loses is told on the others, with a later line or wit
 
 Deno.test("a server that is started later knows what was said, and by whom", async () => {
   const engine = memoryEngine();
-  const here = await openServer(engine);
-  using _ = here.fleet;
-  const [ann, bob] = [new Guest("ann"), new Guest("bob")];
-  ann.attend(here);
+  using here = await openServer(engine);
+  const ann = Guest.at(here, "ann");
   for (const text of ["one", "two"]) ann.say(text);
-  const there = await openServer(engine);
-  using _other = there.fleet;
-  bob.attend(there);
+  using there = await openServer(engine);
+  const bob = Guest.at(there, "bob");
   assertEquals((await bob.shown()).slice(1), [
     "(just now) ann: one",
     "(just now) ann: two",
@@ -246,10 +239,8 @@ Deno.test("a server that is started later knows what was said, and by whom", asy
 });
 
 Deno.test("a line that was not confirmed before the loss is given back to its author", async () => {
-  const server = await openServer(memoryEngine());
-  using _ = server.fleet;
-  const ann = new Guest("ann");
-  ann.attend(server);
+  using server = await openServer();
+  const ann = Guest.at(server, "ann");
   ann.say("confirmed");
   await ann.shown();
   ann.session.sent("on its way");
@@ -261,8 +252,7 @@ Deno.test("a line that was not confirmed before the loss is given back to its au
 });
 
 Deno.test("a user is not shown what the user said, from the first line on", async () => {
-  const server = await openServer(memoryEngine());
-  using _ = server.fleet;
+  using server = await openServer();
   const ann = new Guest("ann");
   const { chat, member } = ann.attend(server);
   // It was typed before the server's first word was read.
@@ -274,15 +264,13 @@ Deno.test("a user is not shown what the user said, from the first line on", asyn
 
 Deno.test("a lost server takes its members along, and the others are told", async () => {
   const engine = memoryEngine();
-  const here = await openServer(engine);
-  using _ = here.fleet;
+  using here = await openServer(engine);
   const there = await openServer(engine);
-  const [ann, bob] = [new Guest("ann"), new Guest("bob")];
-  ann.attend(here);
-  bob.attend(there);
+  const ann = Guest.at(here, "ann");
+  Guest.at(there, "bob");
   await ann.shown();
   const { server } = parseMessage(await nextMessage(engine, there))!;
-  there.fleet[Symbol.dispose]();
+  there[Symbol.dispose]();
   here.chat.loseServer(server);
   assertEquals(await ann.shown(), [
     "* bob left",
