@@ -20,34 +20,34 @@ function mainArguments(module: string, mode = ""): string[] {
 }
 
 Deno.test(
-  "workers whose supervisor is killed drain, end, and leave nothing behind",
-  {
-    ignore: onWindows,
-    timeout: 60_000,
-  },
+  "workers whose supervisor is killed drain, end, and leave nothing behind, also where a drain has no limit",
+  { ignore: onWindows, timeout: 60_000 },
   async () => {
-    const main = new Deno.Command(Deno.execPath(), {
-      args: mainArguments("patient.ts"),
-      stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const errors = new Response(main.stderr).text();
-    const output = main.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    let text = "";
-    while (!/up \d+\n/.test(text)) text += (await output.read()).value ?? "";
-    const [, port] = /up (\d+)/.exec(text)!;
-    await using client = await connect({ port: Number(port) });
-    await client.write("wait\n");
-    assertEquals(await client.readLine(), "waiting");
-    main.kill("SIGKILL");
-    assertEquals((await main.status).signal, "SIGKILL");
-    // Its worker lets the handler finish.
-    assertEquals(await client.readLine(), "goodbye");
-    assertEquals(await client.readLine(), null);
-    // Workers have inherited these: they end with the last of them.
-    while (!(await output.read()).done);
-    assertEquals(await errors, "");
+    await Promise.all(["", "unlimited"].map(async (mode) => {
+      const main = new Deno.Command(Deno.execPath(), {
+        args: mainArguments("patient.ts", mode),
+        stdin: "null",
+        stdout: "piped",
+        stderr: "piped",
+      }).spawn();
+      const errors = new Response(main.stderr).text();
+      const output = main.stdout.pipeThrough(new TextDecoderStream())
+        .getReader();
+      let text = "";
+      while (!/up \d+\n/.test(text)) text += (await output.read()).value ?? "";
+      const [, port] = /up (\d+)/.exec(text)!;
+      await using client = await connect({ port: Number(port) });
+      await client.write("wait\n");
+      assertEquals(await client.readLine(), "waiting");
+      main.kill("SIGKILL");
+      assertEquals((await main.status).signal, "SIGKILL");
+      // Its worker lets the handler finish.
+      assertEquals(await client.readLine(), "goodbye");
+      assertEquals(await client.readLine(), null);
+      // Workers have inherited these: they end with the last of them.
+      while (!(await output.read()).done);
+      assertEquals(await errors, "");
+    }));
   },
 );
 
