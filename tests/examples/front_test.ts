@@ -5,7 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { connect } from "@sluice/net";
+import { BrokenError, connect } from "@sluice/net";
 import { type Certificate, createAuthority } from "../_support/certificates.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import {
@@ -282,8 +282,44 @@ Deno.test(
       numbers.sort((a, b) => a - b),
       Array.from({ length: 12 }, (_, index) => 42 + index),
     );
+    if (Deno.build.os === "linux") {
+      const port = await dataPortOf(server.pid);
+      assertEquals(await askData(port, undefined), null);
+      assertEquals(await askData(port, crypto.randomUUID()), null);
+    }
     server.interrupt();
     const { code, errors } = await server.ended();
     assertEquals([code, errors], [0, ""]);
   },
 );
+
+/** Where the process has the data that its workers serve: they are told by an argument. */
+async function dataPortOf(pid: number): Promise<number> {
+  for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+    const path = `/proc/${pid}/task/${name}/children`;
+    for (const child of (await Deno.readTextFile(path)).split(" ")) {
+      if (child === "") continue;
+      const command = await Deno.readTextFile(`/proc/${child}/cmdline`);
+      const found = /"dataPort":(\d+)/.exec(command);
+      if (found !== null) return Number(found[1]);
+    }
+  }
+  throw new Error(`process ${pid} has no worker`);
+}
+
+/** What another program of the machine gets from the process with the data: nothing, or so it should be. */
+async function askData(
+  port: number,
+  secret: string | undefined,
+): Promise<string | null> {
+  const uniqueId = secret === undefined
+    ? undefined
+    : new TextEncoder().encode(secret);
+  await using client = await connect({ port, proxyProtocol: { uniqueId } });
+  await client.write("GET visits\r\n");
+  // Closing with a question unread, the process may reset the connection.
+  return await client.readLine({ timeoutMs: 20_000 }).catch((error) => {
+    if (error instanceof BrokenError) return null;
+    throw error;
+  });
+}
