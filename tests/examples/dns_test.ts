@@ -348,3 +348,29 @@ Deno.test("dns programs say in one line what is wrong with their flags", {
   assertEquals(code, 1);
   assertMatch(errors, /--allow-net=127\.0\.0\.1:5301,127\.0\.0\.1/);
 });
+
+Deno.test(
+  "dns/resolver refuses addresses that its permissions do not allow, before it listens",
+  {
+    timeout,
+  },
+  async () => {
+    const listen = ["--listen", "127.0.0.1:0"];
+    const cases: [args: string[], flags: string][] = [
+      [[...listen, "--upstream", "192.0.2.1:53"], "--allow-net=192.0.2.1"],
+      [[...listen, "--upstream", "[::1]:53"], "'--allow-net=[::1]'"],
+      // It answers anyone then.
+      [["--listen", "127.0.0.2:0"], "--allow-net"],
+    ];
+    await Promise.all(cases.map(async ([args, flags]) => {
+      const { code, output, errors } = await runExample(
+        "dns/resolver",
+        ...args,
+      );
+      assertEquals([code, output], [1, ""]);
+      const [what, remedy] = errors.split(": run again with ");
+      assertMatch(what, /^Cannot exchange datagrams on 127\.0\.0\.\d:0$/);
+      assertEquals(remedy, `${flags}\n`);
+    }));
+  },
+);
