@@ -1,7 +1,10 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BrokenError, MalformedFrameError } from "@sluice/net";
 import { connectDatagram, datagram } from "@sluice/net/datagram";
-import { connectGameDatagrams } from "../../../examples/game/datagram_client.ts";
+import {
+  type ClientDatagramConnection,
+  connectGameDatagrams,
+} from "../../../examples/game/datagram_client.ts";
 import { DatagramConnection } from "../../../examples/game/datagram_connection.ts";
 import {
   datagramPacket,
@@ -243,6 +246,57 @@ Deno.test(
     await other.send(data);
     const reset = await answer(other);
     assert(reset.kind === "reset" && reset.size <= data.length);
+    end.abort();
+    await serving;
+  },
+);
+
+Deno.test(
+  "a client over UDP learns that the server ended its connection, or has forgotten it",
+  {
+    timeout,
+  },
+  async () => {
+    const socket = await datagram({ port: 0 });
+    const end = new AbortController();
+    const { signal } = end;
+    const serving = serveGameDatagrams(socket, {
+      signal,
+      onError: () => {},
+      async handle(connection) {
+        const packet = await connection.receive(limits);
+        // As a server that was started anew: it says nothing by itself.
+        if (packet?.type === "ping") connection.break();
+        else connection.abort();
+      },
+    });
+    const { port } = socket.localAddr;
+    const isReset = async (connection: ClientDatagramConnection) => {
+      const error = await assertRejects(
+        () => connection.receive(limits),
+        BrokenError,
+      );
+      assertEquals(error.reason, "reset");
+    };
+
+    const ended = await connectGameDatagrams({ port, signal });
+    await ended.send({ type: "hello", name: "ann", watch: false });
+    await isReset(ended);
+    const forgotten = await connectGameDatagrams({ port, signal });
+    // The first one makes the server forget; what is said later is answered with a reset.
+    let isOver = false;
+    const pinging = (async () => {
+      for (let sentAtMs = 1; !isOver; sentAtMs++) {
+        await forgotten.send({ type: "ping", sentAtMs }).catch(() => {});
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+      }
+    })();
+    try {
+      await isReset(forgotten);
+    } finally {
+      isOver = true;
+      await pinging;
+    }
     end.abort();
     await serving;
   },
