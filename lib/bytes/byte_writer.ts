@@ -406,14 +406,14 @@ export class ByteWriter {
 /** The largest integer of each width that a number can hold exactly. */
 const MOST = [
   0,
-  2 ** 8 - 1,
-  2 ** 16 - 1,
-  2 ** 24 - 1,
-  2 ** 32 - 1,
-  2 ** 40 - 1,
-  2 ** 48 - 1,
-  2 ** 53 - 1,
-  2 ** 53 - 1,
+  0xff,
+  0xffff,
+  0xff_ffff,
+  0xffff_ffff,
+  0xff_ffff_ffff,
+  0xffff_ffff_ffff,
+  0x1f_ffff_ffff_ffff,
+  0x1f_ffff_ffff_ffff,
 ];
 
 function checkUint(value: number, width: number): void {
