@@ -378,7 +378,7 @@ export class Framed<In, Out = In>
    * middle of a frame of `inParts`.
    *
    * It is the same object afterwards, under its new type. Loops over it and its streams go
-   * on, with frames of the codec of the day: their types are those of the old one, so
+   * on, with frames of the current codec: their types are those of the old one, so
    * switch back before the next frame, or leave the loop. A batch was decoded whole
    * before its first frame was looked at: with `batches()`, switch only where the peer
    * waits for an answer behind that frame. Where the bytes behind it were no frames of the

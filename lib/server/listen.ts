@@ -291,7 +291,7 @@ export class Listener<A extends Addr = Addr>
 
   /**
    * Lets the process end while `accept` waits. Sockets that were handed out are not
-   * touched. On a TLS listener Deno 2.9 does not.
+   * touched. On a TLS listener it has no effect (Deno 2.9).
    */
   unref(): void {
     this.#loop.unref();

@@ -217,8 +217,8 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   }
 
   /**
-   * The connections that are open, oldest first: whom to count, to tell something, or to
-   * cut with `socket.abort`. As it is now, and not as it will be.
+   * The connections that are open now, oldest first: to count them, to send something to
+   * each, or to cut some with `socket.abort`.
    */
   get connections(): ServerConnection[] {
     return [...this.#clients.connections()];
@@ -299,7 +299,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   /**
    * Lets the process end while the server only waits for clients. Connections are not
    * touched: while one is open the process goes on, unless its socket is unref'd too.
-   * On a TLS listener Deno 2.9 does not.
+   * On a TLS listener it has no effect (Deno 2.9).
    */
   unref(): void {
     this.#loop.unref();
@@ -332,7 +332,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    * Shuts down gracefully: stops accepting, cuts TLS handshakes, ends what waits for a
    * next frame, lets handlers finish, and cuts what is left when the time is over. It
    * resolves when the last connection has ended, and at the limit at the latest (a
-   * quarter of a second later where an acceptor of one's own does not stop); then the
+   * quarter of a second later where an acceptor that was given does not stop); then the
    * address can be bound again. With `listenFd` clients that came within the last second
    * and have not said anything are given a second before that, as another process goes on
    * with the socket.

@@ -616,7 +616,7 @@ export type DialOptions = TcpDialOptions | UnixDialOptions | DialerOptions;
  */
 export interface TcpBindOptions {
   /**
-   * Address to listen on: `"0.0.0.0"` or `"::"` lets the world in. An IPv6 address may
+   * Address to listen on: `"0.0.0.0"` or `"::"` for all interfaces. An IPv6 address may
    * be in brackets.
    *
    * @default {"127.0.0.1"}
@@ -647,8 +647,8 @@ export interface TcpBindOptions {
   /**
    * Sends small writes at once (no Nagle). Deno's own TLS cannot: there, what follows a
    * write that the client has yet to confirm waits up to 40 ms, as do messages of more
-   * than 16 KiB. `true`, said in so many words, runs TLS on `node:tls`, which takes two
-   * to three times the CPU time.
+   * than 16 KiB. An explicit `true` runs TLS on `node:tls`, which takes two to three
+   * times the CPU time.
    *
    * @default {true, but for TLS}
    */
