@@ -22,7 +22,8 @@ export const FRONT_LISTS = ["proxy-protocol"] as const;
 
 /** What `--help` says of them. */
 export const FRONT_HELP = `
-  --proxy-protocol CIDR  balancers that are trusted to say where a client is, such as
+  --proxy-protocol CIDR
+                    balancers that are trusted to say where a client is, such as
                     10.0.0.0/8, by the PROXY protocol; clients from elsewhere are
                     turned away. May be given several times.
   --cert, --key     certificate and private key in PEM form, to speak TLS; cert.pem and

@@ -15,35 +15,27 @@ import { Terminal } from "./terminal.ts";
 const HELP = `
 Plays Gems in the terminal: arrows or wasd go, space stops, q leaves.
 
-Usage: deno task examples game/play [--connect ADDRESS] [--name NAME] [--watch yes]
+Usage: deno task examples game/play [--connect ADDRESS] [--name NAME] [--watch]
                                     [--udp]
 
   --connect ADDRESS  where the server is; 127.0.0.1:7100 by default
   --name NAME        what to be called: 1 to 12 letters, digits, _ and -; player
                      by default
-  --watch yes        only looks on; no by default
+  --watch            only looks on
   --udp              plays over UDP, with a server that was started with it
   --help             shows this text
 
 Examples:
   deno task examples game/play --name ann
-  deno task examples game/play --watch yes
+  deno task examples game/play --watch
 `;
 
 const { flags, switches } = commandLine(HELP, {
   connect: "127.0.0.1:7100",
   name: "player",
-  watch: "no",
-}, { switches: ["udp"] });
+}, { switches: ["udp", "watch"] });
 const address = connectFlag("connect", flags.connect);
 const name = playerNameFlag(flags.name);
-if (flags.watch !== "yes" && flags.watch !== "no") {
-  stop(
-    `Cannot run: --watch must be yes or no, got ${flags.watch}`,
-    2,
-  );
-}
-const watch = flags.watch === "yes";
 if (!Deno.stdin.isTerminal() || !Deno.stdout.isTerminal()) {
   stop("Cannot play: this is no terminal (game/bot plays without one)");
 }
@@ -68,7 +60,11 @@ async function playHere(session: Session): Promise<void> {
 }
 
 await run(async () => {
-  const session = await openSession(address, { name, watch }, switches.udp);
+  const session = await openSession(
+    address,
+    { name, watch: switches.watch },
+    switches.udp,
+  );
   await orRefused(playHere(session));
 });
 Deno.exit(); // A read of the next key would keep it alive.

@@ -481,7 +481,7 @@ Deno.test("the game refuses wrong flags in one line, with exit code 2", {
       "game/play",
       ["--watch", "maybe"],
       2,
-      "Cannot run: --watch must be yes or no, got maybe",
+      "Cannot run: each flag must be one of --connect, --name, --udp, --watch, --help, got maybe (--help explains them)",
     ],
     [
       "game/play",
