@@ -6,7 +6,7 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
+import { MalformedFrameError } from "../errors.ts";
 import type { Encoder, SizedCodec } from "./codec.ts";
 import {
   checkBoolean,
@@ -16,7 +16,7 @@ import {
   checkOneOf,
   outOfRange,
 } from "../_check.ts";
-import { SizedCodecImpl } from "./_sized_codec.ts";
+import { checkSize, SizedCodecImpl } from "./_sized_codec.ts";
 import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   sizedOptionNames,
@@ -96,6 +96,8 @@ interface Layout {
   readonly delta: number;
   /** The least frame: as much of the header as is not skipped. */
   readonly least: number;
+  /** Whether the header is nothing but the length field, and skipped. */
+  readonly isBare: boolean;
 }
 
 /**
@@ -192,6 +194,7 @@ function toLayout(action: string, options: LengthPrefixedOptions): Layout {
     skip,
     delta: head + adjust - skip,
     least: Math.max(0, head - skip),
+    isBare: head === width && skip === width,
   };
 }
 
@@ -219,17 +222,19 @@ class LengthHeader implements HeaderReader {
       : this.#readLong(bytes);
     const size = value + delta;
     if (size < least) this.#refuse(size);
-    const most = Math.max(size, value);
-    this.frameBytes = most > Number.MAX_SAFE_INTEGER ? Infinity : size;
+    this.frameBytes = size;
     return true;
   }
 
-  /** Inexact above 2^53, where {@linkcode hugeSize} is asked. */
+  /** `Infinity` where the size is beyond 2^53, and {@linkcode hugeSize} is asked. */
   #readLong(bytes: ByteQueue): number {
-    const { offset, littleEndian } = this.#layout;
+    const { offset, littleEndian, delta } = this.#layout;
     const first = bytes.uintAt(offset, 4, littleEndian);
     const second = bytes.uintAt(offset + 4, 4, littleEndian);
-    return littleEndian ? second * 2 ** 32 + first : first * 2 ** 32 + second;
+    const [high, low] = littleEndian ? [second, first] : [first, second];
+    const value = high * 2 ** 32 + low;
+    const most = Math.max(value, value + delta);
+    return most > Number.MAX_SAFE_INTEGER ? Infinity : value;
   }
 
   #refuseNegative(bytes: ByteQueue): never {
@@ -284,17 +289,20 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
 
   encode(frame: Uint8Array, out: ByteWriter): void {
     checkBytes("encode a frame", "frame", frame);
-    const { width, littleEndian, offset, head, skip } = this.#layout;
     const size = frame.length;
-    if (size > this.#most) {
-      throw new FrameTooLargeError(this.#most, size, { operation: "encode" });
-    }
+    if (size > this.#most) checkSize(size, this.#most);
     const value = this.#lengthOf(size);
-    if (head === width && skip === width) {
+    const { width, littleEndian, isBare } = this.#layout;
+    if (isBare) {
       out.writeUint(value, width, littleEndian);
       out.write(frame);
-      return;
+    } else {
+      this.#encodeWithHeader(frame, value, out);
     }
+  }
+
+  #encodeWithHeader(frame: Uint8Array, value: number, out: ByteWriter): void {
+    const { width, littleEndian, offset, head, skip } = this.#layout;
     const start = out.length;
     const zeros = out.allocate(skip);
     out.block.fill(0, zeros, zeros + skip);

@@ -103,8 +103,6 @@ const LARGE_BATCH_BYTES = 8 * 1024;
 
 /**
  * ```text
- *   open <---------> encoding    beginFrame(), endFrame(); may end and fail, too
- *
  *          hold()             release()
  *   open --------> upgrading ----------> open
  *    | \              |
@@ -118,12 +116,12 @@ const LARGE_BATCH_BYTES = 8 * 1024;
  * | state | `check` (write) | `flush` | `end` |
  * | --- | --- | --- | --- |
  * | open | passes | waits | ends this side |
- * | encoding | `BusyError` | waits for what is before the frame | ends this side before the frame |
+ * | open, in a frame | `BusyError` | waits for what is before the frame | ends this side before the frame |
  * | upgrading | `BusyError` | nothing is pending | `BusyError` |
  * | ended | `ClosedError` | waits | the same promise |
  * | failed | the failure | the failure | the same promise, or the failure |
  */
-type State = "open" | "encoding" | "upgrading" | "ended" | "failed";
+type State = "open" | "upgrading" | "ended" | "failed";
 
 /** Gathers what is written and sends it, batch by batch. */
 export class Writer
@@ -183,7 +181,7 @@ export class Writer
 
   /** Whether something may be written. */
   get isOpen(): boolean {
-    return this.#state === "open";
+    return this.#state === "open" && this.#frameStart < 0;
   }
 
   /** Whether a caller has been told of the failure. */
@@ -223,8 +221,8 @@ export class Writer
    * no frame is being encoded.
    */
   get isWritable(): boolean {
-    return this.#state === "open" && this.#sending === undefined &&
-      this.#frameStart < 0 && this.#scheduled !== "budget";
+    return this.isOpen && this.#sending === undefined &&
+      this.#scheduled !== "budget";
   }
 
   /** Bytes that fit before what appends more should wait for `appended` first. */
@@ -266,7 +264,9 @@ export class Writer
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
     if (this.#filling !== undefined) this.#checkPending(operation);
-    if (this.#state !== "open") this.#refuse(operation);
+    if (this.#state !== "open" || this.#frameStart >= 0) {
+      this.#refuse(operation);
+    }
   }
 
   #refuse(operation: string): never {
@@ -276,7 +276,7 @@ export class Writer
       const why = `Cannot ${operation}: a TLS handshake is under way`;
       throw new BusyError(why, options);
     }
-    if (this.#state === "encoding") {
+    if (this.#state === "open") {
       const why =
         `Cannot ${operation}: another frame of this connection is being encoded`;
       throw new BusyError(why, options);
@@ -290,7 +290,10 @@ export class Writer
     const limit = this.#maxPendingBytes;
     // What is on its way does not count: it may be one large array, which is awaited.
     const pending = (this.#filling?.message.length ?? 0) + this.#waiterBytes;
-    if (pending <= limit) return;
+    if (pending > limit) this.#refusePending(operation, limit);
+  }
+
+  #refusePending(operation: string, limit: number): void {
     this.fail(
       new LimitError(
         "maxPendingBytes",
@@ -318,9 +321,10 @@ export class Writer
    * getter of the frame does: a part of it would be on the wire.
    */
   beginFrame(operation: string): ByteWriter {
-    if (this.#state !== "open") this.#refuse(operation);
+    if (this.#state !== "open" || this.#frameStart >= 0) {
+      this.#refuse(operation);
+    }
     const { message } = this;
-    this.#state = "encoding";
     this.#frameStart = message.length;
     return message;
   }
@@ -329,11 +333,11 @@ export class Writer
   endFrame(operation: string): void {
     const filling = this.#filling;
     if (
-      this.#state === "encoding" && filling !== undefined &&
+      this.#state === "open" && filling !== undefined &&
       filling.message.length >= this.#frameStart
     ) {
-      this.#leaveFrame();
-      if (this.#isAwaited) this.#askSources();
+      if (this.#postponed || this.#isAwaited) this.#resume();
+      else this.#frameStart = -1;
     } else {
       this.dropFrame();
       this.#refuse(operation);
@@ -348,12 +352,17 @@ export class Writer
       if (message.length > mark) message.truncate(mark);
       else if (message.length < mark) this.#failLost();
     }
+    this.#resume();
+  }
+
+  /** Whatever had to wait while the frame was encoded goes on. */
+  #resume(): void {
     this.#leaveFrame();
+    if (this.#isAwaited) this.#askSources();
   }
 
   #leaveFrame(): void {
     this.#frameStart = -1;
-    if (this.#state === "encoding") this.#state = "open";
     if (this.#postponed) {
       this.#postponed = false;
       this.send();
@@ -383,6 +392,16 @@ export class Writer
       ) this.#schedule(message);
       return DONE;
     }
+    return this.#accepted(operation, end, held, options);
+  }
+
+  /** Resolves when what was appended up to `end` is accepted. */
+  #accepted(
+    operation: string,
+    end: number,
+    held: boolean,
+    options: CallOptions | undefined,
+  ): Promise<void> {
     this.#sendInTurn();
     // A borrowed array may change once its write resolves: not before it is sent.
     const position = end - (held ? 0 : this.#highWaterMarkBytes);
@@ -455,7 +474,7 @@ export class Writer
         return observed(Promise.reject(error));
       }
     }
-    if (this.#state === "open" || this.#state === "encoding") {
+    if (this.#state === "open") {
       this.endSources();
       this.#state = "ended";
     }
@@ -507,7 +526,6 @@ export class Writer
     // As for a frame: nothing comes between, and nothing leaves before it is whole.
     const { message } = this;
     this.#frameStart = message.length;
-    if (this.#state === "open") this.#state = "encoding";
     try {
       trailer(message);
       return undefined;
