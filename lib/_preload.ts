@@ -50,6 +50,7 @@ import "./server/serve_options.ts";
 import "./server/termination.ts";
 import "./socket/_chunk_iterator.ts";
 import "./socket/_connection.ts";
+import "./socket/_end_reason.ts";
 import "./socket/_io_budget.ts";
 import "./socket/_minimum_rate.ts";
 import "./socket/_outgoing_batch.ts";

@@ -16,7 +16,6 @@ import { messageOf } from "../_check.ts";
 import {
   BrokenError,
   BusyError,
-  ClosedError,
   LimitError,
   SocketError,
   TimeoutError,
@@ -49,6 +48,7 @@ import type {
   ConnectionContext,
   Tap,
 } from "./_connection_context.ts";
+import { ClosedReason, type EndReason } from "./_end_reason.ts";
 import { MinimumRate } from "./_minimum_rate.ts";
 import type { ReadLoop } from "./_read_loop.ts";
 import { Reader } from "./_reader.ts";
@@ -91,8 +91,10 @@ type State =
 interface ColdState {
   /** What `close` gives. */
   closing?: Promise<void>;
-  /** Why the connection ended; the reason of `signal`. */
-  reason?: unknown;
+  /** Why the connection ended. */
+  end?: EndReason;
+  /** What the caller of `abort` gave as the reason of `signal`, if that is not the error. */
+  aborted?: { reason: unknown };
   /** Why bytes that were accepted never left; `close` throws it. */
   lost?: { reason: unknown };
   closed?: PromiseWithResolvers<void>;
@@ -212,9 +214,14 @@ export class Connection implements ConnectionContext, AlarmListener {
     const cold = this.#cold ??= {};
     if (cold.controller === undefined) {
       cold.controller = new AbortController();
-      if (this.#hasEnded) cold.controller.abort(cold.reason);
+      if (this.#hasEnded) cold.controller.abort(this.#signalReason);
     }
     return cold.controller.signal;
+  }
+
+  get #signalReason(): unknown {
+    const { aborted, end } = this.#cold!;
+    return aborted === undefined ? end!.error : aborted.reason;
   }
 
   // ---- what the halves ask ------------------------------------------------
@@ -369,10 +376,10 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   #limitDrain(cold: ColdState): void {
     const onAlarm = () => {
-      const closed = this.#closedError();
-      if (cold.handshake === undefined) return this.#end("closed", closed);
+      const reason = this.#closedReason();
+      if (cold.handshake === undefined) return this.#end("closed", reason);
       cold.handshakeCut = true;
-      cold.handshake.abort(closed);
+      cold.handshake.abort(reason.error);
     };
     cold.drainAlarm ??= new Alarm({ onAlarm }, CLOSE_ALARM);
     cold.drainAlarm.limitMs = DRAIN_WAIT_MS;
@@ -430,9 +437,9 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (this.#hasEnded) {
       // `lost` may have something to say.
     } else if (this.#state === "upgrading") {
-      this.#cut("closed", this.#closedError());
+      this.#cut("closed", this.#closedReason().error);
     } else if (this.#closeEndsBoth && this.writer.isIdle) {
-      this.#end("closed", this.#closedError());
+      this.#end("closed", this.#closedReason());
     } else {
       await this.#closeGracefully();
     }
@@ -442,7 +449,7 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   async #closeGracefully(): Promise<void> {
     const { readLoop, writer } = this;
-    const closed = this.#closedError();
+    const closed = this.#closedReason();
     this.#state = "closing";
     readLoop.close(closed);
     const { closeTimeoutMs = 5_000 } = this.options;
@@ -476,7 +483,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   #cutClosing(reason: unknown): void {
     if (this.#hasEnded) return;
     if (this.writer.pendingBytes > 0) this.#cold!.lost = { reason };
-    this.#end("closed", this.#closedError());
+    this.#end("closed", this.#closedReason());
   }
 
   /**
@@ -489,8 +496,10 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   abort(reason?: unknown): void {
     if (this.#hasEnded) return;
-    const error = this.#closedError(reason);
-    this.#end("closed", error, reason ?? error);
+    if (reason !== undefined && reason !== null) {
+      (this.#cold ??= {}).aborted = { reason };
+    }
+    this.#end("closed", this.#closedReason(reason));
   }
 
   /** A limit of what stands on the socket has passed. */
@@ -503,44 +512,39 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (this.writer.pendingBytes > 0) {
       (this.#cold ??= {}).lost = { reason: error };
     }
-    this.#end(state, error);
+    this.#end(state, { error });
   }
 
-  #end(
-    state: "closed" | "broken",
-    error: SocketError,
-    reason: unknown = error,
-  ): void {
+  #end(state: "closed" | "broken", reason: EndReason): void {
     if (this.#hasEnded) return;
-    this.#enter(state, reason);
-    if (state === "broken") this.readLoop.fail(error);
-    else this.readLoop.close(error);
-    this.writer.fail(error);
-    this.#cold!.handshake?.abort(error);
+    const cold = this.#enter(state, reason);
+    if (state === "broken") this.readLoop.fail(reason.error);
+    else this.readLoop.close(reason);
+    this.writer.endWith(reason);
+    if (cold.handshake !== undefined) cold.handshake.abort(reason.error);
     closeQuietly(this.#transport);
     if (this.#flow !== this.#transport) (this.#flow as ThrottledFlow).stop();
     this.#tell();
   }
 
   /** Goes into a state that is never left. */
-  #enter(state: "closed" | "broken" | "detached", reason: unknown): void {
+  #enter(state: "closed" | "broken" | "detached", end: EndReason): ColdState {
     this.#state = state;
-    (this.#cold ??= {}).reason = reason;
+    const cold = this.#cold ??= {};
+    cold.end = end;
     this.#idle?.dispose();
-    this.#cold!.drainAlarm?.dispose();
+    cold.drainAlarm?.dispose();
+    return cold;
   }
 
   #tell(): void {
-    const { closed, controller, reason } = this.#cold!;
+    const { closed, controller } = this.#cold!;
     closed?.resolve();
-    controller?.abort(reason);
+    if (controller !== undefined) controller.abort(this.#signalReason);
   }
 
-  #closedError(cause?: unknown): ClosedError {
-    return new ClosedError("Cannot use the socket: this side closed it", {
-      ...this.addresses(),
-      ...(cause === undefined ? {} : { cause }),
-    });
+  #closedReason(cause?: unknown): ClosedReason {
+    return new ClosedReason(this.addresses(), cause);
   }
 
   // ---- TLS ----------------------------------------------------------------
@@ -638,17 +642,17 @@ export class Connection implements ConnectionContext, AlarmListener {
       if (signal.aborted) {
         this.#end(
           "broken",
-          error instanceof SocketError ? error : this.#closedError(error),
+          error instanceof SocketError ? { error } : this.#closedReason(error),
         );
         throw error;
       }
       const failure = this.translate("start TLS", error);
-      this.#end("broken", failure);
+      this.#end("broken", { error: failure });
       throw failure;
     }
     if (this.#hasEnded) {
       closeQuietly(secure);
-      throw this.#cold!.reason;
+      throw this.#signalReason;
     }
     this.#adopt(secure);
   }
@@ -677,10 +681,10 @@ export class Connection implements ConnectionContext, AlarmListener {
     const transport = loop.inFlight
       ? detachedTransport(this.#transport, loop)
       : this.#transport;
-    const error = this.#closedError();
-    this.#enter("detached", error);
-    loop.detach(error);
-    writer.fail(error);
+    const reason = this.#closedReason();
+    this.#enter("detached", reason);
+    loop.detach(reason);
+    writer.endWith(reason);
     this.#tell();
     return { transport, unread };
   }

@@ -21,6 +21,7 @@ import {
 } from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
+import type { EndReason } from "./_end_reason.ts";
 import type { MinimumRate } from "./_minimum_rate.ts";
 import {
   type BudgetWaiter,
@@ -94,11 +95,11 @@ interface ReadEnd {
   /** Whether a caller has been told so. */
   reported?: boolean;
   /** Nothing at all may be read any more, whatever the queue holds. */
-  closed?: SocketError;
+  closed?: EndReason;
   /** Whether the peer's end had been read by then. */
   endedBefore?: boolean;
   /** The same, but what was read belongs to the next owner of the transport. */
-  detached?: SocketError;
+  detached?: EndReason;
 }
 
 /**
@@ -248,14 +249,14 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       (end.closed ?? end.failure ?? end.detached) !== undefined;
   }
 
-  /** Nothing may be read any more. A call that waits rejects with `error`. */
-  close(error: SocketError): void {
+  /** Nothing may be read any more. A call that waits rejects with the error. */
+  close(reason: EndReason): void {
     const end = this.#end ??= {};
     end.endedBefore ??= this.#ended;
-    end.closed ??= error;
+    end.closed ??= reason;
     this.queue.clear();
     this.#limits?.dispose();
-    this.interrupt(error);
+    if (this.#resolve !== undefined) this.interrupt(reason.error);
   }
 
   /** No more bytes will come; those in the queue can still be read. */
@@ -276,8 +277,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   }
 
   /** The socket gives its transport away: only `more` and the queue still work. */
-  detach(error: SocketError): void {
-    (this.#end ??= {}).detached = error;
+  detach(reason: EndReason): void {
+    (this.#end ??= {}).detached = reason;
     this.#limits?.dispose();
   }
 
@@ -312,7 +313,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     // Before overlap: while a socket closes, it is the socket itself that reads.
     if (this.#end !== undefined) {
       const closed = this.#end.closed ?? this.#end.detached;
-      if (closed !== undefined) throw closed;
+      if (closed !== undefined) throw closed.error;
     }
     if (this.#operation !== undefined) {
       throw new BusyError(

@@ -35,6 +35,7 @@ import {
 import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
+import type { EndReason } from "./_end_reason.ts";
 import type { MinimumRate } from "./_minimum_rate.ts";
 import { type BatchSender, OutgoingBatch } from "./_outgoing_batch.ts";
 import {
@@ -140,7 +141,7 @@ export class Writer
   #frameStart = -1;
   /** Whether something was to leave while a frame was encoded. */
   #postponed = false;
-  #failure: SocketError | undefined;
+  #failure: EndReason | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
   #rejectEnd: ((reason: unknown) => void) | undefined;
@@ -176,7 +177,7 @@ export class Writer
 
   /** Why nothing can be written any more. */
   get failure(): SocketError | undefined {
-    return this.#failure;
+    return this.#failure?.error;
   }
 
   /** Whether something may be written. */
@@ -307,7 +308,7 @@ export class Writer
   #checkFailure(): void {
     if (this.#failure === undefined) return;
     this.#reported = true;
-    throw this.#failure;
+    throw this.#failure.error;
   }
 
   /** What the next bytes are appended to; follow with {@linkcode appended}. */
@@ -494,7 +495,7 @@ export class Writer
     try {
       await this.#untilFailure(this.#context.transport.closeWrite());
     } catch (error) {
-      const failure = this.#failure ??
+      const failure = this.#failure?.error ??
         this.#context.translate("closeWrite", error);
       this.fail(failure);
       throw failure;
@@ -570,24 +571,30 @@ export class Writer
 
   /** Nothing can be written any more: calls that wait, and later ones, get the reason. */
   fail(error: SocketError): void {
+    this.endWith({ error });
+  }
+
+  /** The same, with an error that may not exist yet. */
+  endWith(reason: EndReason): void {
     if (this.#failure !== undefined) return;
-    this.#failure = error;
+    this.#failure = reason;
     this.#state = "failed";
     this.#alarm?.dispose();
     this.#minimumRate?.dispose();
-    this.#rejectEnd?.(error);
+    if (this.#rejectEnd !== undefined) this.#rejectEnd(reason.error);
     // Not given back: the transport may still be reading what is on its way.
     this.#committed = this.#position;
     this.#filling = undefined;
-    this.#rejectWaiters(error);
+    this.#rejectWaiters(reason);
     this.endSources();
-    this.onFail?.(error);
+    if (this.onFail !== undefined) this.onFail(reason.error);
   }
 
-  #rejectWaiters(error: SocketError): void {
+  #rejectWaiters(reason: EndReason): void {
     const waiters = this.#waiters;
     if (waiters === undefined) return;
     this.#waiters = undefined;
+    const { error } = reason;
     if (waiters.length > 0) this.#reported = true;
     for (const { reject } of waiters) reject(error);
   }
@@ -710,7 +717,7 @@ export class Writer
   /** A transport that throws has failed while it was given the batch. */
   #rejectFailed(): Promise<void> {
     this.#reported = true;
-    return observed(Promise.reject(this.#failure));
+    return observed(Promise.reject(this.#failure!.error));
   }
 
   /** Where a waiter for `position` belongs: nearly always at the end. */

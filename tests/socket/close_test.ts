@@ -3,8 +3,10 @@ import {
   assertEquals,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
 } from "@std/assert";
 import { BrokenError, ClosedError, TimeoutError } from "../../lib/errors.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { halvesOf, Socket } from "../../lib/socket/socket.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
 import { FakeTime } from "../time/_fake_time.ts";
@@ -426,4 +428,17 @@ Deno.test("close() discards in large reads, into memory that all sockets share",
     assertEquals(target.length, 64 * 1024);
     assertStrictEquals(target.buffer, targets[0].buffer);
   }
+});
+
+Deno.test("the error of a closed socket is made by the call that gets it", async () => {
+  // An error costs more than all else that closing does, and mostly no call is left.
+  const [socket] = memoryPair();
+  socket.abort();
+  async function callTooLate() {
+    await socket.write("x");
+  }
+  const error = await assertRejects(callTooLate, ClosedError);
+  assertStringIncludes(error.stack ?? "", callTooLate.name);
+  assertStrictEquals(await assertRejects(() => socket.read()), error);
+  assertStrictEquals(socket.signal.reason, error);
 });
