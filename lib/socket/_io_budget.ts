@@ -14,9 +14,10 @@
  *   a few microtasks? If not, the event loop has come round, and all sockets had their turn.
  *   Under ordinary load, however heavy, it does so all the time, and nothing else happens.
  * - If it has not come round for a time slice, every call of every socket waits until it
- *   has. The slice is short where a sample was ready, as a flood's are, and other sockets
- *   had something to read when they last got their turn. It is longer for a bulk transfer
- *   that is alone, and longest for work on what one turn has brought.
+ *   has. The slice is short where a sample was ready, as those of floods and bulk transfers
+ *   are, and longer for work on what one turn has brought. It is as short for a transfer
+ *   that is alone, for which that costs 4 %: a peer that asks seldom would otherwise find
+ *   the long one each time.
  *
  * Letting the event loop come round takes {@linkcode TURNS} immediates, as the runtime asks
  * for I/O events when it has nothing else to do, or after 61 turns; fewer where a read of
@@ -31,10 +32,8 @@
  * @module
  */
 
-/** Milliseconds after which others get their turn, where reads are ready and others wait. */
-const SHARED_SLICE_MS = 2;
-/** The same, where no others were seen to wait. */
-const LONE_SLICE_MS = 4;
+/** Milliseconds after which others get their turn, where reads are ready. */
+const FLOOD_SLICE_MS = 2.5;
 /**
  * The same, where reads are not ready: fifty sockets that each got a hundred frames in the
  * last turn take 5 ms, and then the event loop comes round by itself.
@@ -65,8 +64,6 @@ let left = UNITS;
 let waiting = false;
 let waiters: BudgetWaiter[] = [];
 let turns = 0;
-/** Whether others had something to read when they last got their turn. */
-let othersWait = false;
 /** When the event loop was last known to have come round. */
 let sliceStart = 0;
 
@@ -131,11 +128,8 @@ export function noteReadEnd(
     sampled = undefined;
     readyAt = performance.now();
   }
-  if (waiting && isSystem) {
-    othersWait = true;
-    // It was not ready: the runtime has asked for I/O events, and the pause may end.
-    if (turns > READY_TURNS) turns = TURNS;
-  }
+  // It was not ready: the runtime has asked for I/O events, and the pause may end.
+  if (waiting && isSystem && turns > READY_TURNS) turns = TURNS;
   spendBytes(bytes);
 }
 
@@ -160,7 +154,6 @@ function refill(): boolean {
   left = UNITS;
   if (now - sliceStart < sliceMs(now)) return true;
   waiting = true;
-  othersWait = false;
   turns = 0;
   setImmediate(onTurn);
   return false;
@@ -180,6 +173,5 @@ function onTurn(): void {
 }
 
 function sliceMs(now: number): number {
-  if (now - readyAt > FLOOD_MEMORY_MS) return BURST_SLICE_MS;
-  return othersWait ? SHARED_SLICE_MS : LONE_SLICE_MS;
+  return now - readyAt > FLOOD_MEMORY_MS ? BURST_SLICE_MS : FLOOD_SLICE_MS;
 }
