@@ -288,12 +288,17 @@ export function checkBytes(
 ): asserts value is Uint8Array {
   // The rest is apart: the engine puts a short function where it is called.
   if (!(value instanceof Uint8Array && value.length > 0)) {
-    checkEmptyBytes(action, name, value);
+    checkEmptyBytes(action, name, value, kind);
   }
 }
 
 /** Refuses all but an array without bytes. */
-function checkEmptyBytes(action: string, name: string, value: unknown): void {
+function checkEmptyBytes(
+  action: string,
+  name: string,
+  value: unknown,
+  kind: string,
+): void {
   if (!(value instanceof Uint8Array)) {
     throw wrongKind(action, name, kind, value);
   }
