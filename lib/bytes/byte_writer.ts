@@ -404,17 +404,10 @@ export class ByteWriter {
 }
 
 /** The largest integer of each width that a number can hold exactly. */
-const MOST = [
-  0,
-  0xff,
-  0xffff,
-  0xff_ffff,
-  0xffff_ffff,
-  0xff_ffff_ffff,
-  0xffff_ffff_ffff,
-  0x1f_ffff_ffff_ffff,
-  0x1f_ffff_ffff_ffff,
-];
+const MOST = /* @__PURE__ */ Array.from(
+  { length: 9 },
+  (_, width) => Math.min(2 ** (8 * width) - 1, Number.MAX_SAFE_INTEGER),
+);
 
 function checkUint(value: number, width: number): void {
   const most = MOST[width];
