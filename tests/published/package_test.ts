@@ -25,8 +25,8 @@ import {
  * costs a third of that, one of which only types are imported nothing.
  */
 const BUDGET: Record<string, { files: number; kilobytes: number }> = {
-  ".": { files: 130, kilobytes: 815 },
-  "./codec": { files: 66, kilobytes: 408 },
+  ".": { files: 130, kilobytes: 830 },
+  "./codec": { files: 66, kilobytes: 415 },
 };
 
 const ENTRIES = Object.keys(config.exports) as (keyof typeof exported)[];
