@@ -143,6 +143,7 @@ export class IdMatching<In, Out> implements Matching<In, Out> {
     const oldest = this.#givenUp.first!;
     this.#givenUp.remove(oldest);
     this.#requests.delete(oldest.id);
+    oldest.state = "done";
   }
 
   *drain(): Generator<PendingRequest<In, Out>> {

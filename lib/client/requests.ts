@@ -157,6 +157,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   /** Why the connection has ended: whatever a function of the user threw, perhaps. */
   #end: { readonly error: unknown } | undefined;
   #closing = false;
+  /** The last ping that was a request. */
+  #lastPing: PendingRequest<In, Out> | undefined;
   /** Whether a frame is being encoded: others have to wait. */
   #encoding = false;
   /** Whether frames are being handed out. */
@@ -456,8 +458,12 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   /** A ping that is a request, for whose answer no caller waits. */
   #sendPing(frame: Out): void {
-    const request = new PendingRequest<In, Out>(undefined);
-    request.id = this.#matching.idOf(frame);
+    const id = this.#matching.idOf(frame);
+    // Pings may all have the same id. The one that is yet to be answered asks for both.
+    const last = this.#lastPing;
+    if (id !== undefined && last?.state === "givenUp" && last.id === id) return;
+    const request = this.#lastPing = new PendingRequest<In, Out>(undefined);
+    request.id = id;
     this.#append(request, frame);
     request.state = "givenUp";
     this.#matching.giveUp(request);
@@ -570,6 +576,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     if (state === "inFlight") {
       this.#callers--;
       request.answer(frame);
+    } else {
+      request.state = "done";
     }
     return true;
   }

@@ -134,7 +134,8 @@ export interface RequestsOptions<In = unknown, Out = never> {
   /**
    * Pings a silent peer, as `framed` does, and ends the connection where it stays silent.
    * Where `isPong` is given the ping is a frame without an answer; otherwise it is a
-   * request, whose answer is dropped. None by default.
+   * request, whose answer is dropped, and with ids has one that no other request has: it may
+   * be the same for all pings. None by default.
    */
   heartbeat?: HeartbeatOptions<In, Out>;
 }

@@ -364,6 +364,9 @@ export function describePath(
       "that of a file (an abstract name takes the whole --allow-net)";
     throw outOfRange(ACTION, "path", must, path);
   }
+  if (path.includes("\0")) {
+    throw outOfRange(ACTION, "path", "without NUL characters", path);
+  }
   // A flag for a Unix socket must be absolute, even where the path is not.
   const isAbsolute = path.startsWith("/");
   const absolute = isAbsolute

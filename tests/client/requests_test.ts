@@ -898,6 +898,30 @@ Deno.test("Requests sends a ping as a request, whose answer is dropped, and ends
   assertEquals(await pair.received(), ["a", "b", "PING", "PING"]);
 });
 
+Deno.test("Requests by ids ends a silent connection though all pings have the same id", async () => {
+  using hooks = new FailedHooks();
+  using clock = fakeClock();
+  using pair = requestsPair({
+    ...IDS,
+    heartbeat: { ping: () => "0 PING", intervalMs: 1_000, timeoutMs: 100 },
+  });
+  const { requests, server } = pair;
+  for (let i = 0; i < 3; i++) {
+    await clock.advance(1_050);
+    assertEquals(await pair.received(), ["0 PING"]);
+    await server.send("0 PONG");
+    await turn();
+    assertEquals(requests.stats.givenUp, 0);
+  }
+  const last = outcome(requests.request("1 a"));
+  await clock.advance(1_500);
+  const error = await last as BrokenError;
+  assertInstanceOf(error.cause, TimeoutError);
+  assertEquals(error.cause.operation, "heartbeat");
+  assertEquals(await pair.received(), ["1 a", "0 PING"]);
+  assertEquals(hooks.errors, []);
+});
+
 Deno.test("Requests takes pongs that isPong knows for no answers", async () => {
   using clock = fakeClock();
   using pair = requestsPair({

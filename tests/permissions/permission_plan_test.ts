@@ -161,6 +161,7 @@ Deno.test("permissionsFor() refuses what no flag can express", () => {
     [{ path: 80 }, TypeError, "path must be a string that is not empty"],
     [{ path: "/a,b" }, RangeError, "path must be without a comma"],
     [{ path: "\0a" }, RangeError, "path must be that of a file"],
+    [{ path: "/a\0b" }, RangeError, "path must be without NUL characters"],
     [{ path: "/a", port: 1 }, TypeError, "port must be absent beside path"],
     [{ hosts: [] }, TypeError, "hosts must be an array of at least one host"],
     [{ hosts: [5] }, TypeError, "hosts[0] must be an object, got 5"],
