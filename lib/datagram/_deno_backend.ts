@@ -124,14 +124,7 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
     const key = keyOf(group, options);
     const membership = this.#memberships.get(key);
     this.#memberships.delete(key);
-    if (membership === undefined) {
-      throw new BrokenError(
-        "not-available",
-        `Cannot leave ${group}: this socket has not joined it on that interface`,
-        { operation: "leave", localAddr: this.localAddr },
-      );
-    }
-    await membership.leave();
+    await membership?.leave();
   }
 
   async #receive(sink: DatagramSink<A>): Promise<void> {

@@ -12,7 +12,7 @@ import {
   wrongKind,
 } from "../_check.ts";
 import { BrokenError } from "../errors.ts";
-import { parseIp, withoutBrackets } from "../ip.ts";
+import { formatIp, parseIp, withoutBrackets } from "../ip.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { checkHostname } from "../transport/check_address.ts";
 import { translateError } from "../transport/translate_error.ts";
@@ -68,6 +68,8 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
   implements AsyncIterable<Datagram<A>>, Disposable, AsyncDisposable {
   readonly #endpoint: Endpoint<A>;
   readonly #options: Pick<UdpOptions, "backend" | "broadcast">;
+  /** Multicast groups that it has joined, each with the interface. */
+  readonly #groups = new Set<string>();
 
   /** Use {@linkcode datagram}. */
   constructor(
@@ -203,7 +205,8 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    *
    * @param group An address from 224.0.0.0 to 239.255.255.255, or that begins with `ff`.
    * @param options Which interface joins.
-   * @throws {TypeError} `group` is no such address, or the transport knows no groups.
+   * @throws {TypeError} `group` is no such address, or one of IPv6 where the socket is bound
+   * to one of IPv4, or the transport knows no groups.
    * @throws {BrokenError} The system refuses it: it is a member already, say.
    * @throws {ClosedError} The socket is closed.
    */
@@ -286,8 +289,28 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
         `Cannot ${operation} ${group}: what carries these datagrams knows no groups`,
       );
     }
+    const ip = parseIp(address)!;
+    if (ip.length === 16 && isIpv4(localAddr)) {
+      const must = `one of IPv4 (the socket is bound to ${localAddr.hostname})`;
+      throw wrongKind(operation, "group", must, group);
+    }
+    const membership = `${formatIp(ip)} ${chosen ?? ""}`;
+    // Systems have several names for it, of which `EINVAL` says least.
+    if (this.#groups.has(membership) === (operation === "join")) {
+      throw new BrokenError(
+        operation === "join" ? "in-use" : "not-available",
+        `Cannot ${operation} ${group}: this socket has ${
+          operation === "join"
+            ? "joined it already"
+            : "not joined it on that interface"
+        }`,
+        { operation, localAddr },
+      );
+    }
     try {
       await transport[method](address, { interface: chosen });
+      if (operation === "join") this.#groups.add(membership);
+      else this.#groups.delete(membership);
     } catch (error) {
       throw translateError(error, {
         operation,
@@ -301,6 +324,10 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
 const MULTICAST_NAMES: ReadonlySet<string> = new Set(
   ["interface"] satisfies (keyof MulticastOptions)[],
 );
+
+function isIpv4(addr: DatagramAddr): addr is Deno.NetAddr {
+  return "hostname" in addr && parseIp(addr.hostname)?.length === 4;
+}
 
 function isInterfaceFor(group: string, chosen: unknown): boolean {
   if (group.includes(":")) return /^\d+$/.test(String(chosen));

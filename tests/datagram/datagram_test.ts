@@ -631,6 +631,34 @@ testBackends(
 );
 
 testBackends(
+  "a group that was joined already, was not joined or is of IPv6 is refused in the same words",
+  async ({ open }) => {
+    await using socket = await open({ hostname: "0.0.0.0" });
+    await assertRejects(
+      () => socket.joinMulticast("ff02::1"),
+      TypeError,
+      "Cannot join: group must be one of IPv4 (the socket is bound to 0.0.0.0)",
+    );
+    const options = { interface: "127.0.0.1" };
+    for (let i = 0; i < 2; i++) {
+      await assertRejects(
+        () => socket.leaveMulticast("239.1.2.3", options),
+        BrokenError,
+        "Cannot leave 239.1.2.3: this socket has not joined it on that interface",
+      );
+      await socket.joinMulticast("239.1.2.3", options);
+      const error = await assertRejects(
+        () => socket.joinMulticast("239.1.2.3", options),
+        BrokenError,
+        "Cannot join 239.1.2.3: this socket has joined it already",
+      );
+      assertEquals([error.reason, error.operation], ["in-use", "join"]);
+      await socket.leaveMulticast("239.1.2.3", options);
+    }
+  },
+);
+
+testBackends(
   "joinMulticast() refuses what is no interface",
   async ({ open }) => {
     await using socket = await open({ hostname: "0.0.0.0" });
