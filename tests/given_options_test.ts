@@ -16,6 +16,7 @@ import {
   TimeoutError,
   TlsError,
 } from "@sluice/net";
+import { reconnect } from "@sluice/net/client";
 import { memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "./_support/certificates.ts";
 import { TIMEOUT } from "./_support/sockets.ts";
@@ -149,6 +150,40 @@ Deno.test(
     client.abort();
   },
 );
+
+Deno.test(
+  "reconnect() speaks TLS where its options inherit it",
+  TIMEOUT,
+  async () => {
+    class Options {
+      readonly port: number;
+      constructor({ port }: Deno.NetAddr) {
+        this.port = port;
+      }
+      get tls() {
+        return { caCerts };
+      }
+    }
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const options = new Options(listener.addr);
+    await using session = reconnect(
+      options,
+      (socket) => socket.write("in the clear"),
+    );
+    session.ended.catch(() => {});
+    using conn = await listener.accept();
+    const hello = new Uint8Array(1);
+    await conn.read(hello);
+    // A handshake of TLS begins with 22.
+    assertEquals(hello[0], 22);
+  },
+);
+
+Deno.test("hosts may be of a class", TIMEOUT, async () => {
+  await using server = serve({ port: 0 }, () => {});
+  const host: Deno.NetAddr = Object.create(server.addr);
+  await using _socket = await connect({ hosts: [host] });
+});
 
 Deno.test(
   "a getter is asked once, and a connection is never lost by it",

@@ -9,6 +9,7 @@ import {
   checkNames,
   checkNumber,
   checkOneOf,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import {
@@ -421,7 +422,8 @@ export function checkReconnectOptions<T>(
   connectWith: (options: ConnectOptions) => Promise<Socket>,
 ): Reconnection<T> {
   const isAny = Object(options).open !== undefined;
-  checkNames(ACTION, "options", options, isAny ? ANY_NAMES : CONNECT_NAMES);
+  const names = isAny ? ANY_NAMES : CONNECT_NAMES;
+  checkNames(ACTION, "options", options, names);
   const {
     retry = {},
     stableMs = 10_000,
@@ -432,7 +434,7 @@ export function checkReconnectOptions<T>(
     timeoutMs,
     open,
     ...connectOptions
-  } = options as
+  } = readOptions(options, names) as
     & ReconnectAnyOptions<T>
     & Omit<ConnectOptions, "retry" | "timeoutMs">;
   if (timeoutMs !== undefined) {

@@ -98,13 +98,13 @@ export class AcceptLoop<A extends Addr = Addr> {
   /** Lets an accept that waits keep the process alive. */
   ref(): void {
     this.#referenced = true;
-    if (this.#awaited) this.#acceptor.ref?.();
+    if (this.#awaited) quietly(() => this.#acceptor.ref?.());
   }
 
   /** Lets the process end while an accept waits. */
   unref(): void {
     this.#referenced = false;
-    this.#acceptor.unref?.();
+    quietly(() => this.#acceptor.unref?.());
   }
 
   /**

@@ -122,6 +122,11 @@ const NO_ADDRESSES = {} as Addresses;
 
 /** A close takes no longer than it was given. */
 const CLOSE_ALARM: AlarmOptions = { exact: true };
+/** The same where the process may end meanwhile. */
+const UNREFERENCED_CLOSE_ALARM: AlarmOptions = {
+  exact: true,
+  holdsProcess: false,
+};
 
 /** Deno's own connections. */
 const SYSTEM_CONNS: ReadonlySet<string> = new Set([
@@ -156,7 +161,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   constructor(transport: Transport, options: SocketOptions) {
     this.#transport = transport;
     this.#flow = throttleFlow(transport, options) ?? transport;
-    this.inMemory = transport.remoteAddr?.transport === "memory";
+    this.inMemory = this.addresses().remoteAddr?.transport === "memory";
     this.isSystem = isSystemConn(this.#flow);
     this.options = options;
     this.writer = new Writer(this);
@@ -458,7 +463,7 @@ export class Connection implements ConnectionContext, AlarmListener {
         this.#cutClosing(
           new TimeoutError("close", closeTimeoutMs, this.addresses()),
         ),
-    }, CLOSE_ALARM);
+    }, this.isUnreferenced ? UNREFERENCED_CLOSE_ALARM : CLOSE_ALARM);
     alarm.limitMs = closeTimeoutMs;
     alarm.arm();
     try {

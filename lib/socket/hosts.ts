@@ -92,7 +92,7 @@ class HostRace {
     const { hosts, order = "random", hostDelayMs = HOST_DELAY_MS } = options;
     this.#options = options;
     // Objects of its own: the same one may be in the list twice.
-    const own = hosts.map((host) => ({ ...host }));
+    const own = hosts.map(({ hostname, port }) => ({ hostname, port }));
     this.#hosts = order === "random" ? shuffled(own) : own;
     // Each of them has its turn before the time is over.
     const delayMs = Math.min(hostDelayMs, limitMs / hosts.length);

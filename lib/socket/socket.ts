@@ -632,8 +632,8 @@ export class Socket
   }
 
   /**
-   * Lets the process end while a read of this socket waits, also where `readMs` limits it;
-   * what was written is still sent. Over a transport that cannot do so (memory) it does nothing.
+   * Lets the process end while a read of this socket waits, also where `readMs` limits it,
+   * and while a `close` waits for the peer; what was written is still sent. Over a transport that cannot do so (memory) it does nothing.
    *
    * @example
    * ```ts

@@ -368,3 +368,19 @@ Deno.test(
     await late.close();
   },
 );
+
+Deno.test(
+  "an acceptor whose ref() and unref() throw harms no server",
+  TIMEOUT,
+  async () => {
+    const acceptor = new MemoryAcceptor("ref", () => {});
+    const throws = () => {
+      throw failure;
+    };
+    await using server = serve({
+      acceptor: Object.assign(acceptor, { ref: throws, unref: throws }),
+    }, () => {});
+    server.unref();
+    server.ref();
+  },
+);

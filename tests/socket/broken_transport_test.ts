@@ -430,21 +430,13 @@ Deno.test("what is thrown, and addresses, may throw when they are looked at", as
   const third = oddSocket({ closeWrite: () => Promise.reject(hostile()) });
   await assertRejects(() => third.closeWrite(), BrokenError);
 
-  const homeless = Object.defineProperty(
-    {
-      read: () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
+  const homeless = Object.defineProperty({}, "remoteAddr", {
+    get() {
+      throw new Error("nowhere");
     },
-    "remoteAddr",
-    {
-      get() {
-        if (made) throw new Error("nowhere");
-        return undefined;
-      },
-    },
-  );
-  let made = false;
-  const nowhere = oddSocket(homeless);
-  made = true;
+  });
+  const read = () => Promise.reject(new Deno.errors.ConnectionReset("reset"));
+  const nowhere = oddSocket(Object.assign(homeless, { read }));
   const reset = await assertRejects(() => nowhere.read(), BrokenError);
   assertEquals(reset.reason, "reset");
   nowhere.abort();

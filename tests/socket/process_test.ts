@@ -192,3 +192,17 @@ Deno.test(
   `);
   },
 );
+
+Deno.test(
+  "close() of a socket without ref does not wait for a silent peer",
+  TIMEOUT,
+  async () => {
+    await endsByItself(`
+    const other = new Socket(conn, { closeTimeoutMs: 3_600_000 });
+    other.unref();
+    await other.write("sent all the same\\n");
+    other.close();
+    console.log(await socket.readLine());
+  `);
+  },
+);
