@@ -341,7 +341,7 @@ const TLS_RECORD = /^1[4-7]03(0[0-4]([\da-f]{2}|[\da-f]{10})?)?$/;
 
 /** Whether the bytes that were read as a size begin a record of TLS. */
 function beginsTls(claimed: number | bigint | undefined): boolean {
-  return claimed !== undefined && TLS_RECORD.test(claimed.toString(16));
+  return TLS_RECORD.test(claimed?.toString(16) ?? "");
 }
 
 /**

@@ -233,7 +233,7 @@ const TEXTS: [call: () => unknown, text: string][] = [
   ],
   [
     () => main.connect({ port: 1, tls: any(null) }),
-    "Cannot connect: tls must be a boolean, got null",
+    "Cannot connect: tls must be a boolean or an object, got null",
   ],
   [
     () => main.serve(any(undefined), () => {}),
