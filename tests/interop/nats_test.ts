@@ -202,13 +202,13 @@ function otherProcess(port: number): string {
     let last = -1;
     let disorder = 0;
     for await (const line of framed(client, lines())) {
-      const [number] = line.split(" ");
+      const [number, question] = line.split(" ");
       most = Math.max(most, Deno.memoryUsage().rss - base);
       if (number === "report") {
         const { lost, received, dropped } = hub.stats;
         const growth = most / 2 ** 20;
         console.log(JSON.stringify(
-          { count, last, disorder, lost, received, dropped, gaps, growth },
+          { question, count, last, disorder, lost, received, dropped, gaps, growth },
         ));
         continue;
       }
@@ -220,6 +220,7 @@ function otherProcess(port: number): string {
 }
 
 interface Report {
+  readonly question: string;
   readonly count: number;
   readonly last: number;
   readonly disorder: number;
@@ -230,20 +231,35 @@ interface Report {
   readonly growth: number;
 }
 
-/** Publishes "report" until the other process gets one. */
+let questions = 0;
+
+/** Asks for a report until the other process gets the question. */
 async function report(
   hub: Hub<string>,
   other: DenoProgram,
 ): Promise<Report & { readonly asked: number }> {
   let asked = 0;
-  const printed = other.nextLine();
+  const question = `${++questions}`;
+  const printed = nextReport(other, question);
   let done = false;
   printed.finally(() => done = true);
   while (!done) {
-    asked += await hub.publish("numbers", "report").then(() => 1, () => 1);
+    asked += await hub.publish("numbers", `report ${question}`)
+      .then(() => 1, () => 1);
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  return { ...JSON.parse(await printed) as Report, asked };
+  return { ...await printed, asked };
+}
+
+/** The answer to a question: answers to the one before may still come. */
+async function nextReport(
+  other: DenoProgram,
+  question: string,
+): Promise<Report> {
+  while (true) {
+    const report: Report = JSON.parse(await other.nextLine());
+    if (report.question === question) return report;
+  }
 }
 
 Deno.test(
