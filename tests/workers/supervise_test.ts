@@ -20,6 +20,8 @@ Deno.test(
     assertEquals(stats.workers.map(({ index }) => index), [0, 1]);
     const [a, b] = stats.workers;
     assertEquals(a.server.accepted + b.server.accepted, stats.accepted);
+    // The clients are gone; the workers see it a moment later.
+    while ((await group.stats()).active > 0);
     const report = await group.shutdown();
     assertEquals(report, {
       completed: 0,
