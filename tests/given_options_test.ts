@@ -9,6 +9,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   connect,
   type ConnectOptions,
+  type Dialer,
   listen,
   type ListenOptions,
   serve,
@@ -19,6 +20,7 @@ import {
 import { reconnect } from "@sluice/net/client";
 import { memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "./_support/certificates.ts";
+import { FailedHooks } from "./_support/failed_hooks.ts";
 import { TIMEOUT } from "./_support/sockets.ts";
 
 const authority = await createAuthority();
@@ -178,6 +180,37 @@ Deno.test(
     assertEquals(hello[0], 22);
   },
 );
+
+Deno.test("retry of a class is as often as it says", TIMEOUT, async () => {
+  const failure = new Error("not again");
+  let [asked, dialled] = [0, 0];
+  class Retry {
+    minDelayMs = 1;
+    get attempts() {
+      return 3;
+    }
+    retryIf() {
+      return ++asked > 0;
+    }
+    onRetry() {
+      throw failure;
+    }
+  }
+  const dialer: Dialer = {
+    addr: { transport: "memory", name: "nowhere" },
+    dial() {
+      dialled++;
+      throw failure;
+    },
+  };
+  using hooks = new FailedHooks();
+  const error = await assertRejects(() =>
+    connect({ dialer, retry: new Retry() })
+  );
+  assertEquals(error, failure);
+  assertEquals([dialled, asked], [3, 2]);
+  assertEquals(hooks.errors, [failure, failure]);
+});
 
 Deno.test("hosts may be of a class", TIMEOUT, async () => {
   await using server = serve({ port: 0 }, () => {});

@@ -445,7 +445,7 @@ export function checkReconnectOptions<T>(
   checkNames(ACTION, "retry", retry, RETRY_NAMES);
   const { attempts = Infinity, attemptTimeoutMs = 10_000 } = retry;
   const rules = checkRetryRules(ACTION, {
-    ...retry,
+    ...readOptions(retry, RETRY_NAMES),
     attempts,
     attemptTimeoutMs,
   });

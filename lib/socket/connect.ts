@@ -194,11 +194,11 @@ async function connectAgain(
   again: RetryOptions,
   limits: CallOptions,
 ): Promise<Socket> {
+  checkNames("connect", "retry", again, RETRY_OPTION_NAMES);
   const { signal, timeoutMs, deadline, attemptTimeoutMs = TIMEOUT_MS, ...how } =
-    again;
+    readOptions(again, RETRY_OPTION_NAMES);
   const own = { signal, timeoutMs, deadline };
   checkLimits(own);
-  checkNames("connect", "retry", again, RETRY_OPTION_NAMES);
   checkRetryRules("connect", { ...how, attemptTimeoutMs });
 
   const controller = new AbortController();
