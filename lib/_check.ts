@@ -16,10 +16,8 @@
 /** A value for an error text: short, and on one line. */
 export function show(value: unknown): string {
   switch (typeof value) {
-    case "string": {
-      const text = JSON.stringify(value);
-      return text.length > 60 ? `${text.slice(0, 56)}..."` : text;
-    }
+    case "string":
+      return showText(value);
     case "bigint":
       return `${value}n`;
     case "symbol":
@@ -33,6 +31,21 @@ export function show(value: unknown): string {
   }
 }
 
+/** What JSON leaves as it is and a terminal obeys, or does not show: C1, bidi, the mark. */
+const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
+const SHOWN_CHARACTERS = 60;
+
+function showText(value: string): string {
+  // A peer may have sent it: what is not shown costs nothing.
+  const text = JSON.stringify(value.slice(0, SHOWN_CHARACTERS)).replace(
+    UNSEEN,
+    (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
+  );
+  return text.length > SHOWN_CHARACTERS
+    ? `${text.slice(0, SHOWN_CHARACTERS - 4)}..."`
+    : text;
+}
+
 /** What an error says. It may be anything, and anything of it may throw. */
 export function messageOf(error: unknown): string {
   try {
@@ -40,6 +53,11 @@ export function messageOf(error: unknown): string {
   } catch {
     return show(error);
   }
+}
+
+/** What was thrown, for an error text: what an error says, or what else it is. */
+export function thrownText(thrown: unknown): string {
+  return thrown instanceof Error ? messageOf(thrown) : show(thrown);
 }
 
 function showObject(value: object): string {
@@ -286,8 +304,10 @@ export function checkBytes(
   value: unknown,
   kind: string = "a Uint8Array",
 ): asserts value is Uint8Array {
+  // A Proxy passes for what it stands for, and has none of its memory.
+  const isArray = value instanceof Uint8Array && ArrayBuffer.isView(value);
   // The rest is apart: the engine puts a short function where it is called.
-  if (!(value instanceof Uint8Array && value.length > 0)) {
+  if (!(isArray && value.length > 0)) {
     checkEmptyBytes(action, name, value, kind);
   }
 }
@@ -304,7 +324,7 @@ function checkEmptyBytes(
   }
   if (isDetached(value)) {
     throw new TypeError(
-      `Cannot ${action}: ${name} must be a Uint8Array with its memory, got one that was transferred or shrunk`,
+      `Cannot ${action}: ${name} must be a Uint8Array with its memory, got one that was transferred or shrunk, or a Proxy`,
     );
   }
 }

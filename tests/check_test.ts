@@ -22,6 +22,12 @@ Deno.test("a value is shown short, on one line, as what it is", () => {
   assertEquals(show("3"), '"3"');
   assertEquals(show("a\nb"), '"a\\nb"');
   assertEquals(show("x".repeat(100)).length, 60);
+  // What a terminal obeys, or does not show: a peer may have sent it.
+  assertEquals(
+    show("\u009b31m\u202e\u2028\ufeff\u200b\u{e0041}"),
+    '"\\u{9b}31m\\u{202e}\\u{2028}\\u{feff}\\u{200b}\\u{e0041}"',
+  );
+  assertEquals(show("\x7f\ud800é😀"), '"\\u{7f}\\ud800é😀"');
   assertEquals(show(3n), "3n");
   assertEquals(show(Symbol("s")), "a symbol");
   assertEquals(show(() => {}), "a function");
