@@ -4,7 +4,7 @@
  * @module
  */
 
-import { show } from "../_check.ts";
+import { thrownText } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { CodecError, SocketError } from "../errors.ts";
@@ -63,9 +63,7 @@ export function finishOf(
 function finishFailed(cause?: unknown): CodecError {
   const why = cause === undefined
     ? "it must append only, got a message that is shorter"
-    : cause instanceof Error
-    ? cause.message
-    : show(cause);
+    : thrownText(cause);
   return new CodecError(
     `Cannot end the frames: finish of the encoder failed: ${why}`,
     { operation: "finish", ...(cause === undefined ? undefined : { cause }) },
@@ -77,15 +75,15 @@ export function checkEncoded(result: unknown): void {
   if (result instanceof Promise) refusePromise(result);
 }
 
-/** Throws: what should have encoded a frame, or ended them, made a promise, which may reject. */
+/** Throws: what should have been done when it returned made a promise, which may reject. */
 export function refusePromise(
   result: Promise<unknown>,
-  method: "encode" | "finish" = "encode",
+  method: "encode" | "finish" | "decode" = "encode",
 ): never {
   // A rejection must not end the process.
   guard(() => result);
-  throw new CodecError(
-    `Cannot encode a frame: ${method} must append all of it before it returns, got a promise`,
-    { operation: method },
-  );
+  const must = method === "decode"
+    ? "decode a frame: decode must return it"
+    : `encode a frame: ${method} must append all of it before it returns`;
+  throw new CodecError(`Cannot ${must}, got a promise`, { operation: method });
 }

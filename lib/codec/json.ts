@@ -10,10 +10,12 @@ import {
   checkMethods,
   checkNames,
   show,
+  thrownText,
   wrongKind,
 } from "../_check.ts";
 import { MalformedFrameError } from "../errors.ts";
 import type { Codec, TextCodec } from "./codec.ts";
+import { refusePromise } from "./encode_frame.ts";
 import { lines } from "./lines.ts";
 import { mappedCodec } from "./mapped.ts";
 import { text } from "./text.ts";
@@ -50,6 +52,11 @@ const SPACE = 32;
  * which a reader could take for the end of the stream, unless `allowNull` is set; `null`
  * inside a document is fine. A byte order mark before a document is passed over, and
  * so are blank frames of a codec of text, as {@linkcode lines} is.
+ *
+ * A frame that is cut short may be another document: of `12345` without its end, `123`
+ * comes. With lines, that is what stands before the end of the stream without a newline,
+ * unless their `atEof` is `"error"`, and what is above their limit where `oversize` is
+ * `"truncate"`.
  *
  * The types say what you expect and check nothing: a document is what the peer sent.
  * Encoding throws `TypeError` for a value that JSON cannot express, or expresses as
@@ -117,20 +124,33 @@ function parse(
   reviver: JsonOptions["reviver"],
   frame: string,
 ): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(document, reviver);
+    value = JSON.parse(document, reviver);
   } catch (cause) {
-    throw new MalformedFrameError(
-      `Cannot decode a frame: it must be a JSON document, got ${
-        show(document)
-      }`,
-      { cause, frame, recoverable: true, operation: "decode" },
-    );
+    const why = reviver !== undefined && isDocument(document)
+      ? `its content was refused: ${thrownText(cause)}`
+      : `it must be a JSON document, got ${show(document)}`;
+    refuse(why, frame, cause);
+  }
+  if (reviver !== undefined && value instanceof Promise) {
+    refusePromise(value, "decode");
+  }
+  return value;
+}
+
+function isDocument(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
   }
 }
 
-function refuse(why: string, frame: string): never {
+function refuse(why: string, frame: string, cause?: unknown): never {
   throw new MalformedFrameError(`Cannot decode a frame: ${why}`, {
+    ...(cause === undefined ? undefined : { cause }),
     frame,
     recoverable: true,
     operation: "decode",
@@ -138,19 +158,26 @@ function refuse(why: string, frame: string): never {
 }
 
 function stringify(value: unknown, allowNull: boolean): string {
+  const action = "encode a frame";
+  const must = "one that JSON can express";
   // Not a string, whatever the types say, for undefined, functions and symbols.
-  const document: unknown = JSON.stringify(value);
-  if (typeof document !== "string") {
-    throw wrongKind(
-      "encode a frame",
-      "value",
-      "one that JSON can express",
-      value,
+  let document: unknown;
+  try {
+    document = JSON.stringify(value);
+  } catch (cause) {
+    // A bigint or a circle in it, more levels than there is stack, or its own `toJSON`.
+    const [why] = thrownText(cause).split("\n");
+    throw new TypeError(
+      `Cannot ${action}: value must be ${must}, got ${show(value)} (${why})`,
+      { cause },
     );
+  }
+  if (typeof document !== "string") {
+    throw wrongKind(action, "value", must, value);
   }
   if (document === "null" && !allowNull) {
     throw new TypeError(
-      `Cannot encode a frame: value must not be null in JSON, got ${
+      `Cannot ${action}: value must not be null in JSON, got ${
         show(value)
       } (see allowNull)`,
     );

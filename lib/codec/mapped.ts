@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkFunction, checkMethods, show } from "../_check.ts";
+import { checkFunction, checkMethods, thrownText } from "../_check.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError, SocketError } from "../errors.ts";
@@ -20,6 +20,9 @@ import { unexpectedEof } from "./policy.ts";
  * (`recoverable`). The same holds when it returns `undefined` or `null`: to a reader
  * they would mean that bytes are missing, or that the stream has ended. Errors of this
  * package's own classes pass through as they are, and so does what `encode` throws.
+ *
+ * Neither may be asynchronous: a promise is a `CodecError`, and what it rejects with is
+ * printed. Await in the loop over the frames instead.
  *
  * @typeParam In What is received.
  * @typeParam Out What is sent.
@@ -84,12 +87,13 @@ function apply<In, InnerIn>(
     value = decode(frame);
   } catch (cause) {
     if (cause instanceof SocketError) throw cause;
-    const reason = cause instanceof Error ? cause.message : show(cause);
-    throw refused(frame, `its content was refused: ${reason}`, cause);
+    const why = `its content was refused: ${thrownText(cause)}`;
+    throw refused(frame, why, cause);
   }
   if (value === undefined || value === null) {
     throw refused(frame, `it was mapped to ${value}, which is not a frame`);
   }
+  if (value instanceof Promise) refusePromise(value, "decode");
   return value;
 }
 

@@ -7,7 +7,7 @@
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder, TextCodec } from "./codec.ts";
 import { finishOf } from "./encode_frame.ts";
-import { mapped } from "./mapped.ts";
+import { mappedCodec } from "./mapped.ts";
 import { checkMethods, checkNames, wrongKind } from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
 
@@ -54,7 +54,7 @@ export function text(
   checkNames(action, "options", options, OPTION_NAMES);
   checkMethods(action, "codec", codec, "decoder", "encoder");
   const encoding = new TextEncoding(action, options);
-  const { decoder } = mapped(
+  const { decoder } = mappedCodec(
     codec,
     (frame) => encoding.decodeFrame(frame),
     // Not asked: the encoder is our own.

@@ -5,7 +5,11 @@ import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import { text } from "../../lib/codec/text.ts";
-import { FrameTooLargeError, MalformedFrameError } from "../../lib/errors.ts";
+import {
+  FrameTooLargeError,
+  MalformedFrameError,
+  UnexpectedEofError,
+} from "../../lib/errors.ts";
 import {
   bytes,
   CHUNKS,
@@ -117,11 +121,53 @@ Deno.test("json() transforms values with a reviver", () => {
   assert(decodeAll(losing, "1\n").errors[0] instanceof MalformedFrameError);
 });
 
+Deno.test("json() tells a reviver that refuses from a document that is none", () => {
+  const codec = json(undefined, {
+    reviver: (_, value) => {
+      if (value === 2) throw new SyntaxError("not 2");
+      return value;
+    },
+  });
+  const { frames, errors } = decodeAll(codec, "1\n2\n3x\n4\n");
+  assertEquals(frames, [1, 4]);
+  assertEquals(errors.map(({ message }) => message), [
+    "Cannot decode a frame: its content was refused: not 2",
+    'Cannot decode a frame: it must be a JSON document, got "3x"',
+  ]);
+  assertEquals((errors[0].cause as Error).message, "not 2");
+});
+
+Deno.test("json() takes what was cut short for a document, unless lines are told otherwise", () => {
+  assertEquals(decodeAll(json(), "123").frames, [123]);
+  const whole = json(lines({ fatal: true, atEof: "error" }));
+  const { frames, errors } = decodeAll(whole, "1\n23");
+  assertEquals(frames, [1]);
+  assert(errors[0] instanceof UnexpectedEofError);
+});
+
 Deno.test("json() refuses to encode what JSON cannot express", () => {
   const cyclic: unknown[] = [];
   cyclic.push(cyclic);
-  for (const value of [undefined, () => 1, Symbol("x"), 1n, cyclic]) {
-    assertThrows(() => encodeAll(json(), value), TypeError);
+  const own = {
+    toJSON() {
+      throw new RangeError("mine");
+    },
+  };
+  for (
+    const [value, text] of [
+      [undefined, "got undefined"],
+      [() => 1, "got a function"],
+      [Symbol("x"), "got a symbol"],
+      [1n, "got 1n ("],
+      [cyclic, "got an array of 1 (Converting circular structure"],
+      [own, "got an object (mine)"],
+    ] as [unknown, string][]
+  ) {
+    assertThrows(
+      () => encodeAll(json(), value),
+      TypeError,
+      `Cannot encode a frame: value must be one that JSON can express, ${text}`,
+    );
   }
   assertThrows(
     () => encodeAll(json(lengthPrefixed({ maxFrameBytes: 3 })), "abc"),

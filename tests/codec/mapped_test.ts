@@ -1,15 +1,18 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import type { Codec } from "../../lib/codec/codec.ts";
 import { fixed } from "../../lib/codec/fixed.ts";
+import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import { mapped } from "../../lib/codec/mapped.ts";
 import {
+  CodecError,
   FrameTooLargeError,
   MalformedFrameError,
   UnexpectedEofError,
 } from "../../lib/errors.ts";
-import { bytes, CHUNKS, decodeAll, encodeAll } from "./_support.ts";
+import { bytes, CHUNKS, decodeAll, encodeAll, utf8 } from "./_support.ts";
 
 const numbers = mapped(
   lines({ maxLineBytes: 5 }),
@@ -46,6 +49,62 @@ Deno.test("mapped() passes on what the codec underneath throws", () => {
     throw own;
   }, String);
   assertEquals(decodeAll(codec, "1\n2\n").errors, [own]);
+});
+
+Deno.test("mapped() refuses a function that is asynchronous, and lets no promise end the process", async () => {
+  // deno-lint-ignore require-await -- what it has to notice
+  const later = async (line: string) => {
+    throw new Error(line);
+  };
+  const codecs = [
+    mapped(lines(), later, String),
+    json(undefined, { reviver: (_, value) => later(String(value)) }),
+    mapped(lines(), String, later as unknown as () => string),
+  ];
+  const printed: unknown[] = [];
+  const original = console.error;
+  console.error = (...values) => printed.push(String(values.at(-1)));
+  try {
+    for (const codec of codecs.slice(0, 2)) {
+      const queue = new ByteQueue();
+      queue.append(utf8("1\n2\n"));
+      assertThrows(
+        () => codec.decoder().decode(queue),
+        CodecError,
+        "Cannot decode a frame: decode must return it, got a promise",
+      );
+    }
+    assertThrows(() => encodeAll(codecs[2], "3"), CodecError, "got a promise");
+    await new Promise((resolve) => setTimeout(resolve));
+  } finally {
+    console.error = original;
+  }
+  // What they reject with goes no further.
+  assertEquals(printed, ["Error: 1", "Error: 1", "Error: 3"]);
+});
+
+Deno.test("mapped() says why a frame was refused, whatever was thrown", () => {
+  const hostile = Object.defineProperty(new Error(), "message", {
+    get() {
+      throw new Error("no");
+    },
+  });
+  for (
+    const [thrown, text] of [
+      [new Error("why"), "refused: why"],
+      ["why", 'refused: "why"'],
+      [null, "refused: null"],
+      [{}, "refused: an object"],
+      [hostile, "refused: an Error"],
+    ]
+  ) {
+    const codec = mapped(lines(), () => {
+      throw thrown;
+    }, String);
+    const { errors, failed } = decodeAll(codec, "1\n");
+    assertEquals([errors.length, failed], [1, false]);
+    assert(errors[0].message.endsWith(String(text)), errors[0].message);
+  }
 });
 
 Deno.test("mapped() refuses undefined, which would mean that bytes are missing", () => {
