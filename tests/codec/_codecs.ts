@@ -231,7 +231,7 @@ function shaped(): Subject[] {
         encoding: "latin1",
         fatal: true,
       }),
-      ["hello", "", "é"],
+      ["hello", "", "é", "ÿé"],
     ),
     subject("json lines", json(lines({ maxLineBytes: LIMIT })), documents, {
       makeFrame: makeText,
