@@ -21,7 +21,7 @@
  *
  * | | the caller (`Framed`, `encodeStream`, `checkCodec`) | the encoder |
  * | --- | --- | --- |
- * | **asking** | asks `encode` for each frame, one after the other | appends all of the frame, or throws and has changed nothing |
+ * | **asking** | asks `encode` for each frame, one after the other | appends all of the frame and leaves the frame as it is, or throws and has changed nothing |
  * | **the end** | asks `finish` once, before this side ends its stream or goes on with another codec; asks nothing afterwards | appends what ends the stream, or throws |
  *
  * A decoder that breaks this ends the frames with a `CodecError`, instead of running
@@ -106,7 +106,7 @@ export interface Encoder<T> {
    * back, so a bad frame never leaves a part of itself on the wire.
    *
    * Arrays in `frame` are the caller's again when this returns: append them, but do
-   * not keep them for later.
+   * not keep them for later, and do not change them, as masking in place would.
    */
   encode(frame: T, out: ByteWriter): void;
 

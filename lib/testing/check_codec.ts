@@ -24,6 +24,9 @@ const ACTION = "check a codec";
  *   taken, and false between two.
  * - Encoding leaves alone what is in the writer already, and so does the encoder's
  *   `finish`, which is asked once, behind the samples: what it appends is not a frame.
+ *   What two encoders write that take turns decodes, each by itself. A frame is left as it
+ *   is, and not needed any more once it was encoded: samples of class `Uint8Array` are
+ *   handed over as copies that change afterwards.
  * - A stream that ends after any byte gives the frames before that place, and then
  *   a frame or an error of class `SocketError`.
  * - Random bytes, and messages with random damage, end in the same.

@@ -28,7 +28,8 @@ export interface CheckCodecOptions<In, Out> {
    */
   expected?: readonly In[];
   /**
-   * Whether two frames are the same.
+   * Whether two frames are the same. Frames of a class with private state need it, unless
+   * their `toString` tells them apart.
    *
    * @default Comparison by value.
    */

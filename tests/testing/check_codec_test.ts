@@ -297,7 +297,108 @@ Deno.test("checkCodec() finds an encoder that spoils what was written before", (
       inner.encode(frame, out);
       if (count++ === 4) out.writeByte(0);
     }),
-    "an encoder must encode the same samples to as many bytes",
+    "Cannot accept two encoders that take turns: the samples must decode",
+  );
+});
+
+Deno.test("checkCodec() finds state that two encoders share", () => {
+  /** Each frame begins with its number; `shared` counts those of all encoders. */
+  const numbered = (shared: boolean): Codec<Uint8Array> => {
+    let all = 0;
+    return {
+      encoder() {
+        const encoder = GOOD.encoder();
+        let own = 0;
+        return {
+          encode(frame, out) {
+            const number = (shared ? all++ : own++) % 256;
+            encoder.encode(Uint8Array.of(number, ...frame), out);
+          },
+        };
+      },
+      decoder() {
+        let next = 0;
+        return mapped(GOOD, (frame) => {
+          if (frame[0] !== next++ % 256) throw new RangeError("out of order");
+          return frame.slice(1);
+        }, (frame: Uint8Array) => frame).decoder();
+      },
+    };
+  };
+  checkCodec(numbered(false), SAMPLES, { maxBufferedBytes: 50_002 });
+  assertFound(
+    numbered(true),
+    "Cannot accept two encoders that take turns: the samples must decode",
+  );
+});
+
+Deno.test("checkCodec() accepts an encoder that writes as it likes, if it decodes", () => {
+  let count = 0;
+  checkCodec(
+    {
+      encoder() {
+        const encoder = GOOD.encoder();
+        return {
+          encode(frame, out) {
+            // Padding of any length, as in SSH.
+            const padding = new Uint8Array(count++ % 7);
+            encoder.encode(
+              Uint8Array.of(padding.length, ...padding, ...frame),
+              out,
+            );
+          },
+        };
+      },
+      decoder: () =>
+        mapped(
+          GOOD,
+          (frame) => frame.slice(1 + frame[0]),
+          (frame: Uint8Array) => frame,
+        ).decoder(),
+    },
+    SAMPLES,
+    { maxBufferedBytes: 50_002 },
+  );
+});
+
+Deno.test("checkCodec() finds an encoder that changes a frame, or needs it later", () => {
+  assertFound(
+    withEncoder((frame, out, inner) => {
+      inner.encode(frame, out);
+      // As masking in place would.
+      for (let i = 0; i < frame.length; i++) frame[i] ^= 1;
+    }),
+    "an encoder must leave a frame as it is, got other bytes in it",
+  );
+  const boxed = mapped(
+    withEncoder((frame, out, inner) => {
+      inner.encode(frame, out);
+      frame.fill(9);
+    }),
+    (bytes) => ({ box: [{ bytes }] }),
+    ({ box: [{ bytes }] }: { box: { bytes: Uint8Array }[] }) => bytes,
+  );
+  assertThrows(
+    () => checkCodec(boxed, [{ box: [{ bytes: new Uint8Array(3) }] }]),
+    Error,
+    "an encoder must leave a frame as it is",
+  );
+  assertFound(
+    {
+      decoder: () => GOOD.decoder(),
+      encoder() {
+        const encoder = GOOD.encoder();
+        const kept: Uint8Array[] = [];
+        return {
+          encode: (frame) => void kept.push(frame),
+          finish(out) {
+            for (const frame of kept) encoder.encode(frame, out);
+          },
+        };
+      },
+    },
+    "an encoder whose frames are the caller's again once they are encoded: frame 0 must be",
+    { delayedFrames: true },
   );
 });
 
@@ -330,6 +431,14 @@ Deno.test("checkCodec() compares frames by value, of whatever kind", () => {
     new Date(6),
     new Error("a"),
     new Error("b"),
+    new URL("http://a/"),
+    new URL("http://b/"),
+    /a/,
+    /b/,
+    Object(1),
+    Object(2),
+    new Headers({ a: "1" }),
+    new Headers({ a: "2" }),
     new Uint16Array([1]),
     new ArrayBuffer(2),
     1n,
@@ -360,9 +469,23 @@ Deno.test("checkCodec() compares frames by value, of whatever kind", () => {
       else assertThrows(check, Error, "frame 0 must be");
     }
   }
-  checkCodec(codecOf([{ x: Uint8Array.of(1) }]), [{ x: Uint8Array.of(1) }], {
-    maxBufferedBytes: 60_000,
-  });
+  const make = () => {
+    const loop: unknown[] = [1];
+    loop.push(loop);
+    return [
+      { x: Uint8Array.of(1) },
+      new URL("http://a/"),
+      /a/g,
+      new Error("a"),
+      new Headers({ a: "1" }),
+      Object.create(null),
+      loop,
+    ];
+  };
+  const others = make();
+  for (const [place, value] of make().entries()) {
+    checkCodec(codecOf([others[place]]), [value], { maxBufferedBytes: 60_000 });
+  }
 });
 
 Deno.test("checkCodec() refuses to check nothing, and options that are none", () => {
