@@ -11,7 +11,10 @@
  * @module
  */
 
-import { show } from "../_check.ts";
+import { show, thrownText } from "../_check.ts";
+
+/** More characters of a path are not shown. */
+const SHOWN_PATH = 64;
 
 /**
  * What decoding throws inside of a packet. No `Error`: an error costs microseconds, and it
@@ -21,7 +24,8 @@ export class Refusal {
   /** What is wrong, as the predicate of a sentence: `must be 1, got 2`. */
   readonly message: string;
   readonly cause: unknown;
-  #path = "";
+  /** Names of the parts, the innermost first. A peer may choose how many they are. */
+  readonly #names: string[] = [];
 
   constructor(message: string, cause?: unknown) {
     this.message = message;
@@ -30,23 +34,30 @@ export class Refusal {
 
   /** The whole text. */
   text(action: string): string {
-    const path = this.#path;
+    const path = this.#path();
     const subject = path === "" ? "the value" : `field ${show(path)}`;
     return `Cannot ${action}: ${subject} ${this.message}`;
   }
 
+  /** What a text has room for, from the outermost name on. */
+  #path(): string {
+    let path = "";
+    for (let i = this.#names.length - 1; i >= 0; i--) {
+      const name = this.#names[i];
+      path += path === "" || name[0] === "[" ? name : `.${name}`;
+      if (path.length > SHOWN_PATH) break;
+    }
+    return path;
+  }
+
   /** Says that all this is about a part of what is called `name`. */
   within(name: string): void {
-    if (name === "") return;
-    const path = this.#path;
-    this.#path = path === "" || path[0] === "["
-      ? name + path
-      : `${name}.${path}`;
+    if (name !== "") this.#names.push(name);
   }
 
   /** Whether the text would be the same as without any names. */
   get isNameless(): boolean {
-    return this.#path === "";
+    return this.#names.length === 0;
   }
 }
 
@@ -74,6 +85,19 @@ export function badValue(
   return refuseValue(isRange, `must be ${must}, got ${show(value)}`);
 }
 
+/** Values shown of a list: a peer chooses how often it is made, of as many as there are. */
+const MOST_SHOWN = 16;
+
+/** The values that there are, `count` of them, for an error text: the first where they are many. */
+export function oneOf(values: Iterable<unknown>, count: number): string {
+  const shown: string[] = [];
+  for (const value of values) {
+    if (shown.push(show(value)) === MOST_SHOWN) break;
+  }
+  const more = count - shown.length;
+  return `one of ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
+}
+
 /** A value that a field of the user's own threw at. */
 export function refusedValue(thrown: unknown): unknown {
   if (refusalOf(thrown) !== undefined) return thrown;
@@ -83,9 +107,7 @@ export function refusedValue(thrown: unknown): unknown {
 
 /** Why a function of the user's own refused something. */
 export function reasonOf(thrown: unknown): string {
-  return `was refused: ${
-    thrown instanceof Error ? thrown.message : show(thrown)
-  }`;
+  return `was refused: ${thrownText(thrown)}`;
 }
 
 function refuseValue(

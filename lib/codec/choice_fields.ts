@@ -14,13 +14,15 @@ import {
   soleField,
 } from "./field.ts";
 import { PacketReader } from "./_packet_reader.ts";
-import { argumentError, badValue, Refusal } from "./_refusal.ts";
+import { argumentError, badValue, oneOf, Refusal } from "./_refusal.ts";
 
 /**
- * A field that may be absent: a byte that is 0 or 1, and after a 1 the value.
+ * A field that may be absent: a byte that is 0 or 1, and after a 1 the value. Any other
+ * byte is a `MalformedFrameError`.
  *
  * @param of What the value is.
  * @throws {TypeError} `of` is not a field.
+ * @throws {RangeError} `of` is optional itself: what is absent in it would arrive as absent.
  * @category Typed packets
  *
  * @example
@@ -43,6 +45,7 @@ export function optional<In, Out>(
  * @param of What the value is.
  * @param flag The name of the earlier field.
  * @throws {TypeError} `of` is not a field.
+ * @throws {RangeError} `of` is optional itself.
  * @category Typed packets
  */
 export function optional<In, Out, Ref extends string>(
@@ -57,7 +60,12 @@ export function optional<In, Out>(
   if (flag !== undefined && typeof flag !== "string") {
     throw wrongKind(action, "flag", "a field's name", flag);
   }
-  return new OptionalField<In, Out>(soleField(action, of), flag);
+  const field = soleField(action, of);
+  if (field instanceof OptionalField) {
+    const must = "one that cannot be absent itself";
+    throw outOfRange(action, "its inner field", must, field.kind);
+  }
+  return new OptionalField<In, Out>(field, flag);
 }
 
 /**
@@ -157,7 +165,7 @@ class OptionalField<In, Out>
 
   read(reader: PacketReader, held?: unknown): In | undefined {
     const present = reader.resume() ??
-      (this.ref === undefined ? reader.byte() !== 0 : held);
+      (this.ref === undefined ? readFlag(reader) : held);
     if (present !== true) return undefined;
     const { position } = reader;
     try {
@@ -173,6 +181,13 @@ class OptionalField<In, Out>
     if (present === 1) this.#of.write(value, out);
     return present;
   }
+}
+
+/** One way to say each: two readers could take another byte differently. */
+function readFlag(reader: PacketReader): boolean {
+  const byte = reader.byte();
+  if (byte > 1) throw new Refusal(`must begin with a byte 0 or 1, got ${byte}`);
+  return byte === 1;
 }
 
 class EnumField<Name extends string> extends FieldImpl<Name> {
@@ -214,8 +229,8 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
     const number = this.#of.read(reader) as number;
     const value = this.#names.get(number);
     if (value === undefined) {
-      const numbers = [...this.#names.keys()].join(", ");
-      throw new Refusal(`must be one of ${numbers}, got ${number}`);
+      const must = oneOf(this.#names.keys(), this.#names.size);
+      throw new Refusal(`must be ${must}, got ${number}`);
     }
     return value;
   }
@@ -223,7 +238,7 @@ class EnumField<Name extends string> extends FieldImpl<Name> {
   write(value: Name, out: ByteWriter): number {
     const number = this.#numbers.get(value);
     if (number === undefined) {
-      const must = `one of ${this.names.map(show).join(", ")}`;
+      const must = oneOf(this.names, this.names.length);
       throw badValue(must, value, ["string"]);
     }
     return this.#of.write(number, out);

@@ -88,8 +88,16 @@ export function utf8(length?: LengthSpec): Field<string> {
 
 /** Bytes whose memory is there: what was transferred would be sent as nothing. */
 function isBytes(value: unknown): value is Uint8Array {
-  return value instanceof Uint8Array &&
+  // A Proxy passes for what it stands for, and has none of its memory.
+  return value instanceof Uint8Array && ArrayBuffer.isView(value) &&
     (value.length > 0 || !isDetached(value));
+}
+
+function badBytes(value: unknown): TypeError | RangeError {
+  const must = value instanceof Uint8Array
+    ? "a Uint8Array whose memory is there, and no Proxy"
+    : "a Uint8Array";
+  return badValue(must, value, []);
 }
 
 class BytesField extends FieldImpl<Uint8Array> {
@@ -115,7 +123,7 @@ class BytesField extends FieldImpl<Uint8Array> {
   }
 
   write(value: Uint8Array, out: ByteWriter): number {
-    if (!isBytes(value)) throw badValue("a Uint8Array", value, []);
+    if (!isBytes(value)) throw badBytes(value);
     this.#length.write(value.length, out);
     out.write(value);
     return value.length;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkObject, outOfRange, show } from "../_check.ts";
+import { checkObject, outOfRange, show, wrongKind } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { type AnyField, type Field, implOf } from "./field.ts";
 import { type FixedReader, fixedReader } from "./_fixed_reader.ts";
@@ -230,8 +230,10 @@ export class StructImpl<In, Out> extends PacketImpl<In, Out>
 
   constructor(fields: StructFields) {
     super();
-    this.fields = fields;
-    const slots = compile(fields);
+    checkFields(fields);
+    // What becomes of the object later must not change what a union makes of it.
+    this.fields = Object.freeze({ ...fields });
+    const slots = compile(this.fields);
     this.#slots = slots;
     this.#make = objectMaker(
       slots.map(({ name, pad }) => pad > 0 ? undefined : name),
@@ -387,8 +389,15 @@ function valueOf(
 
 const ACTION = "make a struct";
 
-function compile(fields: StructFields): Slot[] {
+/** Refuses what has no names, where it would make a struct without any field. */
+function checkFields(fields: unknown): void {
   checkObject(ACTION, "fields", fields);
+  if (Symbol.iterator in fields) {
+    throw wrongKind(ACTION, "fields", "an object of names and fields", fields);
+  }
+}
+
+function compile(fields: StructFields): Slot[] {
   const slots: Slot[] = [];
   let offset = 0;
   for (const name of Object.keys(fields)) {

@@ -10,7 +10,7 @@ import { literal, namesOf } from "./choice_fields.ts";
 import { type AnyField, type Field, soleField } from "./field.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
 import type { PacketReader } from "./_packet_reader.ts";
-import { badValue, Refusal, within } from "./_refusal.ts";
+import { badValue, oneOf, Refusal, within } from "./_refusal.ts";
 import {
   type InOf,
   type OutOf,
@@ -189,7 +189,7 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
   }
 
   #tags(): string {
-    return `one of ${[...this.#variants.keys()].map(show).join(", ")}`;
+    return oneOf(this.#variants.keys(), this.#variants.size);
   }
 }
 

@@ -16,13 +16,13 @@ function sizeOf(names: string): number {
 
 /** In bytes. */
 const BUDGETS: Record<string, number> = {
-  "{ lines }": 4_000,
-  "{ lengthPrefixed }": 4_000,
-  "{ json }": 5_200,
+  "{ lines }": 4_100,
+  "{ lengthPrefixed }": 4_100,
+  "{ json }": 5_400,
   "{ delimited }": 4_700,
   "{ inParts, lengthPrefixed }": 5_000,
-  "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 11_500,
-  "*": 32_500,
+  "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 11_800,
+  "*": 32_800,
 };
 
 Deno.test("a bundle has what it uses of the codecs, within its budget", () => {

@@ -82,6 +82,20 @@ Deno.test("encoders of bytes refuse what is no array of bytes", () => {
   }
 });
 
+Deno.test("encoders of bytes refuse what only passes for an array of bytes", () => {
+  for (const [name, codec] of Object.entries(BYTES)) {
+    for (
+      const frame of [
+        // As frameworks wrap their state.
+        new Proxy(new Uint8Array(4), {}),
+        Object.create(Uint8Array.prototype),
+      ]
+    ) {
+      checkRefused(name, codec, frame, "shrunk, or a Proxy");
+    }
+  }
+});
+
 Deno.test("encoders of bytes refuse an array whose memory was transferred", () => {
   for (const [name, codec] of Object.entries(BYTES)) {
     const frame = new Uint8Array(4);

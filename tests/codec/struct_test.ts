@@ -12,12 +12,14 @@ import {
   literal,
   MalformedFrameError,
   optional,
+  type Struct,
   struct,
   u16,
   u16le,
   u24,
   u32,
   u8,
+  union,
   utf8 as utf8Field,
 } from "../../lib/codec/mod.ts";
 import { assertMalformed, bytes, utf8, withoutFunction } from "./_support.ts";
@@ -321,6 +323,88 @@ Deno.test("optional() is there or not, and says so in a byte of its own", () => 
   assertEquals(packet.decode(packet.encode(value)), value);
 });
 
+Deno.test("optional() has one byte for each answer, and one answer for a value", () => {
+  const packet = struct({ all: array(optional(u8), 2) });
+  for (const byte of [2, 255]) {
+    assertMalformed(
+      () => packet.decode(bytes(0, byte, 7)),
+      `field "all[1]" must begin with a byte 0 or 1, got ${byte}`,
+    );
+  }
+  for (const flag of [[], ["flag"]] as [string?][]) {
+    assertThrows(
+      () => optional(optional(u8), ...flag as []),
+      RangeError,
+      'its inner field must be one that cannot be absent itself, got "optional"',
+    );
+  }
+});
+
+Deno.test("an error shows the first of many names, as a peer may choose how often", () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 1000 }, (_, i) => [`n${i}`, i]),
+  );
+  const packet = struct({ name: enumOf(u16, many) });
+  const numbers = Array.from({ length: 16 }, (_, i) => i).join(", ");
+  assertMalformed(
+    () => packet.decode(bytes(255, 255)),
+    `field "name" must be one of ${numbers} and 984 more, got 65535`,
+  );
+  assertThrows(
+    () => packet.encode({ name: "x" }),
+    RangeError,
+    '"n15" and 984 more, got "x"',
+  );
+});
+
+Deno.test("an error shows where it is, in as many fields as there may be", () => {
+  // A field inside of itself: a peer chooses how deep it is.
+  const node: Field<object> = {
+    kind: "node",
+    read: (reader) => tree.read(reader),
+    write: (value, out) => tree.write(value as { kids: object[] }, out),
+  };
+  const tree: Struct<{ kids: object[] }, { kids: readonly object[] }> = struct({
+    kids: array(node, u8),
+  });
+  assertMalformed(
+    () => tree.decode(bytes(1, 2, 0, 1)),
+    'field "kids[0].kids[1].kids" must have its 1 bytes within the frame',
+  );
+  assertMalformed(
+    () => tree.decode(new Uint8Array(100).fill(1)),
+    `field "${"kids[0].".repeat(20).slice(0, 55)}..." must have`,
+  );
+  assertMalformed(
+    () => tree.decode(new Uint8Array(50_000).fill(1)),
+    "was refused: ",
+  );
+});
+
+Deno.test("struct() keeps its fields, whatever becomes of the object", () => {
+  let count = 0;
+  const given = {
+    a: u8,
+    get b() {
+      return count++ === 0 ? u8 : u16;
+    },
+  };
+  const packet = struct(given as { a: typeof u8; b: typeof u8 });
+  given.a = u16;
+  const both = union({ type: u8 }, { 1: packet });
+  assertEquals(packet.encode({ a: 1, b: 2 }), bytes(1, 2));
+  assertEquals(both.encode({ type: 1, a: 2, b: 3 }), bytes(1, 2, 3));
+  assertThrows(() => Object.assign(packet.fields, { c: u8 }), TypeError);
+  // Without names there would be no fields.
+  for (const named of [new Map([["a", u8]]), new Set([u8])]) {
+    assertThrows(
+      () => struct(named as never),
+      TypeError,
+      "fields must be an object of names and fields, got a ",
+    );
+  }
+});
+
 Deno.test("literal() is always the same", () => {
   const packet = struct({
     magic: literal(utf8Field(4), "SLCE"),
@@ -555,6 +639,22 @@ Deno.test("utf8() refuses text that UTF-8 cannot carry", () => {
     RangeError,
     'field "name" must be text without lone surrogates',
   );
+});
+
+Deno.test("bytes() refuses what only passes for an array of bytes", () => {
+  const packet = struct({ data: bytesField(u8) });
+  for (
+    const data of [
+      new Proxy(new Uint8Array(4), {}),
+      Object.create(Uint8Array.prototype),
+    ]
+  ) {
+    assertThrows(
+      () => packet.encode({ data }),
+      TypeError,
+      'field "data" must be a Uint8Array whose memory is there, and no Proxy',
+    );
+  }
 });
 
 Deno.test("bytes() refuses an array whose memory was transferred", () => {
