@@ -23,8 +23,9 @@ import {
  */
 export interface ContentLengthOptions extends SizedOptions {
   /**
-   * Size of the largest header block, with the empty line at its end. A larger one
-   * is a `FrameTooLargeError` under every policy: where the frame ends is unknown.
+   * Size of the largest header block, with the empty line at its end, in both directions.
+   * A larger one is a `FrameTooLargeError` under every policy: where the frame ends is
+   * unknown.
    *
    * @default {4_096}
    */
@@ -91,8 +92,16 @@ export function contentLength(
     settings,
     isApart: true,
     header: () => new ContentLengthHeader(maxHeaderBytes),
-    writeHead: (size, out) =>
-      void out.writeText(`Content-Length: ${size}\r\n\r\n`),
+    writeHead(size, out) {
+      const block = `Content-Length: ${size}\r\n\r\n`;
+      if (block.length > maxHeaderBytes) {
+        const operation = "encode";
+        throw new FrameTooLargeError(maxHeaderBytes, block.length, {
+          operation,
+        });
+      }
+      out.writeText(block);
+    },
   });
 }
 

@@ -139,6 +139,7 @@ export class FrameDecoder<T> {
     if (taken > 0) this.#tookBytes(taken, frame === undefined);
     else if (taken < 0) throw this.#putBackMore();
     else if (frame !== undefined) this.#countKept(frame, this.#mostKeptFrames);
+    if (frame instanceof Promise) throw this.#promised([frame]);
     if (frame !== undefined || !ended) return frame;
     this.#state = "finishing";
     return this.#finish();
@@ -177,6 +178,7 @@ export class FrameDecoder<T> {
     }
     if (before < start) this.#tookBytes(start - before, false);
     if (queue.length < before) this.#tookBytes(before - queue.length, true);
+    if (batch[batch.length - 1] instanceof Promise) throw this.#promised(batch);
   }
 
   #tookBytes(count: number, isPart: boolean): void {
@@ -257,6 +259,13 @@ export class FrameDecoder<T> {
       `take bytes for each ${what}, got ${count} in a row without a byte`,
       result,
     );
+  }
+
+  /** Takes promises off a batch: one of them may reject, which must not end the process. */
+  #promised(batch: unknown[]): CodecError {
+    const first = batch.findIndex((frame) => frame instanceof Promise);
+    for (const frame of batch.splice(first)) guard(() => frame);
+    return this.#broken("return its frames at once, got a promise");
   }
 
   /** Bytes that were put back again and again would give frames for ever. */

@@ -12,6 +12,7 @@ import {
   checkBoolean,
   checkBytes,
   checkInteger,
+  checkLimit,
   checkNames,
   checkOneOf,
   outOfRange,
@@ -125,7 +126,8 @@ interface Layout {
  *
  * @param options Layout, limit and policies.
  * @returns A codec for any number of connections.
- * @throws {RangeError} An option is out of its range.
+ * @throws {RangeError} An option is out of its range, or together they leave room for no
+ * frame at all.
  * @throws {TypeError} An option is of the wrong kind, or has an unknown name.
  * @category Frames and codecs
  *
@@ -152,6 +154,7 @@ export function lengthPrefixed(
   checkNames(action, "options", options, OPTION_NAMES);
   const layout = toLayout(action, options);
   const settings = sizedSettings(action, options);
+  checkRoom(action, layout, settings.most);
   const header = new LengthHeader(layout);
   const encoder = new LengthPrefixedEncoder(layout, settings.most);
   const framing = {
@@ -196,6 +199,27 @@ function toLayout(action: string, options: LengthPrefixedOptions): Layout {
     least: Math.max(0, head - skip),
     isBare: head === width && skip === width,
   };
+}
+
+/** Refuses what no frame can pass: not one could be sent, or received. */
+function checkRoom(action: string, layout: Layout, most: number): void {
+  const { delta, least } = layout;
+  const largest = largestValue(layout) + delta;
+  if (largest < least) {
+    const must =
+      "a layout of which the length can be said (see adjust and skip)";
+    const got = `a largest frame of ${largest} bytes`;
+    throw new RangeError(
+      `Cannot ${action}: options must be ${must}, got ${got}`,
+    );
+  }
+  checkLimit(action, "maxFrameBytes", most, Math.max(least, delta));
+}
+
+/** The largest value of the length field. */
+function largestValue({ width, signAt }: Layout): number {
+  const bits = 8 * width - (signAt < 0 ? 0 : 1);
+  return Math.min(2 ** bits - 1, Number.MAX_SAFE_INTEGER);
 }
 
 class LengthHeader implements HeaderReader {
@@ -283,8 +307,7 @@ class LengthPrefixedEncoder implements Encoder<Uint8Array> {
   constructor(layout: Layout, most: number) {
     this.#layout = layout;
     this.#most = most;
-    const bits = 8 * layout.width - (layout.signAt < 0 ? 0 : 1);
-    this.#largest = Math.min(2 ** bits - 1, Number.MAX_SAFE_INTEGER);
+    this.#largest = largestValue(layout);
   }
 
   encode(frame: Uint8Array, out: ByteWriter): void {

@@ -101,7 +101,7 @@ class VarintHeader implements HeaderReader {
     for (let i = 0; i < most; i++) {
       const byte = bytes.at(i);
       if (i === MAX_BYTES - 1 && byte > 1) {
-        refuse("have at most 64 bits", byte);
+        refuse("have at most 64 bits", "more");
       }
       value += (byte & 0x7f) * scale;
       scale *= 128;
@@ -129,7 +129,7 @@ class VarintHeader implements HeaderReader {
   expectedHeadBytes(): undefined {}
 }
 
-function refuse(must: string, value: number): never {
+function refuse(must: string, value: number | string): never {
   throw new MalformedFrameError(
     `Cannot decode a frame: its length must ${must}, got ${value}`,
     { operation: "decode" },

@@ -120,6 +120,18 @@ Deno.test("contentLength() refuses a header block above its limit under every po
   }
 });
 
+Deno.test("contentLength() sends no header block above its limit", () => {
+  const codec = contentLength({ maxHeaderBytes: 22 });
+  const frame = new Uint8Array(99);
+  const { frames } = decodeAll(codec, encodeAll(codec, frame));
+  assertEquals(frames, [frame]);
+  const error = assertThrows(
+    () => encodeAll(codec, new Uint8Array(100)),
+    FrameTooLargeError,
+  );
+  assertEquals([error.limit, error.claimed], [22, 23]);
+});
+
 Deno.test("contentLength() parses a long block in linear time", () => {
   const block = `X:${" ".repeat(200_000)}x`;
   const codec = contentLength({ maxHeaderBytes: Infinity });

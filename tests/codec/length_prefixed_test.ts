@@ -381,6 +381,16 @@ Deno.test("lengthPrefixed() refuses bad options at once", () => {
     [{ maxFrameBytes: "9" }, TypeError, 'must be a number, got "9"'],
     [{ oversize: "truncate" }, RangeError, '"fail" or "skip", got "truncate"'],
     [{ atEof: "maybe" }, RangeError, 'got "maybe"'],
+    // Of these no frame could be sent or received.
+    [
+      { lengthBytes: 1, adjust: -300 },
+      RangeError,
+      "a layout of which the length can be said (see adjust and skip), got a largest frame of -45 bytes",
+    ],
+    [{ lengthBytes: 1, skip: 300 }, RangeError, "got a largest frame of -44"],
+    [{ lengthBytes: 1, skip: 0, adjust: -256 }, RangeError, "frame of 0 bytes"],
+    [{ skip: 0, maxFrameBytes: 3 }, RangeError, "at least 4, or Infinity"],
+    [{ adjust: 9, maxFrameBytes: 8 }, RangeError, "at least 9, or Infinity"],
     [{ onOversize: 1 }, TypeError, "onOversize must be a function, got 1"],
   ] as const;
   for (const [options, ErrorClass, text] of cases) {

@@ -5,9 +5,11 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import type { Codec, Decoder } from "../../lib/codec/codec.ts";
 import { decodeStream } from "../../lib/codec/decode_stream.ts";
 import { encodeStream } from "../../lib/codec/encode_stream.ts";
+import { FrameDecoder } from "../../lib/codec/frame_decoder.ts";
 import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
@@ -307,6 +309,43 @@ Deno.test("decodeStream() ends where a decoder returns frames and takes nothing"
     CodecError,
   );
   assert(read < 70_000, `${read} frames`);
+});
+
+Deno.test("decodeStream() ends where a decoder returns promises, which end no process", async () => {
+  const printed: unknown[] = [];
+  const original = console.error;
+  console.error = (...values) => printed.push(String(values.at(-1)));
+  try {
+    const promising: Codec<Promise<never>> = {
+      decoder: () => ({
+        decode(bytes) {
+          if (bytes.length === 0) return undefined;
+          return Promise.reject(new Error(`${bytes.take(1)[0]}`));
+        },
+      }),
+      encoder: () => ({ encode() {} }),
+    };
+    const source = ReadableStream.from([Uint8Array.of(1, 2)]);
+    await assertRejects(
+      () => Array.fromAsync(source.pipeThrough(decodeStream(promising))),
+      CodecError,
+      "the decoder must return its frames at once, got a promise",
+    );
+    // As `framed` asks for what has come: the frames before that are in the batch.
+    const batch: unknown[] = ["before"];
+    const asked = new FrameDecoder<unknown>(
+      promising.decoder(),
+      new ByteQueue(),
+    );
+    asked.queue.append(Uint8Array.of(3, 4));
+    assertThrows(() => asked.fill(batch), CodecError, "got a promise");
+    assertEquals(batch, ["before"]);
+    assertThrows(() => asked.next(false), CodecError, "got a promise");
+    await new Promise((resolve) => setTimeout(resolve));
+  } finally {
+    console.error = original;
+  }
+  assertEquals(printed, ["Error: 1", "Error: 3", "Error: 4"]);
 });
 
 Deno.test("decodeStream() ends where onBadFrame is called again for the same bytes", async () => {
