@@ -19,6 +19,7 @@ import {
   FrameTooLargeError,
   MalformedFrameError,
 } from "../errors.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import type { FieldReader } from "./field_reader.ts";
 import { reasonOf, Refusal, within } from "./_refusal.ts";
 
@@ -289,7 +290,8 @@ export class PacketReader implements FieldReader {
   /** What decoding a whole frame throws. The frame as such is whole. */
   frameError(thrown: unknown): unknown {
     if (!(thrown instanceof Refusal)) return thrown;
-    const { frame } = this;
+    // Its memory may be lent, and used again before the error is looked at.
+    const frame = copyOf(this.frame);
     return malformedPacket(thrown, { frame, recoverable: true });
   }
 }

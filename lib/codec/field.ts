@@ -11,6 +11,7 @@
  * | **reading** | gives it the bytes from its own first one on, never more than the packet has | takes all of its bytes and nothing else; looks at nothing that it has not taken |
  * | **missing bytes** | ends the call from inside of `take` or `takeUntil`, and where more can still come reads the field again from its first byte | lets pass what these throw; does nothing in `read` that cannot be done twice |
  * | **claims** | throws before it allocates for a length that is not there | `take`s before it makes room for what a length claims |
+ * | **cost** | on a stream reads it from its first byte again for each byte that is missing | is short, or stands in `sized`, which waits for all of it; counts how deep it is, if it contains itself |
  * | **refusing** | turns what `read` throws into a `MalformedFrameError`, and what `write` throws into a `TypeError` or a `RangeError`, with the name of the field | throws any error; refuses to write what `read` would not give back |
  * | **size** | with `fixedBytes` knows the size of a struct when it is made, and a claimed number of values before the first is read | takes and writes exactly `fixedBytes`, or at least `minBytes`, each time: a `CodecError` otherwise |
  *

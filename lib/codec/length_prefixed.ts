@@ -14,6 +14,7 @@ import {
   checkInteger,
   checkLimit,
   checkNames,
+  checkNumber,
   checkOneOf,
   outOfRange,
 } from "../_check.ts";
@@ -204,16 +205,11 @@ function toLayout(action: string, options: LengthPrefixedOptions): Layout {
 /** Refuses what no frame can pass: not one could be sent, or received. */
 function checkRoom(action: string, layout: Layout, most: number): void {
   const { delta, least } = layout;
+  const smallest = Math.max(least, delta);
   const largest = largestValue(layout) + delta;
-  if (largest < least) {
-    const must =
-      "a layout of which the length can be said (see adjust and skip)";
-    const got = `a largest frame of ${largest} bytes`;
-    throw new RangeError(
-      `Cannot ${action}: options must be ${must}, got ${got}`,
-    );
-  }
-  checkLimit(action, "maxFrameBytes", most, Math.max(least, delta));
+  const name = "the largest frame that lengthBytes, adjust and skip allow";
+  checkNumber(action, name, largest, smallest);
+  checkLimit(action, "maxFrameBytes", most, smallest);
 }
 
 /** The largest value of the length field. */

@@ -6,6 +6,7 @@
 
 import { checkFunction, checkMethods, thrownText } from "../_check.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { MalformedFrameError, SocketError } from "../errors.ts";
 import type { Codec, Decoder, Encoder } from "./codec.ts";
@@ -78,6 +79,14 @@ export function mappedCodec<In, Out, InnerIn, InnerOut>(
   };
 }
 
+/** Refuses a codec of text where one of bytes is due: no frame of it would be good. */
+export function checkFrames(action: string, codec: object): void {
+  if (!("frameType" in codec) || codec.frameType !== "text") return;
+  throw new TypeError(
+    `Cannot ${action}: codec must be one of bytes, got one of text`,
+  );
+}
+
 function apply<In, InnerIn>(
   decode: (frame: InnerIn) => In,
   frame: InnerIn,
@@ -104,7 +113,8 @@ function refused(
 ): MalformedFrameError {
   return new MalformedFrameError(`Cannot decode a frame: ${why}`, {
     ...(cause === undefined ? undefined : { cause }),
-    frame,
+    // Its memory may be lent, and used again before the error is looked at.
+    frame: frame instanceof Uint8Array ? copyOf(frame) : frame,
     recoverable: true,
     operation: "decode",
   });

@@ -9,7 +9,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder } from "./codec.ts";
 import { finishOf } from "./encode_frame.ts";
 import { FieldImpl } from "./field.ts";
-import { mapped } from "./mapped.ts";
+import { checkFrames, mapped } from "./mapped.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
 import { PacketStreamDecoder, plainEncoder } from "./_packet_stream.ts";
 import { DEFAULT_FRAME_BYTES } from "./policy.ts";
@@ -122,6 +122,7 @@ function inFrames<In, Out>(
   packet: PacketImpl<In, Out>,
   codec: Codec<Uint8Array>,
 ): Codec<In, Out> {
+  checkFrames(ACTION, codec);
   const decoding = mapped(
     codec,
     (frame) => packet.decode(frame) as In,

@@ -7,7 +7,7 @@
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import type { Codec, Encoder, TextCodec } from "./codec.ts";
 import { finishOf } from "./encode_frame.ts";
-import { mappedCodec } from "./mapped.ts";
+import { checkFrames, mappedCodec } from "./mapped.ts";
 import { checkMethods, checkNames, wrongKind } from "../_check.ts";
 import { TextEncoding, type TextOptions } from "./text_encoding.ts";
 
@@ -53,6 +53,7 @@ export function text(
   const action = "make a text codec";
   checkNames(action, "options", options, OPTION_NAMES);
   checkMethods(action, "codec", codec, "decoder", "encoder");
+  checkFrames(action, codec);
   const encoding = new TextEncoding(action, options);
   const { decoder } = mappedCodec(
     codec,

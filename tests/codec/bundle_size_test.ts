@@ -21,7 +21,7 @@ const BUDGETS: Record<string, number> = {
   "{ json }": 5_400,
   "{ delimited }": 4_700,
   "{ inParts, lengthPrefixed }": 5_000,
-  "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 11_800,
+  "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 11_900,
   "*": 32_800,
 };
 

@@ -385,10 +385,14 @@ Deno.test("lengthPrefixed() refuses bad options at once", () => {
     [
       { lengthBytes: 1, adjust: -300 },
       RangeError,
-      "a layout of which the length can be said (see adjust and skip), got a largest frame of -45 bytes",
+      "the largest frame that lengthBytes, adjust and skip allow must be at least 0, got -45",
     ],
-    [{ lengthBytes: 1, skip: 300 }, RangeError, "got a largest frame of -44"],
-    [{ lengthBytes: 1, skip: 0, adjust: -256 }, RangeError, "frame of 0 bytes"],
+    [{ lengthBytes: 1, skip: 300 }, RangeError, "at least 0, got -44"],
+    [
+      { lengthBytes: 1, skip: 0, adjust: -256 },
+      RangeError,
+      "at least 1, got 0",
+    ],
     [{ skip: 0, maxFrameBytes: 3 }, RangeError, "at least 4, or Infinity"],
     [{ adjust: 9, maxFrameBytes: 8 }, RangeError, "at least 9, or Infinity"],
     [{ onOversize: 1 }, TypeError, "onOversize must be a function, got 1"],

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import type { Codec } from "../../lib/codec/codec.ts";
 import { fixed } from "../../lib/codec/fixed.ts";
@@ -12,6 +12,13 @@ import {
   MalformedFrameError,
   UnexpectedEofError,
 } from "../../lib/errors.ts";
+import { literal } from "../../lib/codec/choice_fields.ts";
+import { u8 } from "../../lib/codec/number_fields.ts";
+import { packets } from "../../lib/codec/packets.ts";
+import { struct } from "../../lib/codec/struct.ts";
+import { text } from "../../lib/codec/text.ts";
+import { framed } from "../../lib/framed/framed.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { bytes, CHUNKS, decodeAll, encodeAll, utf8 } from "./_support.ts";
 
 const numbers = mapped(
@@ -81,6 +88,46 @@ Deno.test("mapped() refuses a function that is asynchronous, and lets no promise
   }
   // What they reject with goes no further.
   assertEquals(printed, ["Error: 1", "Error: 1", "Error: 3"]);
+});
+
+Deno.test("codecs of bytes are refused where they are of text, as the peer would be blamed", () => {
+  for (
+    const make of [text, (c: unknown) => packets(struct({ a: u8 }), c as never)]
+  ) {
+    assertThrows(
+      () => make(lines() as never),
+      TypeError,
+      "codec must be one of bytes, got one of text",
+    );
+  }
+});
+
+Deno.test("an error keeps its frame where memory is lent", async () => {
+  const inner = lengthPrefixed({ lengthBytes: 1 });
+  const codecs: Codec<unknown, never>[] = [
+    packets(struct({ magic: literal(u8, 9) }), inner),
+    mapped(inner, () => {
+      throw new Error("no");
+    }, (frame: Uint8Array) => frame),
+  ];
+  for (const codec of codecs) {
+    const [left, right] = memoryPair();
+    const frames = framed(right, codec, { lendFrames: true });
+    const seen: MalformedFrameError[] = [];
+    for (const byte of [1, 2, 3]) {
+      await left.write(bytes(1, byte));
+      seen.push(
+        await assertRejects(() => frames.receive(), MalformedFrameError),
+      );
+    }
+    assertEquals(seen.map(({ frame }) => frame), [
+      bytes(1),
+      bytes(2),
+      bytes(3),
+    ]);
+    left.abort();
+    right.abort();
+  }
 });
 
 Deno.test("mapped() says why a frame was refused, whatever was thrown", () => {
