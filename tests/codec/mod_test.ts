@@ -25,7 +25,7 @@ Deno.test("@sluice/net/codec pulls in nothing of sockets", async () => {
     .map(({ specifier }) => specifier.slice(folder.length).split("/"))
     .filter((path) => path.length > 1)
     .map(([part]) => part);
-  assertEquals([...new Set(parts)].sort(), ["bytes", "codec"]);
+  assertEquals([...new Set(parts)].sort(), ["bytes", "codec", "proxy_header"]);
 });
 
 Deno.test("@sluice/net/codec works without any permission", async () => {
