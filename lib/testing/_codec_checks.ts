@@ -363,6 +363,15 @@ export class CodecChecks<In, Out> {
       if (feed.failed && !(error instanceof FrameTooLargeError)) {
         throw broken(context, "it must be a FrameTooLargeError", error);
       }
+      for (const frame of feed.frames) {
+        const size = this.#sizeOf(frame);
+        if (size < oversized.length) continue;
+        throw broken(
+          context,
+          "it must not come out",
+          `all ${size} bytes of it`,
+        );
+      }
       // Neither an error nor a part of it: the codec must at least not wait for it.
       if (!feed.failed && feed.unread >= oversized.length) {
         throw broken(
@@ -372,6 +381,17 @@ export class CodecChecks<In, Out> {
         );
       }
     }
+  }
+
+  /** What a frame takes on the wire; 0 where it cannot be sent. */
+  #sizeOf(frame: unknown): number {
+    const out = new ByteWriter();
+    try {
+      this.#codec.encoder().encode(frame as Out, out);
+    } catch {
+      return 0;
+    }
+    return out.length;
   }
 
   #fail(must: string, value: unknown): never {

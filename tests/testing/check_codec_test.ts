@@ -241,6 +241,21 @@ Deno.test("checkCodec() finds a decoder that keeps a frame above the limit", () 
   );
 });
 
+Deno.test("checkCodec() finds a frame above the limit that comes out whole", () => {
+  const oversized = new TextEncoder().encode(`${"a".repeat(200)}\n`);
+  for (const oversize of ["fail", "skip", "truncate"] as const) {
+    checkCodec(lines({ maxLineBytes: 199, oversize }), ["a"], { oversized });
+    assertThrows(
+      () =>
+        checkCodec(lines({ maxLineBytes: 200, oversize }), ["a"], {
+          oversized,
+        }),
+      Error,
+      "Cannot accept a frame above the limit: it must not come out, got all 201 bytes of it",
+    );
+  }
+});
+
 Deno.test("checkCodec() finds a decoder that leaves the end undone", () => {
   const inner = GOOD;
   assertFound(
