@@ -1,8 +1,20 @@
 /**
- * Why a file cannot be read.
+ * Permission to read a file, and why it cannot be read.
  *
  * @module
  */
+
+import type { PermissionPlan } from "@sluice/net/permissions";
+
+/** What reading `path` takes, for `ensurePermissions`. */
+export function permissionToRead(path: string): PermissionPlan {
+  return {
+    purpose: `read ${path}`,
+    flags: [`--allow-read=${path}`],
+    descriptors: [{ name: "read", path }],
+    unstable: [],
+  };
+}
 
 /** Why a file cannot be read, for a person who can do something about it. */
 export function whyUnreadable(error: unknown, path: string): string {

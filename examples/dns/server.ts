@@ -18,7 +18,7 @@ import {
 } from "../_command_line.ts";
 import { log } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
-import { whyUnreadable } from "../_unreadable.ts";
+import { permissionToRead, whyUnreadable } from "../_unreadable.ts";
 import sample from "./sample.zone" with { type: "text" };
 import { listeningOn, serveDns } from "./serve_dns.ts";
 import { Zone, ZoneError } from "./zone.ts";
@@ -79,12 +79,7 @@ await run(async () => {
 
 async function readZone(path: string): Promise<Zone> {
   if (path !== SAMPLE) {
-    await ensurePermissions({
-      purpose: `read ${path}`,
-      flags: [`--allow-read=${path}`],
-      descriptors: [{ name: "read", path }],
-      unstable: [],
-    });
+    await ensurePermissions(permissionToRead(path));
   }
   try {
     return new Zone(path === SAMPLE ? sample : await readText(path));

@@ -13,6 +13,7 @@ import {
   permissionsFor,
 } from "@sluice/net/permissions";
 import { visibleText } from "../_safe_text.ts";
+import { permissionToRead } from "../_unreadable.ts";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
 import { whyUnreadable } from "../_unreadable.ts";
 import { ConfigError, parseConfig, type Target } from "./config.ts";
@@ -172,12 +173,7 @@ async function readTargets(path: string): Promise<Target[]> {
 async function readConfig(path: string): Promise<string> {
   if (path === "sample.json") return sample;
   if (path === "stdin") return await new Response(Deno.stdin.readable).text();
-  await ensurePermissions({
-    purpose: `read ${path}`,
-    flags: [`--allow-read=${path}`],
-    descriptors: [{ name: "read", path }],
-    unstable: [],
-  });
+  await ensurePermissions(permissionToRead(path));
   try {
     return await Deno.readTextFile(path);
   } catch (error) {

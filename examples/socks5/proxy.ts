@@ -19,7 +19,7 @@ import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { PendingConnections } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
-import { whyUnreadable } from "../_unreadable.ts";
+import { permissionToRead, whyUnreadable } from "../_unreadable.ts";
 import { negotiateHttp } from "./http_connect.ts";
 import type { TunnelRequest } from "./request.ts";
 import { negotiateSocks, SOCKS_VERSION } from "./socks.ts";
@@ -141,12 +141,7 @@ async function negotiate(
 }
 
 async function readUsers(path: string): Promise<Users> {
-  await ensurePermissions({
-    purpose: `read ${path}`,
-    flags: [`--allow-read=${path}`],
-    descriptors: [{ name: "read", path }],
-    unstable: [],
-  });
+  await ensurePermissions(permissionToRead(path));
   try {
     return new Users(parseUsers(await Deno.readTextFile(path)));
   } catch (error) {

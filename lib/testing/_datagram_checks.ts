@@ -14,6 +14,7 @@ import {
 } from "../errors.ts";
 import { AssertionError } from "./_decoding.ts";
 import { isEqual } from "./_equal.ts";
+import { expect, pattern } from "./_expect.ts";
 
 /** What the checks know about the carrier. */
 export interface DatagramConditions {
@@ -29,20 +30,6 @@ type DatagramCheck = (
   right: DatagramSocket,
   conditions: DatagramConditions,
 ) => Promise<void>;
-
-function expect(what: string, actual: unknown, expected: unknown): void {
-  if (isEqual(actual, expected)) return;
-  throw new AssertionError(
-    `${what} must be ${Deno.inspect(expected)}, got ${Deno.inspect(actual)}`,
-  );
-}
-
-/** Bytes that depend on their place. */
-function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = i * 31 + (i >>> 8) * 17 + seed;
-  return bytes;
-}
 
 async function received(socket: DatagramSocket): Promise<Datagram> {
   const datagram = await socket.receive();

@@ -9,7 +9,7 @@ import { waitWithin } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
 import { isCollected } from "./_collect_garbage.ts";
 import { AssertionError } from "./_decoding.ts";
-import { isEqual } from "./_equal.ts";
+import { expect } from "./_expect.ts";
 
 /** What the checks know about the engine. */
 export interface EngineConditions {
@@ -35,13 +35,6 @@ let topics = 0;
 /** A topic that no other check has, so that nothing late of one spoils another. */
 function newTopic(): string {
   return `check.${++topics}`;
-}
-
-function expect(what: string, actual: unknown, expected: unknown): void {
-  if (isEqual(actual, expected)) return;
-  throw new AssertionError(
-    `${what} must be ${Deno.inspect(expected)}, got ${Deno.inspect(actual)}`,
-  );
 }
 
 const utf8 = new TextEncoder();

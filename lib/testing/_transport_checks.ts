@@ -9,6 +9,7 @@ import { translateError } from "../transport/translate_error.ts";
 import type { Transport } from "../transport/options.ts";
 import { AssertionError } from "./_decoding.ts";
 import { isEqual } from "./_equal.ts";
+import { expect, pattern } from "./_expect.ts";
 
 /** What the checks know about the transport. */
 export interface Conditions {
@@ -31,22 +32,6 @@ export type Check = (
 
 /** Most that a transport may take in while the peer does not read. */
 const MAX_IN_FLIGHT_BYTES = 64 * 1024 * 1024;
-
-function expect(what: string, actual: unknown, expected: unknown): void {
-  if (isEqual(actual, expected)) return;
-  throw new AssertionError(
-    `${what} must be ${Deno.inspect(expected)}, got ${Deno.inspect(actual)}`,
-  );
-}
-
-/** Bytes that depend on their place: a lost, doubled or swapped byte shows. */
-function pattern(length: number, seed = 0): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length);
-  for (let index = 0; index < length; index++) {
-    bytes[index] = (index * 31 + (index >>> 8) * 17 + seed) & 0xff;
-  }
-  return bytes;
-}
 
 /** As Node's `Buffer`, which TLS and many programs write: its `slice` is a view. */
 class BufferLike extends Uint8Array<ArrayBuffer> {
