@@ -12,12 +12,11 @@ import {
   type PermissionPlan,
   permissionsFor,
 } from "@sluice/net/permissions";
-import { visibleText } from "../_safe_text.ts";
-import { permissionToRead } from "../_unreadable.ts";
 import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
-import { whyUnreadable } from "../_unreadable.ts";
-import { ConfigError, parseConfig, type Target } from "./config.ts";
 import { complain } from "../_log.ts";
+import { visibleText } from "../_safe_text.ts";
+import { permissionToRead, whyUnreadable } from "../_unreadable.ts";
+import { ConfigError, parseConfig, type Target } from "./config.ts";
 import { History } from "./history.ts";
 import { type Alert, Monitor } from "./monitor.ts";
 import { serveProbe } from "./probe.ts";

@@ -5,7 +5,6 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { watchCall } from "../time/call_limits.ts";
 import { sleep } from "../time/sleep.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import { bind, bindPlain } from "../transport/bind.ts";
@@ -24,7 +23,7 @@ import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
 import { ProxyGate } from "./_proxy_gate.ts";
 import { ServerTelemetry } from "./_server_telemetry.ts";
-import { onTermination } from "./termination.ts";
+import { onTermination, shutdownWithin } from "./termination.ts";
 import type { ServerStats } from "./events.ts";
 import {
   checkServeOptions,
@@ -368,24 +367,11 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       }
       this.#drain(timeoutMs).then(this.#shutdown.resolve);
     }
-    const unwatch = this.#cutAfter({ ...options, timeoutMs });
-    try {
-      return await this.#shutdown.promise;
-    } finally {
-      unwatch();
-    }
-  }
-
-  #cutAfter({ timeoutMs, deadline, signal }: ShutdownOptions): () => void {
-    const cut = () => {
+    const limits = { ...options, timeoutMs };
+    return await shutdownWithin(this.#shutdown.promise, limits, () => {
       this.#cut.abort();
       this.#clients.cut();
-    };
-    if (timeoutMs === 0) {
-      cut();
-      timeoutMs = undefined;
-    }
-    return watchCall("shut down", { deadline, signal, timeoutMs }, cut);
+    });
   }
 
   async #drain(timeoutMs = Infinity): Promise<ShutdownReport> {

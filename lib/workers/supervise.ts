@@ -10,12 +10,11 @@ import {
   checkShutdownOptions,
   type ShutdownOptions,
 } from "../server/serve_options.ts";
-import { onTermination } from "../server/termination.ts";
+import { onTermination, shutdownWithin } from "../server/termination.ts";
 import {
   type CallOptions,
   checkCall,
   waitWithin,
-  watchCall,
 } from "../time/call_limits.ts";
 import { openAddress, type SharedAddress } from "./_address.ts";
 import { GroupTelemetry } from "./_group_telemetry.ts";
@@ -261,21 +260,11 @@ export class WorkerGroup implements AsyncDisposable {
       const leftMs = timeoutMs ?? options.deadline?.remainingMs ?? Infinity;
       this.#drain(leftMs).then(this.#shutdown.resolve);
     }
-    const unwatch = this.#cutAfter({ ...options, timeoutMs });
-    try {
-      return await this.#shutdown.promise;
-    } finally {
-      unwatch();
-    }
-  }
-
-  #cutAfter({ timeoutMs, deadline, signal }: ShutdownOptions): () => void {
-    const cut = () => this.#workers.cut();
-    if (timeoutMs === 0) {
-      cut();
-      timeoutMs = undefined;
-    }
-    return watchCall("shut down", { deadline, signal, timeoutMs }, cut);
+    return await shutdownWithin(
+      this.#shutdown.promise,
+      { ...options, timeoutMs },
+      () => this.#workers.cut(),
+    );
   }
 
   async #drain(timeoutMs: number): Promise<GroupReport> {
