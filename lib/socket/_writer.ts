@@ -139,8 +139,6 @@ export class Writer
   #scheduled: "no" | "soon" | "late" | "budget" = "no";
   /** Where in the batch that fills the frame begins that is being encoded; -1 for none. */
   #frameStart = -1;
-  /** Whether something was to leave while a frame was encoded. */
-  #postponed = false;
   #failure: EndReason | undefined;
   #reported = false;
   #ending: Promise<void> | undefined;
@@ -337,8 +335,7 @@ export class Writer
       this.#state === "open" && filling !== undefined &&
       filling.message.length >= this.#frameStart
     ) {
-      if (this.#postponed || this.#isAwaited) this.#resume();
-      else this.#frameStart = -1;
+      this.#frameStart = -1;
     } else {
       this.dropFrame();
       this.#refuse(operation);
@@ -353,21 +350,9 @@ export class Writer
       if (message.length > mark) message.truncate(mark);
       else if (message.length < mark) this.#failLost();
     }
-    this.#resume();
-  }
-
-  /** Whatever had to wait while the frame was encoded goes on. */
-  #resume(): void {
-    this.#leaveFrame();
-    if (this.#isAwaited) this.#askSources();
-  }
-
-  #leaveFrame(): void {
     this.#frameStart = -1;
-    if (this.#postponed) {
-      this.#postponed = false;
-      this.send();
-    }
+    // After a whole frame a batch will be sent, and then they are asked.
+    this.pull();
   }
 
   /** What was accepted before will never be sent: the connection cannot go on. */
@@ -536,7 +521,7 @@ export class Writer
       if (message.length < this.#frameStart) this.fail(failure);
       return failure;
     } finally {
-      this.#leaveFrame();
+      this.#frameStart = -1;
     }
   }
 
@@ -765,14 +750,10 @@ export class Writer
 
   /** Sends what there is, unless a batch is on its way already. */
   send(): void {
-    if (this.#frameStart >= 0) {
-      this.#postponed = true;
-      return;
-    }
     const batch = this.#filling;
     if (
       batch === undefined || this.#sending !== undefined ||
-      this.#failure !== undefined
+      this.#failure !== undefined || this.#frameStart >= 0
     ) return;
     if (this.#scheduled === "soon") {
       this.#scheduled = "no";

@@ -22,6 +22,7 @@ import {
 import { framed } from "../../lib/framed/framed.ts";
 import { Hub } from "../../lib/hub/hub.ts";
 import type { HubOptions } from "../../lib/hub/hub_options.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { FailedHooks } from "../_support/failed_hooks.ts";
 import {
   isSettled,
@@ -722,4 +723,26 @@ Deno.test("a subscription that cannot be closed breaks no connection and keeps n
     assertEquals([hub.stats.members, hub.stats.topics], [0, 0]);
     assertEquals(hooks.errors.length, 3);
   }
+});
+
+Deno.test("Hub.publish() within a frame that cannot be encoded reaches its member", async () => {
+  const codec: Codec<string> = {
+    decoder: () => lines().decoder(),
+    encoder: () => ({
+      encode(frame, out) {
+        if (frame === "bad") {
+          hub.publish("room", "published");
+          throw new RangeError("no such frame");
+        }
+        lines().encoder().encode(frame, out);
+      },
+    }),
+  };
+  const hub = new Hub(codec);
+  const [left, right] = memoryPair();
+  const connection = framed(left, codec);
+  using _ = hub.join("room", connection);
+  await assertRejects(() => connection.send("bad"), RangeError);
+  assertEquals(await right.readLine(), "published");
+  await Promise.all([left.close(), right.close()]);
 });
