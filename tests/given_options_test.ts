@@ -10,6 +10,8 @@ import {
   connect,
   type ConnectOptions,
   type Dialer,
+  framed,
+  lines,
   listen,
   type ListenOptions,
   serve,
@@ -17,7 +19,7 @@ import {
   TimeoutError,
   TlsError,
 } from "@sluice/net";
-import { reconnect } from "@sluice/net/client";
+import { Pool, reconnect, Requests } from "@sluice/net/client";
 import { memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "./_support/certificates.ts";
 import { FailedHooks } from "./_support/failed_hooks.ts";
@@ -211,6 +213,48 @@ Deno.test("retry of a class is as often as it says", TIMEOUT, async () => {
   assertEquals([dialled, asked], [3, 2]);
   assertEquals(hooks.errors, [failure, failure]);
 });
+
+Deno.test(
+  "pools, requests and shutdowns honour what their options inherit",
+  TIMEOUT,
+  async () => {
+    let count = 0;
+    class Checked {
+      checkAfterMs = 0;
+      open = () => Promise.resolve({ number: ++count });
+      close() {}
+      check({ number }: { number: number }) {
+        return number > 1;
+      }
+    }
+    await using pool = new Pool(new Checked());
+    await pool.use(() => {});
+    assertEquals(await pool.use(({ number }) => number), 2);
+
+    class Pushed {
+      match = "order" as const;
+      isUnsolicited(frame: string) {
+        return frame === "pushed";
+      }
+      onUnsolicited() {}
+    }
+    const [left, right] = memoryPair();
+    await using requests = new Requests(framed(left, lines()), new Pushed());
+    const answer = requests.request("one");
+    await right.write("pushed\nanswer\n");
+    assertEquals(await answer, "answer");
+
+    const options = { port: 0, shutdownTimeoutMs: Infinity };
+    const server = serve(options, async (socket) => {
+      await socket.write("hello");
+      await new Promise((resolve) => socket.signal.onabort = resolve);
+    });
+    await using client = await connect(server.addr);
+    await client.read();
+    const cut = Object.create({ signal: AbortSignal.abort() });
+    assertEquals((await server.shutdown(cut)).aborted, 1);
+  },
+);
 
 Deno.test("hosts may be of a class", TIMEOUT, async () => {
   await using server = serve({ port: 0 }, () => {});

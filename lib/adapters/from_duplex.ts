@@ -5,7 +5,7 @@
  */
 
 import type { Duplex } from "node:stream";
-import { checkMethods, checkNames } from "../_check.ts";
+import { checkMethods, checkNames, readOptions } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { copyOf } from "../bytes/plain_array.ts";
 import { quietly } from "../transport/close_quietly.ts";
@@ -74,8 +74,9 @@ export function fromDuplex(
 ): AdaptedTransport {
   checkMethods(ACTION, "duplex", duplex, "read", "write", "end", "destroy");
   checkNames(ACTION, "options", options, OPTION_NAMES);
-  checkAddresses(options);
-  const known = { ...addressesOf(duplex), ...options };
+  const given = readOptions(options, OPTION_NAMES);
+  checkAddresses(given);
+  const known = { ...addressesOf(duplex), ...given };
   return new CarriedTransport(
     "duplex",
     known,

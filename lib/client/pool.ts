@@ -161,8 +161,9 @@ export class Pool<T> implements AsyncDisposable {
    * @throws {RangeError} An option is out of its range.
    */
   constructor(options: PoolOptions<T>) {
-    this.#limits = checkPoolOptions(options);
-    this.#options = { ...options };
+    const checked = checkPoolOptions(options);
+    this.#options = options = checked.options;
+    this.#limits = checked.limits;
     this.#budget = options.budget;
     this.#stats = new LiveStats(this.#idle, this.#leased, this.#waiters);
     const { telemetry } = options;

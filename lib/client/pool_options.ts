@@ -12,6 +12,7 @@ import {
   checkNames,
   checkNumber,
   checkText,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
@@ -257,10 +258,16 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
   ] satisfies (keyof PoolOptions<unknown>)[],
 );
 
-/** Throws if an option is wrong. Gives the limits with their defaults. */
-export function checkPoolOptions<T>(options: PoolOptions<T>): PoolLimits {
+/**
+ * Throws if an option is wrong. Gives the options as they were checked, and the limits with
+ * their defaults.
+ */
+export function checkPoolOptions<T>(
+  given: PoolOptions<T>,
+): { options: PoolOptions<T>; limits: PoolLimits } {
   const action = "make a pool";
-  checkNames(action, "options", options, OPTION_NAMES);
+  checkNames(action, "options", given, OPTION_NAMES);
+  const options = readOptions(given, OPTION_NAMES);
   checkFunction(action, "open", options.open);
   const { close, check, closed, keepOnError } = options;
   for (
@@ -295,5 +302,6 @@ export function checkPoolOptions<T>(options: PoolOptions<T>): PoolLimits {
   for (const [name, ms] of Object.entries(times)) {
     checkAboveZero(action, name, ms);
   }
-  return { max, min, maxOpening, maxWaiting, checkAfterMs, ...times };
+  const counts = { max, min, maxOpening, maxWaiting };
+  return { options, limits: { ...counts, checkAfterMs, ...times } };
 }

@@ -186,8 +186,9 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     if (!(framed instanceof Framed)) {
       throw wrongKind(action, "framed", "a Framed", framed);
     }
-    this.#limits = checkRequestsOptions(action, options);
-    this.#options = options = { ...options };
+    const checked = checkRequestsOptions(action, options);
+    this.#options = options = checked.options;
+    this.#limits = checked.limits;
     this.#framed = framed;
     this.#parts = partsOf(framed);
     const { frames, halves } = this.#parts;

@@ -12,6 +12,7 @@ import {
   checkNumber,
   checkOneOf,
   outOfRange,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import {
@@ -207,12 +208,16 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
   ] satisfies (keyof RequestsOptions)[],
 );
 
-/** Throws if an option is wrong. Gives the limits with their defaults. */
+/**
+ * Throws if an option is wrong. Gives the options as they were checked, and the limits with
+ * their defaults.
+ */
 export function checkRequestsOptions<In, Out>(
   action: string,
-  options: RequestsOptions<In, Out>,
-): RequestsLimits {
-  checkNames(action, "options", options, OPTION_NAMES);
+  given: RequestsOptions<In, Out>,
+): { options: RequestsOptions<In, Out>; limits: RequestsLimits } {
+  checkNames(action, "options", given, OPTION_NAMES);
+  const options = readOptions(given, OPTION_NAMES);
   const { match, isUnsolicited, onUnsolicited, atEof, heartbeat } = options;
   checkMatch(action, match);
   if (atEof !== undefined) {
@@ -231,7 +236,8 @@ export function checkRequestsOptions<In, Out>(
   checkLimit(action, "maxWaiting", maxWaiting);
   checkNumber(action, "stallMs", stallMs, 1);
   checkLimit(action, "maxGivenUp", maxGivenUp);
-  return { maxInFlight, maxWaiting, stallMs, maxGivenUp };
+  const limits = { maxInFlight, maxWaiting, stallMs, maxGivenUp };
+  return { options, limits };
 }
 
 function checkMatch(action: string, match: unknown): void {

@@ -358,16 +358,17 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
    */
   async shutdown(options: ShutdownOptions = {}): Promise<ShutdownReport> {
     checkShutdownOptions(options);
+    const { deadline, signal } = options;
     let { timeoutMs } = options;
     if (this.#shutdown === undefined) {
       // First, as hooks and handlers may call this again.
       this.#shutdown = Promise.withResolvers();
-      if (options.deadline === undefined) {
+      if (deadline === undefined) {
         timeoutMs ??= this.#options.shutdownTimeoutMs ?? 15_000;
       }
       this.#drain(timeoutMs).then(this.#shutdown.resolve);
     }
-    const limits = { ...options, timeoutMs };
+    const limits = { timeoutMs, deadline, signal };
     return await shutdownWithin(this.#shutdown.promise, limits, () => {
       this.#cut.abort();
       this.#clients.cut();

@@ -538,7 +538,7 @@ export class Writer
       this.#rejectEnd = reject;
       Promise.resolve(ended).then(resolve, reject);
       // It may have been closed by the very call.
-      if (this.#failure !== undefined) reject(this.#failure);
+      if (this.#failure !== undefined) reject(this.#failure.error);
     });
   }
 

@@ -250,19 +250,20 @@ export class WorkerGroup implements AsyncDisposable {
    */
   async shutdown(options: ShutdownOptions = {}): Promise<GroupReport> {
     checkShutdownOptions(options);
+    const { deadline, signal } = options;
     let { timeoutMs } = options;
     if (this.#shutdown === undefined) {
       // First, as hooks may call this again.
       this.#shutdown = Promise.withResolvers();
-      if (options.deadline === undefined) {
+      if (deadline === undefined) {
         timeoutMs ??= this.#rules.shutdownTimeoutMs;
       }
-      const leftMs = timeoutMs ?? options.deadline?.remainingMs ?? Infinity;
+      const leftMs = timeoutMs ?? deadline?.remainingMs ?? Infinity;
       this.#drain(leftMs).then(this.#shutdown.resolve);
     }
     return await shutdownWithin(
       this.#shutdown.promise,
-      { ...options, timeoutMs },
+      { timeoutMs, deadline, signal },
       () => this.#workers.cut(),
     );
   }
