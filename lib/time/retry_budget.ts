@@ -123,8 +123,12 @@ export class RetryBudget {
   /** Forgets the slots that are over. */
   #look(): void {
     const slot = Math.floor(performance.now() * SLOTS / this.windowMs);
-    // One that goes back is another clock: that of a test, or the real one after it.
-    const over = slot < this.#slot ? SLOTS : Math.min(SLOTS, slot - this.#slot);
+    if (slot < this.#slot) {
+      // Another clock: that of a test, or the real one after it.
+      this.#requests.fill(0);
+      this.#retries.fill(0);
+    }
+    const over = Math.min(SLOTS, slot - this.#slot);
     for (let i = 0; i < over; i++) {
       this.#requests[(slot - i) % SLOTS] = 0;
       this.#retries[(slot - i) % SLOTS] = 0;

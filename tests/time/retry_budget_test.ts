@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { connect } from "../../lib/socket/connect.ts";
 import { BrokenError } from "../../lib/errors.ts";
 import { retry } from "../../lib/time/retry.ts";
+import { fakeClock } from "../../lib/testing/fake_clock.ts";
 import { retryBudget } from "../../lib/time/retry_budget.ts";
 import { FakeTime, seededRandom } from "./_fake_time.ts";
 
@@ -155,4 +156,18 @@ Deno.test("retryBudget() begins anew on a clock that is behind the one before", 
   time.advance(1_001);
   assertEquals(takeAll(budget), 1);
   time[Symbol.dispose]();
+});
+
+Deno.test("retryBudget() forgets all that another clock has counted", () => {
+  const budget = retryBudget({ ratio: 1, minPerSecond: 0, windowMs: 1_000 });
+  const time = FakeTime.install();
+  for (let i = 0; i < 10; i++) {
+    time.advance(90);
+    budget.addRequest();
+  }
+  assertEquals(budget.available, 10);
+  time[Symbol.dispose]();
+  // This one begins at 0: no slots are before that.
+  using _clock = fakeClock();
+  assertEquals(budget.available, 0);
 });
