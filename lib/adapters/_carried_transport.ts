@@ -197,8 +197,13 @@ export class CarriedTransport implements AdaptedTransport {
   #knownError(operation: string, preposition: string, error: unknown): unknown {
     const { localAddr, remoteAddr } = this;
     const context = { operation, localAddr, remoteAddr };
-    if (translateError(error, context) instanceof SocketError) return error;
-    const why = error instanceof Error ? `: ${error.message}` : "";
+    let why = "";
+    try {
+      if (translateError(error, context) instanceof SocketError) return error;
+      if (error instanceof Error) why = `: ${error.message}`;
+    } catch {
+      // It may throw when it is looked at.
+    }
     return new BrokenError(
       "other",
       `Cannot ${operation} ${preposition} ${formatAddress(remoteAddr)}: ` +

@@ -16,7 +16,7 @@ import type { AgeLimits } from "./_connection_age.ts";
 import type { EventSink } from "./_events.ts";
 import { MemoryGuard } from "./_memory_guard.ts";
 import { socketOptionsOf } from "./_socket_defaults.ts";
-import { isClosedError, isPeerError } from "./_peer_errors.ts";
+import { isClosedError, isOpaque, isPeerError } from "./_peer_errors.ts";
 import type { ProxyGate } from "./_proxy_gate.ts";
 import type { RejectionReason, ServerEvent, ServerStats } from "./events.ts";
 import type {
@@ -161,20 +161,21 @@ export class Clients implements ClientOwner {
 
   onFailure(error: unknown, { id, socket }: Client): void {
     if (socket === undefined) return;
-    const byPeer = isPeerError(error, socket);
+    const known = isOpaque(error) ? undefined : error;
+    const byPeer = isPeerError(known, socket);
     this.#counts.failed++;
     if (byPeer) this.#counts.failedByPeer++;
     this.emit(
-      error instanceof TimeoutError
-        ? { type: "timeout", id, error, socket }
+      known instanceof TimeoutError
+        ? { type: "timeout", id, error: known, socket }
         : { type: "error", id, error, byPeer, socket },
     );
     const onError = this.#onError;
     if (onError !== undefined) {
       guard(() => onError(error, socket));
-    } else if (!byPeer && !isClosedError(error, socket)) {
+    } else if (!byPeer && !isClosedError(known, socket)) {
       // deno-lint-ignore no-console -- the default of `onError`, as in Deno.serve
-      console.error(error);
+      guard(() => console.error(error));
     }
   }
 

@@ -34,6 +34,16 @@ const OWN_OPERATIONS: ReadonlySet<string | undefined> = new Set([
   "encode",
 ]);
 
+/** Whether not even what was thrown can be asked: a proxy that was revoked. */
+export function isOpaque(error: unknown): boolean {
+  try {
+    Object.getPrototypeOf(Object(error));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** Whether the peer of `socket` made its handler throw `error`. */
 export function isPeerError(error: unknown, socket: Socket): boolean {
   // What `using` makes of two errors, the second of which came while it cleaned up.

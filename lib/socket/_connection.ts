@@ -273,19 +273,19 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   translate(operation: string, error: unknown): SocketError {
     const addresses = this.addresses();
-    let translated = error;
+    // A transport that throws anything else is broken as well.
+    let why = "";
     try {
-      translated = translateError(error, { operation, ...addresses });
+      const translated = translateError(error, { operation, ...addresses });
+      if (translated instanceof SocketError) return translated;
+      if (error instanceof Error) why = `: ${messageOf(error)}`;
     } catch {
       // Whatever is thrown may throw when it is looked at.
     }
-    if (translated instanceof SocketError) return translated;
-    // A transport that throws anything else is broken as well.
-    const why = translated instanceof Error ? `: ${messageOf(error)}` : "";
     return new BrokenError(
       "other",
       `Cannot ${operation}: the transport failed${why}`,
-      { operation, cause: translated, ...addresses },
+      { operation, cause: error, ...addresses },
     );
   }
 

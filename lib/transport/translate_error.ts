@@ -341,6 +341,15 @@ function badHost(error: Error, context: ErrorContext): TypeError | undefined {
  * ```
  */
 export function translateError(error: unknown, context: ErrorContext): unknown {
+  try {
+    return translated(error, context);
+  } catch {
+    // Whatever a transport of the user's throws may throw when it is looked at.
+    return error;
+  }
+}
+
+function translated(error: unknown, context: ErrorContext): unknown {
   if (!(error instanceof Error) || error instanceof SocketError) return error;
   const bad = badHost(error, context);
   if (bad !== undefined) return bad;

@@ -159,6 +159,21 @@ function spied(
   return { events, transport, endPeer: source.resolve };
 }
 
+Deno.test("fromStreams() ends where a stream fails with what throws when it is looked at", async () => {
+  const secretive = Object.defineProperty(new Error(), "message", {
+    get() {
+      throw new Error("do not look");
+    },
+  });
+  const fail = () => Promise.reject(secretive);
+  const socket = new Socket(fromStreams({
+    readable: new ReadableStream({ pull: fail }),
+    writable: new WritableStream({ write: fail }),
+  }));
+  await assertRejects(() => socket.read(), BrokenError);
+  await socket.close().catch(() => {});
+});
+
 Deno.test("fromStreams() closes the writable and calls close last where the peer has ended", async () => {
   const { events, transport, endPeer } = spied();
   endPeer();

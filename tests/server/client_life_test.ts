@@ -324,6 +324,32 @@ Deno.test("a handler may return anything", TIMEOUT, async () => {
 });
 
 Deno.test(
+  "a handler may throw what cannot even be asked what it is",
+  TIMEOUT,
+  async () => {
+    using console = captureErrors();
+    const { proxy: revoked, revoke } = Proxy.revocable(new Error(), {});
+    revoke();
+    let isFirst = true;
+    await using server = serve({ port: 0 }, async (socket) => {
+      if (isFirst) {
+        isFirst = false;
+        throw revoked;
+      }
+      await socket.write("fine\n");
+    });
+    using first = await dial(server);
+    assertEquals(await first.read(), null);
+    using second = await dial(server);
+    assertEquals(textOf(await second.readExactly(5)), "fine\n");
+    await second.close();
+    const { failed, failedByPeer } = server.stats;
+    assertEquals([failed, failedByPeer], [1, 0]);
+    assertEquals(console.errors.length, 1);
+  },
+);
+
+Deno.test(
   "shutdown() keeps to its time, and no eighth more",
   TIMEOUT,
   async () => {

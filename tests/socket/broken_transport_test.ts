@@ -415,20 +415,24 @@ Deno.test(
 );
 
 Deno.test("what is thrown, and addresses, may throw when they are looked at", async () => {
-  const hostile = () =>
-    Object.defineProperty(new Error(), "message", {
-      get() {
-        throw new Error("do not look");
-      },
-    });
-  const socket = oddSocket({ read: () => Promise.reject(hostile()) });
-  const broken = await assertRejects(() => socket.read(), BrokenError);
-  assertEquals(broken.reason, "other");
-  const other = oddSocket({ write: () => Promise.reject(hostile()) });
-  other.write("x");
-  await assertRejects(() => other.flush(), BrokenError);
-  const third = oddSocket({ closeWrite: () => Promise.reject(hostile()) });
-  await assertRejects(() => third.closeWrite(), BrokenError);
+  const secretive = Object.defineProperty(new Error(), "message", {
+    get() {
+      throw new Error("do not look");
+    },
+  });
+  // Not even what it is can be asked.
+  const { proxy: revoked, revoke } = Proxy.revocable(new Error(), {});
+  revoke();
+  for (const hostile of [secretive, revoked]) {
+    const socket = oddSocket({ read: () => Promise.reject(hostile) });
+    const broken = await assertRejects(() => socket.read(), BrokenError);
+    assertEquals(broken.reason, "other");
+    const other = oddSocket({ write: () => Promise.reject(hostile) });
+    other.write("x");
+    await assertRejects(() => other.flush(), BrokenError);
+    const third = oddSocket({ closeWrite: () => Promise.reject(hostile) });
+    await assertRejects(() => third.closeWrite(), BrokenError);
+  }
 
   const homeless = Object.defineProperty({}, "remoteAddr", {
     get() {
