@@ -57,7 +57,7 @@ Deno.test(
     await using listener = listen({
       port: 0,
       tls: { ...tls, dropSilent: true },
-      handshakeTimeoutMs: 500,
+      handshakeTimeoutMs: 2_000,
       onEvent(event) {
         if (event.type === "tls-failed") failed.push(event.error);
       },
@@ -70,7 +70,7 @@ Deno.test(
       tls: { caCerts },
     });
     using _socket = (await accepting)!;
-    assertLess(performance.now() - started, 450);
+    assertLess(performance.now() - started, 1_900);
     for (const client of silent) {
       assertEquals(await client.read().catch(() => null), null);
       client.abort();
