@@ -20,10 +20,11 @@ import {
   TlsError,
 } from "@sluice/net";
 import { Pool, reconnect, Requests } from "@sluice/net/client";
+import { datagram } from "@sluice/net/datagram";
 import { memoryPair } from "@sluice/net/testing";
 import { createAuthority } from "./_support/certificates.ts";
 import { FailedHooks } from "./_support/failed_hooks.ts";
-import { TIMEOUT } from "./_support/sockets.ts";
+import { textOf, TIMEOUT } from "./_support/sockets.ts";
 
 const authority = await createAuthority();
 const certificate = await authority.issue();
@@ -253,6 +254,42 @@ Deno.test(
     await client.read();
     const cut = Object.create({ signal: AbortSignal.abort() });
     assertEquals((await server.shutdown(cut)).aborted, 1);
+  },
+);
+
+Deno.test(
+  "datagram sockets and peers are opened with what a class has, and check it",
+  TIMEOUT,
+  async () => {
+    class Wide {
+      port = 0;
+      get maxQueuedDatagrams() {
+        return 0;
+      }
+    }
+    await assertRejects(() => datagram(new Wide()), RangeError, "maxQueued");
+    let asked = 0;
+    const once = {
+      get port() {
+        return asked++;
+      },
+    };
+    await using socket = await datagram(once);
+    assertEquals(asked, 1);
+    const target: Deno.NetAddr = Object.create(socket.localAddr);
+    await using other = await datagram({ port: 0 });
+    await using peer = await other.peer({
+      get port() {
+        return target.port;
+      },
+    });
+    await using inherited = await other.peer(
+      Object.create({ port: target.port }),
+    );
+    await peer.send("one");
+    await inherited.send("two");
+    assertEquals(textOf((await socket.receive())!.data), "one");
+    assertEquals(textOf((await socket.receive())!.data), "two");
   },
 );
 

@@ -14,6 +14,7 @@ import {
   checkSignal,
   checkText,
   outOfRange,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import { parseIp, withoutBrackets } from "../ip.ts";
@@ -87,12 +88,23 @@ type Options =
   | UnixDatagramOptions
   | UnixPeerOptions;
 
-/** Throws unless a socket can be opened with these. */
-export function checkDatagramOptions(
+/**
+ * Throws unless a socket can be opened with these. Gives them as they were checked: the
+ * object may change until the address is bound.
+ */
+export function checkDatagramOptions<
+  Options extends UdpOptions | UnixDatagramOptions,
+>(action: string, given: Options): Options {
+  checkNames(action, "options", given, SOCKET_NAMES);
+  const options = readOptions(given, SOCKET_NAMES);
+  checkSocket(action, options);
+  return options;
+}
+
+function checkSocket(
   action: string,
   options: UdpOptions | UnixDatagramOptions,
 ): void {
-  checkNames(action, "options", options, SOCKET_NAMES);
   if (options.path !== undefined) return checkUnix(action, options);
   const { hostname, port, reuseAddress } = options;
   if (hostname !== undefined) checkHostname(action, "hostname", hostname);
@@ -103,12 +115,20 @@ export function checkDatagramOptions(
   checkUdp(action, options);
 }
 
-/** Throws unless a peer can be opened with these. */
-export function checkPeerOptions(
+/** Throws unless a peer can be opened with these. Gives them as they were checked. */
+export function checkPeerOptions<
+  Options extends UdpPeerOptions | UnixPeerOptions,
+>(action: string, given: Options): Options {
+  checkNames(action, "options", given, PEER_NAMES);
+  const options = readOptions(given, PEER_NAMES);
+  checkPeer(action, options);
+  return options;
+}
+
+function checkPeer(
   action: string,
   options: UdpPeerOptions | UnixPeerOptions,
 ): void {
-  checkNames(action, "options", options, PEER_NAMES);
   const { maxInFlight = 1 } = options;
   checkLimit(action, "maxInFlight", maxInFlight, 1);
   if (options.path !== undefined) {
@@ -205,19 +225,6 @@ function checkQueueOptions(
   checkInteger(action, "maxDatagramBytes", maxDatagramBytes, 1, maxBytes);
   checkOneOf(action, "onFull", onFull, ["drop-oldest", "drop-newest"]);
   if (signal !== undefined) checkSignal(action, "signal", signal);
-}
-
-/** The options as they are now, those that a class gives its objects included. */
-export function ownCopy<T extends object>(
-  options: T,
-  names: ReadonlySet<string>,
-): T {
-  const given = options as Record<string, unknown>;
-  const copy: Record<string, unknown> = {};
-  for (const name of names) {
-    if (given[name] !== undefined) copy[name] = given[name];
-  }
-  return copy as T;
 }
 
 /** The limits of a queue, with those that were not given. */

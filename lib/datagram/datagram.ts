@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  checkDatagramOptions,
-  ownCopy,
-  SOCKET_NAMES,
-} from "./check_options.ts";
+import { checkDatagramOptions } from "./check_options.ts";
 import { open } from "./_open.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import type { UdpOptions, UnixDatagramOptions } from "./options.ts";
@@ -77,8 +73,6 @@ export function datagram(
 export async function datagram(
   given: UdpOptions | UnixDatagramOptions,
 ): Promise<DatagramSocket> {
-  checkDatagramOptions("open a datagram socket", given);
-  // The object may change until the address is bound.
-  const options = ownCopy(given, SOCKET_NAMES);
+  const options = checkDatagramOptions("open a datagram socket", given);
   return new DatagramSocket(await open(options), options);
 }

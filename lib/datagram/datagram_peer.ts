@@ -16,13 +16,7 @@ import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import { formatIp, parseIp } from "../ip.ts";
 import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
-import {
-  checkPeerOptions,
-  isLoopback,
-  ownCopy,
-  PEER_NAMES,
-  withDefaults,
-} from "./check_options.ts";
+import { checkPeerOptions, isLoopback, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
 import { iterate } from "./_iterate.ts";
 import { lookUp } from "./_look_up.ts";
@@ -93,9 +87,7 @@ export function connectDatagram(
 export async function connectDatagram(
   given: UdpPeerOptions | UnixPeerOptions,
 ): Promise<DatagramPeer<DatagramAddr>> {
-  checkPeerOptions(ACTION, given);
-  // The object may change while the name is looked up.
-  const options = ownCopy(given, PEER_NAMES);
+  const options = checkPeerOptions(ACTION, given);
   options.signal?.throwIfAborted();
   if (options.path !== undefined) {
     const { path, localPath, maxInFlight: _, ...rest } = options;

@@ -9,6 +9,7 @@ import {
   checkNames,
   checkObject,
   checkText,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import { BrokenError } from "../errors.ts";
@@ -16,7 +17,7 @@ import { formatIp, parseIp, withoutBrackets } from "../ip.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { checkHostname } from "../transport/check_address.ts";
 import { translateError } from "../transport/translate_error.ts";
-import { isMulticast, withDefaults } from "./check_options.ts";
+import { isMulticast, PEER_NAMES, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
 import { iterate } from "./_iterate.ts";
 import { connectDatagram, type DatagramPeer } from "./datagram_peer.ts";
@@ -192,7 +193,13 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     const own = this.localAddr;
     const given: UdpPeerOptions | UnixPeerOptions = options;
     const all = given.path === undefined && "hostname" in own
-      ? { backend, localHostname: own.hostname, ...given }
+      ? {
+        backend,
+        localHostname: own.hostname,
+        ...given,
+        // What a class has, too.
+        ...readOptions(given, PEER_NAMES),
+      }
       : given;
     const peer: DatagramPeer = await connectDatagram(all as UdpPeerOptions);
     return peer as DatagramPeer<A>;
