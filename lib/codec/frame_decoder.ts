@@ -136,10 +136,14 @@ export class FrameDecoder<T> {
       throw this.#refuse(error, before);
     }
     const taken = before - queue.length;
-    if (taken > 0) this.#tookBytes(taken, frame === undefined);
-    else if (taken < 0) throw this.#putBackMore();
+    if (taken > 0) {
+      // An asynchronous decode shows in its first frame. To look at all costs one in twenty.
+      if (this.#taken < ENOUGH_BYTES && frame instanceof Promise) {
+        throw this.#promised([frame]);
+      }
+      this.#tookBytes(taken, frame === undefined);
+    } else if (taken < 0) throw this.#putBackMore();
     else if (frame !== undefined) this.#countKept(frame, this.#mostKeptFrames);
-    if (frame instanceof Promise) throw this.#promised([frame]);
     if (frame !== undefined || !ended) return frame;
     this.#state = "finishing";
     return this.#finish();
