@@ -141,6 +141,10 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   #subject: unknown;
   #resolve: Resolve | undefined;
   #unwatch: (() => void) | undefined;
+  /** Whether that call is being asked. */
+  #isAsked = false;
+  /** What it gets if that finds nothing, as a hook of a decoder has ended it meanwhile. */
+  #givenUp: { readonly result: unknown } | undefined;
   #limits: ReadLimits | undefined;
   /** The array that the read in flight fills; `undefined` where none is in flight. */
   #target: Uint8Array | undefined;
@@ -409,7 +413,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       this.#unwatch = watchCall(
         operation,
         options,
-        (reason) => this.interrupt(reason),
+        (reason) => this.#giveUp(observed(Promise.reject(reason))),
       );
     }
     if (spent) waitForBudget(this);
@@ -447,9 +451,13 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
 
   /** Ends the wait of the call that was made with `subject`, if it is under way. */
   finish<T>(subject: object, result: T): void {
-    if (this.#subject === subject && this.#resolve !== undefined) {
-      this.#finish(result);
-    }
+    if (this.#subject === subject) this.#giveUp(result);
+  }
+
+  /** Its caller ends the wait. A frame that is being decoded is not lost by that. */
+  #giveUp(result: unknown): void {
+    if (this.#isAsked) this.#givenUp ??= { result };
+    else if (this.#resolve !== undefined) this.#finish(result);
   }
 
   #finish(result: unknown): void {
@@ -556,11 +564,16 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   /** Asks the call that waits, which ends if it found what it wanted, or threw. */
   #answer(take: Take<unknown, unknown>): void {
     let found: unknown;
+    this.#isAsked = true;
     try {
       found = take(this.#ended, this.#subject);
     } catch (error) {
-      this.interrupt(error);
-      return;
+      found = observed(Promise.reject(error));
+    }
+    this.#isAsked = false;
+    if (this.#givenUp !== undefined) {
+      if (found === undefined) found = this.#givenUp.result;
+      this.#givenUp = undefined;
     }
     const resolve = this.#resolve;
     // Without one, a hook of a decoder has closed the socket.

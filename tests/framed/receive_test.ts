@@ -18,6 +18,7 @@ import {
   UnexpectedEofError,
 } from "../../lib/errors.ts";
 import { framed } from "../../lib/framed/framed.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { FakeTime, seededRandom } from "../time/_fake_time.ts";
 import {
   bytes,
@@ -445,4 +446,25 @@ Deno.test("return of an iterator ends the wait of its next, and loses no frame",
     await right.write("kept\n");
     assertEquals(await receiving, "kept");
   }
+});
+
+Deno.test("a hook that ends the very call which decodes loses no frame", async () => {
+  const [left, right] = memoryPair();
+  let controller = new AbortController();
+  const codec = lines({
+    maxLineBytes: 4,
+    oversize: "skip",
+    onOversize: () => controller.abort(),
+  });
+  const frames = framed(left, codec);
+  const received = frames.receive({ signal: controller.signal });
+  await right.write("too long\nnext\n");
+  assertEquals(await received, "next");
+  controller = new AbortController();
+  const cut = frames.receive({ signal: controller.signal });
+  await right.write("too long\n");
+  await assertRejects(() => cut, DOMException);
+  await right.write("last\n");
+  assertEquals(await frames.receive(), "last");
+  await Promise.all([left.close(), right.close()]);
 });
