@@ -7,8 +7,15 @@
 import { TlsError } from "../errors.ts";
 import type { Certificate } from "./_peer_certificate.ts";
 import { readPem } from "./_pem.ts";
+import { UNUSABLE_KEY } from "./translate_error.ts";
 
 const nodeCrypto = () => globalThis.process.getBuiltinModule("node:crypto");
+type PrivateKey = ReturnType<ReturnType<typeof nodeCrypto>["createPrivateKey"]>;
+
+/** Of keys for ECDSA, those that Deno can sign with. */
+const CURVES: ReadonlySet<string | undefined> = new Set(
+  ["prime256v1", "secp384r1", "secp521r1"],
+);
 
 /**
  * The certificates in PEM texts. What only looks like one is refused here.
@@ -52,15 +59,25 @@ export function checkMaterial(
   readAuthorities(action, caCerts ?? clientCaCerts);
   if (cert === undefined || key === undefined) return;
   const { createPrivateKey, X509Certificate } = nodeCrypto();
+  let privateKey: PrivateKey;
   let fits: boolean;
   try {
-    fits = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
+    privateKey = createPrivateKey(key);
+    fits = new X509Certificate(cert).checkPrivateKey(privateKey);
   } catch (cause) {
     throw unusable(action, "certificate or key cannot be read", cause);
   }
   if (!fits) {
     throw unusable(action, "certificate and key do not belong together");
   }
+  if (!isUsable(privateKey)) throw unusable(action, UNUSABLE_KEY);
+}
+
+/** Whether Deno can sign with it in a handshake: with others each would fail. */
+function isUsable({ asymmetricKeyType, asymmetricKeyDetails }: PrivateKey) {
+  return asymmetricKeyType === "ec"
+    ? CURVES.has(asymmetricKeyDetails?.namedCurve)
+    : asymmetricKeyType === "rsa" || asymmetricKeyType === "ed25519";
 }
 
 function unusable(action: string, why: string, cause?: unknown): TlsError {

@@ -92,6 +92,9 @@ const EXPLANATIONS: Record<Exclude<BrokenReason, "other">, string> = {
 
 /** The certificate that the peer showed. */
 const CERTIFICATE = "the certificate of the peer";
+/** Said of a private key that Deno cannot sign with. */
+export const UNUSABLE_KEY =
+  "the private key is of a kind that cannot be used (RSA, ECDSA with P-256, P-384 or P-521, and Ed25519 can)";
 
 /**
  * What is wrong with TLS: how `node:tls` names it in `code`, how rustls inside Deno words
@@ -197,6 +200,12 @@ const TLS_FAILURES: [RegExp, RegExp, TlsReason, string][] = [
     /No keys found|No certificates found|keys may not be consistent/,
     "bad-configuration",
     "certificate and key cannot be used, or do not belong together",
+  ],
+  [
+    /^$/,
+    /failed to parse private key as/,
+    "bad-configuration",
+    UNUSABLE_KEY,
   ],
   [
     /^$/,

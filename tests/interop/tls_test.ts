@@ -464,3 +464,52 @@ for (const [kind, newKey] of Object.entries(KEYS)) {
     },
   );
 }
+
+Deno.test(
+  "a private key that openssl makes and Deno cannot use is refused at once",
+  OPENSSL,
+  async () => {
+    const kinds: [kind: string, ...options: string[]][] = [
+      ["ec", "ec_paramgen_curve:secp256k1"],
+      ["ed448"],
+      ["rsa-pss", "rsa_keygen_bits:2048"],
+    ];
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const dir = await Deno.makeTempDir();
+    const [certFile, keyFile] = [`${dir}/cert.pem`, `${dir}/key.pem`];
+    for (const [kind, ...options] of kinds) {
+      const { success, stderr } = await new Deno.Command("openssl", {
+        args: [
+          ...["req", "-x509", "-nodes", "-subj", "/CN=localhost"],
+          ...[
+            "-newkey",
+            kind,
+            ...options.flatMap((each) => ["-pkeyopt", each]),
+          ],
+          ...["-keyout", keyFile, "-out", certFile],
+        ],
+        stdin: "null",
+      }).output();
+      assert(success, new TextDecoder().decode(stderr));
+      const cert = await Deno.readTextFile(certFile);
+      const key = await Deno.readTextFile(keyFile);
+      const calls: (() => unknown)[] = [
+        () => connect({ port, tls: { cert, key } }),
+        () => connect({ port, tls: { cert, key, verify: () => {} } }),
+        () => serve({ port: 0, tls: { cert, key } }, () => {}),
+        () =>
+          serve(
+            { port: 0, tls: { cert, key, clientCaCerts: [cert] } },
+            () => {},
+          ),
+      ];
+      for (const call of calls) {
+        const error = await assertRejects(async () => await call(), TlsError);
+        assertEquals(error.reason, "bad-configuration", kind);
+        assertStringIncludes(error.message, "the private key is of a kind");
+      }
+    }
+    await Deno.remove(dir, { recursive: true });
+  },
+);
