@@ -57,6 +57,7 @@ import "./socket/_outgoing_batch.ts";
 import "./socket/_read_limits.ts";
 import "./socket/_read_loop.ts";
 import "./socket/_reader.ts";
+import "./socket/_sent_waiters.ts";
 import "./socket/_stats.ts";
 import "./socket/_web_streams.ts";
 import "./socket/_writer.ts";

@@ -33,7 +33,7 @@ import {
   TimeoutError,
 } from "../errors.ts";
 import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
-import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import { type CallOptions, checkCall } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import type { EndReason } from "./_end_reason.ts";
 import type { MinimumRate } from "./_minimum_rate.ts";
@@ -52,17 +52,7 @@ import {
   noteWrite,
 } from "./flush_scheduler.ts";
 import { observed } from "./observed.ts";
-
-/** A promise that settles when so many bytes have been sent. */
-interface Waiter {
-  position: number;
-  /** How far `position` may move for calls that join. */
-  latest: number;
-  readonly resolve: () => void;
-  readonly reject: (reason: unknown) => void;
-  /** What calls without limits get that wait for about this position. */
-  readonly shared: Promise<void> | undefined;
-}
+import { SentWaiters } from "./_sent_waiters.ts";
 
 /**
  * Holds frames of its own for a writer, which asks for them, once it was told of them by
@@ -133,8 +123,8 @@ export class Writer
   #sending: OutgoingBatch | undefined;
   #committed = 0;
   #sent = 0;
-  /** Sorted by position. */
-  #waiters: Waiter[] | undefined;
+  /** Calls that wait until bytes are sent; none for most of the time. */
+  #waiters: SentWaiters | undefined;
   /** What will make the batch that fills leave, if nothing does before. */
   #scheduled: "no" | "soon" | "late" | "budget" = "no";
   /** Where in the batch that fills the frame begins that is being encoded; -1 for none. */
@@ -320,9 +310,7 @@ export class Writer
    * getter of the frame does: a part of it would be on the wire.
    */
   beginFrame(operation: string): ByteWriter {
-    if (this.#state !== "open" || this.#frameStart >= 0) {
-      this.#refuse(operation);
-    }
+    if (this.#state !== "open") this.#refuse(operation);
     const { message } = this;
     this.#frameStart = message.length;
     return message;
@@ -579,9 +567,8 @@ export class Writer
     const waiters = this.#waiters;
     if (waiters === undefined) return;
     this.#waiters = undefined;
-    const { error } = reason;
     if (waiters.length > 0) this.#reported = true;
-    for (const { reject } of waiters) reject(error);
+    waiters.reject(reason.error);
   }
 
   // ---- sources ------------------------------------------------------------
@@ -653,22 +640,10 @@ export class Writer
   /** Resolves when `position` is sent, or `later` bytes after it at the latest. */
   #untilSent(position: number, later: number): Promise<void> {
     if (this.#failure !== undefined) return this.#rejectFailed();
-    const index = this.#indexOf(position);
-    const before = this.#waiters?.[index - 1];
-    if (before?.shared !== undefined && position <= before.latest) {
-      before.position = position;
-      before.latest = Math.min(before.latest, position + later);
-      return before.shared;
-    }
-    const { promise, ...settle } = Promise.withResolvers<void>();
-    const latest = position + later;
-    this.#insert(index, { ...settle, position, latest, shared: promise });
-    return observed(promise);
+    return (this.#waiters ??= new SentWaiters()).add(position, later);
   }
 
-  /**
-   * The same within the limits of one call, which is forgotten when one of them passes.
-   */
+  /** The same within the limits of one call. */
   #untilSentWithin(
     operation: string,
     position: number,
@@ -676,27 +651,10 @@ export class Writer
     onLimit: (reason: unknown) => void,
   ): Promise<void> {
     if (this.#failure !== undefined) return this.#rejectFailed();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = {
-      position,
-      latest: position,
-      shared: undefined,
-      resolve: () => {
-        unwatch();
-        resolve();
-      },
-      reject: (reason) => {
-        unwatch();
-        reject(reason);
-      },
-    };
-    this.#insert(this.#indexOf(position), waiter);
-    const unwatch = watchCall(operation, options, (reason) => {
-      this.#waiters = this.#waiters?.filter((other) => other !== waiter);
-      reject(reason);
+    const waiters = this.#waiters ??= new SentWaiters();
+    return waiters.addWithin(operation, position, options, (reason) => {
       if (position > this.#sent) onLimit(reason);
     });
-    return observed(promise);
   }
 
   /** A transport that throws has failed while it was given the batch. */
@@ -705,28 +663,9 @@ export class Writer
     return observed(Promise.reject(this.#failure!.error));
   }
 
-  /** Where a waiter for `position` belongs: nearly always at the end. */
-  #indexOf(position: number): number {
-    const waiters = this.#waiters;
-    if (waiters === undefined) return 0;
-    let index = waiters.length;
-    while (index > 0 && waiters[index - 1].position > position) index--;
-    return index;
-  }
-
-  #insert(index: number, waiter: Waiter): void {
-    const waiters = this.#waiters ??= [];
-    if (index === waiters.length) waiters.push(waiter);
-    else waiters.splice(index, 0, waiter);
-  }
-
-  #wake(waiters: Waiter[]): void {
-    let done = 0;
-    while (done < waiters.length && waiters[done].position <= this.#sent) {
-      waiters[done++].resolve();
-    }
-    if (done === waiters.length) this.#waiters = undefined;
-    else if (done > 0) waiters.splice(0, done);
+  #wake(waiters: SentWaiters): void {
+    waiters.wake(this.#sent);
+    if (waiters.length === 0) this.#waiters = undefined;
   }
 
   // ---- sending ------------------------------------------------------------
@@ -784,8 +723,6 @@ export class Writer
     // It may have been sent by a reader that was about to wait, and others came meanwhile.
     if (this.#isAwaited) this.#askSources();
     this.send();
-    // What waited may have left by another way: the sources, which waited with it, go on.
-    if (this.#sending === undefined) this.pull();
   }
 
   transmit(bytes: Uint8Array): Promise<number> {
