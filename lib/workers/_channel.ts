@@ -147,8 +147,11 @@ export class Channel implements WorkerChannel {
   }
 
   #tellGap(topic: Topic | undefined, gap: ChannelGap): void {
-    for (const { onGap } of [...topic?.subscribers ?? []]) {
-      if (onGap !== undefined) guard(() => onGap(gap));
+    // One that subscribes meanwhile has missed nothing, one that was closed is done.
+    for (const subscriber of [...topic?.subscribers ?? []]) {
+      const { onGap } = subscriber;
+      if (onGap === undefined || !topic!.subscribers.has(subscriber)) continue;
+      guard(() => onGap(gap));
     }
   }
 

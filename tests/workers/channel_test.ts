@@ -1,6 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { connect, type Framed, framed, lines } from "@sluice/net";
 import { WorkerError, type WorkerGroup } from "@sluice/net/workers";
+import { Channel } from "../../lib/workers/_channel.ts";
 import { start } from "./_group.ts";
 
 const options = { ignore: Deno.build.os === "windows", timeout: 60_000 };
@@ -115,3 +116,19 @@ Deno.test(
     }));
   },
 );
+
+Deno.test("a subscription of a channel that a hook of another one has closed is told of no gap", () => {
+  const channel = new Channel({ publish: () => Promise.resolve(), tell() {} });
+  const told: string[] = [];
+  channel.subscribe("topic", () => {}, {
+    onGap: () => {
+      told.push("first");
+      second.close();
+    },
+  });
+  const second = channel.subscribe("topic", () => {}, {
+    onGap: () => told.push("second"),
+  });
+  channel.onGap("topic", 3);
+  assertEquals(told, ["first"]);
+});
