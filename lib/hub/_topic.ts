@@ -19,7 +19,8 @@ import { ENVELOPE_BYTES, readEnvelope } from "./_envelope.ts";
 import type { SharedBytes } from "./_frame_queue.ts";
 import type { Member, MemberContext, MemberTopic } from "./_member.ts";
 import { IncomingSequences } from "./_sequences.ts";
-import type { EngineGap, EngineSubscription } from "./engine.ts";
+import { observed } from "../socket/observed.ts";
+import type { Engine, EngineGap, EngineSubscription } from "./engine.ts";
 import type { HubGap } from "./hub_options.ts";
 
 /** What is published in one turn leaves at once from here on. */
@@ -72,29 +73,57 @@ export class Topic implements Flushable {
   #pendingBytes = 0;
   #isScheduled = false;
   #isFlushing = false;
+  /** Until `open` is done it goes on without members. */
+  #isOpening = true;
   #isClosed = false;
   #subscription: EngineSubscription | undefined;
   readonly #incoming = new IncomingSequences();
+  /** Where there is an engine. */
+  readonly #ready: PromiseWithResolvers<void> | undefined;
 
-  /** @throws {unknown} What the engine throws. */
   constructor(name: string, context: TopicContext) {
     this.name = name;
     this.#context = context;
-    const { engine } = context.settings;
-    if (engine === undefined) return;
-    this.#subscription = engine.subscribe(
-      name,
+    if (context.settings.engine !== undefined) {
+      this.#ready = Promise.withResolvers();
+      observed(this.#ready.promise);
+    }
+  }
+
+  /**
+   * Subscribes at the engine, which may call hooks on the way: they join and leave what is
+   * there already. Follow with {@linkcode Topic.add} or {@linkcode Topic.endIfEmpty}.
+   *
+   * @throws {unknown} What the engine throws.
+   */
+  open(): void {
+    const { engine } = this.#context.settings;
+    try {
+      if (engine !== undefined) this.#subscribe(engine);
+    } catch (error) {
+      this.#ready?.reject(error);
+      throw error;
+    } finally {
+      this.#isOpening = false;
+    }
+  }
+
+  #subscribe(engine: Engine): void {
+    const subscription = engine.subscribe(
+      this.name,
       (data) => this.#onMessage(data),
       { onGap: (gap) => this.#onEngineGap(gap) },
     );
     const what = "what subscribe() gives";
-    checkMethods("subscribe", what, this.#subscription, "close");
+    checkMethods("subscribe", what, subscription, "close");
+    this.#subscription = subscription;
+    this.#ready!.resolve(subscription.ready);
     this.ready.catch((cause) => this.#onEngineGap({ reason: "ended", cause }));
   }
 
   /** Settles when what other hubs publish arrives here. */
   get ready(): Promise<void> {
-    return Promise.resolve(this.#subscription?.ready);
+    return this.#ready?.promise ?? DONE;
   }
 
   // ---- members ------------------------------------------------------------
@@ -131,7 +160,15 @@ export class Topic implements Flushable {
       return;
     }
     left.member.removeTopic(left);
-    if (this.#members.size + this.#joining.length === 0) this.#close();
+    this.endIfEmpty();
+  }
+
+  /** Ends it unless it has members. */
+  endIfEmpty(): void {
+    if (this.#isOpening || this.#members.size + this.#joining.length > 0) {
+      return;
+    }
+    this.#close();
   }
 
   /** Ends all memberships. */
@@ -217,22 +254,29 @@ export class Topic implements Flushable {
   #onMessage(data: Uint8Array): void {
     if (this.#isClosed) return;
     const { counters, publisher, settings } = this.#context;
-    // An engine that is wrong about its bytes loses them.
-    const envelope = data instanceof Uint8Array
+    // An engine that is wrong about its bytes loses them. (A proxy of some passes for an
+    // instance, and has none of their memory.)
+    const envelope = data instanceof Uint8Array && ArrayBuffer.isView(data)
       ? readEnvelope(data)
       : undefined;
     if (envelope?.publisher === publisher) return;
     const missing = envelope === undefined
       ? -1
       : this.#incoming.missing(envelope);
-    if (missing < 0 || data.length - ENVELOPE_BYTES > settings.maxQueuedBytes) {
+    // One that no member of this hub can be sent is lost as well.
+    const isTooLarge = missing >= 0 &&
+      data.length - ENVELOPE_BYTES > settings.maxQueuedBytes;
+    const count = isTooLarge ? missing + 1 : missing;
+    if (count > 0) {
+      counters.lost += count;
+      this.#tellGap({ topic: this.name, reason: "lost", count });
+    }
+    if (missing < 0 || isTooLarge) {
       counters.refused++;
       return;
     }
-    if (missing > 0) {
-      counters.lost += missing;
-      this.#tellGap({ topic: this.name, reason: "lost", count: missing });
-    }
+    // The hook may have ended it.
+    if (this.#isClosed) return;
     counters.received++;
     // The engine's memory is its own again when this returns. (`slice` of Node's `Buffer`,
     // which it may be, is a view.)
@@ -251,6 +295,8 @@ export class Topic implements Flushable {
     if (onGap !== undefined) guard(() => onGap(gap));
   }
 }
+
+const DONE = Promise.resolve();
 
 /** All bytes in one piece: one system call for each member. */
 function joinFrames(frames: readonly PublishedFrame[]): SharedBytes {

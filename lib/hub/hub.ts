@@ -232,28 +232,30 @@ export class Hub<Out> implements Disposable {
       throw wrongKind(action, "member", "a Framed", member);
     }
     checkJoinOptions(options);
-    this.#checkOpen(action);
-    const { halves: { writer }, isDetached } = partsOf(member);
-    if (writer.isOver || isDetached) {
-      throw new ClosedError(
-        `Cannot ${action}: nothing can be sent to the member any more`,
-        { operation: "join" },
-      );
-    }
-    this.#checkLimits(action, topic, this.#members.get(member));
-    const joined = this.#topic(action, topic);
+    this.#checkJoin(action, topic, member);
+    const joined = this.#topics.get(topic) ??
+      this.#openTopic(action, topic, member);
     const known = this.#members.get(member) ?? this.#newMember(member);
     return new Membership(
       joined.add(known as Member<never>, options.onDropped),
     );
   }
 
-  #checkLimits(
+  #checkJoin(
     action: string,
     name: string,
-    member: Member<Out> | undefined,
+    framed: Framed<unknown, Out>,
   ): void {
+    this.#checkOpen(action);
+    const { halves: { writer }, isDetached } = partsOf(framed);
+    if (writer.isOver || isDetached) {
+      throw new ClosedError(
+        `Cannot ${action}: nothing can be sent to the member any more`,
+        { operation: "join" },
+      );
+    }
     const { maxTopics, maxTopicsPerMember } = this.#settings;
+    const member = this.#members.get(framed);
     const topic = this.#topics.get(name);
     if (member !== undefined && topic?.has(member as Member<never>)) {
       throw new BusyError(
@@ -279,15 +281,28 @@ export class Hub<Out> implements Disposable {
     }
   }
 
-  #topic(action: string, name: string): Topic {
-    let topic = this.#topics.get(name);
-    if (topic !== undefined) return topic;
+  #openTopic(
+    action: string,
+    name: string,
+    framed: Framed<unknown, Out>,
+  ): Topic {
+    const topic = new Topic(name, this.#context);
+    // First, as the engine may call hooks, which join it, too.
+    this.#topics.set(name, topic);
     try {
-      topic = new Topic(name, this.#context);
+      topic.open();
     } catch (error) {
+      topic.clear();
+      topic.endIfEmpty();
       throw engineError(action, error);
     }
-    this.#topics.set(name, topic);
+    try {
+      // They may also have closed this hub, or ended the member.
+      this.#checkJoin(action, name, framed);
+    } catch (error) {
+      topic.endIfEmpty();
+      throw error;
+    }
     return topic;
   }
 

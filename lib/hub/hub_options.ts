@@ -81,8 +81,9 @@ export interface HubGap extends Omit<EngineGap, "reason"> {
   /** The topic that they were published to. */
   readonly topic: string;
   /**
-   * Why, as far as it is known: numbers are missing (`"lost"`, which has a `count`), or
-   * what the engine says: see `EngineGap`.
+   * Why, as far as it is known: numbers are missing, or a frame is larger than
+   * `maxQueuedBytes` (`"lost"`, which has a `count`), or what the engine says: see
+   * `EngineGap`.
    */
   readonly reason: "lost" | EngineGap["reason"];
 }
@@ -139,9 +140,12 @@ export interface HubStats {
   readonly queuedBytes: number;
   /** Gaps that were reported: see {@linkcode HubOptions.onGap}. */
   readonly gaps: number;
-  /** Frames whose numbers are missing: those of gaps for the reason `"lost"`. */
+  /**
+   * Frames whose numbers are missing, or that are larger than `maxQueuedBytes`: those of
+   * gaps for the reason `"lost"`.
+   */
   readonly lost: number;
-  /** Messages of other hubs that came twice, too late, or were no frames. */
+  /** Messages of other hubs that came twice or too late, are too large, or were no frames. */
   readonly refused: number;
 }
 

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { checkLimit, checkMethods, checkNames, outOfRange } from "../_check.ts";
+import {
+  checkLimit,
+  checkMethods,
+  checkNames,
+  outOfRange,
+  wrongKind,
+} from "../_check.ts";
+import { guard } from "../_guard.ts";
 import { BrokenError, LimitError } from "../errors.ts";
 import { observed } from "../socket/observed.ts";
 import type {
@@ -45,7 +52,8 @@ export interface NatsConnection {
  */
 export interface NatsEngineOptions {
   /**
-   * What subjects begin with: tokens of letters, digits, `-` and `_`, separated by dots.
+   * What subjects begin with: tokens of letters, digits, `-` and `_`, separated by dots, of
+   * 255 characters at most.
    *
    * @default {"sluice"}
    */
@@ -63,6 +71,9 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<keyof NatsEngineOptions>([
   "prefix",
   "maxPendingBytes",
 ]);
+
+/** A server takes lines of 4,096 bytes, and a topic may need 765 of them. */
+const MAX_PREFIX_CHARACTERS = 255;
 
 /** Above it, or half of the bound, `publish` waits for the server. */
 const HIGH_WATER_MARK_BYTES = 256 * 1024;
@@ -127,8 +138,13 @@ export function natsEngine(
   );
   checkNames(action, "options", options, OPTION_NAMES);
   const { prefix = "sluice", maxPendingBytes = 16 * 1024 * 1024 } = options;
-  if (!/^[\w-]+(\.[\w-]+)*$/.test(prefix)) {
-    const must = "tokens of letters, digits, - and _, separated by dots";
+  if (typeof prefix !== "string") {
+    throw wrongKind(action, "prefix", "a string", prefix);
+  }
+  const isShort = prefix.length <= MAX_PREFIX_CHARACTERS;
+  if (!(isShort && /^[\w-]+(\.[\w-]+)*$/.test(prefix))) {
+    const must = "tokens of letters, digits, - and _, separated by dots, " +
+      `of at most ${MAX_PREFIX_CHARACTERS} characters`;
     throw outOfRange(action, "prefix", must, prefix);
   }
   checkLimit(action, "maxPendingBytes", maxPendingBytes, 1);
@@ -172,7 +188,6 @@ class NatsEngine implements Engine {
   readonly #maxPendingBytes: number;
   readonly #highWaterMark: number;
   readonly #subscribers = new Set<Subscriber>();
-  #isWatching = false;
   /** While it is there, the connection is down; resolves when it is back, or closed. */
   #outage: PromiseWithResolvers<void> | undefined;
   /** Why the next gap came about. */
@@ -191,12 +206,13 @@ class NatsEngine implements Engine {
     this.#prefix = prefix;
     this.#maxPendingBytes = maxPendingBytes;
     this.#highWaterMark = Math.min(HIGH_WATER_MARK_BYTES, maxPendingBytes / 2);
+    // From now on, as it may be down when it is first used. It ends with the connection.
+    observed(this.#follow());
   }
 
   // ---- publishing ---------------------------------------------------------
 
   async publish(topic: string, data: Uint8Array): Promise<void> {
-    this.#watch();
     const action = "publish a frame";
     if (this.#connection.isClosed() || this.#outage !== undefined) {
       const what = this.#outage === undefined ? "is closed" : "is down";
@@ -249,22 +265,28 @@ class NatsEngine implements Engine {
     onMessage: (data: Uint8Array) => void,
     { onGap }: EngineSubscribeOptions,
   ): EngineSubscription {
-    this.#watch();
     const subscriber: Subscriber = { onGap };
     let isOpen = true;
-    const subscription = this.#connection.subscribe(
-      subjectOf(this.#prefix, topic),
-      {
-        callback: (error, message) => {
-          if (!isOpen) return;
-          if (error === null) return onMessage(message.data);
-          isOpen = false;
-          this.#subscribers.delete(subscriber);
-          onGap({ reason: "ended", cause: error });
-        },
-      },
-    );
+    // First, as the callback may say at once that it is refused.
     this.#subscribers.add(subscriber);
+    const callback: Parameters<NatsConnection["subscribe"]>[1]["callback"] = (
+      error,
+      message,
+    ) => {
+      if (!isOpen) return;
+      if (error === null) return onMessage(message.data);
+      isOpen = false;
+      this.#subscribers.delete(subscriber);
+      onGap({ reason: "ended", cause: error });
+    };
+    let subscription: { unsubscribe(): void };
+    try {
+      const subject = subjectOf(this.#prefix, topic);
+      subscription = this.#connection.subscribe(subject, { callback });
+    } catch (error) {
+      this.#subscribers.delete(subscriber);
+      throw error;
+    }
     return {
       ready: observed(this.#untilSubscribed()),
       close: () => {
@@ -291,13 +313,6 @@ class NatsEngine implements Engine {
   }
 
   // ---- the connection -----------------------------------------------------
-
-  /** It ends with the connection. */
-  #watch(): void {
-    if (this.#isWatching) return;
-    this.#isWatching = true;
-    observed(this.#follow());
-  }
 
   async #follow(): Promise<void> {
     for await (const { type, error } of this.#connection.status()) {
@@ -326,7 +341,11 @@ class NatsEngine implements Engine {
 
   #tellGap({ reason, cause }: EngineGap): void {
     const gap = cause === undefined ? { reason } : { reason, cause };
-    // A hook may subscribe again, which is not told of what was before.
-    for (const { onGap } of [...this.#subscribers]) onGap(gap);
+    // A hook may subscribe again, which is not told of what was before, or close others.
+    for (const subscriber of [...this.#subscribers]) {
+      if (!this.#subscribers.has(subscriber)) continue;
+      // One that throws takes it from no other.
+      guard(() => subscriber.onGap(gap));
+    }
   }
 }

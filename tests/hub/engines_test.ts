@@ -1,6 +1,6 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { lines } from "../../lib/codec/lines.ts";
-import { BrokenError, LimitError } from "../../lib/errors.ts";
+import { BrokenError, LimitError, type SocketError } from "../../lib/errors.ts";
 import type { Engine, EngineGap } from "../../lib/hub/engine.ts";
 import { Hub } from "../../lib/hub/hub.ts";
 import type { HubGap } from "../../lib/hub/hub_options.ts";
@@ -87,12 +87,27 @@ Deno.test("a hub drops what comes twice, or too late, and what is no frame of a 
   assertEquals(there.stats.refused, 13);
 });
 
-Deno.test("a hub drops frames of others that are larger than its queues", async () => {
-  const { here, there, read } = linked((data) => [data]);
+Deno.test("a hub drops frames of others that are larger than its queues, and tells of the gap", async () => {
+  let count = 0;
+  const { here, there, gaps, read } = linked((data) =>
+    count++ === 2 ? [] : [data]
+  );
   await here.publish("room", "x".repeat(2_000));
   await here.publish("room", "small");
-  assertEquals(await read(1), ["small"]);
-  assertEquals([there.stats.refused, there.stats.gaps], [1, 0]);
+  await here.publish("room", "lost");
+  await here.publish("room", "x".repeat(2_000));
+  await here.publish("room", "small, too");
+  assertEquals(await read(2), ["small", "small, too"]);
+  assertEquals(gaps.map(({ reason, count }) => [reason, count]), [
+    ["lost", 1],
+    ["lost", 2],
+  ]);
+  const { refused, lost, received } = there.stats;
+  assertEquals({ refused, lost, received }, {
+    refused: 2,
+    lost: 3,
+    received: 2,
+  });
 });
 
 Deno.test("a hub keeps nothing of the engine's memory, also where slice() is a view", async () => {
@@ -312,6 +327,18 @@ Deno.test("natsEngine() refuses what is no connection, and options that are none
     assertThrows(() => natsEngine(connection, { prefix }), RangeError);
   }
   assertThrows(
+    () => natsEngine(connection, { prefix: "p".repeat(256) }),
+    RangeError,
+    "255",
+  );
+  for (const prefix of [null, 5, ["a"], { toString: () => "a" }]) {
+    assertThrows(
+      () => natsEngine(connection, { prefix: prefix as never }),
+      TypeError,
+      "prefix must be a string",
+    );
+  }
+  assertThrows(
     () => natsEngine(connection, { maxPendingBytes: 0 }),
     RangeError,
   );
@@ -362,6 +389,60 @@ Deno.test("natsEngine() never refuses a publisher that awaits each publish, howe
   }
 });
 
+Deno.test("natsEngine() knows of an outage that began before it was first used", async () => {
+  const connection = natsConnection();
+  const engine = natsEngine(connection);
+  await connection.tell("disconnect");
+  await turn();
+  await assertRejects(
+    () => engine.publish("room", new Uint8Array(1)),
+    BrokenError,
+    "is down",
+  );
+  await connection.end();
+});
+
+Deno.test("natsEngine() tells all of a gap though one throws, and none that was closed or has ended", async () => {
+  using hooks = new FailedHooks();
+  const refused = new Error("permission denied");
+  const connection = {
+    ...natsConnection(),
+    subscribe(
+      subject: string,
+      { callback }: { callback: (error: Error | null, message: never) => void },
+    ) {
+      if (subject.endsWith("denied")) callback(refused, undefined as never);
+      return { unsubscribe() {} };
+    },
+  };
+  const engine = natsEngine(connection);
+  const told: string[] = [];
+  const subscribe = (topic: string, onGap: (gap: EngineGap) => void) =>
+    engine.subscribe(topic, () => {}, {
+      onGap(gap) {
+        told.push(`${topic} ${gap.reason}`);
+        onGap(gap);
+      },
+    });
+  subscribe("denied", () => {});
+  subscribe("throws", () => {
+    throw new Error("oops");
+  });
+  subscribe("closes", () => closed.close());
+  const closed = subscribe("closed", () => {});
+  subscribe("last", () => {});
+  await connection.tell("reconnect");
+  await turn();
+  assertEquals(told, [
+    "denied ended",
+    "throws reconnected",
+    "closes reconnected",
+    "last reconnected",
+  ]);
+  assertEquals(hooks.errors.length, 1);
+  await connection.end();
+});
+
 Deno.test("a hook that joins again at each gap of natsEngine() is told of each gap once", async () => {
   const connection = natsConnection();
   using ann = reader();
@@ -402,9 +483,93 @@ Deno.test("what an engine hands over that is no message is refused, and throws n
     "text",
     { length: 50, 0: 1 },
     new ArrayBuffer(50),
+    new Proxy(new Uint8Array(50), {}),
   ];
+
   for (const data of [...odd, new Uint8Array()]) onMessage(data as never);
-  assertEquals(hub.stats.refused, 6);
+  assertEquals(hub.stats.refused, 7);
+});
+
+/** An engine that calls `onSubscribe` in the midst of `subscribe`, and counts. */
+function calling(onSubscribe: (onGap: (gap: EngineGap) => void) => void) {
+  const counts = { subscribed: 0, closed: 0 };
+  const engine: Engine = {
+    publish: () => Promise.resolve(),
+    subscribe(_topic, _onMessage, { onGap }) {
+      counts.subscribed++;
+      onSubscribe(onGap);
+      return {
+        close() {
+          counts.closed++;
+        },
+      };
+    },
+  };
+  return { engine, counts };
+}
+
+Deno.test("a hook that joins the topic while the engine subscribes gets what is published, as all others do", async () => {
+  using ann = reader();
+  using bob = reader();
+  const { engine, counts } = calling((onGap) => onGap({ reason: "slow" }));
+  const hub: Hub<string> = new Hub(lines(), {
+    engine,
+    onGap: () => void hub.join("room", bob.connection),
+  });
+  hub.join("room", ann.connection);
+  await hub.publish("room", "hello");
+  assertEquals([await ann.read(1), await bob.read(1)], [["hello"], ["hello"]]);
+  assertEquals([hub.stats.topics, hub.stats.members], [1, 2]);
+  hub.close();
+  assertEquals(counts, { subscribed: 1, closed: 1 });
+});
+
+Deno.test("join throws where a hook has closed the hub, ended the member or joined it while the engine subscribed", () => {
+  for (const how of ["close", "abort", "join", "join and leave"] as const) {
+    using ann = reader();
+    const { engine, counts } = calling((onGap) => onGap({ reason: "slow" }));
+    const hub: Hub<string> = new Hub(lines(), {
+      engine,
+      onGap() {
+        if (how === "close") return hub.close();
+        if (how === "abort") return ann.socket.abort();
+        const membership = hub.join("room", ann.connection);
+        if (how !== "join") membership.leave();
+      },
+    });
+    if (how === "join and leave") {
+      hub.join("room", ann.connection).leave();
+    } else {
+      const error = assertThrows(() => hub.join("room", ann.connection));
+      assertEquals(
+        (error as SocketError).code,
+        how === "join" ? "busy" : "closed",
+      );
+    }
+    hub.close();
+    assertEquals([hub.stats.topics, hub.stats.members], [0, 0], how);
+    assertEquals(counts, { subscribed: 1, closed: 1 }, how);
+  }
+});
+
+Deno.test("a subscription whose ready throws when it is looked at makes join throw, and is closed", () => {
+  let closed = 0;
+  const hub = new Hub(lines(), {
+    engine: {
+      publish: () => Promise.resolve(),
+      subscribe: () => ({
+        get ready(): Promise<void> {
+          throw new Error("oops");
+        },
+        close() {
+          closed++;
+        },
+      }),
+    },
+  });
+  using ann = reader();
+  assertThrows(() => hub.join("room", ann.connection), BrokenError, "oops");
+  assertEquals([hub.stats.topics, hub.stats.members, closed], [0, 0, 1]);
 });
 
 Deno.test("memoryEngine() calls every subscriber though one throws, and settles what that one has published", async () => {
