@@ -312,22 +312,13 @@ export class Framed<In, Out = In>
       throw wrongKind("sendAll", "frames", "an iterable", frames);
     }
     const limits = startLimits("sendAll", options);
-    let message: ByteWriter | undefined;
-    let full = 0;
     this.#sendingAll++;
     try {
-      for (const frame of frames) {
-        this.#encode("sendAll", frame);
-        // Asked anew, as the iterable may have sent something itself.
-        const filling = writer.message;
-        if (filling !== message) {
-          message = filling;
-          full = message.length + writer.room;
-        }
-        if (message.length >= full || message.hasReferences) {
-          await writer.appended("sendAll", limits);
-          writer.check("sendAll", limits);
-          message = undefined;
+      if (!isPlainArray(frames)) await this.#sendEach(frames, limits);
+      else {
+        for (let next = 0; next < frames.length;) {
+          if (next > 0) await this.#untilAccepted(limits);
+          next = this.#encodeFrom(next, frames);
         }
       }
     } finally {
@@ -337,6 +328,57 @@ export class Framed<In, Out = In>
         await writer.appended("sendAll", limits);
       }
     }
+  }
+
+  async #sendEach(frames: Iterable<Out>, limits?: CallOptions) {
+    const writer = this.#writer;
+    let message: ByteWriter | undefined;
+    let full = 0;
+    for (const frame of frames) {
+      this.#encode("sendAll", frame);
+      // Asked anew, as the iterable may have sent something itself.
+      const filling = writer.message;
+      if (filling !== message) {
+        message = filling;
+        full = message.length + writer.room;
+      }
+      if (message.length >= full || message.hasReferences) {
+        await this.#untilAccepted(limits);
+        message = undefined;
+      }
+    }
+  }
+
+  async #untilAccepted(limits?: CallOptions): Promise<void> {
+    const writer = this.#writer;
+    await writer.appended("sendAll", limits);
+    writer.check("sendAll", limits);
+  }
+
+  /**
+   * Appends frames from `index` on, until they should leave, and returns where the next
+   * call goes on. Between two of them runs no code of a user: what they have in common
+   * is asked once.
+   */
+  #encodeFrom(index: number, frames: readonly Out[]): number {
+    if (this.#detached) throw detachedError();
+    const writer = this.#writer;
+    const encoder = this.#encoder;
+    const message = writer.beginFrame("sendAll");
+    const full = message.length + writer.room;
+    try {
+      while (index < frames.length) {
+        const result: unknown = encoder.encode(frames[index++], message);
+        if (result !== undefined) checkEncoded(result);
+        if (message.length >= full || message.hasReferences) break;
+        if (this.#detached || !writer.nextFrame(message)) break;
+      }
+    } catch (error) {
+      writer.dropFrame();
+      throw error;
+    }
+    writer.endFrame("sendAll");
+    return index;
   }
 
   /**
@@ -582,6 +624,12 @@ export class Framed<In, Out = In>
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#detached) await this.#socket[Symbol.asyncDispose]();
   }
+}
+
+/** Whether a loop over it runs no code but the engine's. */
+function isPlainArray<T>(frames: Iterable<T>): frames is readonly T[] {
+  return Array.isArray(frames) &&
+    frames[Symbol.iterator] === Array.prototype[Symbol.iterator];
 }
 
 function decoderOf<In>(codec: Codec<In, never>): Decoder<In> {

@@ -330,6 +330,17 @@ export class Writer
     }
   }
 
+  /**
+   * The frame is whole, and what is appended next is another one. Returns `false`, and
+   * leaves it to {@linkcode Writer.endFrame} to say why, where that would throw.
+   */
+  nextFrame(message: ByteWriter): boolean {
+    const { length } = message;
+    if (this.#state !== "open" || length < this.#frameStart) return false;
+    this.#frameStart = length;
+    return true;
+  }
+
   /** There is no frame: what was appended of it is taken back. */
   dropFrame(): void {
     const message = this.#filling?.message;
