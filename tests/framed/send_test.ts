@@ -17,7 +17,7 @@ import {
   FrameTooLargeError,
   TimeoutError,
 } from "../../lib/errors.ts";
-import { framed } from "../../lib/framed/framed.ts";
+import { type Framed, framed } from "../../lib/framed/framed.ts";
 import { halvesOf, type Socket } from "../../lib/socket/socket.ts";
 import { FakeTime } from "../time/_fake_time.ts";
 import {
@@ -435,4 +435,83 @@ Deno.test("an encoder that takes away what was written before breaks its connect
       await assertRejects(() => left.write("c"), CodecError, "append only");
     }
   }
+});
+
+/** What becomes of three frames, the second of which does something while it is encoded. */
+const inTheSecondFrame: Record<
+  string,
+  (out: ByteWriter, sender: Framed<string>, socket: Socket) => void
+> = {
+  nothing: () => {},
+  throws: () => {
+    throw new RangeError("no frame");
+  },
+  sends: (_, sender) => void sender.send("inner").catch(() => {}),
+  closes: (_, __, socket) => void socket.close(),
+  "ends this side": (_, __, socket) => void socket.closeWrite(),
+  aborts: (_, __, socket) => socket.abort(),
+  detaches: (_, sender) => void sender.detach(),
+  "takes all away": (out) => out.clear(),
+  "appends much": (out) => out.write(bytes(100_000)),
+  "holds a reference": (out) => out.write(new Uint8Array(70_000).fill(120)),
+};
+
+Deno.test("sendAll() sends an array as it sends any other iterable", async () => {
+  for (const [name, use] of Object.entries(inTheSecondFrame)) {
+    for (const highWaterMarkBytes of [1, 5, 1_000]) {
+      const ways = [];
+      for (const kind of ["array", "set", "own iterator"] as const) {
+        using pair = spiedPair({ left: { highWaterMarkBytes } });
+        const { left, right } = pair;
+        let encoded = 0;
+        const sender: Framed<string> = framed(
+          left,
+          interrupted((out) => ++encoded === 2 && use(out, sender, left)),
+        );
+        const array = ["one", "two", "three"];
+        const frames = {
+          array,
+          set: new Set(array),
+          "own iterator": Object.assign([], {
+            [Symbol.iterator]: () => array.values(),
+          }),
+        };
+        const sending = outcome(sender.sendAll(frames[kind]));
+        const ending = sending.then(() => left.closeWrite())
+          .catch(() => left.abort());
+        const received = await Array.fromAsync(right, textOf)
+          .then((parts) => parts.join(""), String);
+        await ending;
+        const result = await sending;
+        ways.push({ received, encoded, result: `${result}` });
+      }
+      assertEquals(ways[1], ways[0], `${name}, ${highWaterMarkBytes}`);
+      assertEquals(ways[2], ways[0], `${name}, ${highWaterMarkBytes}`);
+    }
+  }
+});
+
+Deno.test("sendAll() asks an array for its length again after it has waited", async () => {
+  using pair = spiedPair({ left: { highWaterMarkBytes: 4 } });
+  const { left, right, spy } = pair;
+  spy.hold();
+  const frames = ["first", "second", "third"];
+  const sending = framed(left, lines()).sendAll(frames);
+  frames.length = 1;
+  frames.push("other");
+  spy.release();
+  await sending;
+  await left.closeWrite();
+  assertEquals(await Array.fromAsync(framed(right, lines())), [
+    "first",
+    "other",
+  ]);
+});
+
+Deno.test("sendAll() of an empty array makes no batch", async () => {
+  using pair = spiedPair();
+  const { writer } = halvesOf(pair.left);
+  await framed(pair.left, lines()).sendAll([]);
+  await turn();
+  assertEquals(writer.batchesBegun, 0);
 });
