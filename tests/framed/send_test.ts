@@ -515,3 +515,25 @@ Deno.test("sendAll() of an empty array makes no batch", async () => {
   await turn();
   assertEquals(writer.batchesBegun, 0);
 });
+
+Deno.test("sendAll() waits for an array that it holds, whatever the high-water mark", async () => {
+  for (const kind of ["array", "set"] as const) {
+    using pair = spiedPair({ left: { highWaterMarkBytes: 1_000_000 } });
+    const { left, right, spy } = pair;
+    spy.hold();
+    let encoded = 0;
+    const sender = framed(
+      left,
+      interrupted((out) => {
+        encoded++;
+        out.write(new Uint8Array(70_000));
+      }),
+    );
+    const frames = ["one", "two"];
+    const sending = sender.sendAll(kind === "array" ? frames : new Set(frames));
+    await turn();
+    assertEquals(encoded, 1, kind);
+    spy.release();
+    await Promise.all([sending, right.readExactly(140_012)]);
+  }
+});
