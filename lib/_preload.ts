@@ -85,6 +85,7 @@ import "./transport/_tcp.ts";
 import "./transport/_tls.ts";
 import "./transport/_tls_material.ts";
 import "./transport/_unix.ts";
+import "./transport/_unix_mode.ts";
 import "./transport/accept_tls.ts";
 import "./transport/bind.ts";
 import "./transport/check_address.ts";

@@ -6,6 +6,7 @@
 
 import { closeQuietly } from "./close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
+import { listenWithMode } from "./_unix_mode.ts";
 import { isAbstract } from "./check_address.ts";
 import type { Acceptor, Transport, UnixBindOptions } from "./options.ts";
 
@@ -39,33 +40,6 @@ function identify(path: string): string | undefined {
   }
 }
 
-/** Listens with exactly this mode, from the first moment where that is allowed. */
-function listenWithMode(
-  path: string,
-  mode: number | undefined,
-): Deno.UnixListener {
-  if (mode === undefined) return Deno.listen({ transport: "unix", path });
-  // Asking first, as a denied call could stop and prompt the user.
-  const sys = Deno.permissions.querySync({
-    name: "sys",
-    kind: "umask" as "uid",
-  });
-  const umask = sys.state === "granted" ? Deno.umask(0o777 & ~mode) : undefined;
-  let listener: Deno.UnixListener;
-  try {
-    listener = Deno.listen({ transport: "unix", path });
-  } finally {
-    if (umask !== undefined) Deno.umask(umask);
-  }
-  try {
-    Deno.chmodSync(path, mode);
-  } catch (error) {
-    listener.close();
-    throw error;
-  }
-  return listener;
-}
-
 /** A listening Unix socket that never takes away a file which is not its own. */
 class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
   readonly addr: Deno.UnixAddr;
@@ -83,15 +57,15 @@ class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
     this.#path = path;
     this.#mode = mode;
     try {
-      this.#open();
+      this.ready = this.#open();
     } catch (error) {
       if (!(error instanceof AddrInUse)) throw error;
       // A name without a file is free as soon as its listener is gone.
       if (isAbstract(path) || identify(path) === "not a socket") throw error;
       this.ready = this.#replaceStale(error);
-      // `accept` rejects with it too: not every caller waits for `ready`.
-      this.ready.catch(() => {});
     }
+    // `accept` rejects with it too: not every caller waits for `ready`.
+    this.ready?.catch(() => {});
   }
 
   async accept(): Promise<Transport> {
@@ -132,16 +106,24 @@ class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
     this.#listener?.unref();
   }
 
-  #open(): void {
-    const listener = listenWithMode(this.#path, this.#mode);
+  /** Listens. Returns what to wait for, if anything, before the first client is accepted. */
+  #open(): Promise<void> | undefined {
+    const { listener, ready } = listenWithMode(this.#path, this.#mode);
     try {
       this.#identity = identify(this.#path);
     } catch (error) {
+      ready?.catch(() => {});
       listener.close();
       throw error;
     }
     this.#listener = listener;
     if (!this.#holdsProcess) listener.unref();
+    return ready?.catch((error) => {
+      if (this.#closed) return;
+      // It may have clients that its mode refuses.
+      this.close();
+      throw error;
+    });
   }
 
   /** The file at the path, where it can be read: where it cannot, Deno cannot unlink it either. */
@@ -172,7 +154,7 @@ class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
       if (found !== stale) throw inUse;
       Deno.removeSync(this.#path);
     }
-    this.#open();
+    await this.#open();
   }
 
   /** Closes while another listener's file is at the path, which must live on. */

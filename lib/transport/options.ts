@@ -689,8 +689,8 @@ export interface UnixBindOptions {
   /** As addresses have it: only `"unix"` can be meant. */
   transport?: Deno.UnixAddr["transport"];
   /**
-   * Who may connect, for instance `0o660`. By default what the umask says. Without
-   * `--allow-sys` it is set right after the socket was made, not in the same step.
+   * Who may connect, for instance `0o660`. By default what the umask says. It is set right
+   * after the socket was made: clients that connected before, as the umask let them, are dropped.
    */
   mode?: number;
   /** Speaks TLS, with this certificate, on `node:tls`. Plain text by default. */

@@ -166,6 +166,19 @@ async function assertServes(acceptor: Acceptor, path: string): Promise<void> {
   server.close();
 }
 
+/** Puts another function in place of one of Deno's. */
+function replace<Name extends "umask" | "listen" | "connect">(
+  name: Name,
+  // deno-lint-ignore no-explicit-any -- each has many forms
+  replacement: (...args: any[]) => any,
+): Disposable {
+  const original = Deno[name];
+  Object.assign(Deno, { [name]: replacement });
+  return {
+    [Symbol.dispose]: () => void Object.assign(Deno, { [name]: original }),
+  };
+}
+
 /** Leaves a socket file behind without a listener, as a crash does. */
 async function leaveStale(path: string): Promise<void> {
   const code = `Deno.listen({ transport: "unix", path: ${
@@ -199,18 +212,85 @@ Deno.test(
 );
 
 Deno.test(
-  "bind() on a Unix path sets exactly the mode it was given",
+  "bind() on a Unix path sets exactly the mode it was given, and never the umask",
   UNIX,
   () =>
     withPath(async (path) => {
-      for (const mode of [0o600, 0o666, 0o777]) {
-        const umask = Deno.umask();
+      // It is that of the whole process: other threads make files meanwhile.
+      using _umask = replace("umask", () => {
+        throw new Error("It must not be touched");
+      });
+      for (const mode of [0o600, 0o666, 0o777, 0o400, 0]) {
         const acceptor = bind({ path, mode });
+        await acceptor.ready;
         assertEquals((Deno.lstatSync(path).mode ?? 0) & 0o777, mode);
-        assertEquals(Deno.umask(), umask);
         acceptor.close();
       }
-      await Promise.resolve();
+    }),
+);
+
+Deno.test(
+  "bind() drops clients of a Unix path that connected before its mode was set",
+  UNIX,
+  () =>
+    withPath(async (path) => {
+      const { connect, listen } = Deno;
+      let early: Promise<Deno.Conn>[] = [];
+      using _listen = replace("listen", (options) => {
+        const listener = listen(options);
+        // As with a umask of 0.
+        Deno.chmodSync(path, 0o777);
+        const target = { transport: "unix", path } as const;
+        early = [connect(target), connect(target), connect(target)];
+        return listener;
+      });
+      let full = true;
+      using _connect = replace("connect", (options) => {
+        // Once they are so many that there is no room.
+        if (full) return Promise.reject(new Deno.errors.WouldBlock("full"));
+        return connect(options);
+      });
+      for (const mode of [0o600, 0o400]) {
+        full = true;
+        const acceptor = bind({ path, mode });
+        assertEquals((Deno.lstatSync(path).mode ?? 0) & 0o022, 0);
+        for (const conn of await Promise.all(early)) {
+          full = false;
+          assertEquals(
+            await conn.read(new Uint8Array(1)).catch(() => null),
+            null,
+          );
+          conn.close();
+        }
+        await acceptor.ready;
+        assertEquals((Deno.lstatSync(path).mode ?? 0) & 0o777, mode);
+        Deno.chmodSync(path, 0o600);
+        await assertServes(acceptor, path);
+        acceptor.close();
+      }
+    }),
+);
+
+Deno.test(
+  "bind() can be closed while it drops early clients of a Unix path",
+  UNIX,
+  () =>
+    withPath(async (path) => {
+      const { listen } = Deno;
+      using _listen = replace("listen", (options) => {
+        const listener = listen(options);
+        Deno.chmodSync(path, 0o777);
+        return listener;
+      });
+      const acceptor = bind({ path, mode: 0o600 });
+      const accepting = assertRejects(
+        () => acceptor.accept(),
+        Deno.errors.BadResource,
+      );
+      acceptor.close();
+      await accepting;
+      await acceptor.ready;
+      assert(!exists(path));
     }),
 );
 
