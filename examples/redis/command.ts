@@ -69,6 +69,8 @@ const HTTP = /[ \t]HTTP\/\d\S{0,8}[ \t\r]*$/i;
 /** Bytes that are turned into text in one go: a call costs more than its bytes. */
 const WINDOW_BYTES = 16 * 1024;
 const MAX_DIGITS = 10;
+/** Bytes of an argument that is empty: `$0`, CRLF, CRLF. */
+const LEAST_ARGUMENT = 6;
 
 /**
  * Cuts commands out of the bytes. What has arrived is turned into text by the page
@@ -171,8 +173,11 @@ export class CommandDecoder implements Decoder<Command> {
           if (!this.#parseInline(text)) return false;
           if (this.#command.length > 0) return true;
         } else {
-          const count = this.#number(text);
+          const count = this.#number(text, "multibulk");
           if (count < 0) return false;
+          this.#refuseMoreThan(
+            this.#at - this.#skipped + count * LEAST_ARGUMENT,
+          );
           this.#command = [];
           this.#missing = count;
         }
@@ -182,7 +187,7 @@ export class CommandDecoder implements Decoder<Command> {
         if (text.charCodeAt(this.#at) !== DOLLAR) {
           refuse(`expected '$', got '${text[this.#at]}'`);
         }
-        const size = this.#number(text);
+        const size = this.#number(text, "bulk");
         if (size < 0) return false;
         this.#refuseMoreThan(this.#at - this.#skipped + size);
         this.#size = size;
@@ -217,7 +222,7 @@ export class CommandDecoder implements Decoder<Command> {
   }
 
   /** The number in a header such as `*3` or `$16`; -1 if it has not arrived. */
-  #number(text: string): number {
+  #number(text: string, what: "multibulk" | "bulk"): number {
     const start = this.#at + 1;
     let value = 0;
     let i = start;
@@ -225,13 +230,13 @@ export class CommandDecoder implements Decoder<Command> {
       const digit = text.charCodeAt(i) - ZERO;
       if (!(digit >= 0 && digit <= 9)) break;
       value = value * 10 + digit;
-      if (i - start === MAX_DIGITS) refuse("a number is too long");
+      if (i - start === MAX_DIGITS) refuse(`invalid ${what} length`);
     }
     if (i + 1 >= text.length && (i >= text.length || text[i] === "\r")) {
       return -1;
     }
     if (i === start || text[i] !== "\r" || text[i + 1] !== "\n") {
-      refuse("invalid length");
+      refuse(`invalid ${what} length`);
     }
     this.#at = i + 2;
     return value;

@@ -79,7 +79,10 @@ export async function converse(
         error instanceof FrameTooLargeError)
     ) throw error;
     // Where the next command begins is not known: say why, and hang up.
-    await connection.send(new Failure(`ERR ${error.message}`));
+    const why = error instanceof FrameTooLargeError
+      ? `Protocol error: invalid length, a command has at most ${error.limit} bytes`
+      : error.message;
+    await connection.send(new Failure(`ERR ${why}`));
   } finally {
     signal.removeEventListener("abort", onDrain);
     client.leave();

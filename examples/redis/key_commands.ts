@@ -20,6 +20,7 @@ import {
   Slices,
   type Spec,
   SYNTAX_ERROR,
+  timeOf,
   type Traits,
 } from "./spec.ts";
 
@@ -49,18 +50,25 @@ export const KEY_COMMANDS: Record<string, Spec> = {
     ([, key], { keyspace }) => typeOf(keyspace, key),
     ONE_KEY,
   ),
-  EXPIRE: command(2, 2, ([, key, seconds], db) => {
-    return expire(db, key, Date.now() + integer(seconds) * 1_000);
-  }, ONE_WRITTEN),
-  PEXPIRE: command(2, 2, ([, key, ms], db) => {
-    return expire(db, key, Date.now() + integer(ms));
-  }, ONE_WRITTEN),
-  EXPIREAT: command(2, 2, ([, key, seconds], db) => {
-    return expire(db, key, integer(seconds) * 1_000);
-  }, ONE_WRITTEN),
-  PEXPIREAT: command(2, 2, ([, key, ms], db) => {
-    return expire(db, key, integer(ms));
-  }, ONE_WRITTEN),
+  EXPIRE: command(
+    2,
+    2,
+    (args, db) => expire(args, db, 1_000, Date.now()),
+    ONE_WRITTEN,
+  ),
+  PEXPIRE: command(
+    2,
+    2,
+    (args, db) => expire(args, db, 1, Date.now()),
+    ONE_WRITTEN,
+  ),
+  EXPIREAT: command(
+    2,
+    2,
+    (args, db) => expire(args, db, 1_000, 0),
+    ONE_WRITTEN,
+  ),
+  PEXPIREAT: command(2, 2, (args, db) => expire(args, db, 1, 0), ONE_WRITTEN),
   TTL: command(1, 1, ([, key], { keyspace }) => {
     const ms = remaining(keyspace, key);
     return ms < 0 ? ms : Math.round(ms / 1_000);
@@ -105,7 +113,13 @@ function typeOf(keyspace: Keyspace, key: string): Reply {
   return keyspace.get(key) === undefined ? NONE : STRING;
 }
 
-function expire({ keyspace }: Database, key: string, at: number): number {
+function expire(
+  [name, key, time]: Command,
+  { keyspace }: Database,
+  unit: number,
+  since: number,
+): number {
+  const at = timeOf(integer(time), unit, since, name);
   return keyspace.expire(key, at) ? 1 : 0;
 }
 

@@ -158,6 +158,10 @@ export class Keyspace {
   expire(key: string, at: number): boolean {
     const entry = this.#find(key);
     if (entry === undefined) return false;
+    if (at <= Date.now()) {
+      this.#remove(key, entry);
+      return true;
+    }
     this.#setExpiry(entry, at);
     entry.revision = ++this.#revision;
     return true;

@@ -79,17 +79,53 @@ export const ONE_WRITTEN: Traits = { keys: [1, 1, 1], writes: true };
 export const OK = new Status("OK");
 export const SYNTAX_ERROR = "ERR syntax error";
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
-/** Digits of 2^53, and a sign. */
-const MAX_INTEGER_LENGTH = 17;
+/** Digits of 2^63, and a sign. */
+const MAX_INTEGER_LENGTH = 20;
+const MAX_TIME_MS = 2 ** 63;
 
-/** A whole number that is exact in JavaScript: 2^53, not Redis' 2^63. */
-export function integer(text: string): number {
+/** A whole number of 64 bits: a `bigint` where a `number` would not be exact. */
+export function exactInteger(text: string): number | bigint {
   // A value may have a million digits, which take long to read.
   const value = text.length <= MAX_INTEGER_LENGTH ? Number(text) : NaN;
-  if (!Number.isSafeInteger(value) || String(value) !== text) {
+  if (Number.isSafeInteger(value) && String(value) === text) return value;
+  if (!/^-?[1-9]\d{15,18}$/.test(text) || !isInt64(BigInt(text))) {
     throw new CommandError(NOT_AN_INTEGER);
   }
-  return value;
+  return BigInt(text);
+}
+
+/** The same, or the `number` that is next to it. */
+export function integer(text: string): number {
+  return Number(exactInteger(text));
+}
+
+/** Whether 64 bits are enough, one of them for the sign. */
+export function isInt64(value: bigint): boolean {
+  return BigInt.asIntN(64, value) === value;
+}
+
+/**
+ * A time in milliseconds since 1970.
+ *
+ * @param count How many units of `unit` milliseconds after `since`.
+ * @param name The command that has it, for its error.
+ */
+export function timeOf(
+  count: number,
+  unit: number,
+  since: number,
+  name: string,
+): number {
+  const at = since + count * unit;
+  if (Math.abs(at) < MAX_TIME_MS) return at;
+  throw invalidTime(name);
+}
+
+/** That a command got a time at which it cannot let a key vanish. */
+export function invalidTime(name: string): CommandError {
+  return new CommandError(
+    `ERR invalid expire time in '${name.toLowerCase()}' command`,
+  );
 }
 
 /** That a command got a number of arguments that it does not take. */

@@ -8,15 +8,19 @@ import type { Command } from "./command.ts";
 import { CommandError } from "./command_error.ts";
 import type { Database } from "./database.ts";
 import type { Keyspace } from "./keyspace.ts";
+import { Raw, type Reply } from "./reply.ts";
 import {
   command,
+  exactInteger,
   integer,
-  NOT_AN_INTEGER,
+  invalidTime,
+  isInt64,
   OK,
   ONE_KEY,
   ONE_WRITTEN,
   type Spec,
   SYNTAX_ERROR,
+  timeOf,
   wrongCount,
 } from "./spec.ts";
 
@@ -70,10 +74,12 @@ export const STRING_COMMANDS: Record<string, Spec> = {
     return keys.map((key) => keyspace.get(key) ?? null);
   }, { keys: [1, -1, 1] }),
   MSET: command(2, Infinity, (args, { keyspace }) => {
+    checkPairs(args);
     setAll(args, keyspace);
     return OK;
   }, { keys: [1, -1, 2], writes: true }),
   MSETNX: command(2, Infinity, (args, { keyspace }) => {
+    checkPairs(args);
     for (let i = 1; i < args.length; i += 2) {
       if (keyspace.get(args[i]) !== undefined) return 0;
     }
@@ -83,10 +89,10 @@ export const STRING_COMMANDS: Record<string, Spec> = {
   INCR: command(1, 1, ([, key], db) => add(db, key, 1), ONE_WRITTEN),
   DECR: command(1, 1, ([, key], db) => add(db, key, -1), ONE_WRITTEN),
   INCRBY: command(2, 2, ([, key, step], db) => {
-    return add(db, key, integer(step));
+    return add(db, key, exactInteger(step));
   }, ONE_WRITTEN),
   DECRBY: command(2, 2, ([, key, step], db) => {
-    return add(db, key, -integer(step));
+    return add(db, key, -exactInteger(step));
   }, ONE_WRITTEN),
 };
 
@@ -116,49 +122,58 @@ interface SetOptions {
 
 /** The options of `SET`; each at most once. */
 function setOptions(args: Command): SetOptions {
-  const options: SetOptions = {
-    expiresAt: Infinity,
-    only: undefined,
-    get: false,
-  };
+  let only: SetOptions["only"];
+  let get = false;
+  /** What says when it vanishes, which can be said once. */
+  let expiry: { option: string; time: string } | undefined;
   for (let i = 3; i < args.length; i++) {
     const option = args[i].toUpperCase();
-    if ((option === "NX" || option === "XX") && options.only === undefined) {
-      options.only = option;
-    } else if (option === "GET" && !options.get) {
-      options.get = true;
-    } else if (options.expiresAt !== Infinity) {
-      // When it vanishes can be said once.
-      throw new CommandError(SYNTAX_ERROR);
-    } else if (option === "KEEPTTL") {
-      options.expiresAt = undefined;
-    } else if (/^(EX|PX)(AT)?$/.test(option) && i + 1 < args.length) {
-      const unit = option.startsWith("EX") ? 1_000 : 1;
-      const since = option.endsWith("AT") ? 0 : Date.now();
-      options.expiresAt = since + timeOf(args[++i], unit, "set");
+    if ((option === "NX" || option === "XX") && only === undefined) {
+      only = option;
+    } else if (option === "GET" && !get) get = true;
+    else if (expiry !== undefined) throw new CommandError(SYNTAX_ERROR);
+    else if (option === "KEEPTTL") expiry = { option, time: "" };
+    else if (/^(EX|PX)(AT)?$/.test(option) && i + 1 < args.length) {
+      expiry = { option, time: args[++i] };
     } else throw new CommandError(SYNTAX_ERROR);
   }
-  return options;
+  return { expiresAt: expiresAt(expiry), only, get };
+}
+
+function expiresAt(
+  expiry: { option: string; time: string } | undefined,
+): number | undefined {
+  if (expiry === undefined) return Infinity;
+  const { option, time } = expiry;
+  if (option === "KEEPTTL") return undefined;
+  const unit = option.startsWith("EX") ? 1_000 : 1;
+  const since = option.endsWith("AT") ? 0 : Date.now();
+  return futureTime(time, unit, since, "set");
 }
 
 function setWithTime(args: Command, { keyspace }: Database, unit: number) {
   const [name, key, time, value] = args;
-  const ms = timeOf(time, unit, name.toLowerCase());
-  keyspace.set(key, value, Date.now() + ms);
+  keyspace.set(key, value, futureTime(time, unit, Date.now(), name));
   return OK;
 }
 
-/** A time, in milliseconds. */
-function timeOf(text: string, unit: number, name: string): number {
-  const ms = integer(text) * unit;
-  if (ms <= 0 || !Number.isSafeInteger(ms)) {
-    throw new CommandError(`ERR invalid expire time in '${name}' command`);
-  }
-  return ms;
+/** A time that is said with a value: not one before it is set. */
+function futureTime(
+  text: string,
+  unit: number,
+  since: number,
+  name: string,
+): number {
+  const count = integer(text);
+  if (count <= 0) throw invalidTime(name);
+  return timeOf(count, unit, since, name);
+}
+
+function checkPairs(args: Command): void {
+  if (args.length % 2 === 0) throw wrongCount(args[0]);
 }
 
 function setAll(args: Command, keyspace: Keyspace): void {
-  if (args.length % 2 === 0) throw wrongCount(args[0]);
   for (let i = 1; i < args.length; i += 2) {
     keyspace.set(args[i], args[i + 1], Infinity);
   }
@@ -177,9 +192,24 @@ function append([, key, more]: Command, db: Database): number {
   return value.length;
 }
 
-function add({ keyspace }: Database, key: string, step: number): number {
-  const sum = integer(keyspace.get(key) ?? "0") + step;
-  if (!Number.isSafeInteger(sum)) throw new CommandError(NOT_AN_INTEGER);
+function add(
+  { keyspace }: Database,
+  key: string,
+  step: number | bigint,
+): Reply {
+  const value = exactInteger(keyspace.get(key) ?? "0");
+  if (typeof value === "number" && typeof step === "number") {
+    const sum = value + step;
+    if (Number.isSafeInteger(sum)) {
+      keyspace.set(key, String(sum));
+      return sum;
+    }
+  }
+  const sum = BigInt(value) + BigInt(step);
+  if (!isInt64(sum)) {
+    throw new CommandError("ERR increment or decrement would overflow");
+  }
   keyspace.set(key, String(sum));
-  return sum;
+  // Not what RESP 3 has for numbers of any size.
+  return new Raw(`:${sum}\r\n`);
 }

@@ -185,7 +185,7 @@ Deno.test(
     await using _ = server;
     const cases: [sent: string, answer: RegExp][] = [
       ["*1\r\n:1\r\n", /^-ERR Protocol error: expected '\$', got ':'$/],
-      ["*1\r\n$9999999\r\n", /^-ERR Cannot accept a frame/],
+      ["*1\r\n$9999999\r\n", /^-ERR Protocol error: invalid length/],
     ];
     for (const [sent, answer] of cases) {
       await using client = await connect({ port });

@@ -307,7 +307,7 @@ Deno.test(
     // A command of a stranger has little room.
     assertMatch(
       errorOf(await stranger.say("SET", "a", "x".repeat(20_000))),
-      /^ERR Cannot accept a frame/,
+      /^ERR Protocol error: invalid length/,
     );
     // After RESET it is a stranger again.
     await member.say("RESET");
