@@ -40,6 +40,8 @@ export interface EntriesOptions {
    * @default {100_000}
    */
   maxEntries?: number;
+  /** Called with what is not among the entries, and why; not for links. */
+  onLeftOut?: (path: string, why: string) => void;
 }
 
 /**
@@ -176,7 +178,8 @@ export class Folder {
    */
   async *entries(
     path: string,
-    { signal, maxEntries = MAX_ENTRIES }: EntriesOptions = {},
+    { signal, maxEntries = MAX_ENTRIES, onLeftOut = () => {} }: EntriesOptions =
+      {},
   ): AsyncGenerator<Entry> {
     const names = path === "" ? [] : namesIn(path);
     const info = await this.#look(this.#join(names));
@@ -189,7 +192,7 @@ export class Folder {
     }
     let left = maxEntries;
     /** The names of the folder on each level that are still to be looked at, last first. */
-    const levels = [await readNames(this.#join(names))];
+    const levels = [await readNames(this.#join(names), names)];
     while (levels.length > 0) {
       const name = levels.at(-1)!.pop();
       if (name === undefined) {
@@ -201,14 +204,23 @@ export class Folder {
       const inner = [...names, name];
       const found = this.#join(inner);
       const info = await statOf(found);
-      if (info?.isFile) yield { path: inner.join("/"), size: info.size };
-      else if (info?.isDirectory && inner.length < MAX_LEVELS) {
-        levels.push(await readNames(found));
-        names.push(name);
+      const path = inner.join("/");
+      if (info?.isFile) yield { path, size: info.size };
+      else if (info?.isDirectory) {
+        if (inner.length === MAX_LEVELS) onLeftOut(path, "it is too deep");
+        else {
+          levels.push(await readNames(found, inner));
+          names.push(name);
+        }
+      } else if (info !== undefined) {
+        onLeftOut(path, "it is neither a file nor a folder");
       }
     }
 
-    async function readNames(folder: string): Promise<string[]> {
+    async function readNames(
+      folder: string,
+      above: readonly string[],
+    ): Promise<string[]> {
       const names: string[] = [];
       try {
         for await (const { name, isSymlink } of Deno.readDir(folder)) {
@@ -218,19 +230,25 @@ export class Folder {
               `there are more than ${maxEntries} files and folders: ask for one of the folders`,
             );
           }
-          if (!isSymlink && isSafeName(name) && !isPartName(name)) {
-            names.push(name);
-          }
+          if (isSymlink) continue;
+          const why = whyNotNamed(name);
+          if (why === undefined) names.push(name);
+          else onLeftOut([...above, name].join("/"), why);
         }
       } catch (error) {
-        // It has just vanished, or is not for us.
-        if (
-          !isMissing(error) && !(error instanceof Deno.errors.PermissionDenied)
-        ) throw error;
+        if (error instanceof Deno.errors.PermissionDenied) {
+          onLeftOut(above.join("/"), "this user may not read it");
+        } else if (!isMissing(error)) throw error; // It has just vanished.
       }
       return names.sort().reverse();
     }
   }
+}
+
+/** Why a file of this name cannot be asked for; undefined where it can. */
+function whyNotNamed(name: string): string | undefined {
+  if (isPartName(name)) return "it is the part of a file";
+  return isSafeName(name) ? undefined : "not every system takes its name";
 }
 
 /** What has a path, links not followed; undefined if nothing does. */

@@ -6,6 +6,8 @@
  */
 
 import { commandLine, run, stop } from "../_command_line.ts";
+import { complain } from "../_log.ts";
+import { visibleText } from "../_safe_text.ts";
 import { moveAll } from "./client.ts";
 import {
   CLIENT_FLAGS,
@@ -24,7 +26,8 @@ const HELP = `
 Sends files and folders to files/serve, with resume and SHA-256. What was cut off goes on
 where it stopped when it is sent again. What the server has with the same size and time
 is not sent. Times are kept, and modes as far as is safe. Links are not followed, empty
-folders not sent. No two files may get one name there.
+folders not sent. No two files may get one name there. What cannot be sent is named, and
+the exit code is 1.
 
 Usage: deno task examples files/send PATH... [FLAG...]
 
@@ -38,6 +41,9 @@ Examples:
   deno task examples files/send photos --limit 20M
   deno task examples files/send notes.txt --connect tls://127.0.0.1:8890 --ca ca.pem
 `;
+
+/** Files and folders that cannot be sent. */
+let leftOut = 0;
 
 /** A file, where it is here, and what it is to be called there. */
 interface Job extends Entry {
@@ -66,7 +72,10 @@ await run(async () => {
       stop(`Cannot send ${path}: ${reasonOf(error)}`);
     }
   }
-  if (switches["dry-run"]) return printPlan(jobs, "sent");
+  if (switches["dry-run"]) {
+    printPlan(jobs, "sent");
+    return finish(0);
+  }
   const failed = await moveAll(
     jobs,
     options,
@@ -88,7 +97,12 @@ await run(async () => {
       return await sendRest(peer, file, { resume, onBytes });
     },
   );
-  if (failed > 0) stop(`${failed} of ${filesOf(jobs.length)} not sent`);
+  finish(failed);
+
+  function finish(failed: number): void {
+    if (failed > 0) stop(`${failed} of ${filesOf(jobs.length)} not sent`);
+    if (leftOut > 0) stop(`${leftOut} files and folders left out`);
+  }
 });
 
 async function jobsOf(path: string): Promise<Job[]> {
@@ -103,7 +117,13 @@ async function jobsOf(path: string): Promise<Job[]> {
   const folder = await Folder.open(real);
   const jobs: Job[] = [];
   for await (
-    const { path, size } of folder.entries("", { maxEntries: Infinity })
+    const { path, size } of folder.entries("", {
+      maxEntries: Infinity,
+      onLeftOut(path, why) {
+        leftOut++;
+        complain(visibleText(`${name}/${path}: left out, ${why}`, Infinity));
+      },
+    })
   ) {
     jobs.push({ from: `${real}/${path}`, path: `${name}/${path}`, size });
   }

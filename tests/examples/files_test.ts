@@ -531,6 +531,33 @@ Deno.test(
   },
 );
 
+Deno.test({
+  name: "files/send names what it cannot send, sends the rest, and fails",
+  ignore: Deno.build.os === "windows",
+  timeout,
+  async fn() {
+    await using space = await Workspace.create();
+    const { server, address } = await space.serve();
+    await using _ = server;
+    const deep = "photos" + "/d".repeat(32);
+    for (const name of ["photos/a", "photos/b:c", `${deep}/e`]) {
+      await space.write(name, 1);
+    }
+    for (const more of [[], ["--dry-run"]]) {
+      const at = ["--connect", address, ...more];
+      const { code, errors } = await space.run("send", "photos", ...at);
+      assertEquals(code, 1);
+      const lines = errors.split("\n").filter((line) => line.includes("left"));
+      assertEquals(lines, [
+        "photos/b:c: left out, not every system takes its name",
+        `${deep}: left out, it is too deep`,
+        "2 files and folders left out",
+      ]);
+    }
+    assert(await space.read("shared/photos/a") !== undefined);
+  },
+});
+
 Deno.test("files/ programs refuse wrong flags and missing files in one line", {
   timeout,
 }, async () => {
