@@ -8,6 +8,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { parseAddress, type ParsedAddress, SocketError } from "@sluice/net";
 import { complain } from "./_log.ts";
+import { print } from "./_output.ts";
 import { visibleText } from "./_safe_text.ts";
 import { whyUnreadable } from "./_unreadable.ts";
 
@@ -88,8 +89,8 @@ export function commandLine<
     },
   });
   if (args.help) {
-    console.log(help.trim());
-    if (!/^Exit code/m.test(help)) console.log(`\n${EXIT_CODES}`);
+    print(help.trim());
+    if (!/^Exit code/m.test(help)) print(`\n${EXIT_CODES}`);
     Deno.exit();
   }
   const given = args as Record<string, unknown>;

@@ -22,6 +22,7 @@ import {
   run,
   stop,
 } from "./_command_line.ts";
+import { print } from "./_output.ts";
 import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
@@ -59,7 +60,7 @@ await run(async () => {
     closeTimeoutMs: timeoutMs,
     retry: { attempts: 3, minDelayMs: 100 },
   });
-  console.log(`connected to ${formatAddress(socket.remoteAddr)}`);
+  print(`connected to ${formatAddress(socket.remoteAddr)}`);
 
   // For one answer. Nothing was asked, so nothing comes.
   const connection = framed(socket, lines());
@@ -69,14 +70,14 @@ await run(async () => {
     stop(`the server said "${visibleText(line)}" without being asked`);
   } catch (error) {
     if (!(error instanceof TimeoutError)) throw error;
-    console.log(
+    print(
       `no answer within ${timeoutMs} ms; the connection is still good`,
     );
   }
   await connection.send("are you there?");
   const answer = await connection.receive({ timeoutMs });
   if (answer === null) stop("the server ended the connection");
-  console.log(`answer: ${visibleText(answer)}`);
+  print(`answer: ${visibleText(answer)}`);
 
   // For a whole conversation, however many reads and writes it has.
   using deadline = Deadline.after(timeoutMs);
@@ -91,6 +92,6 @@ await run(async () => {
     }
   } catch (error) {
     if (!(error instanceof TimeoutError)) throw error;
-    console.log(`${answers} answers before the deadline of ${timeoutMs} ms`);
+    print(`${answers} answers before the deadline of ${timeoutMs} ms`);
   }
 });

@@ -18,6 +18,8 @@ import {
   type ServerEvent,
   withTimeout,
 } from "@sluice/net";
+import { complain } from "./_log.ts";
+import { print } from "./_output.ts";
 import { checkoutFiles } from "./demo/checkout_files.ts";
 import {
   drain,
@@ -48,9 +50,9 @@ Exit code: 0 if every check held, 1 if not, 2 for an argument that it does not k
 // Not by @std/cli, as the other examples do: this one needs no package at all.
 if (Deno.args.length > 0) {
   const isHelp = Deno.args[0] === "--help" || Deno.args[0] === "-h";
-  if (isHelp) console.log(HELP.trim());
+  if (isHelp) print(HELP.trim());
   else {
-    console.error(
+    complain(
       `Cannot run: each flag must be --help, got ${
         Deno.args[0]
       } (--help explains them)`,
@@ -84,14 +86,14 @@ const rows = [["check", "result", "what was seen"]];
 let held = true;
 
 async function check(title: string, task: () => Promise<string>) {
-  console.log(title);
+  print(title);
   try {
     const seen = await withTimeout(CHECK_TIMEOUT_MS, task);
-    console.log(`  ${seen}\n`);
+    print(`  ${seen}\n`);
     rows.push([title, "held", seen]);
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error);
-    console.error(`  FAILED: ${seen}\n`);
+    complain(`  FAILED: ${seen}\n`);
     rows.push([title, "FAILED", seen]);
     held = false;
   }
@@ -100,7 +102,7 @@ async function check(title: string, task: () => Promise<string>) {
 async function carryFiles(): Promise<string> {
   const files = await checkoutFiles(".");
   const size = files.reduce((total, file) => total + file.size, 0);
-  console.log(
+  print(
     `  ${files.length} files, ${
       megabytes(size)
     }, from each of ${CLIENTS} clients`,
@@ -119,7 +121,7 @@ async function carryFiles(): Promise<string> {
     `${rate}/s each way`;
 }
 
-console.log(
+print(
   `Sluice on Deno ${Deno.version.deno}, ${Deno.build.os}: ` +
     `an echo of frames on 127.0.0.1:${port}\n`,
 );
@@ -136,6 +138,6 @@ await check(
 await check("half-close", halfClose);
 await check("a graceful drain", () => drain(server));
 
-console.log(table(rows));
-console.log(held ? "\nevery check held" : "\nnot every check held");
+print(table(rows));
+print(held ? "\nevery check held" : "\nnot every check held");
 Deno.exit(held ? 0 : 1);

@@ -9,6 +9,8 @@ import { connect, framed, lines } from "@sluice/net";
 import { decodeStream } from "@sluice/net/codec";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, connectFlag, run, stop } from "./_command_line.ts";
+import { complain } from "./_log.ts";
+import { print } from "./_output.ts";
 import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
@@ -56,7 +58,7 @@ await run(async () => {
   async function receive(): Promise<void> {
     for await (const line of connection) {
       // Another server than ours could send what a terminal obeys.
-      console.log(
+      print(
         line.replaceAll(/[^\t]+/g, (text) => visibleText(text, Infinity)),
       );
       received++;
@@ -67,6 +69,6 @@ await run(async () => {
   // Side by side: a client that sends everything before it reads anything stops for
   // ever once both ways are full.
   await Promise.all([send(), receive()]);
-  console.error(`${sent} lines sent, ${received} received`);
+  complain(`${sent} lines sent, ${received} received`);
   if (received !== sent) stop("some lines did not come back");
 });

@@ -15,6 +15,7 @@ import {
   run,
   stop,
 } from "./_command_line.ts";
+import { print } from "./_output.ts";
 import { visibleText } from "./_safe_text.ts";
 
 const HELP = `
@@ -52,7 +53,7 @@ await run(async () => {
   await Promise.all(clients);
   const seconds = (performance.now() - started) / 1000;
   const rate = Math.round(CLIENTS * rounds / seconds);
-  console.log(
+  print(
     `${CLIENTS} clients, ${CLIENTS * rounds} answers, ${rate} a second`,
   );
 });
@@ -73,7 +74,7 @@ async function converse(name: string, options: ConnectOptions): Promise<void> {
       stop(`${name} got the answer "${visibleText(answer)}"`);
     }
   }
-  console.log(
+  print(
     `${name}: ${rounds} answers, the slowest in ${slowestMs.toFixed(1)} ms`,
   );
 }

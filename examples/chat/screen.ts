@@ -8,6 +8,8 @@ import process from "node:process";
 import { createInterface, type Interface } from "node:readline";
 import { lines } from "@sluice/net";
 import { decodeStream } from "@sluice/net/codec";
+import { complain } from "../_log.ts";
+import { print } from "../_output.ts";
 
 /** What is typed, and where to show what comes. */
 export interface Screen {
@@ -103,11 +105,11 @@ class Pipe implements Screen {
   }
 
   show(line: string): void {
-    console.log(line);
+    print(line);
   }
 
   note(line: string): void {
-    console.error(line);
+    complain(line);
   }
 
   close(): void {

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { print, writeOutput } from "../_output.ts";
+
 const BAR_WIDTH = 24;
 /** A terminal is redrawn this often; a log gets a line at each quarter. */
 const REDRAW_MS = 50;
@@ -32,7 +34,7 @@ export class Progress implements Disposable {
       return;
     }
     const step = Math.floor(LOG_STEPS * this.#share);
-    if (step > this.#step) console.log(`  ${this.#line(now)}`);
+    if (step > this.#step) print(`  ${this.#line(now)}`);
     this.#step = step;
   }
 
@@ -85,5 +87,5 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 function write(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
+  writeOutput(new TextEncoder().encode(text));
 }

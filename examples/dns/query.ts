@@ -17,6 +17,7 @@ import {
   run,
   stop,
 } from "../_command_line.ts";
+import { print } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
 import { askServer } from "./ask.ts";
 import {
@@ -90,7 +91,7 @@ await run(async () => {
     { name, type, class: IN },
     { server, tcp: switches.tcp, timeoutMs },
   );
-  for (const record of answer.answers) console.log(lineOf(record));
+  for (const record of answer.answers) print(lineOf(record));
   if (answer.rcode !== RCODES.NOERROR) {
     stop(`The server says ${rcodeText(answer.rcode)}`);
   }

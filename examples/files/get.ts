@@ -6,6 +6,7 @@
  */
 
 import { commandLine, run, stop } from "../_command_line.ts";
+import { complain } from "../_log.ts";
 import { Line, listed, moveAll } from "./client.ts";
 import { ExistingFile } from "./existing_file.ts";
 import {
@@ -62,7 +63,7 @@ await run(async () => {
   const jobs = new Map<string, Entry>();
   let folder: Folder;
   try {
-    await using line = new Line(options, (why) => console.error(why));
+    await using line = new Line(options, (why) => complain(why));
     for (const text of texts) {
       const path = text.replace(/\/+$/, "");
       for await (const entry of listed(await line.peer(), path)) {

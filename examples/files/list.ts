@@ -6,6 +6,8 @@
  */
 
 import { commandLine, run, stop } from "../_command_line.ts";
+import { complain } from "../_log.ts";
+import { print } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Line, listed } from "./client.ts";
 import { CLIENT_FLAGS, CLIENT_HELP, clientOptions, reasonOf } from "./flags.ts";
@@ -35,9 +37,9 @@ await run(async () => {
   let files = 0;
   let bytes = 0;
   try {
-    await using line = new Line(options, (why) => console.error(why));
+    await using line = new Line(options, (why) => complain(why));
     for await (const entry of listed(await line.peer(), path)) {
-      console.log(
+      print(
         `${String(entry.size).padStart(15)}  ${
           visibleText(entry.path, Infinity)
         }`,
@@ -48,5 +50,5 @@ await run(async () => {
   } catch (error) {
     stop(`Cannot list ${texts[0] ?? "the files"}: ${reasonOf(error)}`);
   }
-  console.error(`${filesOf(files)}, ${amount(bytes)}`);
+  complain(`${filesOf(files)}, ${amount(bytes)}`);
 });

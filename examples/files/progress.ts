@@ -9,6 +9,8 @@
 import cliProgress from "npm:cli-progress@3.12.0";
 import { format } from "@std/fmt/bytes";
 import { RateMeter } from "@sluice/net";
+import { complain } from "../_log.ts";
+import { print } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
 import type { Entry } from "./folder.ts";
 
@@ -38,7 +40,7 @@ export class Progress implements Disposable {
   /** Ctrl-C: the shell gets its line back, and the exit code that it expects. */
   readonly #onInterrupt = () => {
     if (this.#terminal) this.#bar.stop(); // Also clears it.
-    console.error("interrupted; run it again, and it goes on where it stopped");
+    complain("interrupted; run it again, and it goes on where it stopped");
     Deno.exit(130);
   };
 
@@ -82,12 +84,12 @@ export class Progress implements Disposable {
   /** Prints that a file is there. */
   print(line: string): void {
     this.#files++;
-    this.#above(() => console.log(line));
+    this.#above(() => print(line));
   }
 
   /** Prints that something went wrong. */
   complain(line: string): void {
-    this.#above(() => console.error(line));
+    this.#above(() => complain(line));
   }
 
   #above(print: () => void): void {
@@ -104,7 +106,7 @@ export class Progress implements Disposable {
     if (this.#terminal) this.#bar.stop();
     const seconds = (performance.now() - this.#started) / 1000;
     const { totalBytes } = this.#meter;
-    console.error(
+    complain(
       `${filesOf(this.#files)}, ${amount(totalBytes)} in ${
         duration(seconds)
       }, ` +
@@ -121,12 +123,12 @@ export class Progress implements Disposable {
  */
 export function printPlan(files: readonly Entry[], what: string): void {
   for (const { path, size } of files) {
-    console.log(
+    print(
       `${String(size).padStart(15)}  ${visibleText(path, Infinity)}`,
     );
   }
   const bytes = files.reduce((sum, { size }) => sum + size, 0);
-  console.error(`${filesOf(files.length)}, ${amount(bytes)} would be ${what}`);
+  complain(`${filesOf(files.length)}, ${amount(bytes)} would be ${what}`);
 }
 
 /** A number of files in words. */

@@ -12,6 +12,7 @@ import {
   integerFlag,
   run,
 } from "../_command_line.ts";
+import { print } from "../_output.ts";
 import { cleanText } from "../_safe_text.ts";
 import { openSession, orRefused, playerNameFlag } from "./_client.ts";
 import { headingToGem } from "./bot_brain.ts";
@@ -53,7 +54,7 @@ await run(async () => {
     const isOver = phase === "over";
     if (isOver && !wasOver) {
       const best = players.find(({ id }) => id === winner);
-      console.log(`${cleanText(best?.name ?? "a player who left")} won`);
+      print(`${cleanText(best?.name ?? "a player who left")} won`);
       if (++seen >= matches) end.abort();
     }
     wasOver = isOver;

@@ -7,6 +7,7 @@
  */
 
 import { commandLine, integerFlag, run } from "../_command_line.ts";
+import { print } from "../_output.ts";
 import { table } from "../demo/screen.ts";
 import type { Point } from "./arena.ts";
 import { type Report, simulate, type Weather } from "./simulation.ts";
@@ -60,12 +61,12 @@ await run(async () => {
     rows.push([name, ...columns(report)]);
     if (name.startsWith("200")) slow = report;
   }
-  console.log(
+  print(
     "Two bots, ann and bob, play to 20 gems. Ann sees her moves at once; the server's\nword comes later, and seldom corrects her. A pause is the longest time without a\nnewer state of the world.\n",
   );
-  console.log(table(rows));
-  console.log("\nA close look at 200 ms each way, tick by tick:\n");
-  console.log(table(closeLook(slow!)));
+  print(table(rows));
+  print("\nA close look at 200 ms each way, tick by tick:\n");
+  print(table(closeLook(slow!)));
 });
 
 function columns(report: Report): string[] {

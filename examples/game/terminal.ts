@@ -5,6 +5,7 @@
  */
 
 import { terminalSize } from "../_command_line.ts";
+import { writeOutput } from "../_output.ts";
 import type { Session } from "./session.ts";
 import { ansi, COLUMNS, plain, ROWS, view } from "./view.ts";
 
@@ -36,8 +37,5 @@ export class Terminal implements Disposable {
 }
 
 function write(text: string): void {
-  const bytes = encoder.encode(text);
-  for (let at = 0; at < bytes.length;) {
-    at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
+  writeOutput(encoder.encode(text));
 }

@@ -6,6 +6,7 @@
 
 import { terminalSize } from "../_command_line.ts";
 import { log } from "../_log.ts";
+import { writeOutput } from "../_output.ts";
 import type { Alert, Monitor } from "./monitor.ts";
 import { formatAlert, formatTable } from "./table.ts";
 
@@ -69,8 +70,5 @@ export class Screen {
 }
 
 function write(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let at = 0; at < bytes.length;) {
-    at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
+  writeOutput(new TextEncoder().encode(text));
 }

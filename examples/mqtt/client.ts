@@ -21,6 +21,7 @@ import {
   type ReconnectingSession,
   type ReconnectOutcome,
 } from "@sluice/net/client";
+import { complain } from "../_log.ts";
 import {
   bytesOf,
   type ClientEvent,
@@ -303,7 +304,7 @@ export class Client implements AsyncDisposable {
     try {
       this.#settings.onEvent(event);
     } catch (error) {
-      console.error("A hook failed:", error);
+      complain("A hook failed:", error);
     }
   }
 

@@ -7,6 +7,7 @@
 import { SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { connectFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
+import { complain } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Client } from "./client.ts";
 import { RefusedError } from "./errors.ts";
@@ -87,13 +88,13 @@ export async function startClient(
       keepAliveMs: keepAlive * 1_000,
       onEvent(event) {
         if (event.type === "connected") {
-          if (wasThere) console.error("connected again");
+          if (wasThere) complain("connected again");
           wasThere = true;
           return;
         }
         const reason = reasonOf(event.error);
         if (!wasThere) stop(reason);
-        console.error(`not connected: ${reason}`);
+        complain(`not connected: ${reason}`);
       },
     });
   } catch (error) {

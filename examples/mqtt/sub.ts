@@ -6,6 +6,8 @@
  */
 
 import { commandLine, integerFlag, run, stop } from "../_command_line.ts";
+import { complain } from "../_log.ts";
+import { hasWritten } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
 import type { Client } from "./client.ts";
 import {
@@ -97,7 +99,7 @@ async function print(client: Client): Promise<void> {
     if (!write(message)) return;
     if (subscription.dropped > dropped) {
       const more = subscription.dropped - dropped;
-      console.error(`${more} messages dropped: they came too fast`);
+      complain(`${more} messages dropped: they came too fast`);
       dropped = subscription.dropped;
     }
     if (++printed < count) continue;
@@ -107,21 +109,12 @@ async function print(client: Client): Promise<void> {
   }
 }
 
-/** Prints a message. Gives `false` where the reader of the output is gone. */
+/** Prints a message: whether that could be done. */
 function write({ topic, payload }: Message): boolean {
   const heading = switches.verbose ? `${visibleText(topic, Infinity)} ` : "";
   const bytes = switches.raw
     ? payload
     : encoder.encode(visibleText(decoder.decode(payload), Infinity));
-  try {
-    for (const each of [encoder.encode(heading), bytes, encoder.encode("\n")]) {
-      for (let done = 0; done < each.length;) {
-        done += Deno.stdout.writeSync(each.subarray(done));
-      }
-    }
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
-  }
+  return [encoder.encode(heading), bytes, encoder.encode("\n")]
+    .every(hasWritten);
 }

@@ -9,6 +9,8 @@ import { formatAddress, lines, SocketError, withTimeout } from "@sluice/net";
 import { decodeStream } from "@sluice/net/codec";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, run } from "../_command_line.ts";
+import { complain } from "../_log.ts";
+import { print, writeOutput } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
 import type { Command } from "./command.ts";
 import { type ConnectionOptions, RedisConnection } from "./connection.ts";
@@ -104,10 +106,10 @@ class Conversation implements AsyncDisposable {
       show(reply);
       this.failed = isError;
     } catch (error) {
-      if (error instanceof TypeError) console.error(error.message);
+      if (error instanceof TypeError) complain(error.message);
       else if (error instanceof RedisError) show(new Failure(error.message));
       else if (error instanceof SocketError) {
-        console.error(visibleText(error.message));
+        complain(visibleText(error.message));
         this.#lose();
       } else throw error;
     }
@@ -132,7 +134,7 @@ class Conversation implements AsyncDisposable {
     this.#connection = undefined;
     if (!this.#inTransaction) return;
     this.#inTransaction = false;
-    console.error("the connection was lost, and the transaction with it");
+    complain("the connection was lost, and the transaction with it");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -148,9 +150,9 @@ async function listen(channels: string[]): Promise<never> {
     ...options,
     onEvent(event) {
       if (event.type === "lost") {
-        console.error("the connection was lost: messages may be missing");
+        complain("the connection was lost: messages may be missing");
       } else if (event.type === "connected" && event.session > 1) {
-        console.error("connected again");
+        complain("connected again");
       }
     },
   });
@@ -164,15 +166,12 @@ async function listen(channels: string[]): Promise<never> {
 }
 
 function show(reply: Reply): void {
-  if (!switches.raw) return console.log(formatReply(reply));
+  if (!switches.raw) return print(formatReply(reply));
   const text = rawReply(reply);
   if (Deno.stdout.isTerminal()) {
-    return console.log(text.split("\n").map(plainText).join("\n"));
+    return print(text.split("\n").map(plainText).join("\n"));
   }
-  const bytes = fromLatin1(`${text}\n`);
-  for (let at = 0; at < bytes.length;) {
-    at += Deno.stdout.writeSync(bytes.subarray(at));
-  }
+  writeOutput(fromLatin1(`${text}\n`));
 }
 
 /** The lines that are typed: with a prompt where a person types them. */
@@ -199,7 +198,7 @@ await run(async () => {
   } else {
     for await (const line of typedLines(conversation)) {
       const words = splitWords(wordOf(line));
-      if (words === undefined) console.error("Invalid argument(s)");
+      if (words === undefined) complain("Invalid argument(s)");
       else if (words.length > 0) {
         if (/^(quit|exit)$/i.test(words[0])) break;
         await conversation.say(words);

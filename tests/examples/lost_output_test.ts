@@ -231,3 +231,59 @@ Deno.test("monitor/watch goes on though the disk of its history is full", {
   assertEquals((await ended).errors, "");
   await target.shutdown({ timeoutMs: 0 });
 });
+
+Deno.test("programs end with one line where their output has no room", {
+  timeout,
+  ignore,
+}, async () => {
+  const [program, ...args] = await programOf("game/lag_demo", "--help");
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", 'exec "$@" >/dev/full', "sh", program, ...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  assertEquals(code, 1);
+  assertEquals(
+    new TextDecoder().decode(stderr),
+    "Cannot write to standard output: No space left on device (os error 28)\n",
+  );
+});
+
+Deno.test("programs end without a word where their reader has gone", {
+  timeout,
+}, async () => {
+  const [program, ...args] = await programOf("game/lag_demo", "--help");
+  const child = new Deno.Command(program, {
+    args,
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await child.stdout.cancel();
+  assertEquals(await new Response(child.stderr).text(), "");
+  assertEquals((await child.status).code, 1);
+});
+
+Deno.test("no program writes to its output but where a loss is seen to", async () => {
+  // The last one has a terminal.
+  const careful = ["_log.ts", "_output.ts", "chat/screen.ts"];
+  const careless: string[] = [];
+  const examples = new URL("examples/", ROOT);
+  async function look(folder: string): Promise<void> {
+    for await (
+      const { name, isDirectory } of Deno.readDir(
+        new URL(folder || ".", examples),
+      )
+    ) {
+      const path = folder + name;
+      if (isDirectory) await look(`${path}/`);
+      else if (path.endsWith(".ts") && !careful.includes(path)) {
+        const text = await Deno.readTextFile(new URL(path, examples));
+        if (/\bconsole\.|stdout\.write/.test(text)) careless.push(path);
+      }
+    }
+  }
+  await look("");
+  assertEquals(careless, []);
+});
