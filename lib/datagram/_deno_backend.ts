@@ -122,9 +122,8 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
     options: MulticastOptions,
   ): Promise<void> {
     const key = keyOf(group, options);
-    const membership = this.#memberships.get(key);
+    await this.#memberships.get(key)?.leave();
     this.#memberships.delete(key);
-    await membership?.leave();
   }
 
   async #receive(sink: DatagramSink<A>): Promise<void> {

@@ -12,7 +12,7 @@ import {
   readOptions,
   wrongKind,
 } from "../_check.ts";
-import { BrokenError } from "../errors.ts";
+import { BrokenError, BusyError } from "../errors.ts";
 import { formatIp, parseIp, withoutBrackets } from "../ip.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { checkHostname } from "../transport/check_address.ts";
@@ -69,8 +69,8 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
   implements AsyncIterable<Datagram<A>>, Disposable, AsyncDisposable {
   readonly #endpoint: Endpoint<A>;
   readonly #options: Pick<UdpOptions, "backend" | "broadcast">;
-  /** Multicast groups that it has joined, each with the interface. */
-  readonly #groups = new Set<string>();
+  /** Multicast groups, each with the interface: those that it has joined, and what calls are at. */
+  readonly #groups = new Map<string, "joined" | "joining" | "leaving">();
 
   /** Use {@linkcode datagram}. */
   constructor(
@@ -214,8 +214,10 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    * @param options Which interface joins.
    * @throws {TypeError} `group` is no such address, or one of IPv6 where the socket is bound
    * to one of IPv4, or the transport knows no groups.
-   * @throws {BrokenError} The system refuses it: it is a member already, say.
-   * @throws {ClosedError} The socket is closed.
+   * @throws {BrokenError} The system refuses it, or it is a member already (`reason` is
+   * `"in-use"`).
+   * @throws {BusyError} Another call is joining or leaving this group.
+   * @throws {ClosedError} The socket is closed, or was meanwhile.
    */
   async joinMulticast(
     group: string,
@@ -229,6 +231,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    *
    * @param group As of {@linkcode DatagramSocket.joinMulticast}.
    * @param options As it was joined with.
+   * @throws {BrokenError} The socket is no member of it (`reason` is `"not-available"`).
    * @throws {unknown} As of {@linkcode DatagramSocket.joinMulticast}.
    */
   async leaveMulticast(
@@ -301,36 +304,71 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
       const must = `one of IPv4 (the socket is bound to ${localAddr.hostname})`;
       throw wrongKind(operation, "group", must, group);
     }
-    const membership = `${formatIp(ip)} ${chosen ?? ""}`;
-    // Systems have several names for it, of which `EINVAL` says least.
-    if (this.#groups.has(membership) === (operation === "join")) {
-      throw new BrokenError(
-        operation === "join" ? "in-use" : "not-available",
-        `Cannot ${operation} ${group}: this socket has ${
-          operation === "join"
-            ? "joined it already"
-            : "not joined it on that interface"
-        }`,
-        { operation, localAddr },
-      );
+    const membership = `${formatIp(ip)} ${interfaceKey(chosen)}`;
+    const state = this.#groups.get(membership);
+    if (state === "joining" || state === "leaving") {
+      const why = `Cannot ${operation} ${group}: another call is ${state} it`;
+      throw new BusyError(why, { operation, localAddr });
     }
+    // Systems have several names for it, of which `EINVAL` says least.
+    const isMember = state === "joined";
+    if (isMember === (operation === "join")) {
+      throw wrongMembership(operation, group, localAddr);
+    }
+    this.#groups.set(membership, isMember ? "leaving" : "joining");
+    let isMemberNow = isMember;
     try {
       await transport[method](address, { interface: chosen });
-      if (operation === "join") this.#groups.add(membership);
+      isMemberNow = !isMember;
+    } catch (thrown) {
+      // What the system says to a call that closing has cut is of no interest.
+      this.#endpoint.checkOpen(operation);
+      const context = { operation, localAddr, target: group };
+      const error = translateError(thrown, context);
+      // It goes by another name of the interface, or was joined on the one that it stands for.
+      const isTaken = error instanceof BrokenError && error.reason === "in-use";
+      throw isTaken && operation === "join"
+        ? wrongMembership(operation, group, localAddr, thrown)
+        : error;
+    } finally {
+      if (isMemberNow) this.#groups.set(membership, "joined");
       else this.#groups.delete(membership);
-    } catch (error) {
-      throw translateError(error, {
-        operation,
-        localAddr,
-        target: group,
-      });
     }
+    // Closing has left it, too.
+    if (operation === "join") this.#endpoint.checkOpen(operation);
   }
 }
 
 const MULTICAST_NAMES: ReadonlySet<string> = new Set(
   ["interface"] satisfies (keyof MulticastOptions)[],
 );
+
+/** What tells one interface from another: none chosen is the same as any address, or the number 0. */
+function interfaceKey(chosen: MulticastOptions["interface"]): string {
+  const text = `${chosen ?? ""}`;
+  if (/^\d+$/.test(text)) return `${Number(text) || ""}`;
+  return text === "0.0.0.0" ? "" : text;
+}
+
+function wrongMembership(
+  operation: "join" | "leave",
+  group: string,
+  localAddr: DatagramAddr,
+  cause?: unknown,
+): BrokenError {
+  const options = { operation, localAddr, cause };
+  return operation === "join"
+    ? new BrokenError(
+      "in-use",
+      `Cannot join ${group}: this socket has joined it already`,
+      options,
+    )
+    : new BrokenError(
+      "not-available",
+      `Cannot leave ${group}: this socket has not joined it on that interface`,
+      options,
+    );
+}
 
 function isIpv4(addr: DatagramAddr): addr is Deno.NetAddr {
   return "hostname" in addr && parseIp(addr.hostname)?.length === 4;

@@ -659,6 +659,101 @@ testBackends(
 );
 
 testBackends(
+  "of two calls about one group at once the second is told so, and closing ends both",
+  async ({ open }) => {
+    const socket = await open({ hostname: "0.0.0.0" });
+    const group = "239.1.2.4";
+    const local = { interface: "127.0.0.1" };
+    const [first, second] = await Promise.allSettled([
+      socket.joinMulticast(group, local),
+      socket.joinMulticast(group, local),
+    ]);
+    assertEquals(first.status, "fulfilled");
+    assert(second.status === "rejected");
+    assert(second.reason instanceof BusyError, String(second.reason));
+    assertEquals(
+      second.reason.message,
+      `Cannot join ${group}: another call is joining it`,
+    );
+    // Another group does not wait for it.
+    await Promise.all([
+      socket.leaveMulticast(group, local),
+      socket.joinMulticast("239.1.2.5", local),
+      assertRejects(
+        () => socket.joinMulticast(group, local),
+        BusyError,
+        "another call is leaving it",
+      ),
+    ]);
+    await socket.joinMulticast(group, local);
+    await Promise.all([
+      socket.leaveMulticast(group, local),
+      assertRejects(() => socket.leaveMulticast(group, local), BusyError),
+    ]);
+    const closing = assertRejects(
+      async () => {
+        const joining = socket.joinMulticast(group, local);
+        await Promise.all([joining, socket.close()]);
+      },
+      ClosedError,
+      "Cannot join: the socket is closed",
+    );
+    await closing;
+    await assertRejects(() => socket.leaveMulticast(group, local), ClosedError);
+  },
+);
+
+testBackends(
+  "a group that was joined on an interface by another of its names is joined already",
+  async ({ open }) => {
+    await using socket = await open({ hostname: "::1" });
+    const group = "ff01::77";
+    await socket.joinMulticast(group, { interface: "1" });
+    for (const name of ["1", 1, "01"]) {
+      const error = await assertRejects(
+        () => socket.joinMulticast(group, { interface: name }),
+        BrokenError,
+        `Cannot join ${group}: this socket has joined it already`,
+      );
+      assertEquals(error.reason, "in-use");
+    }
+    await socket.leaveMulticast(group, { interface: 1 });
+  },
+);
+
+Deno.test("a group that the system has joined by another name, or could not leave, is told as such", async () => {
+  const made = handMade();
+  let fails = true;
+  made.transport.joinMulticast = () => {
+    if (!fails) return Promise.resolve();
+    throw new Deno.errors.AddrInUse("Address already in use");
+  };
+  made.transport.leaveMulticast = () => {
+    if (!fails) return Promise.resolve();
+    throw new Deno.errors.PermissionDenied("not now");
+  };
+  await using socket = await made.open();
+  const error = await assertRejects(
+    () => socket.joinMulticast("224.0.0.9"),
+    BrokenError,
+    "Cannot join 224.0.0.9: this socket has joined it already",
+  );
+  assert(error.cause instanceof Deno.errors.AddrInUse);
+  fails = false;
+  await socket.joinMulticast("224.0.0.9", { interface: "0.0.0.0" });
+  fails = true;
+  await assertRejects(() => socket.leaveMulticast("224.0.0.9"));
+  // It is a member still.
+  fails = false;
+  await socket.leaveMulticast("224.0.0.9");
+  await assertRejects(
+    () => socket.leaveMulticast("224.0.0.9"),
+    BrokenError,
+    "this socket has not joined it",
+  );
+});
+
+testBackends(
   "joinMulticast() refuses what is no interface",
   async ({ open }) => {
     await using socket = await open({ hostname: "0.0.0.0" });
