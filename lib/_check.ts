@@ -31,12 +31,15 @@ export function show(value: unknown): string {
   }
 }
 
-/** What JSON leaves as it is and a terminal obeys, or does not show: C1, bidi, the mark. */
+/**
+ * Characters that JSON leaves as they are and a terminal acts on or does not show: C1
+ * controls, bidirectional marks, the byte order mark.
+ */
 const UNSEEN = /[\p{C}\p{Zl}\p{Zp}]/gu;
 const SHOWN_CHARACTERS = 60;
 
 function showText(value: string): string {
-  // A peer may have sent it: what is not shown costs nothing.
+  // A peer may have sent a large text: only the part that is shown is encoded.
   const text = JSON.stringify(value.slice(0, SHOWN_CHARACTERS)).replace(
     UNSEEN,
     (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`,
@@ -46,7 +49,10 @@ function showText(value: string): string {
     : text;
 }
 
-/** What an error says. It may be anything, and anything of it may throw. */
+/**
+ * The message of an error. Any value can be thrown, and reading any property of it may
+ * throw.
+ */
 export function messageOf(error: unknown): string {
   try {
     return error instanceof Error ? String(error.message) : String(error);
@@ -55,7 +61,7 @@ export function messageOf(error: unknown): string {
   }
 }
 
-/** What was thrown, for an error text: what an error says, or what else it is. */
+/** What was thrown, for an error text: the message of an error, or else the value. */
 export function thrownText(thrown: unknown): string {
   return thrown instanceof Error ? messageOf(thrown) : show(thrown);
 }
@@ -75,7 +81,7 @@ function withArticle(noun: string): string {
   return `${/^[AEIO]/i.test(noun) ? "an" : "a"} ${noun}`;
 }
 
-/** The name of its class. Whatever it may throw, an error text is no place for it. */
+/** The name of the object's class. A getter that throws does not break the error text. */
 function nameOf(value: object): string {
   try {
     const name: unknown = value.constructor?.name;
@@ -193,7 +199,7 @@ export function checkOneOf(
   const all = choices.map(show);
   const last = all.pop();
   const must = all.length === 0 ? `${last}` : `${all.join(", ")} or ${last}`;
-  // A wrong word is out of range, a wrong kind is not even a word.
+  // A value of the same type is out of range; one of another type is of the wrong kind.
   const isKind = choices.some((choice) => typeof choice === typeof value);
   throw (isKind ? outOfRange : wrongKind)(action, name, must, value);
 }
@@ -252,12 +258,12 @@ export function wrongResult(
   what: string,
   result: unknown,
 ): TypeError {
-  // Of an async function: what it may reject with belongs to nothing else.
+  // An async function returned it: without this, its rejection would be unhandled.
   Promise.resolve(result).catch(() => {});
   return wrongKind(action, name, `a function that returns ${what}`, result);
 }
 
-/** Whether a value is a promise, or passes for one. */
+/** Whether a value is a promise or another thenable. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
@@ -304,9 +310,9 @@ export function checkBytes(
   value: unknown,
   kind: string = "a Uint8Array",
 ): asserts value is Uint8Array {
-  // A Proxy passes for what it stands for, and has none of its memory.
+  // A Proxy of an array passes `instanceof`, but has no memory.
   const isArray = value instanceof Uint8Array && ArrayBuffer.isView(value);
-  // The rest is apart: the engine puts a short function where it is called.
+  // The rest is a function of its own, because the engine inlines short functions only.
   if (!(isArray && value.length > 0)) {
     checkEmptyBytes(action, name, value, kind);
   }
@@ -369,9 +375,10 @@ export function checkNames(
 }
 
 /**
- * The options of these names, in an object of their own: each is read once, so that what
- * is checked is what is used. What an object has from its class or its prototype counts, too,
- * which a spread would leave out: a limit, or a check of a certificate, would be gone without a word.
+ * The options of these names, in an object of their own: each is read once, so that what is
+ * checked is what is used. What an object has from its class or its prototype counts, too,
+ * which a spread would leave out: a limit, or a check of a certificate, would silently be
+ * lost.
  */
 export function readOptions<T extends object>(
   options: T,
@@ -419,7 +426,8 @@ function nearestName(
     const shared = sharedLetters(wanted.toLowerCase(), name.toLowerCase());
     const similarity = 2 * shared / (wanted.length + name.length);
     const score = similarity + (name.startsWith(firstWord(wanted)) ? 0.25 : 0);
-    // `deadline` is not meant to be `keepAlive`, for all the letters that they share.
+    // Without this bound `deadline` would be taken for `keepAlive`, because they share
+    // letters.
     if (score >= 0.6 && score > best) {
       best = score;
       nearest = name;
@@ -428,7 +436,10 @@ function nearestName(
   return nearest;
 }
 
-/** What Node calls it, where no name here is close to it, or another one is closer. */
+/**
+ * Names of options in Node that are not similar to the right name here, or more similar to
+ * a wrong one.
+ */
 const NAMES_ELSEWHERE: Record<string, string> = {
   host: "hostname",
   ca: "caCerts",

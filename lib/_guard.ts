@@ -13,7 +13,7 @@
 export function guard(hook: () => unknown): void {
   try {
     const result = hook();
-    // An async function passes for one that returns nothing.
+    // The types accept an async function where a hook returns nothing.
     if (isThenable(result)) Promise.resolve(result).catch(printError);
   } catch (error) {
     printError(error);
@@ -29,6 +29,6 @@ function printError(error: unknown): void {
     // deno-lint-ignore no-console -- the hook that reports errors failed itself
     console.error("A hook failed:", error);
   } catch {
-    // A console that was replaced, or an error that cannot even be shown.
+    // The console was replaced, or the error cannot be shown.
   }
 }

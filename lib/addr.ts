@@ -59,7 +59,7 @@ export type ParsedAddress<Text extends string = string> = string extends Text ?
   : { hostname: string; port: number };
 
 /**
- * What {@linkcode formatAddress} can say: an address, or options with one.
+ * What {@linkcode formatAddress} takes: an address, or options with one.
  *
  * @category Addresses
  */
@@ -188,10 +188,10 @@ function fail(subject: string, need: string, address: unknown): never {
 }
 
 /**
- * Says an address in one line, as {@linkcode parseAddress} reads it:
- * `127.0.0.1:80`, `[::1]:80`, `tls://example.com:443`, `unix:/run/x.sock`,
- * `unix-abstract:x`. For connections in memory it is `memory:` and their name, for streams
- * that are no sockets `stream:` and theirs.
+ * Formats an address as one line, as {@linkcode parseAddress} reads it: `127.0.0.1:80`,
+ * `[::1]:80`, `tls://example.com:443`, `unix:/run/x.sock`, `unix-abstract:x`. For
+ * connections in memory it is `memory:` and their name, for streams that are no sockets
+ * `stream:` and theirs.
  *
  * @param address An address of a socket, or options of `connect` or `listen`.
  * `hostname` is `127.0.0.1` by default, as it is there.
@@ -214,7 +214,8 @@ function fail(subject: string, need: string, address: unknown): never {
 export function formatAddress(address: FormattableAddress): string {
   checkObject("format the address", "it", address);
   if ("path" in address && address.path !== undefined) {
-    // Three slashes are one to the parser, so two must be written as four.
+    // The parser reads `///` as one slash, so a path that begins with two is written with
+    // four.
     const { path } = address;
     // A client that did not bind has none: Deno says null, whatever its types say.
     if (path === null) return "unix:";

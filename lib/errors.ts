@@ -86,10 +86,11 @@ export abstract class SocketError extends Error {
     });
   }
 
-  /** Made by the subclasses. */
+  /** Called by the subclasses. */
   constructor(message: string, options: SocketErrorOptions = {}) {
     super(message, options);
-    // As the platform's own errors: an error about wrong options would hide this one.
+    // Options are not checked, as in the platform's errors: an error about them would hide
+    // this one.
     const { operation, localAddr, remoteAddr, sent } = options ?? {};
     // Only what is known becomes a property: inspected errors stay short.
     if (operation !== undefined) this.operation = operation;
@@ -180,7 +181,7 @@ export class BusyError extends SocketError {
 }
 
 /**
- * A time limit of ours passed. Its `name` is what the platform uses too, so
+ * A time limit of this library passed. Its `name` is what the platform uses too, so
  * `error.name === "TimeoutError"` catches both.
  *
  * @category Errors

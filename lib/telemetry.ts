@@ -68,7 +68,7 @@ export interface Span {
   end(attributes: Attributes): void;
 }
 
-/** Whom a span is about: as `SpanKind` has it. */
+/** Which side of a connection a span is about, as `SpanKind` numbers it. */
 export const SPAN_KIND = { server: 1, client: 2 } as const;
 
 // What is used of `@opentelemetry/api`.
@@ -293,7 +293,7 @@ class Ledger<Name extends string> {
     this.#sources.add(source);
     return () => {
       if (!this.#sources.delete(source)) return;
-      // What grows has grown; the rest is 0 from now on, and says so.
+      // Counters keep their last values; the other instruments report 0 from now on.
       addPoints(
         this.#totals,
         source,

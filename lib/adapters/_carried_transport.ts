@@ -126,9 +126,9 @@ export class CarriedTransport implements AdaptedTransport {
   /** Something came, which belongs to the transport until it is next asked for. */
   push(chunk: unknown): void {
     if (this.hasEnded) return;
-    // A proxy of one passes for an instance, and none of its methods works.
+    // A Proxy of an array passes `instanceof`, but its methods throw.
     if (!(chunk instanceof Uint8Array && ArrayBuffer.isView(chunk))) {
-      return this.failRead(this.#odd(`a Uint8Array, got ${show(chunk)}`));
+      return this.failRead(this.#badChunk(`a Uint8Array, got ${show(chunk)}`));
     }
     if (chunk.length === 0) return this.#pushEmpty(chunk);
     this.#emptyChunks = 0;
@@ -145,17 +145,17 @@ export class CarriedTransport implements AdaptedTransport {
 
   #pushEmpty(chunk: Uint8Array): void {
     if (isDetached(chunk)) {
-      this.failRead(this.#odd("a Uint8Array with its memory, got none"));
+      this.failRead(this.#badChunk("a Uint8Array with its memory, got none"));
     } else if (++this.#emptyChunks > MAX_EMPTY_CHUNKS) {
       this.failRead(
-        this.#odd(`bytes, got ${MAX_EMPTY_CHUNKS} empty ones in a row`),
+        this.#badChunk(`bytes, got ${MAX_EMPTY_CHUNKS} empty ones in a row`),
       );
     } else if (this.#pendingRead !== undefined) {
       this.#carrier.pull(this.#pendingRead.target.length);
     }
   }
 
-  #odd(what: string): BrokenError {
+  #badChunk(what: string): BrokenError {
     const { localAddr, remoteAddr } = this;
     const from = formatAddress(remoteAddr);
     return new BrokenError(

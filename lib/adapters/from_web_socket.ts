@@ -126,13 +126,13 @@ export function fromWebSocket(
   );
 }
 
-/** More waiting bytes keep no network busier, and each client may have as many. */
+/** More waiting bytes do not raise the throughput, and every client may have that many. */
 const MAX_OUTGOING_BYTES = 1024 * 1024;
 /** How long to wait before `bufferedAmount` is looked at again. */
 const MIN_POLL_MS = 1;
 const MAX_POLL_MS = 16;
 
-/** Codes of an end that is none of the peer's complaints: RFC 6455, 7.4.1. */
+/** Close codes of a normal end: RFC 6455, 7.4.1. */
 const GOOD_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005]);
 /** For an end without `closeWrite`: a code that programs may choose the meaning of. */
 const ABORTED = 4000;
@@ -145,7 +145,7 @@ class WebSocketCarrier implements Carrier {
   readonly #maxBufferedBytes: number;
   readonly #listeners = new AbortController();
   /** What the last `error` event said. */
-  #complaint = "";
+  #lastError = "";
   /** Wakes the write that waits. */
   #wake: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -167,7 +167,7 @@ class WebSocketCarrier implements Carrier {
     on("open", () => this.#wake?.());
     on("message", ({ data }) => this.#onMessage(data));
     on("error", (event) => {
-      this.#complaint = "message" in event ? String(event.message) : "";
+      this.#lastError = "message" in event ? String(event.message) : "";
     });
     on("close", (event) => this.#onClose(event));
     if (webSocket.readyState === WebSocket.CLOSED) {
@@ -211,7 +211,9 @@ class WebSocketCarrier implements Carrier {
     return { operation: "read", localAddr, remoteAddr };
   }
 
-  /** The peer is not to go on: what it sends would fill the memory. */
+  /**
+   * Ends the WebSocket too, because what the peer goes on sending would fill the memory.
+   */
   #fail(error: unknown): void {
     this.#transport.failRead(error);
     this.#close(ABORTED);
@@ -219,7 +221,7 @@ class WebSocketCarrier implements Carrier {
 
   #onClose({ code, reason, wasClean }: CloseEvent): void {
     if (wasClean && GOOD_CODES.has(code)) return this.#end();
-    const why = [`code ${code}`, show(reason), this.#complaint]
+    const why = [`code ${code}`, show(reason), this.#lastError]
       .filter((text) => text !== "" && text !== '""').join(", ");
     this.#end(new ConnectionReset(`the WebSocket ended (${why})`));
   }
@@ -241,7 +243,7 @@ class WebSocketCarrier implements Carrier {
   // ---- Carrier ------------------------------------------------------------
 
   pull(): void {
-    // What comes, comes.
+    // Messages arrive without being asked for: a WebSocket has no backpressure.
   }
 
   async send(bytes: Uint8Array): Promise<void> {

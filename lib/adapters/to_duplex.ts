@@ -110,16 +110,16 @@ function checkBusy(socket: Socket): void {
   }
 }
 
-/** As those of Node, the timers of sockets do not hold the process. */
+/** As in Node, the timers of sockets do not keep the process alive. */
 const TIMEOUT_ALARM: AlarmOptions = { holdsProcess: false };
 
-/** For what was written right before `destroy`: more than it takes where it can leave. */
-const FAREWELL_MS = 100;
+/** How long what was written right before `destroy` may take to leave. */
+const DESTROY_FLUSH_MS = 100;
 
 /** What is gathered of waiting writes before the socket is asked to take it. */
 const GATHERED_BYTES = 64 * 1024;
 
-/** The one option of a TCP connection that can be changed later on. */
+/** The options of a TCP connection that can be changed later on. */
 type Switch = "setNoDelay" | "setKeepAlive";
 
 /**
@@ -249,7 +249,7 @@ export class SocketDuplex extends Duplex {
     const waits = halvesOf(socket).writer.pendingBytes > 0;
     // From a `net.Socket`, what was written before leaves all the same.
     if (waits && error === null) {
-      socket.flush({ timeoutMs: FAREWELL_MS }).then(end, end);
+      socket.flush({ timeoutMs: DESTROY_FLUSH_MS }).then(end, end);
     } else {
       end();
     }

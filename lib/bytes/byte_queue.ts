@@ -500,7 +500,7 @@ export class ByteQueue {
     const end = back === undefined ? this.#end : back.end;
     const unread = this.length;
     const room = this.#owned ? bytes.length - end : 0;
-    // With much unread, waste nothing; else do not read into a sliver.
+    // With much unread, use all free memory; otherwise do not read into a small rest.
     const much = 2 * unread > bytes.length;
     const enough = room > (much ? 0 : bytes.length >> 2);
     if (enough && unread > 0) return this.#offer(bytes, end);

@@ -44,7 +44,7 @@ export async function askHttp(
     const answer = await readAnswer(proxy, MAX_ANSWER_BYTES - bytes);
     bytes += answer.length;
     const status = statusOf(proxy, answer);
-    // A body is none of a tunnel's, whatever its headers say.
+    // This answer has no body, whatever its headers say (RFC 9110, 9.3.6).
     if (status >= 200 && status < 300) return;
     // "Please wait" comes before the answer.
     if (status >= 200 || status === 101) throw errorOf(proxy, status, user);
@@ -71,7 +71,10 @@ async function readAnswer(
     // The first byte alone: another protocol may say no more than two.
     const next = length === 0 ? 1 : length + END.length - seen;
     if (next > maxBytes) {
-      throw proxy.error("too-large", `it answers ${MAX_ANSWER_BYTES} bytes`);
+      throw proxy.error(
+        "too-large",
+        `its answer is longer than ${MAX_ANSWER_BYTES} bytes`,
+      );
     }
     // What is wrong with half an answer is seen before the other half, which may not come.
     const end = length + await proxy.readInto(bytes.subarray(length, next));
@@ -80,7 +83,8 @@ async function readAnswer(
       const expected = BEGINNING.charCodeAt(length);
       if (length < BEGINNING.length && byte !== expected) throw notHttp(proxy);
       if (byte === END[seen]) seen++;
-      // Where others take it for the end of a line, this would wait for an end that has come.
+      // To a parser that takes a bare line feed for a line ending the answer may have ended
+      // here.
       else if (byte === END[1]) throw notHttp(proxy);
       else seen = byte === END[0] ? 1 : 0;
     }

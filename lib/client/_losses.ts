@@ -21,14 +21,14 @@ import {
 import { halvesOf, Socket } from "../socket/socket.ts";
 import { translateError } from "../transport/translate_error.ts";
 
-/** TLS failed as the connection did: they say nothing of a certificate. */
+/** TLS failed because the connection did, not because of a certificate. */
 const LOST_TLS: ReadonlySet<TlsReason> = new Set<TlsReason>([
   "closed-in-handshake",
   "truncated",
   "other",
 ]);
 
-/** What only a network can do to an error of the runtime, or of a driver for Node. */
+/** Reasons that mean the network, in an error of the runtime or of a driver for Node. */
 const OF_NETWORK: ReadonlySet<BrokenReason> = new Set<BrokenReason>([
   "reset",
   "broken-pipe",
@@ -42,8 +42,8 @@ const MAX_CAUSES = 8;
 
 /**
  * Whether an error is one of a connection that failed: it broke, was too slow, or made no
- * sense. Of other errors, and of what a signal has ended, the cause is looked at. What needs another program, another
- * certificate or another permission is none.
+ * sense. Of other errors, and of what a signal has ended, the cause is looked at. An error
+ * that takes another program, another certificate or another permission is none.
  *
  * @param hasEnded Whether the connection has ended: else a `ClosedError` is about
  * something different.

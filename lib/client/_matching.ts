@@ -24,7 +24,7 @@ export interface Matching<In, Out> {
   checkFree(request: PendingRequest<In, Out>): void;
   /** A request was sent. */
   add(request: PendingRequest<In, Out>): void;
-  /** Whom a frame answers, whether it was given up or not; `undefined` for none. */
+  /** The request that a frame answers, given up or not; `undefined` for none. */
   find(frame: In): PendingRequest<In, Out> | undefined;
   /** Its last answer came. */
   remove(request: PendingRequest<In, Out>): void;

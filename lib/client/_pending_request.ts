@@ -6,7 +6,7 @@
 
 import { observed } from "../socket/observed.ts";
 
-/** Who gets what becomes of a request: a call that waits, or a stream. */
+/** What receives the answers or the error of a request: a call that waits, or a stream. */
 export interface AnswerSink<In> {
   /** Takes an answer that is not the last. Returns whether there is room for another one. */
   onPart(frame: In): boolean;
@@ -46,7 +46,7 @@ export class PendingRequest<In, Out> {
   batch = 0;
   /** The caller that waits for the only answer. */
   resolve: ((answer: unknown) => void) | undefined;
-  /** Who gets several. */
+  /** The stream that receives several answers. */
   sink: AnswerSink<In> | undefined;
   readonly isLast: ((frame: In) => boolean) | undefined;
   /** Ends the watch of its limits. */

@@ -76,7 +76,7 @@ interface Waiter<T> {
   readonly fail: (reason: unknown) => void;
 }
 
-/** What is idle does not hold the process. */
+/** Idle connections do not keep the process alive. */
 const IDLE_ALARM: AlarmOptions = { holdsProcess: false };
 
 /** Least and most between two attempts to open what `min` asks for. */
@@ -321,7 +321,7 @@ export class Pool<T> implements AsyncDisposable {
     let abort: { reason: unknown } | undefined;
     const limits = { signal, timeoutMs, deadline };
     const unwatch = watchCall("close the pool", limits, (reason) => {
-      // Time that has passed is what the caller has asked for; a signal is told.
+      // A time limit that passes is no error here; an abort of the signal is.
       if (!(reason instanceof TimeoutError)) abort = { reason };
       const cut = this.#options.close ?? cutOf;
       for (const entry of this.#leased) this.#retire(entry, reason, cut);
@@ -513,10 +513,11 @@ export class Pool<T> implements AsyncDisposable {
   }
 
   #onOpenError(error: unknown, wasLate: boolean): void {
-    if (this.#closing !== undefined) return this.#tell();
+    if (this.#closing !== undefined) return this.#resolveEmptied();
     this.#isFailing = true;
     if (this.#waiters.size > this.#coming) {
-      // Its own limit is the same, where it has none, and was set a moment earlier.
+      // The caller's own limit was set a moment earlier and is the same by default, so both
+      // have passed.
       if (wasLate) this.#stats.timeouts++;
       this.#nextWaiter()!.fail(error);
       this.#failOthers(error);
@@ -562,7 +563,7 @@ export class Pool<T> implements AsyncDisposable {
       });
       good = await waitWithin("check", checking, { signal }) === true;
     } catch {
-      // It cannot be used, for whatever reason: that is what was asked.
+      // A check that throws says that the connection cannot be used.
     } finally {
       deadline.dispose();
     }
@@ -629,7 +630,7 @@ export class Pool<T> implements AsyncDisposable {
     closing.then(() => {
       this.#stats.closing--;
       this.#supply();
-      this.#tell();
+      this.#resolveEmptied();
     });
   }
 
@@ -683,7 +684,7 @@ export class Pool<T> implements AsyncDisposable {
     for (const entry of this.#idle) {
       leftMs = Math.min(leftMs, entry.expiresAt - now);
       const idleLeftMs = entry.idleSince + idleMs - now;
-      // One that has had its time is kept for `min`.
+      // One that was idle for longer than `idleMs` is kept because of `min`.
       leftMs = Math.min(leftMs, idleLeftMs > 0 ? idleLeftMs : idleMs);
     }
     this.#alarm.limitMs = Math.max(1, leftMs);
@@ -703,12 +704,12 @@ export class Pool<T> implements AsyncDisposable {
     this.#waiters.clear();
     this.#ending.abort(closedError("open"));
     for (const entry of this.#idle.splice(0)) this.#retire(entry);
-    this.#tell();
+    this.#resolveEmptied();
     await promise;
     this.#telemetry?.end();
   }
 
-  #tell(): void {
+  #resolveEmptied(): void {
     if (this.#stats.total === 0) this.#emptied?.resolve();
   }
 }

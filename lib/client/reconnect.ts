@@ -105,7 +105,7 @@ const BUDGET_PAUSE_MS = 1_000;
  * let clients = 0;
  * await using server = serve({ port: 0 }, async (socket) => {
  *   clients++;
- *   // The first one is let down.
+ *   // The first client is disconnected.
  *   if (clients > 1) await socket.write("welcome back\n");
  * });
  *
@@ -361,7 +361,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     let abort: { reason: unknown } | undefined;
     const limits = { signal, timeoutMs, deadline };
     const unwatch = watchCall("close", limits, (reason) => {
-      // Time that has passed is what the caller has asked for; a signal is told.
+      // A time limit that passes is no error here; an abort of the signal is.
       if (!(reason instanceof TimeoutError)) abort = { reason };
       this.#cut();
     });

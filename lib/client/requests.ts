@@ -54,11 +54,11 @@ import {
 /** What the errors of the connection say that it did. */
 const RECEIVE = "receive an answer";
 
-/** The read that waits holds the process, not the time that it is watched. */
+/** The pending read keeps the process alive, not this timer. */
 const WATCH: AlarmOptions = { holdsProcess: false };
 
 /** After so long without a request the process may end: telling the system costs a call. */
-const REST_MS = 250;
+const UNREF_AFTER_MS = 250;
 
 /** How long answers may still come after the peer was found to read no more. */
 const LAST_ANSWERS_MS = 1_000;
@@ -143,9 +143,9 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   readonly #matching: Matching<In, Out>;
   readonly #waiting = new RequestList<In, Out>();
   readonly #alarm: Alarm;
-  /** For the time in which no caller waits; none where pushed frames are waited for. */
-  readonly #restAlarm: Alarm | undefined;
-  #resting = false;
+  /** Armed while no caller waits; absent where pushed frames are waited for. */
+  readonly #unrefAlarm: Alarm | undefined;
+  #unreferenced = false;
   /** Callers that wait, of requests that wait or are in flight. */
   #callers = 0;
   /** Whether the writer has taken as much as it should. */
@@ -205,8 +205,10 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     this.#alarm = new Alarm({ onAlarm }, WATCH);
     if (match === "order") this.#alarm.limitMs = this.#limits.stallMs;
     if (options.onUnsolicited === undefined) {
-      this.#restAlarm = new Alarm({ onAlarm: () => this.#rest(true) }, WATCH);
-      this.#restAlarm.limitMs = REST_MS;
+      this.#unrefAlarm = new Alarm({
+        onAlarm: () => this.#setUnreferenced(true),
+      }, WATCH);
+      this.#unrefAlarm.limitMs = UNREF_AFTER_MS;
     }
     halves.readLoop.check(action);
     if (heartbeat !== undefined) {
@@ -347,7 +349,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       return;
     }
     this.#callers++;
-    if (this.#resting) this.#rest(false);
+    if (this.#unreferenced) this.#setUnreferenced(false);
     if (options !== undefined) {
       const unwatch = watchCall(
         "request",
@@ -501,7 +503,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
       this.#taking = false;
     }
     if (this.#end !== undefined || this.#full !== undefined) return true;
-    // The server on whose side this is shuts down.
+    // The server that this connection belongs to is shutting down.
     const { frames } = this.#parts;
     if (!this.#closing && frames.isOver(false)) this.close().catch(() => {});
     return undefined;
@@ -696,14 +698,14 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   #onCallerLeft(): void {
     if (this.#callers > 0) return;
     this.#drained?.resolve();
-    this.#restAlarm?.arm();
+    this.#unrefAlarm?.arm();
   }
 
-  /** Lets the process end while no caller waits, and holds it again. */
-  #rest(resting: boolean): void {
-    if (resting && this.#callers > 0) return;
-    this.#resting = resting;
-    this.#parts.halves.onReadOrphaned(resting);
+  /** Lets the process end while no caller waits, or keeps it alive again. */
+  #setUnreferenced(unreferenced: boolean): void {
+    if (unreferenced && this.#callers > 0) return;
+    this.#unreferenced = unreferenced;
+    this.#parts.halves.onReadOrphaned(unreferenced);
   }
 
   // ---- the end ------------------------------------------------------------
@@ -727,7 +729,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     if (this.#end !== undefined) return;
     this.#end = { error };
     this.#alarm.dispose();
-    this.#restAlarm?.dispose();
+    this.#unrefAlarm?.dispose();
     const { socket, halves: { writer } } = this.#parts;
     const begun = writer.batchesBegun;
     for (const request of this.#waiting.drain()) {

@@ -12,7 +12,10 @@
  * @module
  */
 
-/** Bytes of a delimiter, what it shares with others counted once, make a state each. */
+/**
+ * Each byte of a delimiter makes a state; beginnings that delimiters share make theirs
+ * once.
+ */
 const ROOT = 0;
 
 /** The automaton of some delimiters; immutable. */

@@ -85,7 +85,9 @@ export function badValue(
   return refuseValue(isRange, `must be ${must}, got ${show(value)}`);
 }
 
-/** Values shown of a list: a peer chooses how often it is made, of as many as there are. */
+/**
+ * Most values of a list that an error text shows: a peer chooses how often that is made.
+ */
 const MOST_SHOWN = 16;
 
 /** The values that there are, `count` of them, for an error text: the first where they are many. */

@@ -18,8 +18,8 @@ export function addWrittenItems(count: number): void {
 }
 
 /**
- * Goes back to what {@linkcode writtenItems} said when a packet began: its values are none
- * of the packet in a getter of which it was encoded.
+ * Goes back to what {@linkcode writtenItems} said when a packet began: its values do not
+ * count for an outer packet, one of whose getters encoded it.
  */
 export function resetWrittenItems(before: number): void {
   written = before;

@@ -183,7 +183,7 @@ class OptionalField<In, Out>
   }
 }
 
-/** One way to say each: two readers could take another byte differently. */
+/** Only 0 and 1 are read: two readers could take another byte differently. */
 function readFlag(reader: PacketReader): boolean {
   const byte = reader.byte();
   if (byte > 1) throw new Refusal(`must begin with a byte 0 or 1, got ${byte}`);

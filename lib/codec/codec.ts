@@ -31,8 +31,8 @@
  * taken, and never above 4,194,304 (65,536 for errors). `checkCodec` of
  * `@sluice/net/testing` holds a codec to all of it.
  *
- * This folder may import `bytes/`, `errors.ts`, `addr.ts` and what reads PROXY headers, nothing
- * else: it runs without Deno.
+ * This folder may import `bytes/`, `proxy_header/` (of which it imports nothing that does
+ * I/O) and the files that all of `lib/` may import: it runs without Deno.
  *
  * @module
  */

@@ -187,7 +187,7 @@ export function implOf(action: string, name: string, field: unknown): AnyField {
   return new OwnField(action, name, field as Field<unknown>);
 }
 
-/** A field that is complete in itself: it has no field beside it to lean on. */
+/** A field that is complete in itself: its length is in no field beside it. */
 export function soleField(action: string, of: unknown): AnyField {
   const name = "its inner field";
   const field = implOf(action, name, of);

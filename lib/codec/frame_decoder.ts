@@ -35,7 +35,10 @@ export function isBadFrame(error: unknown): error is BadFrameError {
  */
 const KEPT_FRAMES = 65_536;
 const KEPT_FRAMES_PER_BYTE = 1024;
-/** Frames, and errors, that may come in a row without a byte: what they come from must end. */
+/**
+ * Frames, and errors, that may come in a row without a byte being taken: a bound for any
+ * decoder.
+ */
 const MAX_KEPT_FRAMES = 4_194_304;
 const MAX_KEPT_ERRORS = 65_536;
 /** After so many bytes, more of them allow no more frames. */
@@ -137,7 +140,8 @@ export class FrameDecoder<T> {
     }
     const taken = before - queue.length;
     if (taken > 0) {
-      // An asynchronous decode shows in its first frame. To look at all costs one in twenty.
+      // An asynchronous decode shows in its first frame. To test every frame would cost 5
+      // %.
       if (this.#taken < ENOUGH_BYTES && frame instanceof Promise) {
         throw this.#promised([frame]);
       }
@@ -160,7 +164,7 @@ export class FrameDecoder<T> {
     const { queue } = this;
     const decoder = this.#decoder;
     const start = queue.length;
-    // Most frames come this way: what is done for each of them is what it costs.
+    // Most frames come this way, so that each statement in this loop counts.
     let before = start;
     let kept = 0;
     let frame: T | undefined;

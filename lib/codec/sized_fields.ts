@@ -88,7 +88,7 @@ export function utf8(length?: LengthSpec): Field<string> {
 
 /** Bytes whose memory is there: what was transferred would be sent as nothing. */
 function isBytes(value: unknown): value is Uint8Array {
-  // A Proxy passes for what it stands for, and has none of its memory.
+  // A Proxy of an array passes `instanceof`, but has no memory.
   return value instanceof Uint8Array && ArrayBuffer.isView(value) &&
     (value.length > 0 || !isDetached(value));
 }

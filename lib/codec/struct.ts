@@ -48,7 +48,7 @@ export type OutOf<F extends Field<unknown, unknown, string>> = F extends
   Field<infer _In, infer Out, infer _Ref> ? Out : never;
 
 /**
- * Names of other fields that a field leans on.
+ * Names of other fields that hold the length, the number or the presence of a field.
  *
  * @category Typed packets
  */

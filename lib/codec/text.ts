@@ -58,7 +58,7 @@ export function text(
   const { decoder } = mappedCodec(
     codec,
     (frame) => encoding.decodeFrame(frame),
-    // Not asked: the encoder is our own.
+    // Never called: this decodes only.
     (): never => refuse(undefined),
   );
   return {

@@ -201,7 +201,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     } catch (error) {
       const isOurs = error instanceof SocketError ||
         error === options?.signal?.reason;
-      // What the system says to a send that closing has cut is of no interest.
+      // A send that closing has cut off fails as closed, whatever the system says.
       if (this.#closing !== undefined && !isOurs) this.checkOpen("send");
       throw sendError(error, this.localAddr, to as DatagramTarget);
     } finally {
@@ -257,7 +257,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     // A limit cuts what is left.
     const limits = { signal, timeoutMs, deadline };
     const unwatch = watchCall("close", limits, (reason) => {
-      // Time that has passed is no error; a signal is told.
+      // A time limit that passes is no error here; an abort of the signal is.
       if (!(reason instanceof TimeoutError)) abort = { reason };
       resolve();
     });

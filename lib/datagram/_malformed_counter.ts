@@ -9,7 +9,7 @@ import { guard } from "../_guard.ts";
 import { CodecError } from "../errors.ts";
 import type { Datagram, DatagramAddr } from "./options.ts";
 
-/** Counts them, and tells the one who wants to know. */
+/** Counts them, and calls the user's hook with each. */
 export class MalformedCounter<A extends DatagramAddr> {
   readonly #onMalformed:
     | ((error: Error, datagram: Datagram<A>) => unknown)
@@ -28,7 +28,10 @@ export class MalformedCounter<A extends DatagramAddr> {
     return this.#count;
   }
 
-  /** One more, for this reason. A codec that breaks its contract is none of the sender's. */
+  /**
+   * Counts one, for this reason. A codec that breaks its contract is no fault of the
+   * sender.
+   */
   add(thrown: unknown, datagram: Datagram<A>): void {
     if (thrown instanceof CodecError) throw thrown;
     this.#count++;

@@ -81,7 +81,7 @@ export class PendingRequest<Answer> {
 
   /** Takes what has arrived, if it is the answer. */
   offer(answer: Answer): boolean {
-    // Its caller is yet to go on, and one that comes twice is for the others alone.
+    // The caller has not run yet: the same answer again is for other requests alone.
     if (this.#settled) return false;
     try {
       if (!answerOf("request", "accept", this.#accept(answer))) return false;

@@ -62,7 +62,7 @@ export interface Datagram<A extends DatagramAddr = DatagramAddr> {
 }
 
 /**
- * Who is told what arrives at a {@linkcode DatagramTransport}.
+ * What a {@linkcode DatagramTransport} calls with what arrives.
  *
  * @category Datagrams
  */
@@ -185,8 +185,8 @@ export interface UdpCarrierOptions {
    */
   backend?: "auto" | "node" | "deno" | DatagramBackend;
   /**
-   * Lets send to 255.255.255.255, which reaches all hosts of the network. Other addresses
-   * of that kind take it with `"node"` alone.
+   * Allows sending to 255.255.255.255, which reaches all hosts of the network. Other
+   * addresses of that kind take it with `"node"` alone.
    *
    * @default {false}
    */

@@ -251,9 +251,9 @@ export class PacketSocket<In, Out = In, A extends DatagramAddr = DatagramAddr>
  * each. A `struct` or a `union` as such takes no frame around it: in a datagram nothing has
  * to say where it ends. On TCP the same one goes into `packets(packet, codec)`.
  *
- * @param socket Who to exchange packets with: anyone, or one peer.
+ * @param socket A socket for any number of peers, or a peer.
  * @param packet A `struct` or a `union`, or a codec.
- * @param options Who is told of malformed ones.
+ * @param options What is called with malformed datagrams.
  * @returns Packets in place of bytes. Closing is left to the socket.
  * @throws {TypeError} `socket` is none, `packet` is neither a packet nor a codec, or an
  * option is not known.

@@ -76,7 +76,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * @param source A socket, or what `packetsOf` made of it.
  * @param handler What to answer.
- * @param options How many at a time, and who is told of errors.
+ * @param options How many at a time, and what is called with errors.
  * @returns Resolves when it has ended, and all handlers have.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of range.

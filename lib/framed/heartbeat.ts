@@ -138,7 +138,7 @@ export interface HeartbeatSubject {
   onSilence(timeoutMs: number): void;
 }
 
-/** The call that waits holds the process, not the time that it is watched. */
+/** The pending read keeps the process alive, not this timer. */
 const ALARM: AlarmOptions = { holdsProcess: false };
 
 /** Pings a silent peer until it is disposed of. */

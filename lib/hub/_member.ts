@@ -274,7 +274,8 @@ export class Member<Out> {
       }
     }
     this.#endIfDone();
-    // Its handler may only read, and its peer would go on believing that it is a member.
+    // The handler may only read, and the peer would not notice that it is no member any
+    // more.
     if (hasStalled) {
       this.#context.counters.disconnected++;
       partsOf(this.#framed).halves.expire(failure);

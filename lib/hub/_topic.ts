@@ -138,7 +138,7 @@ export class Topic implements Flushable {
     this.#joining.push(joined);
     member.addTopic(joined);
     this.flush();
-    if (!this.#isFlushing) this.#letIn();
+    if (!this.#isFlushing) this.#admitJoining();
     return joined;
   }
 
@@ -219,11 +219,11 @@ export class Topic implements Flushable {
     } finally {
       this.#isFlushing = false;
     }
-    if (this.#joining.length > 0) this.#letIn();
+    if (this.#joining.length > 0) this.#admitJoining();
     for (const member of slow) member.pull();
   }
 
-  #letIn(): void {
+  #admitJoining(): void {
     for (const joined of this.#joining) {
       this.#members.set(joined.member, joined);
     }
@@ -254,8 +254,8 @@ export class Topic implements Flushable {
   #onMessage(data: Uint8Array): void {
     if (this.#isClosed) return;
     const { counters, publisher, settings } = this.#context;
-    // An engine that is wrong about its bytes loses them. (A proxy of some passes for an
-    // instance, and has none of their memory.)
+    // What is not bytes is dropped, as the engine breaks its contract. (A Proxy of bytes
+    // passes instanceof, and cannot be read.)
     const envelope = data instanceof Uint8Array && ArrayBuffer.isView(data)
       ? readEnvelope(data)
       : undefined;

@@ -91,7 +91,8 @@ export interface Engine {
   /**
    * Sends `data` to all who subscribe to `topic`.
    *
-   * @returns Settles when the engine has taken it, which is no word of any receiver.
+   * @returns Settles when the engine has taken it, which says nothing of those who receive
+   *   it.
    */
   publish(topic: string, data: Uint8Array): Promise<void>;
 

@@ -120,7 +120,7 @@ export interface PublishOptions<Out> extends CallOptions {
 export interface HubStats {
   /** Topics that have members. */
   readonly topics: number;
-  /** Connections that have joined a topic, or still get what they had in store. */
+  /** Connections that have joined a topic, or still get frames that waited for them. */
   readonly members: number;
   /** Frames that were published here. */
   readonly published: number;

@@ -39,7 +39,7 @@ export interface NatsConnection {
   ): { unsubscribe(): void };
   /** Settles when the server has had all that was sent before. */
   flush(): Promise<void>;
-  /** What becomes of the connection. */
+  /** Events of the connection, such as a disconnection. */
   status(): AsyncIterable<{ readonly type: string; readonly error?: Error }>;
   /** Whether it was closed, or has given up. */
   isClosed(): boolean;

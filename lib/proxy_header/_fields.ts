@@ -175,7 +175,8 @@ export function encodeFields(fields: ProxyHeaderInit): Uint8Array[] {
     parts.push(tlv("uniqueId", UNIQUE_ID, uniqueId));
   }
   if (tls !== undefined) parts.push(tlv("tls", SSL, encodeTls(tls)));
-  // What is said above is not said twice, and a checksum is made anew.
+  // Fields that were written above are not written twice, and the checksum is computed
+  // anew.
   const said = new Set([CRC32C]);
   if (alpn !== undefined) said.add(ALPN);
   if (authority !== undefined) said.add(AUTHORITY);

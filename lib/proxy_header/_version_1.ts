@@ -21,7 +21,10 @@ const MAX_LINE_BYTES = 107;
 /** Behind the prefix: a family, two addresses and two ports, which are yet to be judged. */
 const LINE = /^(TCP4|TCP6) ([^ ]+) ([^ ]+) (0|[1-9]\d{0,4}) (0|[1-9]\d{0,4})$/;
 
-/** What it takes for others is in no address. A mark of order is none of the line. */
+/**
+ * Bytes that are not UTF-8 become characters that no address has. A byte order mark is
+ * kept.
+ */
 const text = /* @__PURE__ */ new TextDecoder("utf-8", { ignoreBOM: true });
 const utf8 = /* @__PURE__ */ new TextEncoder();
 

@@ -3,8 +3,9 @@
  * where its client is: as HAProxy, nginx, Envoy and the load balancers of clouds send it.
  *
  * It guarantees that a header is taken whole or not at all, and refuses what the
- * specification does not allow: a header is believed, so a doubtful one must not be. It does
- * no I/O. The server and `connect` use it; programs that read headers by themselves, too.
+ * specification does not allow: the server believes what a header says, so a doubtful one
+ * is refused. It does no I/O. The server and `connect` use it; programs that read headers
+ * by themselves, too.
  *
  * @see {@link https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt}
  *

@@ -265,7 +265,7 @@ function checkTransport(transport: AcceptedTransport): void {
     const { localAddr, remoteAddr } = transport;
     checkObject("accept", "localAddr of the connection", localAddr);
     checkObject("accept", "remoteAddr of the connection", remoteAddr);
-    // Who may come in is decided by it.
+    // The server decides by this address which clients may come in.
     if ("hostname" in remoteAddr) {
       checkText("accept", "hostname of remoteAddr", remoteAddr.hostname);
     }

@@ -173,7 +173,7 @@ export class Client {
     this.#refuse({ type: "tls-failed", error, remoteAddr });
   }
 
-  /** It has come to nothing before a handler could start. */
+  /** Ends a client before its handler could start. */
   #refuse(event: ServerEvent): void {
     closeQuietly(this.#transport);
     this.#owner.emit(event);

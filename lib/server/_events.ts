@@ -21,7 +21,10 @@ async function loadTracing(): Promise<void> {
   tracing = channel(CHANNEL);
 }
 
-/** Emits events to one server's hook, telemetry and the channel; without them it is free. */
+/**
+ * Emits events to one server's hook, telemetry and the channel; without any of them nothing
+ * is made.
+ */
 export class EventSink {
   readonly #server: unknown;
   readonly #hook: ((event: ServerEvent) => unknown) | undefined;

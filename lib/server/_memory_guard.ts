@@ -35,7 +35,7 @@ export class MemoryGuard {
   watch(): void {
     if (this.#timer === undefined && this.#limit !== Infinity) {
       this.#timer = setInterval(this.#look, SAMPLE_MS);
-      // It guards the process, and is no reason for it to go on.
+      // The timer does not keep the process alive.
       Deno.unrefTimer(this.#timer);
     }
   }

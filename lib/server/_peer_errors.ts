@@ -34,7 +34,7 @@ const OWN_OPERATIONS: ReadonlySet<string | undefined> = new Set([
   "encode",
 ]);
 
-/** Whether not even what was thrown can be asked: a proxy that was revoked. */
+/** Whether what was thrown cannot be inspected: a Proxy that was revoked. */
 export function isOpaque(error: unknown): boolean {
   try {
     Object.getPrototypeOf(Object(error));

@@ -1,8 +1,8 @@
 /**
- * The PROXY headers of a server: whom to believe, and reading what they say.
+ * The PROXY headers of a server: from which peers they are believed, and how they are read.
  *
  * Whether there is a header is decided by the peer's address alone, before a byte is read:
- * a trusted proxy must send one, and of anyone else none is looked for. To guess by the
+ * a trusted proxy must send one, and for any other peer none is looked for. Guessing by the
  * first bytes would let every client choose its own address.
  *
  * @module
@@ -99,7 +99,7 @@ export class ProxyGate {
   readonly #timeoutMs: number;
   readonly #ranges: IpRanges;
   readonly #trustsUnix: boolean;
-  /** Other servers do without the code. */
+  /** Servers without proxies do not load this code. */
   readonly #code = import("../transport/read_proxy_header.ts");
 
   constructor(options: ProxyProtocolOptions, secure: PlainBinding["secure"]) {

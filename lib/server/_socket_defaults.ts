@@ -1,9 +1,9 @@
 /**
  * Limits of a server's sockets where it is not told otherwise.
  *
- * Only what cannot hurt an honest peer: one that takes nothing of what it is sent for a
- * minute, or does not finish in a minute what it has begun to say, holds on to memory.
- * Silence is honest: it has no limit.
+ * They end no peer that behaves: one that takes nothing of what it is sent for a minute, or
+ * does not finish a frame within a minute, holds on to memory. A peer that is silent
+ * between frames has no limit.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * Servers: listening, accepting within limits, and a graceful shutdown.
  *
- * This folder guarantees that no client, no kernel limit and no handler ends a
- * server: it ends when the program shuts it down, with a report. It knows no
- * protocol. It may import `socket/`, `transport/` and `time/`; nothing in
- * `lib/` but `workers/` and `testing/` imports it.
+ * This folder guarantees that no client, no kernel limit and no handler ends a server: it
+ * ends when the program shuts it down, with a report. It knows no protocol. It may import
+ * `socket/`, `transport/`, `time/` and `bytes/`; nothing in `lib/` but `workers/` and
+ * `testing/` imports it.
  *
  * @module
  */

@@ -111,7 +111,7 @@ interface ColdState {
   drainAlarm?: Alarm;
   /** Whether that has ended a TLS handshake. */
   handshakeCut?: boolean;
-  /** What looks on. */
+  /** Sees the bytes that pass: a capture, say. */
   tap?: Tap;
 }
 
@@ -425,7 +425,8 @@ export class Connection implements ConnectionContext, AlarmListener {
       "close",
       { signal, timeoutMs, deadline },
       (reason) => {
-        // Time that has passed is no error where all was sent; a signal always is.
+        // A time limit that passes is no error where all was sent; an abort of the signal
+        // always is.
         if (!(reason instanceof TimeoutError)) abort = { reason };
         this.#cutClosing(reason);
       },
@@ -440,7 +441,7 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   async #close(): Promise<void> {
     if (this.#hasEnded) {
-      // `lost` may have something to say.
+      // `lost` may hold an error to throw.
     } else if (this.#state === "upgrading") {
       this.#cut("closed", this.#closedReason().error);
     } else if (this.#closeEndsBoth && this.writer.isIdle) {
@@ -529,7 +530,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (cold.handshake !== undefined) cold.handshake.abort(reason.error);
     closeQuietly(this.#transport);
     if (this.#flow !== this.#transport) (this.#flow as ThrottledFlow).stop();
-    this.#tell();
+    this.#notifyEnded();
   }
 
   /** Goes into a state that is never left. */
@@ -542,7 +543,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     return cold;
   }
 
-  #tell(): void {
+  #notifyEnded(): void {
     const { closed, controller } = this.#cold!;
     closed?.resolve();
     if (controller !== undefined) controller.abort(this.#signalReason);
@@ -690,7 +691,7 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#enter("detached", reason);
     loop.detach(reason);
     writer.endWith(reason);
-    this.#tell();
+    this.#notifyEnded();
     return { transport, unread };
   }
 }

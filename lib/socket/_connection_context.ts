@@ -38,7 +38,7 @@ export interface ConnectionContext {
   /** What to read from and write to: the transport, throttled if that was asked for. */
   readonly flow: Flow;
   readonly stats: LiveStats;
-  /** What looks on; mostly nothing. */
+  /** Sees the bytes that pass; usually `undefined`. */
   readonly tap: Tap | undefined;
   /** Whether there is no I/O behind it that others could be kept from. */
   readonly inMemory: boolean;

@@ -74,7 +74,9 @@ let sampled: object | undefined;
 let sampleMicrotasks = 0;
 /** When a sample was last ready. */
 let readyAt = -Infinity;
-/** Whether a sample was not, since the last look. At first there is nothing to complain of. */
+/**
+ * Whether a sample was not ready, since the last look. At first true: a slice begins then.
+ */
 let sampleWaited = true;
 
 /** Spends a unit; `false` where there is none: then wait with {@linkcode waitForBudget}. */

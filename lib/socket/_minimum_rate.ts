@@ -1,10 +1,10 @@
 /**
  * The fewest bytes a second that have to move while one side waits for the other.
  *
- * A peer that drips keeps every limit that is armed anew by each byte: all of them come
- * in time, and the whole never ends. So a rate is asked for as well. Only time that is
- * spent waiting for the peer counts, added up over as many waits as it takes to fill a
- * window: a slow handler is never held against its peer.
+ * A peer that sends a byte now and then keeps every limit that each byte arms anew: each
+ * byte comes in time, and the whole never ends. So a rate is asked for as well. Only time
+ * that is spent waiting for the peer counts, added up over as many waits as it takes to
+ * fill a window: a slow handler never counts against its peer.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   type AlarmOptions,
 } from "../time/coarse_timer.ts";
 
-/** The wait itself holds the process, where it should. */
+/** The wait itself keeps the process alive, where it should. */
 const ALARM: AlarmOptions = { holdsProcess: false };
 
 /** Watches one direction of a socket. */

@@ -64,15 +64,17 @@ export function writableOf(connection: Connection): WritableStream<Uint8Array> {
   });
 }
 
-/** A quiet peer is waited for with this much. */
+/** The array in which a read of a quiet peer waits. */
 const MIN_BYTES = 1024;
-/** A busy one with this much at most: thousands may fall silent at once. */
+/** The largest one of a busy peer: thousands may fall silent at once. */
 const MAX_WAITING_BYTES = 64 * 1024;
-/** Where more is there already. */
+/** The largest one where its bytes have arrived already. */
 const MAX_BYTES = 1024 * 1024;
-/** Full reads in a row that show it; fewer may be messages of that very size. */
+/**
+ * Full reads in a row after which the array grows; fewer may be messages of that very size.
+ */
 const FULL_READS = 4;
-/** As many at most, where it was in vain before. */
+/** The most of them that it takes, after it has grown in vain. */
 const MAX_FULL_READS = 64;
 
 /** The array that the next read goes into; it follows the traffic. */

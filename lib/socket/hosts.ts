@@ -175,7 +175,7 @@ class HostRace {
     const cause = this.#causes();
     const errors: unknown[] = cause.errors;
     const [first] = errors;
-    // One host is as good as none of them.
+    // With one host its error says all.
     if (errors.length === 1) return first;
     const text =
       `Cannot connect to any of ${errors.length} hosts: ${cause.message}`;

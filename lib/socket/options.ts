@@ -68,10 +68,10 @@ export interface SocketTimeouts {
  */
 export interface SocketOptions extends SocketTimeouts {
   /**
-   * Fewest bytes a second that the peer must send while a read waits for them; less
-   * aborts the socket with `LimitError`. It ends peers that drip a byte at a time,
-   * and also those that are silent between requests: set it where the peer is known
-   * to have something to say. 0 asks for nothing.
+   * Fewest bytes a second that the peer must send while a read waits for them; less aborts
+   * the socket with `LimitError`. It ends peers that send a byte at a time, and also those
+   * that are silent between requests: set it where the peer is known to have something to
+   * say. 0 asks for nothing.
    *
    * @default {0}
    */
@@ -85,7 +85,7 @@ export interface SocketOptions extends SocketTimeouts {
   /**
    * Fewest bytes a second that the peer must take while written bytes are on their way;
    * less aborts the socket with `LimitError`. It ends peers that read a byte at a time,
-   * for whom `writeMs` starts anew with each. 0 asks for nothing.
+   * which start `writeMs` anew with each. 0 asks for nothing.
    *
    * @default {0}
    */
@@ -324,6 +324,6 @@ function checkRates(
   checkNumber(action, `min${way}BytesPerSecond`, least, 0);
   const most = options[`max${way}BytesPerSecond`];
   if (most === undefined) return;
-  // Else the peer would be cut off for what this side does to it.
+  // Otherwise this side's own throttle would make the peer too slow, and cut it off.
   checkNumber(action, `max${way}BytesPerSecond`, most, 2 * least);
 }

@@ -376,7 +376,7 @@ class Relay implements AlarmListener {
   }
 }
 
-/** A quiet peer is waited for with this much. */
+/** The buffer in which a read of a quiet peer waits. */
 const MIN_BUFFER_BYTES = 1024;
 /** From this size on `write` makes no copy. */
 const MAX_BUFFER_BYTES = 64 * 1024;

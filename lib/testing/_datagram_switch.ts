@@ -248,13 +248,13 @@ export class DatagramSwitch {
   }
 }
 
-/** How the trace has it, too. */
+/** Also how the trace names it. */
 function keyOf(host: string, port: number): string {
   return `${host}:${port}`;
 }
 
-/** What a socket has of the switch. */
-interface Plug {
+/** What a socket calls of the switch. */
+interface SwitchHooks {
   send(data: Uint8Array, to: DatagramTarget<Deno.NetAddr>): void;
   onClose(): void;
 }
@@ -263,13 +263,13 @@ interface Plug {
 class MemoryDatagrams implements DatagramTransport<Deno.NetAddr> {
   readonly localAddr: Deno.NetAddr;
   readonly groups = new Set<string>();
-  readonly #plug: Plug;
+  readonly #hooks: SwitchHooks;
   #sink: DatagramSink<Deno.NetAddr> | undefined;
   #closed = false;
 
-  constructor(localAddr: Deno.NetAddr, plug: Plug) {
+  constructor(localAddr: Deno.NetAddr, hooks: SwitchHooks) {
     this.localAddr = localAddr;
-    this.#plug = plug;
+    this.#hooks = hooks;
   }
 
   start(sink: DatagramSink<Deno.NetAddr>): void {
@@ -282,14 +282,14 @@ class MemoryDatagrams implements DatagramTransport<Deno.NetAddr> {
     to: DatagramTarget<Deno.NetAddr>,
   ): Promise<void> {
     if (this.#closed) throw new Deno.errors.BadResource("Bad resource ID");
-    this.#plug.send(data, to);
+    this.#hooks.send(data, to);
   }
 
   // deno-lint-ignore require-await -- there is nothing to wait for
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    this.#plug.onClose();
+    this.#hooks.onClose();
   }
 
   // deno-lint-ignore require-await -- what it throws is a rejection
@@ -316,7 +316,7 @@ class MemoryDatagrams implements DatagramTransport<Deno.NetAddr> {
   break(error: Error): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#plug.onClose();
+    this.#hooks.onClose();
     this.#sink?.onEnd(error);
   }
 }

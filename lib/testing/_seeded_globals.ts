@@ -1,5 +1,5 @@
 /**
- * What a program takes from chance, from a seed instead.
+ * The random numbers of a program, from a seed.
  *
  * `crypto.subtle.generateKey`, TLS, `node:crypto` and the order in which a garbage
  * collector runs cannot be seeded.

@@ -26,7 +26,7 @@ import {
 export interface CaptureOptions {
   /**
    * Most bytes that may wait for the file. A packet that finds no room is left out and
-   * counted: what is looked at never waits for who looks.
+   * counted: the socket never waits for the capture.
    *
    * @default {16_777_216}
    */

@@ -73,8 +73,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * @param makeSockets Makes two bound sockets, with the queue that they have by default;
  * called some twenty times.
  * @param options Where carriers differ, and limits.
- * @throws {AssertionError} A check failed; the message says which, and `cause` holds the
- * reason.
+ * @throws {Error} Of name `"AssertionError"`: a check failed; the message says which, and
+ * `cause` holds the reason.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of range.
  * @category Conformance kits

@@ -83,8 +83,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * @param open Joins another participant to the same carrier; called twice for each check.
  * @param options An interruption, and limits.
- * @throws {AssertionError} A check failed; the message says which, and `cause` holds the
- * reason.
+ * @throws {Error} Of name `"AssertionError"`: a check failed; the message says which, and
+ * `cause` holds the reason.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is out of range.
  *

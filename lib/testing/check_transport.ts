@@ -87,8 +87,8 @@ export type MakePair = () =>
  *
  * @param makePair Makes two connected ends; called some forty times.
  * @param options Where transports differ, and limits.
- * @throws {AssertionError} A check failed; the message says which, and `cause` holds
- * the reason.
+ * @throws {Error} Of name `"AssertionError"`: a check failed; the message says which, and
+ * `cause` holds the reason.
  * @throws {TypeError} An option is of the wrong type, or is not known.
  * @throws {RangeError} An option is below 1.
  * @category Conformance kits

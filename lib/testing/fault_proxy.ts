@@ -231,7 +231,8 @@ function both(faults: DirectedFaults): Faults {
  * of this library have {@linkcode memoryNetwork}, which takes no time, and
  * {@linkcode simulate}.
  *
- * The words of [Toxiproxy](https://github.com/Shopify/toxiproxy), and these:
+ * What [Toxiproxy](https://github.com/Shopify/toxiproxy) calls things, and what they are
+ * called here:
  *
  * | Toxiproxy | `faultProxy` |
  * | --- | --- |

@@ -1,7 +1,7 @@
 /**
  * What tests of network code need: connections in memory, a simulated network with hosts,
- * faults and time, a proxy with faults for other programs, and conformance kits for codecs
- * and transports.
+ * faults and time, a proxy with faults for other programs, and conformance kits for codecs,
+ * transports, datagrams and engines of hubs.
  *
  * It replaces nothing of the process unless it is told to: `fakeClock` and `simulate` do, and
  * give everything back. All parts of the library may be imported here, and no part imports

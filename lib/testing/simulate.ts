@@ -35,7 +35,7 @@ let simulating = false;
  * - time: `setTimeout`, `setInterval`, `setImmediate` and what clears them,
  *   `AbortSignal.timeout`, `performance.now`, `Date` (which begins at 2000-01-01 UTC),
  *   `Temporal.Now`, `Deno.refTimer` and `Deno.unrefTimer`;
- * - chance: `Math.random`, `crypto.getRandomValues`, `crypto.randomUUID`;
+ * - random numbers: `Math.random`, `crypto.getRandomValues`, `crypto.randomUUID`;
  * - the methods of `crypto.subtle`, which take no simulated time and end in order;
  * - real I/O is refused with a `TypeError`: `fetch`, `WebSocket`, `WebSocketStream`,
  *   `WebTransport`, `EventSource`, `Worker`, `MessageChannel`, `BroadcastChannel`, `alert`,

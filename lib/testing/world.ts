@@ -38,7 +38,7 @@ export interface SimulatedClock {
 }
 
 /**
- * The world of one seed: its hosts, the network between them, and chance.
+ * The world of one seed: its hosts, the network between them, and its random numbers.
  *
  * @category Simulations
  *
@@ -67,7 +67,7 @@ export class World {
     this.#context = context;
   }
 
-  /** What all chance of this world comes from. */
+  /** The seed of all random numbers of this world. */
   get seed(): number {
     return this.#context.seed;
   }

@@ -58,7 +58,9 @@ export function interval(
   return new Ticks(ms, options);
 }
 
-/** The generator would not hear of `return` before the tick that it waits for has come. */
+/**
+ * Not a generator: the `return` of one would wait for the tick that its `next` waits for.
+ */
 class Ticks implements AsyncIterableIterator<number> {
   readonly #stop = new AbortController();
   readonly #ticks: AsyncGenerator<number>;
@@ -101,7 +103,7 @@ async function* ticks(
   while (true) {
     const elapsedMs = time.now() - start;
     tick = Math.max(tick + 1, Math.ceil(elapsedMs / ms));
-    // Rounding may make the tick that is due now a hair older than now.
+    // Rounding may make the tick that is due now slightly earlier than now.
     try {
       await pause("tick", Math.max(0, tick * ms - elapsedMs), limits);
     } catch (error) {

@@ -80,8 +80,8 @@ interface Waiter {
 }
 
 /**
- * Lets something happen so many times a second: messages of a client, attempts to log in,
- * requests to a service. It is full at first, fills at `perSecond` and holds `burst`.
+ * Limits how often something happens: messages of a client, attempts to log in, requests to
+ * a service. It is full at first, fills at `perSecond` and holds `burst`.
  *
  * One object is one limit: calls that share it are limited together, a limit for each
  * client takes an object for each.

@@ -143,7 +143,7 @@ class DescriptorAcceptor implements Acceptor<DescriptorAddr> {
   }
 
   accept(): Promise<AcceptedTransport> {
-    if (this.#closedForLackOfRoom > 0) return Promise.reject(this.#lack());
+    if (this.#closedForLackOfRoom > 0) return Promise.reject(this.#exhausted());
     const conn = this.#waiting.shift();
     if (conn !== undefined) return Promise.resolve(conn);
     if (this.#stopped) return Promise.reject(closed());
@@ -152,7 +152,7 @@ class DescriptorAcceptor implements Acceptor<DescriptorAddr> {
     return this.#pending.promise;
   }
 
-  #lack(): BrokenError {
+  #exhausted(): BrokenError {
     const { addr } = this;
     const count = this.#closedForLackOfRoom;
     this.#closedForLackOfRoom = 0;

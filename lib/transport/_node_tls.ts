@@ -151,7 +151,7 @@ function refusalOf(
   );
 }
 
-/** What OpenSSL has against a certificate: its codes, as people say it. */
+/** OpenSSL's code for what is wrong with a certificate, in words. */
 function inWords(code: string): string {
   // Deno says so of one that has expired, too.
   if (/^(UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/.test(code)) {
@@ -218,7 +218,8 @@ function admitTrusted(
   check?: typeof checkVersions,
 ): Promise<PeerCertificate> {
   if (socket.authorized) return admitPeer(socket, authorities, checks, check);
-  // `node:tls` ends such a handshake by itself; nothing may come of it if it does not.
+  // `node:tls` ends such a handshake by itself; where it does not, the peer is refused
+  // here.
   const why = "the certificate of the peer is not authorized";
   throw new HandshakeRefusal("bad-certificate", why);
 }

@@ -29,7 +29,7 @@ interface DetailedCertificate {
   issuerCertificate?: DetailedCertificate;
 }
 
-/** Most certificates that a peer may send: more than any chain that is meant well. */
+/** Most certificates that a peer may send: more than an honest chain has. */
 const MAX_PRESENTED = 16;
 
 /**

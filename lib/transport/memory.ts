@@ -27,7 +27,7 @@ export interface MemoryTransportOptions {
    * Bytes each direction holds before a write waits, at least 1; `Infinity` for no
    * bound.
    *
-   * @default {65536}
+   * @default {65_536}
    */
   highWaterMarkBytes?: number;
   /**

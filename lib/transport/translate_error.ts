@@ -290,7 +290,7 @@ function translateTls(
   );
   if (known !== undefined) {
     const [, , reason, what] = known;
-    // `HandshakeFailure` is "handshake failure" to people.
+    // `HandshakeFailure` becomes "handshake failure".
     const [, alert] = /fatal alert: (\w+)/.exec(message) ?? [];
     const words = alert?.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
     const detail = reason === "alert" && words ? ` (alert: ${words})` : "";
@@ -391,7 +391,7 @@ function translated(error: unknown, context: ErrorContext): unknown {
         return new ClosedError(`${start}: this side has ended`, options);
       }
   }
-  // Of a connection that breaks the system speaks, and never of TLS.
+  // An error with a number of the system is about the connection, and not about TLS.
   if (!/ \(os error \d+\)$/.test(message)) {
     const tls = translateTls(error, code, start, options);
     if (tls !== undefined) return tls;
@@ -405,7 +405,7 @@ function translated(error: unknown, context: ErrorContext): unknown {
       : EXPLANATIONS[reason];
     return new BrokenError(reason, `${start}: ${what}`, options);
   }
-  // Some other errno is still the system speaking; anything else is not ours.
+  // Any other errno is an error of the system; what has none is passed on as it is.
   const [, errno] = /^(.*) \(os error \d+\)$/.exec(message) ?? [];
   if (errno === undefined && !/^E[A-Z0-9]+$/.test(code)) return error;
   const what = (errno ?? message).replace(

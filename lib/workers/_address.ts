@@ -26,7 +26,7 @@ export async function openAddress(
   { hostname, port, backlog, share }: SuperviseRules,
 ): Promise<SharedAddress> {
   const addr: Deno.NetAddr = { transport: "tcp", hostname, port };
-  if (share === "reuse-port") return new PortOfEach(addr, backlog);
+  if (share === "reuse-port") return new ReusePortAddress(addr, backlog);
   try {
     return await openSocket(addr, backlog);
   } catch (error) {
@@ -35,7 +35,7 @@ export async function openAddress(
 }
 
 /** Each worker opens a socket of its own on the same port. */
-class PortOfEach implements SharedAddress {
+class ReusePortAddress implements SharedAddress {
   addr: Deno.NetAddr;
   readonly socket = undefined;
   readonly #backlog: number | undefined;
@@ -66,8 +66,8 @@ interface SocketHandle {
   fdForIpc?(): number;
 }
 
-/** All workers accept from one socket, which outlives them. */
-class OneSocket implements SharedAddress {
+/** One listening socket from which all workers accept, and which outlives them. */
+class SharedSocketAddress implements SharedAddress {
   readonly addr: Deno.NetAddr;
   readonly #owner: NodeSocket & { _handle?: SocketHandle };
 
@@ -122,5 +122,5 @@ async function openSocket(
     hostname: address,
     port: boundPort,
   } as const;
-  return new OneSocket(addr, fd);
+  return new SharedSocketAddress(addr, fd);
 }

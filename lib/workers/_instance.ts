@@ -38,10 +38,10 @@ import {
   type PlainServerEvent,
 } from "./plain_event.ts";
 
-/** How long a worker that has said its last word, or was cut, may take to end. */
+/** How long a worker that has reported its drain, or was cut, may take to end. */
 const END_MS = 2_000;
-/** How long what it has written may take to be read when it has ended. */
-const LAST_WORDS_MS = 1_000;
+/** How long it may take to read what a worker wrote before it ended. */
+const LAST_FRAMES_MS = 1_000;
 
 /** How a worker ended. */
 export interface Ending extends HostExit {
@@ -82,7 +82,7 @@ export class WorkerInstance {
   readonly #host: WorkerHost;
   readonly #owner: InstanceOwner;
   readonly #settings: WorkerSettings;
-  #greeted = false;
+  #hasStarted = false;
   readonly #socket: Socket;
   readonly #framed: Framed<FromWorker, Uint8Array>;
   readonly #ready = Promise.withResolvers<Deno.NetAddr | undefined>();
@@ -175,14 +175,14 @@ export class WorkerInstance {
   // ---- its life -------------------------------------------------------------
 
   async #run(): Promise<Ending> {
-    const lastWords = this.#read();
+    const reading = this.#read();
     const exit = await this.#host.exit;
     // What it has written before its end is there; a process that it has started may hold
     // the pipe open for longer.
     const timer = Promise.withResolvers<void>();
-    const patience = setTimeout(timer.resolve, LAST_WORDS_MS);
-    await Promise.race([lastWords, timer.promise]);
-    clearTimeout(patience);
+    const giveUp = setTimeout(timer.resolve, LAST_FRAMES_MS);
+    await Promise.race([reading, timer.promise]);
+    clearTimeout(giveUp);
     this.#end();
     const failure = this.#failureOf(exit);
     this.#ready.reject(failure);
@@ -197,16 +197,17 @@ export class WorkerInstance {
 
   async #read(): Promise<void> {
     try {
-      for await (const frame of this.#framed) this.#hear(frame);
+      for await (const frame of this.#framed) this.#onFrame(frame);
     } catch (error) {
-      // A pipe that breaks is its end, and anything else is no word of a worker.
+      // A pipe that breaks means that the worker ends; any other error is its breach of the
+      // protocol.
       if (this.#state === "ended" || isLoss(error)) return;
       this.#error ??= error;
       this.#killFor("protocol");
     }
   }
 
-  #hear(frame: FromWorker): void {
+  #onFrame(frame: FromWorker): void {
     switch (frame.type) {
       case "hello":
         return this.#onHello();
@@ -242,8 +243,8 @@ export class WorkerInstance {
   }
 
   #onHello(): void {
-    if (this.#greeted) return;
-    this.#greeted = true;
+    if (this.#hasStarted) return;
+    this.#hasStarted = true;
     this.#host.passSocket();
     const settings = JSON.stringify(this.#settings);
     this.#tell(toWorker.encode({ type: "start", settings }));

@@ -29,8 +29,8 @@ export const NO_REPORT: ShutdownReport = {
 };
 
 /**
- * The counters of `none` as `found` has them. A server may be anybody's: what is missing, or
- * no count, is 0.
+ * The counters of `none` as `found` has them. A worker may run any server: what is missing,
+ * or is no count, is 0.
  */
 export function countersOf<T extends { readonly [K in keyof T]: number }>(
   none: T,

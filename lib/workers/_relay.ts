@@ -7,7 +7,7 @@
 import type { Outbox } from "./_outbox.ts";
 import { toWorker } from "./_protocol.ts";
 
-/** Who listens to which topic. */
+/** Which workers listen to which topic. */
 export class Relay {
   readonly #topics = new Map<string, Set<Outbox>>();
   /** Messages that came. */
@@ -20,7 +20,7 @@ export class Relay {
     else outboxes.add(outbox);
   }
 
-  /** No longer. */
+  /** Undoes {@linkcode Relay.subscribe}. */
   unsubscribe(outbox: Outbox, topic: string): void {
     const outboxes = this.#topics.get(topic);
     if (outboxes === undefined) return;

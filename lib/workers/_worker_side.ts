@@ -1,5 +1,5 @@
 /**
- * A worker, from the first word of its supervisor to its end.
+ * A worker's own side, from the first message of its supervisor to its end.
  *
  * ```text
  *              start           start() returns          drain, or the supervisor
@@ -86,16 +86,16 @@ export class WorkerSide {
     if (!this.#connection.isThread) ignoreSignals();
     this.#tell(fromWorker.encode({ type: "hello" }));
     try {
-      for await (const frame of this.#framed) this.#obey(frame);
+      for await (const frame of this.#framed) this.#onFrame(frame);
     } catch {
-      // The supervisor was killed in the middle of a word.
+      // The supervisor was killed in the middle of a message.
     }
-    // It has gone: this is the last that is heard of it.
+    // The supervisor has gone: nothing more comes from it.
     this.#channel.end();
     await this.#drain(this.#shutdownTimeoutMs);
   }
 
-  #obey(frame: ToWorker): void {
+  #onFrame(frame: ToWorker): void {
     switch (frame.type) {
       case "start":
         return void this.#begin(JSON.parse(frame.settings));
@@ -201,7 +201,7 @@ export class WorkerSide {
 
   #pass(event: { readonly type: string }): void {
     checkText("pass an event on", "type", event?.type);
-    // Events are for looking on: they never hold up what they tell of.
+    // Events never delay the server that they are about.
     if (halvesOf(this.#socket).writer.pendingBytes > MAX_EVENT_BYTES) {
       this.#eventsDropped++;
       return;

@@ -175,7 +175,7 @@ export class WorkerGroup implements AsyncDisposable {
     try {
       await this.#workers.start();
     } catch (error) {
-      this.#letGo();
+      this.#release();
       throw error;
     }
   }
@@ -270,13 +270,13 @@ export class WorkerGroup implements AsyncDisposable {
 
   async #drain(timeoutMs: number): Promise<GroupReport> {
     const report = await this.#workers.drain(timeoutMs);
-    this.#letGo();
+    this.#release();
     if (this.#failure === undefined) this.#closed.resolve();
     else this.#closed.reject(this.#failure);
     return report;
   }
 
-  #letGo(): void {
+  #release(): void {
     this.#telemetry?.end();
     this.#rules.signal?.removeEventListener("abort", this.#onAbort);
     this.#ignoreSignals?.();

@@ -68,7 +68,8 @@ export interface WorkerChannel {
    *
    * @param topic 1 to 255 bytes of UTF-8.
    * @param data At most 1 MiB; it may be changed when the promise has settled.
-   * @returns Resolves when the message is on its way, which is no word of any receiver.
+   * @returns Resolves when the message is on its way, which says nothing of those who
+   *   receive it.
    * @throws {TypeError} An argument is of the wrong kind.
    * @throws {RangeError} The topic or the data are too long.
    * @throws {LimitError} More than 8 MiB wait for the supervisor: await each publish.
