@@ -38,8 +38,8 @@ export function echo(
       ...options,
       maxConnections: 1_000,
       maxConnectionsPerAddress: 200, // One peer does not take all places.
-      idleMs: 60_000, // Who says nothing for a minute has left.
-      writeMs: 10_000, // Who sends and never reads does not hold us up for ever.
+      idleMs: 60_000, // A client that says nothing for a minute has left.
+      writeMs: 10_000, // A client that never reads is disconnected.
       drainOnSignals, // Ctrl-C lets them finish; a second one cuts them off.
       shutdownTimeoutMs: 3_000,
       onEvent: report,

@@ -6,7 +6,7 @@
 
 import { RateLimiter } from "@sluice/net";
 
-/** Messages refused without a pause after which a client is not just hasty. */
+/** Messages refused without a pause after which a client floods. */
 const MOST_REFUSED = 100;
 
 /** What becomes of a message. */
@@ -39,7 +39,7 @@ export class FloodGuard {
   /** Judges the next message. */
   judge(): Verdict {
     const { available, burst } = this.#limiter;
-    // Two seconds of silence, and all is forgiven.
+    // After two seconds of silence the count begins anew.
     if (available === burst) this.#refused = 0;
     if (this.#limiter.tryTake()) return "pass";
     this.#refused++;

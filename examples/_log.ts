@@ -13,7 +13,7 @@ export function log(line: string): void {
   try {
     console.log(line);
   } catch {
-    // There is no place left to say so.
+    // The log cannot be written, and nothing else could report that.
   }
 }
 
@@ -22,6 +22,6 @@ export function complain(...what: unknown[]): void {
   try {
     console.error(...what);
   } catch {
-    // There is no place left to say so.
+    // Standard error cannot be written, and nothing else could report that.
   }
 }

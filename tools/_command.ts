@@ -69,7 +69,8 @@ const SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   : ["SIGINT", "SIGTERM", "SIGHUP"];
 
 /**
- * Lets a child end as it sees fit: this process waits, and passes on what it is told.
+ * Leaves signals to a child: this process waits for its end, and passes on the signals that
+ * it gets.
  *
  * Ctrl-C in a terminal reaches the child without help, as it reaches all programs there. A
  * second one from here would tell a server that drains to cut its clients off.

@@ -67,7 +67,7 @@ function findCommit(root: URL, revision: string): string {
   );
 }
 
-/** Runs git, and complains aloud where it does. */
+/** Runs git; its error messages go to standard error. */
 function git(root: URL, ...args: string[]): { success: boolean; text: string } {
   const { success, stdout } = new Deno.Command("git", {
     args,

@@ -39,7 +39,7 @@ function kill(child: Deno.ChildProcess): void {
 /**
  * A program that talks in lines, and is killed when it is disposed of.
  *
- * Its last words on standard error are part of every error about it.
+ * The end of its standard error is part of every error about it.
  */
 export class ChildProcess implements AsyncDisposable {
   readonly #command: CommandLine;
@@ -47,7 +47,7 @@ export class ChildProcess implements AsyncDisposable {
   readonly #lines: ReadableStreamDefaultReader<string>;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #silence: Promise<void>;
-  #complaints = "";
+  #errorOutput = "";
   #rest = "";
 
   /** Starts it. */
@@ -68,13 +68,13 @@ export class ChildProcess implements AsyncDisposable {
   }
 
   /** What it last said on standard error. */
-  get complaints(): string {
-    return this.#complaints.trim();
+  get errorOutput(): string {
+    return this.#errorOutput.trim();
   }
 
   async #listen(stream: ReadableStream<Uint8Array>): Promise<void> {
     for await (const chunk of stream.pipeThrough(new TextDecoderStream())) {
-      this.#complaints = (this.#complaints + chunk).slice(-1_000);
+      this.#errorOutput = (this.#errorOutput + chunk).slice(-1_000);
     }
   }
 
@@ -127,7 +127,9 @@ export class ChildProcess implements AsyncDisposable {
       .join(" ");
     const how = signal ?? `code ${code}`;
     await this.#silence;
-    return `${name} ended with ${how}: ${this.complaints || "it said nothing"}`;
+    return `${name} ended with ${how}: ${
+      this.errorOutput || "it said nothing"
+    }`;
   }
 
   /** Kills it and waits until it is gone. */

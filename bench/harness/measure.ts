@@ -25,7 +25,7 @@ export interface MeasureOptions {
 
 /** What came out. */
 export interface Measurement {
-  /** Frames, connections or bytes a second, or in all where time has no say. */
+  /** Frames, connections or bytes a second, or in all where time does not count. */
   rate: number;
   /** The server's CPU time per frame, connection or byte, in microseconds. */
   cpuMicros?: number;
@@ -61,9 +61,9 @@ export async function measure(
   try {
     return await runLoad(process, options);
   } catch (error) {
-    if (process.complaints === "" || !(error instanceof Error)) throw error;
+    if (process.errorOutput === "" || !(error instanceof Error)) throw error;
     // Why it closed a connection, say.
-    error.message += `; the server said: ${process.complaints}`;
+    error.message += `; the server said: ${process.errorOutput}`;
     throw error;
   }
 }

@@ -8,7 +8,7 @@ export interface ServerProcess extends AsyncDisposable {
   /** Where it listens, on 127.0.0.1. */
   port: number;
   /** What it last said on standard error. */
-  readonly complaints: string;
+  readonly errorOutput: string;
   /** What it has used so far. */
   usage(): Promise<Usage | undefined>;
 }
@@ -29,8 +29,8 @@ export async function startServer(
     if (port === undefined) throw new Error(`it said: ${line}`);
     return {
       port: Number(port),
-      get complaints() {
-        return child.complaints;
+      get errorOutput() {
+        return child.errorOutput;
       },
       usage: () => child.usage(),
       [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),

@@ -1,5 +1,5 @@
 /**
- * Who is measured, and in what.
+ * Which servers and clients are measured, and in which scenarios.
  *
  * @module
  */
@@ -417,7 +417,7 @@ export function formatBytes(count: number): string {
   return `${count / 1024 ** power} ${["B", "KiB", "MiB"][power]}`;
 }
 
-/** Who takes part in a scenario, in the order of {@linkcode PEERS}. */
+/** The servers that take part in a scenario, in the order of {@linkcode PEERS}. */
 export function peersOf({ id, service, peers }: Scenario): Peer[] {
   return PEERS.filter((peer) =>
     peer[service] !== undefined &&

@@ -1,7 +1,7 @@
 import { type Peer, peersOf, type Scenario } from "./catalogue.ts";
 import type { RuntimeName, Runtimes } from "./runtimes.ts";
 
-/** What is to be measured of whom; servers whose runtime is missing are left out. */
+/** Which servers are measured in what; those whose runtime is missing are left out. */
 export interface Plan {
   scenario: Scenario;
   peers: Peer[];

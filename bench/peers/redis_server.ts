@@ -18,7 +18,7 @@ export interface RedisServer extends AsyncDisposable {
 /**
  * Starts one that writes nothing to disk.
  *
- * @param callers For how many there is something to ask for.
+ * @param callers How many callers there will be: a key is stored for each.
  * @throws {Error} It does not start.
  */
 export async function startRedis(callers: number): Promise<RedisServer> {

@@ -28,7 +28,7 @@ export interface Step extends Entry {
   place?: { index: number; count: number };
 }
 
-/** Hears how a run gets on. */
+/** Is called with the progress of a run. */
 export interface Progress {
   begin(step: Step): void;
   end(step: Step, outcome: Measurement | Error): void;

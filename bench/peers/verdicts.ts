@@ -32,7 +32,9 @@ export interface Verdict {
 export interface OpenTarget {
   title: string;
   scenario: string;
-  /** Whom to measure again, in the same round: the servers of its ratio and its floor's. */
+  /**
+   * The servers to measure again, in the same round: those of its ratio and of its floor.
+   */
   peers: string[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * The commands of `examples/redis/` that `redis-benchmark` asks for, as a good user of
+ * The commands of `examples/redis/` that `redis-benchmark` asks for, as an experienced user of
  * `node:net` writes them: no-delay, bytes parsed in place, one write for each chunk that
  * came, and a pause where the client does not read.
  *

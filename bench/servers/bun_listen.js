@@ -2,7 +2,7 @@
  * The echo of frames, the sink and the fan-out on `Bun.listen`.
  * Usage: `bun_listen.js PORT echo|sink|fan-out`.
  *
- * What a good user of Bun writes: frames are cut from what came, all answers of one event
+ * What an experienced user of Bun writes: frames are cut from what came, all answers of one event
  * leave in one write, what the system did not take waits for `drain`, and a peer that does
  * not read is not read from.
  *

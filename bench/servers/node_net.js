@@ -2,7 +2,7 @@
  * The echo of frames, the sink and the fan-out on `node:net`, for Node and for Deno.
  * Usage: `node_net.js PORT echo|sink|fan-out`.
  *
- * What a good user of Node writes: frames are cut from what came without copying what is
+ * What an experienced user of Node writes: frames are cut from what came without copying what is
  * whole, all answers of one event leave in one write, and a peer that does not read is
  * not read from.
  *

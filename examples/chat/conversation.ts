@@ -23,7 +23,7 @@ import type { Member } from "./room.ts";
 
 /** Longest line that a client may send. */
 export const MAX_LINE_BYTES = 1_000;
-/** Who has not said a name by then has no business here. */
+/** A client that has given no name by then is disconnected. */
 const NAME_MS = 60_000;
 
 /** What a conversation needs to know. */
@@ -38,7 +38,7 @@ export interface ConversationOptions {
   hasOthers: boolean;
   /** Ends the conversation in good order when it aborts. */
   signal: AbortSignal;
-  /** Hears that the client has a name. */
+  /** Called when the client has a name. */
   onEnter: () => void;
 }
 

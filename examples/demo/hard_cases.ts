@@ -22,7 +22,7 @@ import {
   TimeoutError,
 } from "@sluice/net";
 
-/** Hears everything that a server says of itself. */
+/** Is called with every event of a server. */
 export type EventSource = (
   listener: (event: ServerEvent) => void,
 ) => Disposable;

@@ -1,5 +1,5 @@
 /**
- * How many answers each address gets over UDP: who asks may have forged it.
+ * How many answers each address gets over UDP: the address of a query may be forged.
  *
  * @module
  */

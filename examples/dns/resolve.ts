@@ -15,7 +15,7 @@ import {
   type ResourceRecord,
 } from "./message.ts";
 
-/** Whom to ask, and how much at a time. */
+/** Which server to ask, and how much at a time. */
 export interface ResolverOptions extends CacheOptions {
   /** The server that knows more. */
   upstream: { hostname: string; port: number };
@@ -38,7 +38,9 @@ export interface Resolution {
   rcode: number;
   answers: ResourceRecord[];
   authorities: ResourceRecord[];
-  /** Where it is from: the memory, the server, or no one: there is no answer. */
+  /**
+   * Where the answer is from: the memory or the server; `"none"` where there is no answer.
+   */
   source: "cache" | "upstream" | "none";
   /** Why there is no answer. */
   why?: string;

@@ -1,5 +1,6 @@
 /**
- * A DNS server on one port, over UDP and TCP: who is answered, and how large the answer is.
+ * A DNS server on one port, over UDP and TCP: which queries are answered, and how large the
+ * answers are.
  *
  * The address of a datagram proves nothing. So over UDP no answer is larger than 1,232 bytes,
  * nor than the query says that its sender takes, and each address gets so many answers a
@@ -129,7 +130,7 @@ export async function serveDns(options: ServeDnsOptions): Promise<DnsServer> {
   }, {
     maxInFlight: MAX_IN_FLIGHT,
     onError(error) {
-      // A client that cannot be reached is everyday life.
+      // A client that cannot be reached is no error of the server.
       if (!(error instanceof SocketError)) complain(error);
       else if (error.code === "permission") complainOnce(error.message);
     },
@@ -178,7 +179,7 @@ async function bind(
         shutdownTimeoutMs: 3_000,
         onEvent: logDrain,
         onError(error) {
-          // What clients do to their connections is everyday life.
+          // A connection that a client breaks is no error of the server.
           if (!(error instanceof SocketError)) complain(error);
         },
       }, handler);
@@ -284,7 +285,7 @@ async function decide(
   if (question.class !== IN || type === AXFR || type === IXFR) {
     return { rcode: RCODES.REFUSED };
   }
-  // RFC 8482: it is for floods and for the curious.
+  // RFC 8482: ANY serves floods more than anything else.
   if (type === ANY) return { rcode: RCODES.NOTIMP };
   try {
     return await answer(question, { hostname, query });

@@ -135,7 +135,7 @@ export class Line implements AsyncDisposable {
   /**
    * Makes no connection yet.
    *
-   * @param onWait Hears why there is none, once for each that is tried again.
+   * @param onWait Called with why there is none, once for each that is tried again.
    */
   constructor(options: ClientOptions, onWait: (why: string) => void) {
     this.#options = options;

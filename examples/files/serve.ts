@@ -54,8 +54,8 @@ Examples:
   deno task examples files/serve --listen 127.0.0.1:8890 --cert cert.pem --key key.pem
 `;
 
-/** What happens to clients every day: there may be thousands of lines of it. */
-const UNWORTHY = [
+/** Errors that clients cause every day: a log could have thousands of lines of them. */
+const ORDINARY_ERRORS = [
   BrokenError,
   UnexpectedEofError,
   PendingError,
@@ -141,7 +141,7 @@ function startWith(certificate: boolean, start: () => Server): Server {
 /** Prints what went wrong, but not that a client left, or was cut to make room. */
 function report(error: unknown, { remoteAddr }: Socket): void {
   const reason = error instanceof ClosedError ? error.cause : error;
-  if (UNWORTHY.some((kind) => reason instanceof kind)) return;
+  if (ORDINARY_ERRORS.some((kind) => reason instanceof kind)) return;
   const why = reason instanceof Error ? reason.message : String(reason);
   complain(
     `${visibleAddress(remoteAddr)} was cut off: ${visibleText(why)}`,

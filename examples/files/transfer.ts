@@ -38,7 +38,7 @@ export interface ReceiveOptions {
 }
 
 /** How long a refusal may take that comes after the connection broke. */
-const LAST_WORDS_MS = 1_000;
+const REFUSAL_MS = 1_000;
 
 /**
  * Sends a file, from where the other side has it on.
@@ -90,7 +90,7 @@ export async function sendRest(
   } catch (error) {
     if (error instanceof Refusal) throw error;
     // Why the connection was cut may still be on its way.
-    throw await withTimeout(LAST_WORDS_MS, () => answer).then(
+    throw await withTimeout(REFUSAL_MS, () => answer).then(
       () => error,
       (reason) => reason instanceof Refusal ? reason : error,
     );

@@ -48,7 +48,7 @@ export interface HostOptions extends MatchOptions {
    * @default {4}
    */
   playersPerAddress?: number;
-  /** Hears, in words, who comes, goes and wins. */
+  /** Called with news, in words: which players come, go and win. */
   onNews?: (news: string) => void;
 }
 

@@ -78,7 +78,7 @@ export class Match {
     this.players.delete(id);
   }
 
-  /** One step of one player; who walks into another one robs it of a gem. */
+  /** One step of one player; one that walks into another takes a gem from it. */
   move(id: number, heading: Heading): void {
     const player = this.players.get(id);
     if (player === undefined || this.phase !== "running") return;

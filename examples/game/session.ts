@@ -126,7 +126,7 @@ export class Session {
       } catch (error) {
         if (signal.aborted) break;
         if (!(error instanceof SocketError)) throw error;
-        // Only who has been there before has a seat to come back to.
+        // Only a player that was there before has a seat to come back to.
         const isNew = this.#token === undefined;
         if (isNew || ++this.#failures >= MOST_FAILURES) throw error;
       } finally {

@@ -14,7 +14,7 @@ import { CheckFailed } from "./_outcome.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Whom to trust, and for how long to wait. */
+/** Which authorities to trust, and for how long to wait. */
 export interface CertificateOptions {
   /** Authorities to trust beside the usual ones, as PEM. */
   caCerts: readonly string[];

@@ -12,7 +12,7 @@ const MAX_PAGES = 32;
 const MAX_PAGES_PER_ADDRESS = 16;
 /** A page that is this many events behind is let go; it comes back by itself. */
 const MAX_BEHIND = 256;
-/** A comment this often shows who has silently gone. */
+/** A comment this often shows which pages have silently gone. */
 const HEARTBEAT_MS = 15_000;
 const COMMENT = ":";
 const TOPIC = "events";

@@ -55,7 +55,7 @@ export interface HttpOptions {
     request: HttpRequest,
     socket: Socket,
   ) => HttpResponse | Promise<HttpResponse>;
-  /** Hears what `answer` threw. */
+  /** Called with what `answer` threw. */
   onError: (error: unknown) => void;
 }
 

@@ -43,7 +43,7 @@ export function serveProbe(
     maxConnections: 16,
     maxConnectionsPerAddress: 10,
     onLimit: "reject",
-    writeMs: 10_000, // Who asks and does not read gives its place away.
+    writeMs: 10_000, // A client that asks and does not read loses its place.
     shutdownTimeoutMs: 1_000,
     // A probe that hangs up is not worth a line on the monitor's screen.
     onError: () => {},

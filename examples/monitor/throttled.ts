@@ -1,5 +1,5 @@
 /**
- * Something that is dear to make, for many who ask for it at once.
+ * Something that is expensive to make, for many callers that ask for it at once.
  *
  * @module
  */
@@ -53,7 +53,7 @@ export class Throttled<Value> implements Disposable {
     }
   }
 
-  /** Forgets who waits. */
+  /** Forgets the callers that wait. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
   }

@@ -77,7 +77,7 @@ const SECURITY = {
 export interface PageOptions {
   hostname: string;
   port: number;
-  /** Hears, in words, what went wrong in here. */
+  /** Called with what went wrong in here, in words. */
   onError?: (message: string) => void;
 }
 

@@ -48,7 +48,7 @@ export interface InboxConnection {
 
 /** All that comes to a client. */
 export class Inbox {
-  /** Who may get a message. */
+  /** The subscriptions that may get a message. */
   readonly subscriptions: Set<Subscription> = new Set();
   /** What came on this connection, by id, in the order of its coming. */
   #deliveries = new Map<number, Delivery>();

@@ -7,7 +7,7 @@
 /** How often a message is delivered: at most once, at least once, exactly once. */
 export type Qos = 0 | 1 | 2;
 
-/** What the broker publishes when the client is gone without a word. */
+/** What the broker publishes when the client is gone without a DISCONNECT. */
 export interface Will {
   topic: string;
   payload: Uint8Array;

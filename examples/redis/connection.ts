@@ -38,9 +38,9 @@ export interface ConnectionOptions extends ReplyOptions {
   port?: number;
   /** Whether it speaks TLS, or how. */
   tls?: ConnectOptions["tls"];
-  /** Who logs in, where there is a password. */
+  /** The user that logs in, where there is a password. */
   user?: string;
-  /** What is said first; nothing by default. */
+  /** The password; none by default. */
   password?: string;
   /** What the connection is called in `CLIENT LIST`; nothing by default. */
   name?: string;

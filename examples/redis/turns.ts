@@ -1,6 +1,6 @@
 /**
- * Shares the time of the event loop: clients with much to do take turns, a few in each
- * round, so that one with little to do never waits for all of them.
+ * Shares the event loop: clients with much to do take turns, a few in each round, so that
+ * one with little to do never waits for all of them.
  *
  * @module
  */

@@ -95,7 +95,7 @@ await run(async () => {
     shutdownTimeoutMs: 5_000,
     onEvent: logDrain,
     onError(error, { remoteAddr }) {
-      // Clients and servers that break their connections are everyday life.
+      // Clients and servers that break their connections are no errors of the proxy.
       if (error instanceof BrokenError || error instanceof ClosedError) return;
       const why = error instanceof Error ? error.message : String(error);
       const from = visibleAddress(remoteAddr);

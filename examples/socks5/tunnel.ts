@@ -20,7 +20,7 @@ import { User } from "./users.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** Where no client has to log in, all are this one. */
-const ANYBODY = new User({ name: "anybody" });
+const ANONYMOUS = new User({ name: "anonymous" });
 
 /** What a tunnel came to. */
 export interface TunnelReport {
@@ -50,7 +50,7 @@ export async function openTunnel(
   request: TunnelRequest,
   options: TunnelOptions,
 ): Promise<TunnelReport> {
-  const { user = ANYBODY, hostname, port } = request;
+  const { user = ANONYMOUS, hostname, port } = request;
   const refuse = async (refusal: Refusal): Promise<TunnelReport> => {
     await request.refuse(refusal);
     return { user: user.name, refusal, bytesOut: 0, bytesIn: 0 };

@@ -1,5 +1,5 @@
 /**
- * Who may use the proxy, and how much of it.
+ * The users of the proxy, and how much of it each may use.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Hears what is printed when a user's hook fails, which is all that may come of it.
+ * Collects what is printed when a user's hook fails, which must have no other effect.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * A client with bad manners.
+ * A client that resets its connection.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 
-/** A connection that ends without the usual farewell. */
+/** A connection that can be reset, instead of closed. */
 export interface RudeClient {
   /** Sends a reset; resolves when the system has sent it. */
   reset(): Promise<unknown>;

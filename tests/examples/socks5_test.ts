@@ -138,7 +138,7 @@ Deno.test("socks5/proxy carries curl by SOCKS 5 and by CONNECT, on one port", {
     assertEquals([code, text], [0, "hello\n"], args[1]);
   }
   await server.printed(
-    new RegExp(`(anybody was at ${target}: \\d+ bytes out, \\d+ in\\s+){3}`),
+    new RegExp(`(anonymous was at ${target}: \\d+ bytes out, \\d+ in\\s+){3}`),
   );
 });
 
