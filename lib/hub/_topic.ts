@@ -254,7 +254,7 @@ export class Topic implements Flushable {
   #onMessage(data: Uint8Array): void {
     if (this.#isClosed) return;
     const { counters, publisher, settings } = this.#context;
-    // What is not bytes is dropped, as the engine breaks its contract. (A Proxy of bytes
+    // What is not bytes is refused, as the engine breaks its contract. (A Proxy of bytes
     // passes instanceof, and cannot be read.)
     const envelope = data instanceof Uint8Array && ArrayBuffer.isView(data)
       ? readEnvelope(data)
