@@ -356,9 +356,9 @@ export class Framed<In, Out = In>
   }
 
   /**
-   * Appends frames from `index` on, until they should leave, and returns where the next
-   * call goes on. Between two of them runs no code of a user: what they have in common
-   * is asked once.
+   * Appends frames from `index` on, until they should leave, and returns the index at which
+   * the next call goes on. No code of the caller runs between two frames, so what they have
+   * in common is looked up once.
    */
   #encodeFrom(index: number, frames: readonly Out[]): number {
     if (this.#detached) throw detachedError();

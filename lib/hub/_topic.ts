@@ -73,12 +73,12 @@ export class Topic implements Flushable {
   #pendingBytes = 0;
   #isScheduled = false;
   #isFlushing = false;
-  /** Until `open` is done it goes on without members. */
+  /** While `open` runs, the topic stays although it has no members. */
   #isOpening = true;
   #isClosed = false;
   #subscription: EngineSubscription | undefined;
   readonly #incoming = new IncomingSequences();
-  /** Where there is an engine. */
+  /** Settles when the engine has subscribed; absent without an engine. */
   readonly #ready: PromiseWithResolvers<void> | undefined;
 
   constructor(name: string, context: TopicContext) {
@@ -91,8 +91,8 @@ export class Topic implements Flushable {
   }
 
   /**
-   * Subscribes at the engine, which may call hooks on the way: they join and leave what is
-   * there already. Follow with {@linkcode Topic.add} or {@linkcode Topic.endIfEmpty}.
+   * Subscribes at the engine, which may call hooks meanwhile; they can already join and
+   * leave this topic. Follow with {@linkcode Topic.add} or {@linkcode Topic.endIfEmpty}.
    *
    * @throws {unknown} What the engine throws.
    */
@@ -263,7 +263,7 @@ export class Topic implements Flushable {
     const missing = envelope === undefined
       ? -1
       : this.#incoming.missing(envelope);
-    // One that no member of this hub can be sent is lost as well.
+    // A frame that is too large for every member of this hub is lost as well.
     const isTooLarge = missing >= 0 &&
       data.length - ENVELOPE_BYTES > settings.maxQueuedBytes;
     const count = isTooLarge ? missing + 1 : missing;
@@ -275,7 +275,7 @@ export class Topic implements Flushable {
       counters.refused++;
       return;
     }
-    // The hook may have ended it.
+    // The hook `onGap` may have closed this topic.
     if (this.#isClosed) return;
     counters.received++;
     // The engine's memory is its own again when this returns. (`slice` of Node's `Buffer`,

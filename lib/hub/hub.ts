@@ -287,7 +287,7 @@ export class Hub<Out> implements Disposable {
     framed: Framed<unknown, Out>,
   ): Topic {
     const topic = new Topic(name, this.#context);
-    // First, as the engine may call hooks, which join it, too.
+    // Before `open`, as hooks that the engine calls may join this topic.
     this.#topics.set(name, topic);
     try {
       topic.open();
@@ -297,7 +297,7 @@ export class Hub<Out> implements Disposable {
       throw engineError(action, error);
     }
     try {
-      // They may also have closed this hub, or ended the member.
+      // Hooks may also have closed this hub, or ended the member.
       this.#checkJoin(action, name, framed);
     } catch (error) {
       topic.endIfEmpty();

@@ -206,7 +206,8 @@ class NatsEngine implements Engine {
     this.#prefix = prefix;
     this.#maxPendingBytes = maxPendingBytes;
     this.#highWaterMark = Math.min(HIGH_WATER_MARK_BYTES, maxPendingBytes / 2);
-    // From now on, as it may be down when it is first used. It ends with the connection.
+    // From now on, as the connection may be down when it is first used. The loop ends with
+    // it.
     observed(this.#follow());
   }
 
@@ -267,7 +268,7 @@ class NatsEngine implements Engine {
   ): EngineSubscription {
     const subscriber: Subscriber = { onGap };
     let isOpen = true;
-    // First, as the callback may say at once that it is refused.
+    // Before `subscribe`, which may call back at once that the subject is refused.
     this.#subscribers.add(subscriber);
     const callback: Parameters<NatsConnection["subscribe"]>[1]["callback"] = (
       error,
@@ -344,7 +345,7 @@ class NatsEngine implements Engine {
     // A hook may subscribe again, which is not told of what was before, or close others.
     for (const subscriber of [...this.#subscribers]) {
       if (!this.#subscribers.has(subscriber)) continue;
-      // One that throws takes it from no other.
+      // A hook that throws keeps the gap from no other subscriber.
       guard(() => subscriber.onGap(gap));
     }
   }

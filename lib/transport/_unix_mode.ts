@@ -1,11 +1,11 @@
 /**
  * Listening on a Unix socket that has exactly the mode which was asked for.
  *
- * The system makes the file with what the umask leaves of `0o777`, and Deno listens in the same
- * call. The umask is no way to change that: it is that of the whole process, whose other threads
- * make files meanwhile. So the mode is set right after. A client that the mode refuses may have
- * connected in between, where the umask lets others write to the socket, which is what connecting takes:
- * such clients are dropped before anything is accepted.
+ * The system makes the file with what the umask leaves of `0o777`, and Deno listens in the
+ * same call. Changing the umask is no way out: it belongs to the whole process, and other
+ * threads make files meanwhile. So the mode is set right after. Where the umask lets others
+ * write to the socket, which is what connecting takes, a client that the mode refuses may
+ * have connected in between: such clients are dropped before anything is accepted.
  *
  * Only `_unix.ts` imports this file.
  *
@@ -16,22 +16,23 @@ import { closeQuietly } from "./close_quietly.ts";
 
 const { BrokenPipe, WouldBlock } = Deno.errors;
 
-/** Others than the owner may connect. */
+/** Bits of users other than the owner who may connect. */
 const OTHERS_CONNECT = 0o022;
-/** The owner may. */
+/** The bit of the owner. */
 const OWNER_CONNECTS = 0o200;
 
 /** A listener with its mode. */
 export interface ListenerWithMode {
   readonly listener: Deno.UnixListener;
   /**
-   * Nothing may be accepted before it has resolved. Absent where nothing has to be waited for. It
-   * rejects, with a listener that is open still, where the early clients cannot be told from others.
+   * Nothing may be accepted before it has resolved. Absent where nothing has to be waited
+   * for. Where the early clients cannot be told from others it rejects, and the listener is
+   * still open.
    */
   readonly ready?: Promise<void>;
 }
 
-/** Listens at `path`; with what the umask says where there is no `mode`. */
+/** Listens at `path`; without `mode`, the umask decides who may connect. */
 export function listenWithMode(
   path: string,
   mode: number | undefined,
@@ -44,7 +45,7 @@ export function listenWithMode(
       Deno.chmodSync(path, mode);
       return { listener };
     }
-    // Its owner has to connect first: see `dropEarly`.
+    // This process has to connect first: see `dropEarly`.
     Deno.chmodSync(path, mode | OWNER_CONNECTS);
     return { listener, ready: dropEarly(listener, path, mode) };
   } catch (error) {
@@ -80,13 +81,16 @@ async function connectOwn(
       return await Deno.connect({ transport: "unix", path });
     } catch (error) {
       if (!(error instanceof WouldBlock)) throw error;
-      // So many connected that there is no room.
+      // The backlog is full: one early client makes room.
       closeQuietly(await listener.accept());
     }
   }
 }
 
-/** The system refuses a write, also of nothing, as soon as the other end is closed. */
+/**
+ * Whether the other end is open: the system refuses a write, even of no bytes, once it is
+ * closed.
+ */
 async function isConnected(conn: Deno.UnixConn): Promise<boolean> {
   try {
     await conn.write(new Uint8Array(0));

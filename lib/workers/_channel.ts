@@ -147,7 +147,8 @@ export class Channel implements WorkerChannel {
   }
 
   #tellGap(topic: Topic | undefined, gap: ChannelGap): void {
-    // One that subscribes meanwhile has missed nothing, one that was closed is done.
+    // A subscription made by a hook meanwhile has missed nothing; one that a hook closed is
+    // told nothing.
     for (const subscriber of [...topic?.subscribers ?? []]) {
       const { onGap } = subscriber;
       if (onGap === undefined || !topic!.subscribers.has(subscriber)) continue;
