@@ -33,7 +33,7 @@ Usage: deno task examples redis/client [--host HOST] [--port PORT] [--user USER]
   --host HOST          where the server is; 127.0.0.1 by default. Another one must be
                        allowed to Deno as well (--allow-net=HOST:PORT).
   --port PORT          6379 by default
-  --user USER          who logs in; default by default
+  --user USER          who logs in; "default" by default
   --password TEXT      what is said first, none by default. Other users of this machine
                        may see it in the list of programs; AUTH can be typed instead.
   --tls                speaks TLS, with the certificates that Deno trusts (DENO_CERT
