@@ -182,10 +182,10 @@ export class FrameReader<In> {
   }
 }
 
-// What a call polls: one function for all sockets, not a closure for each frame.
+// What calls take: one function for all sockets, not a closure for each frame.
 
 /** For one frame, `null` at the end. */
-export function pollFrame<In>(
+export function takeFrameOrNull<In>(
   ended: boolean,
   frames: FrameReader<In>,
 ): In | null | undefined {
@@ -201,27 +201,18 @@ function nullFrame(): CodecError {
   );
 }
 
-/** What asks for frames in a loop. */
-interface FrameLoop<In> {
-  readonly frames: FrameReader<In>;
-}
-
 /** For a loop over frames. */
-export function pollNext<In>(
+export function takeFrame<In>(
   ended: boolean,
-  { frames }: FrameLoop<In>,
-): IteratorResult<In> | undefined {
-  const frame = frames.next(ended);
-  if (frame !== undefined) return { done: false, value: frame };
-  return frames.isOver(ended) ? { done: true, value: undefined } : undefined;
+  frames: FrameReader<In>,
+): In | undefined {
+  return frames.next(ended);
 }
 
 /** For a loop over batches. */
-export function pollNextBatch<In>(
+export function takeBatch<In>(
   ended: boolean,
-  { frames }: FrameLoop<In>,
-): IteratorResult<In[]> | undefined {
-  const batch = frames.nextBatch(ended);
-  if (batch !== undefined) return { done: false, value: batch };
-  return frames.isOver(ended) ? { done: true, value: undefined } : undefined;
+  frames: FrameReader<In>,
+): In[] | undefined {
+  return frames.nextBatch(ended);
 }

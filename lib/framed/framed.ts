@@ -28,9 +28,9 @@ import { checkFramedOptions, type FramedOptions } from "./framed_options.ts";
 import { FrameIterator } from "./_frame_iterator.ts";
 import {
   FrameReader,
-  pollFrame,
-  pollNext,
-  pollNextBatch,
+  takeBatch,
+  takeFrame,
+  takeFrameOrNull,
 } from "./_frame_reader.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import { Heartbeat, type HeartbeatOptions } from "./heartbeat.ts";
@@ -201,7 +201,7 @@ export class Framed<In, Out = In>
     return this.#frames.readLoop.run(
       "receive",
       options,
-      pollFrame,
+      takeFrameOrNull,
       this.#frames,
     );
   }
@@ -219,7 +219,7 @@ export class Framed<In, Out = In>
 
   /** Frames as they come, until the peer ends its side, or a server that shuts down does. `break` leaves the socket open: another loop, or `receive`, goes on. So does `return` of the iterator, which ends a `next` that waits. */
   [Symbol.asyncIterator](): AsyncIterator<In> {
-    return new FrameIterator(pollNext, this.#frames);
+    return new FrameIterator(takeFrame, this.#frames);
   }
 
   /**
@@ -245,7 +245,7 @@ export class Framed<In, Out = In>
    * ```
    */
   batches(): AsyncIterable<In[]> {
-    return new FrameIterator(pollNextBatch, this.#frames);
+    return new FrameIterator(takeBatch, this.#frames);
   }
 
   /**

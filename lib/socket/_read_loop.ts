@@ -338,19 +338,47 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     take: Take<T, S>,
     subject: S,
   ): Promise<T> {
+    let mayTake: boolean;
     try {
-      this.check(operation, options);
-      if (!this.#spendUnit()) {
-        return this.#wait(operation, options, take, subject, undefined, true);
+      mayTake = this.begin(operation, options);
+      if (mayTake) {
+        const found = take(this.#ended, subject);
+        if (found !== undefined) return Promise.resolve(found);
       }
-      const found = take(this.#ended, subject);
-      if (found !== undefined) return Promise.resolve(found);
-      // A hook of a decoder may have closed the socket, or begun to read itself.
-      this.check(operation);
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.#wait(operation, options, take, subject, undefined, false);
+    return this.wait(operation, options, take, subject, mayTake);
+  }
+
+  /**
+   * The first step of {@linkcode ReadLoop.run}, for a caller that takes what there is by
+   * itself. Returns whether it may: `false` where the budget is spent.
+   */
+  begin(operation: string, options?: CallOptions): boolean {
+    this.check(operation, options);
+    return this.#spendUnit();
+  }
+
+  /**
+   * The last step: waits for what was not there.
+   *
+   * @param hasTaken Whether the caller has looked, as {@linkcode ReadLoop.begin} let it.
+   */
+  wait<T, S>(
+    operation: string,
+    options: CallOptions | undefined,
+    take: Take<T, S>,
+    subject: S,
+    hasTaken: boolean,
+  ): Promise<T> {
+    try {
+      // A hook of a decoder may have closed the socket, or begun to read itself.
+      if (hasTaken) this.check(operation);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.#wait(operation, options, take, subject, undefined, !hasTaken);
   }
 
   /**
