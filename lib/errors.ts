@@ -201,18 +201,21 @@ export class TimeoutError extends SocketError {
   /** The limit that passed, in milliseconds. */
   readonly timeoutMs: number;
 
-  /** Names the operation and its limit. */
+  /**
+   * Names the operation and its limit; with `where`, such as `"to 127.0.0.1:80"`, the place,
+   * and with `waitedFor`, such as `"the TLS handshake did not end"`, what was going on.
+   */
   constructor(
     operation: string,
     timeoutMs: number,
-    options?: SocketErrorOptions,
+    options: SocketErrorOptions & { where?: string; waitedFor?: string } = {},
   ) {
+    const { where, waitedFor = "the time limit passed", ...rest } = options;
+    const what = where === undefined ? operation : `${operation} ${where}`;
     super(
       // What is left of a longer limit is hardly ever a whole number.
-      `Cannot ${operation} within ${
-        Math.ceil(timeoutMs)
-      } ms: the time limit passed`,
-      { ...options, operation },
+      `Cannot ${what} within ${Math.ceil(timeoutMs)} ms: ${waitedFor}`,
+      { ...rest, operation },
     );
     this.timeoutMs = timeoutMs;
   }

@@ -23,7 +23,7 @@
  * @module
  */
 
-import { checkFunction, wrongKind } from "../_check.ts";
+import { checkFunction, thrownText, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
 import { connect } from "../socket/connect.ts";
@@ -311,9 +311,10 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
         const isPlain = !(reason instanceof TimeoutError) ||
           cause === undefined;
         reject(
-          isPlain
-            ? reason
-            : new TimeoutError("connect", reason.timeoutMs, { cause }),
+          isPlain ? reason : new TimeoutError("connect", reason.timeoutMs, {
+            cause,
+            waitedFor: `the last attempt failed (${thrownText(cause)})`,
+          }),
         );
       });
     });
@@ -441,6 +442,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
       "connect",
       { signal: this.#ending.signal, timeoutMs },
       (reason) => controller.abort(reason),
+      () => ({ waitedFor: "open did not end" }),
     );
     const opening = Promise.try(open, { signal });
     try {

@@ -169,6 +169,13 @@ export function viaProxy(
   return new ProxyDialer(target, protocol.ask, user, timeoutMs);
 }
 
+/** What goes on in a call of `dial`, for its errors. */
+interface Attempt {
+  readonly where: string;
+  readonly remoteAddr: Addr;
+  waitedFor: string;
+}
+
 class ProxyDialer implements Dialer {
   readonly addr: Addr;
   readonly #proxy: TcpDialOptions;
@@ -196,18 +203,24 @@ class ProxyDialer implements Dialer {
     { signal }: DialContext = {},
   ): Promise<Transport> {
     const request = { ...checkTarget(target), user: this.#user };
-    const operation = `connect to ${formatAddress(request)} through the proxy ${
-      formatAddress(this.addr)
-    }`;
+    const { hostname, port } = request;
+    const attempt: Attempt = {
+      where: `to ${formatAddress(request)} through the proxy ${
+        formatAddress(this.addr)
+      }`,
+      remoteAddr: { transport: "tcp", hostname, port },
+      waitedFor: "there is no connection to the proxy",
+    };
     const controller = new AbortController();
     const limits = { signal, timeoutMs: this.#timeoutMs };
     const unwatch = watchCall(
-      operation,
+      "connect",
       limits,
       (reason) => controller.abort(reason),
+      () => attempt,
     );
     try {
-      return await this.#connect(request, operation, controller.signal);
+      return await this.#connect(request, attempt, controller.signal);
     } finally {
       unwatch();
     }
@@ -215,18 +228,18 @@ class ProxyDialer implements Dialer {
 
   async #connect(
     request: ProxyRequest,
-    operation: string,
+    attempt: Attempt,
     signal: AbortSignal,
   ): Promise<Transport> {
-    const start = `Cannot ${operation}`;
-    const { hostname, port } = request;
-    const remoteAddr: Addr = { transport: "tcp", hostname, port };
+    const { where, remoteAddr } = attempt;
+    const start = `Cannot connect ${where}`;
     const context = { operation: "connect", remoteAddr };
     signal.throwIfAborted();
     const transport = await dial(this.#proxy, { signal })
       .catch((error) => {
         throw signal.aborted ? signal.reason : withStart(error, start, context);
       });
+    attempt.waitedFor = "the proxy did not answer";
     // A silent proxy leaves a read pending for ever: closing ends it.
     const onAbort = (): void => closeQuietly(transport);
     signal.addEventListener("abort", onAbort);

@@ -7,7 +7,7 @@
 import { waitWithin } from "../time/call_limits.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { translateError } from "../transport/translate_error.ts";
+import { translateError, whereOf } from "../transport/translate_error.ts";
 
 /**
  * How long clients may take for TLS.
@@ -39,9 +39,10 @@ export async function performHandshake(
   const operation = "handshake";
   try {
     const done = Promise.resolve(transport.handshake!());
-    await waitWithin(operation, done, {
-      timeoutMs: timeoutMs ?? 10_000,
-      signal,
+    const limits = { timeoutMs: timeoutMs ?? 10_000, signal };
+    await waitWithin(operation, done, limits, () => {
+      const context = { operation, localAddr, remoteAddr };
+      return { ...context, where: whereOf(context) };
     });
     const { alpnProtocol } = transport;
     // Anything else, of an acceptor of the user's, is no name.

@@ -20,7 +20,7 @@ import { checkProxyLimits, type ProxyLimits } from "../proxy_header/limits.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import type { PlainBinding } from "../transport/bind.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { translateError } from "../transport/translate_error.ts";
+import { translateError, whereOf } from "../transport/translate_error.ts";
 
 /**
  * Which proxies a server is behind, and what their headers may be.
@@ -131,7 +131,10 @@ export class ProxyGate {
     try {
       const { readProxyHeader } = await this.#code;
       const read = readProxyHeader(transport, this.#limits);
-      await waitWithin(operation, read, { timeoutMs, signal });
+      await waitWithin(operation, read, { timeoutMs, signal }, () => {
+        const where = whereOf({ operation, remoteAddr });
+        return { localAddr, remoteAddr, where };
+      });
     } catch (error) {
       throw translateError(error, { operation, localAddr, remoteAddr });
     }

@@ -42,7 +42,7 @@ import { closeQuietly, quietly } from "../transport/close_quietly.ts";
 import { acceptTls, checkAcceptTls } from "../transport/accept_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
 import { checkStartTls, startTls } from "../transport/start_tls.ts";
-import { translateError } from "../transport/translate_error.ts";
+import { translateError, whereOf } from "../transport/translate_error.ts";
 import type {
   Addresses,
   ConnectionContext,
@@ -593,14 +593,21 @@ export class Connection implements ConnectionContext, AlarmListener {
     this.#state = "upgrading";
     this.readLoop.hold("start TLS");
     this.writer.hold();
+    let waitedFor = "what was written before could not be sent";
     const unwatch = watchCall(
       "start TLS",
       bounded,
       (reason) => handshake.abort(reason),
+      () => {
+        const addresses = this.addresses();
+        const where = whereOf({ operation: "start TLS", ...addresses });
+        return { ...addresses, where, waitedFor };
+      },
     );
     try {
       await this.writer.flush({ signal: handshake.signal });
       handshake.signal.throwIfAborted();
+      waitedFor = "the handshake did not end";
       await this.#performHandshake(handshakeOver, handshake.signal);
     } finally {
       unwatch();

@@ -12,7 +12,13 @@ import {
   readOptions,
 } from "../_check.ts";
 import { BrokenError, ProxyError, TimeoutError } from "../errors.ts";
-import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import type { Addr } from "../addr.ts";
+import {
+  type CallOptions,
+  checkCall,
+  type LimitDetails,
+  watchCall,
+} from "../time/call_limits.ts";
 import {
   checkRetryRules,
   retry,
@@ -20,7 +26,12 @@ import {
   type RetryOptions,
 } from "../time/retry.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
-import { checkDialOptions, dial } from "../transport/dial.ts";
+import {
+  checkDialOptions,
+  describeDial,
+  dial,
+  type DialProgress,
+} from "../transport/dial.ts";
 import { DIAL_OPTION_NAMES, namesOf } from "../transport/option_names.ts";
 import type {
   DialOptions,
@@ -151,7 +162,8 @@ async function connectChecked(
   const { signal, deadline, retry: again } = options;
   const { timeoutMs = again === undefined ? TIMEOUT_MS : Infinity } = options;
   const limits = { signal, timeoutMs, deadline };
-  checkLimits(limits);
+  const place = () => placeOf(options);
+  checkLimits(limits, place);
   if (again !== undefined) checkObject("connect", "retry", again);
   const open = async () =>
     again === undefined
@@ -180,11 +192,20 @@ export function checkConnectOptions(
   return { options, socketOptions };
 }
 
-function checkLimits(limits: CallOptions): void {
+/** Where `connect` connects to, for the error of a limit. */
+function placeOf(
+  options: ConnectOptions,
+): { where?: string; remoteAddr?: Addr } {
+  if (options.hosts !== undefined) return { where: "to any of the hosts" };
+  const { where, remoteAddr } = describeDial(options, {});
+  return { where, remoteAddr };
+}
+
+function checkLimits(limits: CallOptions, place: LimitDetails): void {
   if (limits.signal !== undefined) {
     checkSignal("connect", "signal", limits.signal);
   }
-  checkCall("connect", limits);
+  checkCall("connect", limits, place);
 }
 
 /** Connects with several attempts, all of which end with the first limit that does. */
@@ -198,13 +219,17 @@ async function connectAgain(
   const { signal, timeoutMs, deadline, attemptTimeoutMs = TIMEOUT_MS, ...how } =
     readOptions(again, RETRY_OPTION_NAMES);
   const own = { signal, timeoutMs, deadline };
-  checkLimits(own);
+  const place = () => ({
+    ...placeOf(options),
+    waitedFor: "no attempt succeeded",
+  });
+  checkLimits(own, place);
   checkRetryRules("connect", { ...how, attemptTimeoutMs });
 
   const controller = new AbortController();
   const end = (reason: unknown): void => controller.abort(reason);
-  const unwatch = watchCall("connect", limits, end);
-  const unwatchOwn = watchCall("connect", own, end);
+  const unwatch = watchCall("connect", limits, end, place);
+  const unwatchOwn = watchCall("connect", own, end, place);
   let made: Socket | undefined;
   const attempt = async (): Promise<Socket> =>
     made = new Socket(
@@ -240,17 +265,20 @@ async function dialWithin(
     return await dialHosts(options, limits);
   }
   const controller = new AbortController();
+  const { signal } = controller;
+  const progress: DialProgress = {};
   const unwatch = watchCall(
     "connect",
     limits,
     (reason) => controller.abort(reason),
+    () => describeDial(options, progress),
   );
   try {
-    const transport = await dial(options, { signal: controller.signal });
-    if (!controller.signal.aborted) return transport;
+    const transport = await dial(options, { signal }, progress);
+    if (!signal.aborted) return transport;
     // Made in the turn in which a limit ended it.
     closeQuietly(transport);
-    throw controller.signal.reason;
+    throw signal.reason;
   } finally {
     unwatch();
   }

@@ -19,7 +19,6 @@ import {
   PermissionError,
   ProxyError,
   SocketError,
-  TimeoutError,
   TlsError,
 } from "../errors.ts";
 import { type CallOptions, watchCall } from "../time/call_limits.ts";
@@ -60,13 +59,14 @@ export async function dialHosts(
 ): Promise<Transport> {
   checkHosts(options);
   const race = new HostRace(options, leftMs(limits));
-  const unwatch = watchCall("connect", limits, (reason) => race.cancel(reason));
+  const unwatch = watchCall(
+    "connect",
+    limits,
+    (reason) => race.cancel(reason),
+    () => race.describeLimit(),
+  );
   try {
     return await race.run();
-  } catch (error) {
-    const isOwnLimit = error instanceof TimeoutError &&
-      error !== limits.signal?.reason;
-    throw isOwnLimit ? race.explain(error) : error;
   } finally {
     unwatch();
   }
@@ -110,11 +110,24 @@ class HostRace {
     this.#over.reject(reason);
   }
 
-  /** A limit that passed, with what had failed before it did. */
-  explain(error: TimeoutError): TimeoutError {
-    if (this.#errors.size === 0) return error;
-    const { timeoutMs, operation = "connect" } = error;
-    return new TimeoutError(operation, timeoutMs, { cause: this.#causes() });
+  /** What the error of a limit says: which hosts it waits for, and what had failed before. */
+  describeLimit(): {
+    where: string;
+    waitedFor: string;
+    cause?: AggregateError;
+  } {
+    const pending = this.#hosts.slice(0, this.#tried)
+      .filter((host) => !this.#errors.has(host))
+      .map((host) => formatAddress(addressOf(host)));
+    const more = pending.length > MAX_TEXTS ? ", ..." : "";
+    const { length } = this.#hosts;
+    return {
+      where: `to ${length === 1 ? pending[0] : `any of ${length} hosts`}`,
+      waitedFor: `no connection to ${
+        pending.slice(0, MAX_TEXTS).join(", ")
+      }${more}`,
+      cause: this.#errors.size === 0 ? undefined : this.#causes(),
+    };
   }
 
   #tryNext(): void {

@@ -44,6 +44,9 @@ export interface CallOptions {
   deadline?: Deadline;
 }
 
+/** What the error of a limit says beside the operation; asked for when the limit has passed. */
+export type LimitDetails = () => ConstructorParameters<typeof TimeoutError>[2];
+
 /**
  * Throws where a call may not even begin.
  *
@@ -55,6 +58,7 @@ export interface CallOptions {
 export function checkCall(
   operation: string,
   options: CallOptions | undefined,
+  details?: LimitDetails,
 ): void {
   if (options === undefined) return;
   checkEnds(operation, options);
@@ -65,7 +69,9 @@ export function checkCall(
   }
   if (deadline !== undefined) {
     for (const signal of signalsOf(deadline)) signal.throwIfAborted();
-    if (deadline.expired) throw new TimeoutError(operation, limitOf(deadline));
+    if (deadline.expired) {
+      throw new TimeoutError(operation, limitOf(deadline), details?.());
+    }
   }
 }
 
@@ -105,9 +111,10 @@ export function waitWithin<T>(
   operation: string,
   promise: Promise<T>,
   options: CallOptions,
+  details?: LimitDetails,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const stop = watchCall(operation, options, reject);
+    const stop = watchCall(operation, options, reject, details);
     promise.then((value) => {
       stop();
       resolve(value);
@@ -126,8 +133,9 @@ export function watchCall(
   operation: string,
   options: CallOptions,
   onLimit: (reason: unknown) => void,
+  details?: LimitDetails,
 ): () => void {
-  const watch = new Watch(operation, options, onLimit);
+  const watch = new Watch(operation, options, onLimit, details);
   watch.start();
   return watch.stop;
 }
@@ -139,6 +147,7 @@ class Watch implements AlarmListener {
   readonly #operation: string;
   readonly #options: CallOptions;
   readonly #onLimit: (reason: unknown) => void;
+  readonly #details: LimitDetails | undefined;
   /** Those of the deadline. */
   readonly #signals: readonly AbortSignal[];
   #callAlarm: Alarm | undefined;
@@ -148,7 +157,9 @@ class Watch implements AlarmListener {
     operation: string,
     options: CallOptions,
     onLimit: (reason: unknown) => void,
+    details: LimitDetails | undefined,
   ) {
+    this.#details = details;
     this.#operation = operation;
     this.#options = options;
     this.#onLimit = onLimit;
@@ -195,7 +206,9 @@ class Watch implements AlarmListener {
 
   #expire(limitMs: number): void {
     this.stop();
-    this.#onLimit(new TimeoutError(this.#operation, limitMs));
+    this.#onLimit(
+      new TimeoutError(this.#operation, limitMs, this.#details?.()),
+    );
   }
 
   get #aborted(): AbortSignal | undefined {

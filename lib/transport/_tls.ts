@@ -95,6 +95,7 @@ export async function dialTls(
   options: TcpDialOptions,
   tls: TlsDialOptions,
   signal: AbortSignal | undefined,
+  progress: { stage?: "header" | "handshake" },
 ): Promise<TlsTransport> {
   const hostname = hostOf(options);
   const { caCerts, alpnProtocols, serverName, cert, key } = tls;
@@ -113,10 +114,12 @@ export async function dialTls(
       key,
     });
     const conn = await orAbort(connecting, signal, closeQuietly);
+    progress.stage = "handshake";
     return handshake(conn, tls, signal);
   }
   checkClientMaterial("connect", tls, true);
   const conn = await dialTcp(options, signal);
+  progress.stage = "handshake";
   return startTlsClient(
     conn,
     { ...tls, serverName: serverName ?? hostname },

@@ -5,10 +5,11 @@
  */
 
 import { checkMethods } from "../_check.ts";
+import { type Addr, formatAddress } from "../addr.ts";
 import { BrokenError } from "../errors.ts";
-import { withoutBrackets } from "../ip.ts";
+import { parseIp, withoutBrackets } from "../ip.ts";
 import type { ProxyHeaderInit } from "../proxy_header/header.ts";
-import { addressOf } from "./_address_of.ts";
+import { addressOf, hostOf } from "./_address_of.ts";
 import { checkDialOptions } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import { orAbort } from "./_or_abort.ts";
@@ -21,9 +22,43 @@ import type {
   DialOptions,
   Transport,
 } from "./options.ts";
-import { translateError } from "./translate_error.ts";
+import { translateError, whereOf } from "./translate_error.ts";
 
 export { checkDialOptions };
+
+/** How far a dial has come, for the error of a limit that passes meanwhile. */
+export interface DialProgress {
+  /** What goes on; before that there is no connection. */
+  stage?: "header" | "handshake";
+}
+
+/** What the error of a limit says that has passed meanwhile: the place, and what did not end. */
+export function describeDial(
+  options: DialOptions,
+  { stage }: DialProgress,
+): { where?: string; remoteAddr?: Addr; waitedFor: string } {
+  const remoteAddr = addressOf(options);
+  const where = whereOf({ operation: "connect", remoteAddr });
+  const waitedFor = stage === undefined
+    ? noConnection(options)
+    : stage === "header"
+    ? "the PROXY header could not be sent"
+    : "the TLS handshake did not end";
+  return { where, remoteAddr, waitedFor };
+}
+
+function noConnection({ dialer, path, port, ...rest }: DialOptions): string {
+  if (dialer !== undefined) {
+    // Without a host of its own its address is what is connected to.
+    const via = port === undefined || dialer.addr === undefined
+      ? ""
+      : ` through ${formatAddress(dialer.addr)}`;
+    return `the dialer made no connection${via}`;
+  }
+  return path !== undefined || parseIp(hostOf(rest)) !== undefined
+    ? "it does not answer"
+    : "it does not answer, or its name server does not";
+}
 
 /**
  * Connects. For TLS the handshake is done when it resolves, and the transport is a
@@ -34,6 +69,7 @@ export { checkDialOptions };
  * beyond reach: in a TLS handshake Deno (2.9) keeps the descriptor until the server
  * says something or leaves.
  *
+ * @param progress Is told what it waits for.
  * @throws {TypeError} An option is of the wrong type, or `hostname` cannot be a host, or
  * two options cannot hold together.
  * @throws {RangeError} `port` or `path` is out of range.
@@ -44,11 +80,12 @@ export { checkDialOptions };
 export async function dial(
   options: DialOptions,
   { signal }: DialContext = {},
+  progress: DialProgress = {},
 ): Promise<Transport> {
   const checked = checkDialOptions(options);
   signal?.throwIfAborted();
   try {
-    return await open(checked, signal);
+    return await open(checked, signal, progress);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     throw translateError(error, {
@@ -61,19 +98,24 @@ export async function dial(
 async function open(
   options: DialOptions,
   signal: AbortSignal | undefined,
+  progress: DialProgress,
 ): Promise<Transport> {
   const { tls = false, proxyProtocol } = options;
   const how = tls === true ? {} : tls;
   const isTcp = options.path === undefined && options.dialer === undefined;
   if (isTcp && how !== false && proxyProtocol === undefined) {
-    return await dialTls(options, how, signal);
+    return await dialTls(options, how, signal, progress);
   }
   if (how !== false) checkClientMaterial("connect", how, isTcp);
   // First: what cannot be said should not cost a connection.
   const header = proxyProtocol && await encodeHeader(proxyProtocol);
   const plain = await dialPlain(options, signal);
-  if (header !== undefined) await sendHeader(plain, header, signal);
+  if (header !== undefined) {
+    progress.stage = "header";
+    await sendHeader(plain, header, signal);
+  }
   if (how === false) return plain;
+  progress.stage = "handshake";
   const { hostname = isTcp ? "127.0.0.1" : "localhost" } = options;
   const { serverName = hostname } = how;
   return await startTlsClient(plain, { ...how, serverName }, signal);

@@ -239,13 +239,23 @@ const PREPOSITIONS: [RegExp, string][] = [
 
 /** `Cannot connect to 127.0.0.1:80`: the start of every message. */
 function describe(context: ErrorContext): string {
-  const { operation, target, remoteAddr, localAddr } = context;
+  const where = whereOf(context);
+  const { operation } = context;
+  return where === undefined
+    ? `Cannot ${operation}`
+    : `Cannot ${operation} ${where}`;
+}
+
+/** `to 127.0.0.1:80`: what a message says behind the operation, if the place is known. */
+export function whereOf(
+  { operation, target, remoteAddr, localAddr }: ErrorContext,
+): string | undefined {
   const addr = remoteAddr ?? localAddr;
-  const where = target ??
+  const place = target ??
     (addr === undefined ? undefined : formatAddress(addr));
-  if (where === undefined) return `Cannot ${operation}`;
+  if (place === undefined) return undefined;
   const preposition = PREPOSITIONS.find(([verb]) => verb.test(operation));
-  return `Cannot ${operation} ${preposition?.[1] ?? "at"} ${where}`;
+  return `${preposition?.[1] ?? "at"} ${place}`;
 }
 
 /** The flags which a denied permission names: Deno gives them in the text only. */

@@ -417,7 +417,11 @@ Deno.test("reconnect() limits each attempt, and ends what comes later", async ()
   assertEquals(link.state, "connected");
   const [, failed] = events;
   assert(failed.type === "connect-failed");
-  assertIsError(failed.error, TimeoutError, "Cannot connect within 500 ms");
+  assertIsError(
+    failed.error,
+    TimeoutError,
+    "Cannot connect within 500 ms: open did not end",
+  );
   opening.resolve(late);
   await turn();
   assertEquals(late.ending, "cut");
@@ -462,7 +466,11 @@ Deno.test("connected() waits for the session, and says what failed where it is n
   const patient = link.connected();
   await clock.advance(70);
   const error = await short;
-  assertIsError(error, TimeoutError, "Cannot connect within 50 ms");
+  assertIsError(
+    error,
+    TimeoutError,
+    "Cannot connect within 50 ms: the last attempt failed (Cannot connect to memory:db: connection refused",
+  );
   assertIsError(error.cause, BrokenError, "refused");
   assertIsError(await whole, TimeoutError);
   const reason = new Error("not needed");

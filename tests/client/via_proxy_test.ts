@@ -646,14 +646,20 @@ Deno.test(
       const own = await assertRejects(
         () => through(scheme, port, { timeoutMs: 30 }),
         TimeoutError,
-        `through the proxy 127.0.0.1:${port} within 30 ms`,
+        `Cannot connect to example.com:443 through the proxy 127.0.0.1:${port} within 30 ms: the proxy did not answer`,
       );
+      assertEquals(own.operation, "connect");
+      assertEquals(own.remoteAddr, {
+        transport: "tcp",
+        hostname: "example.com",
+        port: 443,
+      });
       assertEquals(own.timeoutMs, 30);
       await ended.promise;
       await assertRejects(
         () => through(scheme, port, { connectTimeoutMs: 30 }),
         TimeoutError,
-        "Cannot connect within 30 ms",
+        `Cannot connect to example.com:443 within 30 ms: the dialer made no connection through 127.0.0.1:${port}`,
       );
       const controller = new AbortController();
       const { signal } = controller;

@@ -1,4 +1,8 @@
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import {
+  assertEquals,
+  assertInstanceOf,
+  assertStringIncludes,
+} from "@std/assert";
 import { SocketError, TimeoutError } from "../../lib/errors.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { connect } from "../../lib/socket/connect.ts";
@@ -51,9 +55,16 @@ Deno.test(
         if (event.type === "tls-failed") failures.push(event.error);
       },
     }, (socket) => socket.write("secret\n"));
-    using _silent = await dial(server);
+    using silent = await dial(server);
     await until(() => failures.length === 1);
     assertInstanceOf(failures[0], TimeoutError);
+    assertEquals(failures[0].remoteAddr, silent.localAddr);
+    assertStringIncludes(
+      failures[0].message,
+      `Cannot handshake with 127.0.0.1:${
+        (silent.localAddr as Deno.NetAddr).port
+      } within 50 ms`,
+    );
     using rude = await dial(server);
     await rude.write("GET / HTTP/1.1\r\n\r\n");
     await until(() => failures.length === 2);

@@ -4,11 +4,13 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import type { Addr } from "../../lib/addr.ts";
 import { BrokenError, TimeoutError, TlsError } from "../../lib/errors.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { connect, type ConnectOptions } from "../../lib/socket/connect.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
+import { describeDial } from "../../lib/transport/dial.ts";
 import type { Dialer, Transport } from "../../lib/transport/options.ts";
 import { createAuthority } from "../_support/certificates.ts";
 import { freePort } from "../_support/free_port.ts";
@@ -480,3 +482,83 @@ Deno.test("connect() and serve() speak TLS over a Unix socket", {
   }
   await Deno.remove(folder, { recursive: true });
 });
+
+Deno.test(
+  "a limit of connect() says where it was connecting to, and what did not end",
+  TIMEOUT,
+  async () => {
+    const dialer: Dialer = {
+      addr: { transport: "memory", name: "proxy" },
+      dial: (_target, { signal }) =>
+        new Promise((_, reject) => {
+          signal!.addEventListener("abort", () => reject(signal!.reason));
+        }),
+    };
+    // Nothing is accepted, and so no handshake answered, nor what is behind the buffers read.
+    using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = silent.addr;
+    const retry = { minDelayMs: 10_000 };
+    const deadline = Deadline.after(0);
+    const unread: Transport = memoryTransportPair()[0];
+    const full = { ...dialer, dial: () => Promise.resolve(unread) };
+    unread.write = () => new Promise(() => {});
+    const header = { sourceAddr: silent.addr, destinationAddr: silent.addr };
+    const cases: [ConnectOptions, string, Addr?][] = [
+      [
+        { dialer },
+        "memory:proxy within 20 ms: the dialer made no connection",
+        dialer.addr,
+      ],
+      [
+        { dialer, hostname: "a.test", port: 80 },
+        "a.test:80 within 20 ms: the dialer made no connection through memory:proxy",
+      ],
+      [
+        { dialer: full, hostname: "a.test", port: 80, proxyProtocol: header },
+        "a.test:80 within 20 ms: the PROXY header could not be sent",
+      ],
+      [
+        { port, tls: true },
+        `127.0.0.1:${port} within 20 ms: the TLS handshake did not end`,
+        silent.addr,
+      ],
+      [
+        { port, tls: { verify: () => {} } },
+        `127.0.0.1:${port} within 20 ms: the TLS handshake did not end`,
+      ],
+      [
+        { port: 9, deadline },
+        "127.0.0.1:9 within 0 ms: the time limit passed",
+      ],
+      [
+        { dialer, retry },
+        "memory:proxy within 20 ms: no attempt succeeded",
+      ],
+      [
+        { dialer, hosts: [{ port: 9 }] },
+        "127.0.0.1:9 within 20 ms: no connection to 127.0.0.1:9",
+      ],
+    ];
+    for (const [options, text, remoteAddr] of cases) {
+      const error = await assertRejects(
+        () => connect({ ...options, timeoutMs: 20 }),
+        TimeoutError,
+      );
+      assertEquals(error.message, `Cannot connect to ${text}`);
+      assertEquals(error.operation, "connect");
+      if (remoteAddr !== undefined) assertEquals(error.remoteAddr, remoteAddr);
+    }
+    for (
+      const [options, text] of [
+        [{ port: 9 }, "it does not answer"],
+        [{ path: "/run/x" }, "it does not answer"],
+        [
+          { hostname: "a.test", port: 9 },
+          "it does not answer, or its name server does not",
+        ],
+      ] as const
+    ) {
+      assertEquals(describeDial(options, {}).waitedFor, text);
+    }
+  },
+);

@@ -290,7 +290,11 @@ Deno.test("connect() says after its time what had failed before", async () => {
   );
   await clock.advance(400);
   const error = await connecting;
-  assertIsError(error, TimeoutError, "Cannot connect within 400 ms");
+  assertIsError(
+    error,
+    TimeoutError,
+    "Cannot connect to any of 2 hosts within 400 ms: no connection to b:1",
+  );
   assertIsError(error.cause, AggregateError, "a:1: connection refused");
   assertEquals(clock.pending, 0);
 });

@@ -2,6 +2,7 @@ import {
   assert,
   assertEquals,
   assertInstanceOf,
+  assertMatch,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
@@ -433,6 +434,11 @@ Deno.test(
     const error = await upgrading;
     assertInstanceOf(error, TimeoutError);
     assertEquals([error.operation, error.timeoutMs], ["start TLS", 100]);
+    assertEquals(error.remoteAddr, socket.remoteAddr);
+    assertMatch(
+      error.message,
+      /^Cannot start TLS with memory:\S+ within 100 ms: the handshake did not end$/,
+    );
     await socket.closed;
     client.abort();
   },
@@ -448,6 +454,7 @@ Deno.test(
     await assertRejects(
       () => socket.acceptTls({ ...certificate, timeoutMs: 5 }),
       TimeoutError,
+      "within 5 ms: what was written before could not be sent",
     );
     await client.readExactly(20);
     await socket.write("clear");
