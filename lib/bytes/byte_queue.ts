@@ -7,8 +7,7 @@
 import { checkBytes } from "../_check.ts";
 import { type DelimiterSearch, searchFor } from "./_delimiter_search.ts";
 import { viewOf } from "./plain_array.ts";
-import { NO_SLABS, type Slab, slabOf } from "./_slab.ts";
-import { NO_TRAFFIC } from "./_slab_size.ts";
+import { NO_SLABS, NO_TRAFFIC, type Slab, slabOf } from "./_slab.ts";
 import { checkSize, readUint, readUintFrom, refuseInteger } from "./_uint.ts";
 
 const EMPTY = /* @__PURE__ */ new Uint8Array(0);

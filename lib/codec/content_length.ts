@@ -5,16 +5,15 @@
  */
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
+import { checkLimit, checkNames, show } from "../_check.ts";
 import { FrameTooLargeError, MalformedFrameError } from "../errors.ts";
 import type { SizedCodec } from "./codec.ts";
-import { checkLimit, checkNames, show } from "../_check.ts";
-import { SizedCodecImpl } from "./_sized_codec.ts";
-import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
+import { type HeaderReader, SizedCodecImpl } from "./_sized_codec.ts";
 
 /**
  * Options of {@linkcode contentLength}.

@@ -6,16 +6,8 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { copyOf } from "../bytes/plain_array.ts";
 import { Pattern } from "../bytes/pattern.ts";
-import { FrameTooLargeError } from "../errors.ts";
-import {
-  AnyFinder,
-  type DelimiterFinder,
-  OneFinder,
-} from "./_delimiter_finder.ts";
-import { DelimiterScan, DelimiterSet } from "./_delimiter_set.ts";
-import type { Codec, Decoder, Encoder } from "./codec.ts";
+import { copyOf } from "../bytes/plain_array.ts";
 import {
   checkBoolean,
   checkBytes,
@@ -25,6 +17,15 @@ import {
   TEXT_OR_BYTES,
   wrongKind,
 } from "../_check.ts";
+import { FrameTooLargeError } from "../errors.ts";
+import type { Codec, Decoder, Encoder } from "./codec.ts";
+import {
+  AnyFinder,
+  type DelimiterFinder,
+  DelimiterScan,
+  DelimiterSet,
+  OneFinder,
+} from "./_delimiters.ts";
 import {
   checkEof,
   checkOversize,

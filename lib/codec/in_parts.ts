@@ -4,18 +4,19 @@
  * @module
  */
 
-import { checkBytes, checkInteger, checkNames, wrongKind } from "../_check.ts";
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { checkBytes, checkInteger, checkNames, wrongKind } from "../_check.ts";
 import { CodecError } from "../errors.ts";
 import type { Codec, Decoder, Encoder, SizedCodec } from "./codec.ts";
 import { unexpectedEof } from "./policy.ts";
 import {
   checkSize,
+  type HeaderReader,
   SizedCodecImpl,
+  SizedDecoder,
   type SizedFraming,
 } from "./_sized_codec.ts";
-import { type HeaderReader, SizedDecoder } from "./_sized_decoder.ts";
 
 /**
  * Options of {@linkcode inParts}.

@@ -6,8 +6,6 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { MalformedFrameError } from "../errors.ts";
-import type { Encoder, SizedCodec } from "./codec.ts";
 import {
   checkBoolean,
   checkBytes,
@@ -18,13 +16,18 @@ import {
   checkOneOf,
   outOfRange,
 } from "../_check.ts";
-import { checkSize, SizedCodecImpl } from "./_sized_codec.ts";
-import type { HeaderReader } from "./_sized_decoder.ts";
+import { MalformedFrameError } from "../errors.ts";
+import type { Encoder, SizedCodec } from "./codec.ts";
 import {
   sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
+import {
+  checkSize,
+  type HeaderReader,
+  SizedCodecImpl,
+} from "./_sized_codec.ts";
 
 /**
  * Options of {@linkcode lengthPrefixed}.

@@ -6,16 +6,15 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { MalformedFrameError } from "../errors.ts";
 import { checkNames } from "../_check.ts";
+import { MalformedFrameError } from "../errors.ts";
 import type { SizedCodec } from "./codec.ts";
-import { SizedCodecImpl } from "./_sized_codec.ts";
-import type { HeaderReader } from "./_sized_decoder.ts";
 import {
   sizedOptionNames,
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
+import { type HeaderReader, SizedCodecImpl } from "./_sized_codec.ts";
 
 /**
  * Options of {@linkcode varintPrefixed}.

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { type Addr, formatAddress, parseAddress } from "../addr.ts";
 import {
   checkBoolean,
   checkInteger,
@@ -15,8 +16,7 @@ import {
   show,
   wrongKind,
 } from "../_check.ts";
-import { type Addr, formatAddress, parseAddress } from "../addr.ts";
-import { LISTEN_VARIABLES } from "../transport/listen_variables.ts";
+import { LISTEN_VARIABLES } from "../transport/listen_fds.ts";
 
 /**
  * The part of the options of `connect`, `listen` and `serve` that permissions depend

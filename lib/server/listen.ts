@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { Addr } from "../addr.ts";
 import {
   checkFunction,
   checkNames,
@@ -17,7 +18,6 @@ import {
   readOptions,
 } from "../_check.ts";
 import { guard } from "../_guard.ts";
-import type { Addr } from "../addr.ts";
 import {
   checkSocketOptions,
   SOCKET_OPTION_NAMES,
@@ -36,10 +36,9 @@ import type {
   UnixBindOptions,
 } from "../transport/options.ts";
 import { AcceptLoop } from "./_accept_loop.ts";
-import type { HandshakeOptions } from "./_handshake.ts";
-import { HandshakeQueue } from "./_handshake_queue.ts";
-import { socketOptionsOf } from "./_socket_defaults.ts";
 import type { ListenerEvent } from "./events.ts";
+import { type HandshakeOptions, HandshakeQueue } from "./_handshake.ts";
+import { socketOptionsOf } from "./_socket_defaults.ts";
 
 /**
  * How a listener makes its sockets, and what ends it.

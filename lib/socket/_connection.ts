@@ -22,16 +22,16 @@ import {
   TlsError,
 } from "../errors.ts";
 import {
-  Alarm,
-  type AlarmListener,
-  type AlarmOptions,
-} from "../time/coarse_timer.ts";
-import {
   type CallOptions,
   checkCall,
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
+import {
+  Alarm,
+  type AlarmListener,
+  type AlarmOptions,
+} from "../time/coarse_timer.ts";
 import { checkEnds } from "../time/deadline.ts";
 import {
   type Flow,
@@ -39,21 +39,21 @@ import {
   throttleFlow,
 } from "../traffic/throttled_flow.ts";
 import { closeQuietly, quietly } from "../transport/close_quietly.ts";
-import { acceptTls, checkAcceptTls } from "../transport/accept_tls.ts";
 import type { TlsTransport, Transport } from "../transport/options.ts";
-import { checkStartTls, startTls } from "../transport/start_tls.ts";
 import { translateError, whereOf } from "../transport/translate_error.ts";
+import {
+  acceptTls,
+  checkAcceptTls,
+  checkStartTls,
+  startTls,
+} from "../transport/upgrade_tls.ts";
 import type {
   Addresses,
   ConnectionContext,
   Tap,
 } from "./_connection_context.ts";
 import { ClosedReason, type EndReason } from "./_end_reason.ts";
-import { MinimumRate } from "./_minimum_rate.ts";
-import type { ReadLoop } from "./_read_loop.ts";
-import { Reader } from "./_reader.ts";
-import { LiveStats } from "./_stats.ts";
-import { Writer } from "./_writer.ts";
+import { MinimumRate } from "./_io_limits.ts";
 import { observed } from "./observed.ts";
 import type {
   AcceptTlsOptions,
@@ -61,6 +61,10 @@ import type {
   SocketTimeouts,
   StartTlsOptions,
 } from "./options.ts";
+import type { ReadLoop } from "./_read_loop.ts";
+import { Reader } from "./_reader.ts";
+import { LiveStats } from "./_stats.ts";
+import { Writer } from "./_writer.ts";
 
 /**
  * ```text

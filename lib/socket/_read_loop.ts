@@ -11,18 +11,17 @@
  * @module
  */
 
-import { show } from "../_check.ts";
 import { ByteQueue } from "../bytes/byte_queue.ts";
+import { show } from "../_check.ts";
 import { BusyError, type SocketError, TimeoutError } from "../errors.ts";
+import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import {
   Alarm,
   type AlarmListener,
   type AlarmOptions,
 } from "../time/coarse_timer.ts";
-import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import type { EndReason } from "./_end_reason.ts";
-import type { MinimumRate } from "./_minimum_rate.ts";
 import {
   type BudgetWaiter,
   noteReadEnd,
@@ -30,7 +29,7 @@ import {
   spendUnit,
   waitForBudget,
 } from "./_io_budget.ts";
-import { ReadLimits } from "./_read_limits.ts";
+import { type MinimumRate, ReadLimits } from "./_io_limits.ts";
 import { observed } from "./observed.ts";
 
 /**

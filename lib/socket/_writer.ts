@@ -21,8 +21,8 @@
  * @module
  */
 
-import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
+import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
 import {
   BrokenError,
   BusyError,
@@ -32,18 +32,10 @@ import {
   type SocketError,
   TimeoutError,
 } from "../errors.ts";
-import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import { type CallOptions, checkCall } from "../time/call_limits.ts";
+import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import type { EndReason } from "./_end_reason.ts";
-import type { MinimumRate } from "./_minimum_rate.ts";
-import { type BatchSender, OutgoingBatch } from "./_outgoing_batch.ts";
-import {
-  type BudgetWaiter,
-  spendBytes,
-  spendUnit,
-  waitForBudget,
-} from "./_io_budget.ts";
 import {
   type Flushable,
   flushedAlready,
@@ -51,7 +43,15 @@ import {
   flushSoon,
   noteWrite,
 } from "./flush_scheduler.ts";
+import {
+  type BudgetWaiter,
+  spendBytes,
+  spendUnit,
+  waitForBudget,
+} from "./_io_budget.ts";
+import type { MinimumRate } from "./_io_limits.ts";
 import { observed } from "./observed.ts";
+import { type BatchSender, OutgoingBatch } from "./_outgoing_batch.ts";
 import { SentWaiters } from "./_sent_waiters.ts";
 
 /**

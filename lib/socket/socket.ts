@@ -9,8 +9,8 @@
  * @module
  */
 
-import { checkMethods } from "../_check.ts";
 import type { Addr } from "../addr.ts";
+import { checkMethods } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type {
   AcceptedTransport,
@@ -18,11 +18,7 @@ import type {
   ProxyInfo,
   Transport,
 } from "../transport/options.ts";
-import { ChunkIterator } from "./_chunk_iterator.ts";
 import { Connection } from "./_connection.ts";
-import type { Take } from "./_read_loop.ts";
-import type { SocketStats } from "./_stats.ts";
-import { readableOf, writableOf } from "./_web_streams.ts";
 import {
   type AcceptTlsOptions,
   checkOnlySocketOptions,
@@ -32,6 +28,9 @@ import {
   type SocketTimeouts,
   type StartTlsOptions,
 } from "./options.ts";
+import type { Take } from "./_read_loop.ts";
+import type { SocketStats } from "./_stats.ts";
+import { ChunkIterator, readableOf, writableOf } from "./_streams.ts";
 
 export type { SocketStats, Take };
 

@@ -6,9 +6,8 @@
 
 import { checkNumber, checkObject, checkSignal, wrongKind } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
-import { Timer } from "./_timer.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
-import { systemTime, type TimeSource } from "./system_time.ts";
+import { systemTime, Timer, type TimeSource } from "./system_time.ts";
 
 /** The signals that end a deadline early. Internal. */
 export let signalsOf: (deadline: Deadline) => readonly AbortSignal[];

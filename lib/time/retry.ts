@@ -1,5 +1,5 @@
 /**
- * Retries with backoff.
+ * Retries, and how long to wait before the next one.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
   wrongResult,
 } from "../_check.ts";
 import { guard } from "../_guard.ts";
-import { type Backoff, backoffDelayMs } from "./_backoff.ts";
+import type { Random } from "../_random.ts";
 import {
   type CallOptions,
   checkCall,
@@ -24,8 +24,6 @@ import {
 import { Deadline } from "./deadline.ts";
 import { RetryBudget } from "./retry_budget.ts";
 import { pause } from "./sleep.ts";
-
-export { backoffDelayMs };
 
 /**
  * What the task of {@linkcode retry} gets beside the number of the attempt.
@@ -269,4 +267,34 @@ export function checkRetryRules(
   if (onRetry !== undefined) checkFunction(action, "onRetry", onRetry);
   const backoff = { minDelayMs, maxDelayMs, factor, jitter };
   return { attempts, attemptTimeoutMs, ...backoff, retryIf, budget, onRetry };
+}
+
+/** The numbers that a backoff is made of. */
+interface Backoff {
+  /** Delay after the first attempt, before jitter. */
+  minDelayMs: number;
+  /** Delay that is never exceeded. */
+  maxDelayMs: number;
+  /** By how much each delay is longer than the one before. */
+  factor: number;
+  /** Which share of a delay is left to chance. */
+  jitter: number;
+}
+
+/**
+ * The delay after attempt number `attempt`, in milliseconds.
+ *
+ * Chance only shortens a delay, so that `maxDelayMs` holds; and it takes part in
+ * the very first one, as a thousand clients of a server that went away all start
+ * at the same moment.
+ */
+export function backoffDelayMs(
+  attempt: number,
+  backoff: Backoff,
+  random: Random = Math.random,
+): number {
+  const { minDelayMs, maxDelayMs, factor, jitter } = backoff;
+  if (minDelayMs === 0) return 0;
+  const fullMs = Math.min(maxDelayMs, minDelayMs * factor ** (attempt - 1));
+  return fullMs * (1 - jitter * random());
 }

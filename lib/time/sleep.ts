@@ -5,8 +5,8 @@
  */
 
 import { checkNumber } from "../_check.ts";
-import { Timer } from "./_timer.ts";
 import { type CallOptions, checkCall, waitWithin } from "./call_limits.ts";
+import { Timer } from "./system_time.ts";
 
 /**
  * Waits, never less than `ms` milliseconds.

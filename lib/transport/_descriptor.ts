@@ -11,13 +11,13 @@
 
 import { type Addr, formatAddress } from "../addr.ts";
 import { BrokenError } from "../errors.ts";
-import { findDescriptor, refuseDescriptor } from "./_listen_fds.ts";
+import { closeQuietly, quietly } from "./close_quietly.ts";
+import { findDescriptor, refuseDescriptor } from "./listen_fds.ts";
 import {
   nodeNet,
   type NodeSocket,
   NodeSocketTransport,
 } from "./_node_socket.ts";
-import { closeQuietly, quietly } from "./close_quietly.ts";
 import type {
   AcceptedTransport,
   Acceptor,

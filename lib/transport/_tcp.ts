@@ -6,7 +6,7 @@
 
 import { formatAddress } from "../addr.ts";
 import { PermissionError } from "../errors.ts";
-import { hostOf } from "./_address_of.ts";
+import { hostOf } from "./check_address.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import type { Acceptor, TcpBindOptions, TcpDialOptions } from "./options.ts";
 

@@ -6,13 +6,10 @@
 
 import type { Addr } from "../addr.ts";
 import { withoutBrackets } from "../ip.ts";
-import { hostOf } from "./_address_of.ts";
+import { hostOf } from "./check_address.ts";
 import { checkNewCertificate } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
 import type { NodeTlsSession } from "./_node_tls_session.ts";
-import { orAbort } from "./_or_abort.ts";
-import { bindTcp, dialTcp, listenOptions } from "./_tcp.ts";
-import { checkMaterial } from "./_tls_material.ts";
 import type {
   AcceptedTransport,
   Acceptor,
@@ -24,6 +21,9 @@ import type {
   TlsTransport,
   Transport,
 } from "./options.ts";
+import { orAbort } from "./_or_abort.ts";
+import { bindTcp, dialTcp, listenOptions } from "./_tcp.ts";
+import { checkMaterial } from "./_tls_material.ts";
 
 /** A TLS connection of Deno that keeps what its handshake agreed on. */
 type TlsConn = Deno.TlsConn & { alpnProtocol: string | null };

@@ -5,12 +5,9 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { addressOf } from "./_address_of.ts";
+import { addressOf } from "./check_address.ts";
 import { checkBindOptions } from "./_check_options.ts";
 import { bindDescriptor } from "./_descriptor.ts";
-import { bindTcp } from "./_tcp.ts";
-import { bindTls, bindTlsOver, ServerTls } from "./_tls.ts";
-import { bindUnix } from "./_unix.ts";
 import type {
   AcceptedTransport,
   Acceptor,
@@ -18,7 +15,10 @@ import type {
   BoundAddr,
   NewCertificate,
 } from "./options.ts";
+import { bindTcp } from "./_tcp.ts";
+import { bindTls, bindTlsOver, ServerTls } from "./_tls.ts";
 import { translateError } from "./translate_error.ts";
+import { bindUnix } from "./_unix.ts";
 
 /**
  * Listens. Accepted TCP connections have `noDelay` and `keepAlive` set already.

@@ -1,12 +1,14 @@
 /**
- * Addresses in options, checked before anything is opened: those of streams and of
- * datagrams are the same.
+ * Addresses in options: checked before anything is opened, those of streams and of datagrams
+ * alike, and as errors name them before there is a real one.
  *
  * @module
  */
 
+import type { Addr } from "../addr.ts";
 import { checkText, outOfRange, wrongKind } from "../_check.ts";
 import { isLinkLocal, withoutBrackets } from "../ip.ts";
+import type { BindOptions, DialOptions } from "./options.ts";
 
 /** Throws unless it can be a host to connect to or to listen on. */
 export function checkHostname(
@@ -58,4 +60,23 @@ export function checkPath(
       length,
     );
   }
+}
+
+/** The host to connect to or to listen on, as Deno and TLS want it. */
+export function hostOf({ hostname = "127.0.0.1" }: {
+  hostname?: string;
+}): string {
+  return withoutBrackets(hostname);
+}
+
+/** The address that options ask for, for errors; if there is one. */
+export function addressOf(
+  options: DialOptions | BindOptions,
+): Addr | undefined {
+  const { path, port } = options;
+  if (path !== undefined) return { transport: "unix", path };
+  if (port !== undefined) {
+    return { transport: "tcp", hostname: hostOf(options), port };
+  }
+  return (options as { dialer?: { addr: Addr } }).dialer?.addr;
 }

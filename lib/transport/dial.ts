@@ -4,25 +4,25 @@
  * @module
  */
 
-import { checkMethods } from "../_check.ts";
 import { type Addr, formatAddress } from "../addr.ts";
+import { checkMethods } from "../_check.ts";
 import { BrokenError } from "../errors.ts";
 import { parseIp, withoutBrackets } from "../ip.ts";
 import type { ProxyHeaderInit } from "../proxy_header/header.ts";
-import { addressOf, hostOf } from "./_address_of.ts";
+import { addressOf, hostOf } from "./check_address.ts";
 import { checkDialOptions } from "./_check_options.ts";
 import { closeQuietly } from "./close_quietly.ts";
-import { orAbort } from "./_or_abort.ts";
-import { dialTcp } from "./_tcp.ts";
-import { checkClientMaterial, dialTls, startTlsClient } from "./_tls.ts";
-import { dialUnix } from "./_unix.ts";
 import type {
   DialContext,
   DialerOptions,
   DialOptions,
   Transport,
 } from "./options.ts";
+import { orAbort } from "./_or_abort.ts";
+import { dialTcp } from "./_tcp.ts";
+import { checkClientMaterial, dialTls, startTlsClient } from "./_tls.ts";
 import { translateError, whereOf } from "./translate_error.ts";
+import { dialUnix } from "./_unix.ts";
 
 export { checkDialOptions };
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotStrictEquals } from "@std/assert";
-import { ChunkMemory } from "../../lib/socket/_web_streams.ts";
+import { ChunkMemory } from "../../lib/socket/_streams.ts";
 import { seededRandom } from "../time/_fake_time.ts";
 import { SEEDS } from "../_support/sockets.ts";
 

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { backoffDelayMs } from "../../lib/time/_backoff.ts";
-import { retry, type RetryEvent } from "../../lib/time/retry.ts";
+import {
+  backoffDelayMs,
+  retry,
+  type RetryEvent,
+} from "../../lib/time/retry.ts";
 import { TimeoutError } from "../../lib/errors.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
 import { sleep } from "../../lib/time/sleep.ts";

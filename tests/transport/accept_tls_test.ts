@@ -1,7 +1,6 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { TlsError } from "../../lib/errors.ts";
-import { acceptTls } from "../../lib/transport/accept_tls.ts";
-import { startTls } from "../../lib/transport/start_tls.ts";
+import { acceptTls, startTls } from "../../lib/transport/upgrade_tls.ts";
 import type { Transport } from "../../lib/transport/options.ts";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";

@@ -15,7 +15,7 @@ import type {
 } from "../../lib/transport/options.ts";
 import { dial } from "../../lib/transport/dial.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
-import { startTls } from "../../lib/transport/start_tls.ts";
+import { startTls } from "../../lib/transport/upgrade_tls.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 20_000 };

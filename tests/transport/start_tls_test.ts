@@ -9,7 +9,12 @@ import tls from "node:tls";
 import { BrokenError, TlsError } from "../../lib/errors.ts";
 import { checkTransport } from "../../lib/testing/check_transport.ts";
 import { duplexOver } from "../../lib/transport/_node_duplex.ts";
-import { acceptTls, checkAcceptTls } from "../../lib/transport/accept_tls.ts";
+import {
+  acceptTls,
+  checkAcceptTls,
+  checkStartTls,
+  startTls,
+} from "../../lib/transport/upgrade_tls.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type {
   PeerCertificate,
@@ -18,7 +23,6 @@ import type {
   TlsTransport,
   Transport,
 } from "../../lib/transport/options.ts";
-import { checkStartTls, startTls } from "../../lib/transport/start_tls.ts";
 import { translateError } from "../../lib/transport/translate_error.ts";
 import { createAuthority } from "../_support/certificates.ts";
 import { tcpPair, unixPair } from "../_support/transports.ts";

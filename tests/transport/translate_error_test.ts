@@ -13,10 +13,9 @@ import {
   PermissionError,
   TlsError,
 } from "../../lib/errors.ts";
-import { acceptTls } from "../../lib/transport/accept_tls.ts";
+import { acceptTls, startTls } from "../../lib/transport/upgrade_tls.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import type { Transport } from "../../lib/transport/options.ts";
-import { startTls } from "../../lib/transport/start_tls.ts";
 import { translateError } from "../../lib/transport/translate_error.ts";
 import {
   createAuthority,

@@ -11,7 +11,13 @@
 
 import { show } from "../_check.ts";
 import { BrokenError, type BrokenReason, PermissionError } from "../errors.ts";
-import { LISTEN_VARIABLES } from "./listen_variables.ts";
+
+/** How many sockets there are, for which process, and what they are called. */
+export const LISTEN_VARIABLES: readonly string[] = [
+  "LISTEN_FDS",
+  "LISTEN_PID",
+  "LISTEN_FDNAMES",
+];
 
 const OPERATION = "listen";
 

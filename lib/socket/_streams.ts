@@ -1,7 +1,7 @@
 /**
- * A socket's two sides as Web Streams.
+ * What arrives on a socket as an async iterator, and its two sides as Web Streams.
  *
- * Deno's own close the whole connection when one side ends; these do not.
+ * Deno's own streams close the whole connection when one side ends; these do not.
  *
  * Most of what a chunk of a bulk transfer costs is fresh memory, as a chunk is given away,
  * and then its handling. Few large chunks cost a third less than many of 64 KiB, and a
@@ -11,6 +11,7 @@
  */
 
 import type { Connection } from "./_connection.ts";
+import type { ReadLoop, Take } from "./_read_loop.ts";
 import type { Reader } from "./_reader.ts";
 
 /** The reading side. It reads only when it is read from. */
@@ -121,5 +122,33 @@ export class ChunkMemory {
     } else if (16 * count < size) {
       this.#bytes = Math.max(MIN_BYTES, size / 4);
     }
+  }
+}
+
+type Chunk = IteratorResult<Uint8Array>;
+
+const takeNext: Take<Chunk, ChunkIterator> = (ended, { loop: { queue } }) => {
+  if (queue.length > 0) return { done: false, value: queue.takeChunk() };
+  return ended ? { done: true, value: undefined } : undefined;
+};
+
+/** One read after another. It keeps no state of its own. */
+export class ChunkIterator implements AsyncIterator<Uint8Array> {
+  /** Where they come from. */
+  readonly loop: ReadLoop;
+
+  constructor(loop: ReadLoop) {
+    this.loop = loop;
+  }
+
+  next(): Promise<Chunk> {
+    return this.loop.run("read", undefined, takeNext, this);
+  }
+
+  /** Ends a `next` that waits: what it waits for is there for the next read. */
+  return(): Promise<Chunk> {
+    const done: Chunk = { done: true, value: undefined };
+    this.loop.finish(this, done);
+    return Promise.resolve(done);
   }
 }

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Timer } from "../../lib/time/_timer.ts";
+import { Timer } from "../../lib/time/system_time.ts";
 import { FakeTime } from "./_fake_time.ts";
 
 Deno.test("Timer that is stopped while setTimeout runs leaves nothing behind", () => {

@@ -1,7 +1,7 @@
 /**
- * Several delimiters at once, of which the first in the stream counts.
+ * Where the first delimiter of a stream is: of one that is looked for, and of several.
  *
- * First is the one that begins first, and of those that begin at the same place the
+ * Of several, first is the one that begins first, and of those that begin at the same place the
  * longest. That is not known before the bytes are there that could make another one
  * longer, or complete one that began earlier: a scan says so by not being settled. Then
  * the answer is the same however the bytes were cut.
@@ -11,6 +11,8 @@
  *
  * @module
  */
+
+import type { ByteQueue } from "../bytes/byte_queue.ts";
 
 /**
  * Each byte of a delimiter makes a state; beginnings that delimiters share make theirs
@@ -173,5 +175,84 @@ export class DelimiterScan {
     this.start = start;
     this.#state = state;
     this.position = base + i;
+  }
+}
+
+/** Finds the first delimiter in a queue, and goes on where it stopped. */
+export interface DelimiterFinder {
+  /** The size of the one that was found. */
+  readonly size: number;
+  /** Where it begins, or -1 where none has come, or it may still be another one. */
+  find(bytes: ByteQueue, ended: boolean): number;
+  /** Where none was found: before this place none begins. */
+  free(bytes: ByteQueue): number;
+  /** Skips bytes before that place. */
+  skip(bytes: ByteQueue, count: number): void;
+}
+
+/** For one delimiter: the queue finds it, and remembers where it stopped. */
+export class OneFinder implements DelimiterFinder {
+  readonly size: number;
+  readonly #delimiter: Uint8Array;
+
+  constructor(delimiter: Uint8Array) {
+    this.#delimiter = delimiter;
+    this.size = delimiter.length;
+  }
+
+  find(bytes: ByteQueue): number {
+    return bytes.indexOf(this.#delimiter);
+  }
+
+  free(bytes: ByteQueue): number {
+    return bytes.length - this.size + 1;
+  }
+
+  skip(bytes: ByteQueue, count: number): void {
+    bytes.skip(count);
+  }
+}
+
+/** Bytes that are looked at first, as the first delimiter is often among them. */
+const FIRST_BYTES = 64;
+const MOST_BYTES = 65_536;
+
+/** For several. */
+export class AnyFinder implements DelimiterFinder {
+  readonly #scan: DelimiterScan;
+  /** The queue's revision at the scan's first byte. */
+  #revision = -1;
+
+  constructor(set: DelimiterSet) {
+    this.#scan = new DelimiterScan(set);
+  }
+
+  get size(): number {
+    return this.#scan.size;
+  }
+
+  find(bytes: ByteQueue, ended: boolean): number {
+    const scan = this.#scan;
+    // A frame was taken, or bytes were put back.
+    if (bytes.revision !== this.#revision) {
+      scan.reset();
+      this.#revision = bytes.revision;
+    }
+    const { length } = bytes;
+    while (!scan.settled && scan.position < length) {
+      const most = Math.max(FIRST_BYTES, Math.min(scan.position, MOST_BYTES));
+      scan.scan(bytes.peekChunk(most, scan.position));
+    }
+    return scan.settled || ended ? scan.start : -1;
+  }
+
+  free(): number {
+    return this.#scan.free;
+  }
+
+  skip(bytes: ByteQueue, count: number): void {
+    bytes.skip(count);
+    this.#scan.forget(count);
+    this.#revision = bytes.revision;
   }
 }

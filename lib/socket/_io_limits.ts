@@ -1,5 +1,6 @@
 /**
- * The fewest bytes a second that have to move while one side waits for the other.
+ * The limits of a socket's reads and writes: of time, and the fewest bytes a second that
+ * have to move while one side waits for the other.
  *
  * A peer that sends a byte now and then keeps every limit that each byte arms anew: each
  * byte comes in time, and the whole never ends. So a rate is asked for as well. Only time
@@ -80,5 +81,34 @@ export class MinimumRate implements AlarmListener {
   dispose(): void {
     this.#alarm.dispose();
     this.#waitingSince = undefined;
+  }
+}
+
+/** Limits of reads that are set; most sockets have none and never make this. */
+export class ReadLimits {
+  /** Of one call. */
+  call: Alarm | undefined;
+  /** From the first byte of a frame to its last; the framing arms it. */
+  frame: Alarm | undefined;
+  /** Fewest bytes a second while a call waits. */
+  minimumRate: MinimumRate | undefined;
+
+  /** A call begins to wait. */
+  start(): void {
+    this.call?.arm();
+    this.minimumRate?.start();
+  }
+
+  /** The wait is over. */
+  stop(): void {
+    this.call?.disarm();
+    this.minimumRate?.stop();
+  }
+
+  /** No call will wait any more. */
+  dispose(): void {
+    this.call?.dispose();
+    this.frame?.dispose();
+    this.minimumRate?.dispose();
   }
 }
