@@ -600,8 +600,7 @@ Deno.test(
       file,
       `
       import { memoryTransportPair } from ${url("memory")};
-      import { startTls } from ${url("start_tls")};
-      import { acceptTls } from ${url("accept_tls")};
+      import { acceptTls, startTls } from ${url("upgrade_tls")};
       const { ca, ...certificate } = JSON.parse(Deno.args[0]);
       const [left, right] = memoryTransportPair();
       const verify = ({ commonName }) => console.log(commonName);
