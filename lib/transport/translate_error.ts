@@ -409,6 +409,8 @@ function translated(error: unknown, context: ErrorContext): unknown {
   let reason: BrokenReason | undefined = BY_CODE[code];
   reason ??= Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (/^failed to lookup address/.test(message)) reason = "dns";
+  // What `node:net` (Deno 2.9) makes of an address that is not this machine's.
+  if (/^listen EINVAL/.test(message)) reason = "not-available";
   if (reason !== undefined && reason !== "other") {
     const what = reason === "not-found" && operation === "listen"
       ? "no such path (the folder of the socket must exist)"

@@ -5,7 +5,7 @@
  */
 
 import { guard } from "../_guard.ts";
-import { PermissionError, type WorkerError } from "../errors.ts";
+import { ClosedError, PermissionError, type WorkerError } from "../errors.ts";
 import {
   checkShutdownOptions,
   type ShutdownOptions,
@@ -50,7 +50,8 @@ import {
  * worker is left then, and none is tried again.
  * @throws {BrokenError} The address is in use or not this machine's.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
- * @throws {ClosedError} A signal has shut the group down meanwhile.
+ * @throws {ClosedError} A signal of the system has shut the group down meanwhile.
+ * @throws {unknown} `signal.reason`, untouched, where `signal` has aborted meanwhile.
  *
  * @example A server on all cores, which takes its code anew on SIGHUP
  * ```ts ignore
@@ -176,6 +177,8 @@ export class WorkerGroup implements AsyncDisposable {
       await this.#workers.start();
     } catch (error) {
       this.#release();
+      // Where that is why, it is told by its own reason.
+      if (error instanceof ClosedError) this.#rules.signal?.throwIfAborted();
       throw error;
     }
   }

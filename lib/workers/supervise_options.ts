@@ -179,7 +179,10 @@ export interface SuperviseOptions {
    * @default {1_048_576}
    */
   maxQueuedBytes?: number;
-  /** Shuts the group down when it aborts. None by default. */
+  /**
+   * Shuts the group down when it aborts; while it starts, `supervise` rejects with the
+   * signal's reason. None by default.
+   */
   signal?: AbortSignal;
   /**
    * Is called with what happens; see {@linkcode GroupEvent}. What it throws is printed. None
@@ -421,6 +424,10 @@ function checkIsolation(options: SuperviseOptions): IsolationRules {
   }
   checkObject(ACTION, "env", env);
   for (const [name, value] of Object.entries(env)) {
+    if (!/^[^=\0]+$/.test(name)) {
+      const must = "a name without = or NUL, of one character at least";
+      throw outOfRange(ACTION, "each name in env", must, name);
+    }
     if (typeof value !== "string") {
       throw wrongKind(ACTION, `env.${name}`, "a string", value);
     }

@@ -367,6 +367,13 @@ Deno.test("faultProxy() refuses options of the wrong kind, out of range or unkno
     BrokenError,
   );
   assertEquals(inUse.reason, "in-use");
+  // TEST-NET-1 is no machine's.
+  const notOwn = await assertRejects(
+    () => faultProxy({ target, hostname: "192.0.2.1" }),
+    BrokenError,
+    "Cannot listen on 192.0.2.1:0: address not available",
+  );
+  assertEquals(notOwn.reason, "not-available");
 });
 
 Deno.test(

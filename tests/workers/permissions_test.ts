@@ -85,6 +85,9 @@ Deno.test(
       [{ permissions: ["--allow-hrtime"] }, "permissions[0] must be a flag"],
       [{ args: ["a\0"] }, "args[0] must be text without a NUL"],
       [{ env: { A: "\0" } }, "env.A must be text without a NUL"],
+      [{ env: { "A=B": "1" } }, "each name in env must be a name without ="],
+      [{ env: { "": "1" } }, 'of one character at least, got ""'],
+      [{ env: { "A\0": "1" } }, "each name in env must be a name without ="],
       [{ denoFlags: ["main.ts"] }, "denoFlags[0] must be a flag that is no"],
       [{ args: [1] }, "args[0] must be a string, got 1"],
       [{ env: { A: 1 } }, "env.A must be a string, got 1"],
@@ -143,3 +146,24 @@ Deno.test("a signal that has aborted starts nothing", options, async () => {
   controller.abort("any more");
   assertEquals([await starting, events], ["any more", []]);
 });
+
+Deno.test(
+  "a signal that aborts while workers start is told by its reason",
+  options,
+  async () => {
+    const controller = new AbortController();
+    const types: string[] = [];
+    const reason = await supervise({
+      module: fixture("echo"),
+      port: 0,
+      workers: 1,
+      signal: controller.signal,
+      onEvent({ type }) {
+        types.push(type);
+        controller.abort("changed my mind");
+      },
+    }).catch((reason) => reason);
+    assertEquals(reason, "changed my mind");
+    assertEquals(types, ["worker-started", "drain", "worker-ended"]);
+  },
+);

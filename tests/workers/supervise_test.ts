@@ -64,5 +64,12 @@ Deno.test(
       BrokenError,
       `Cannot listen on 127.0.0.1:${taken.addr.port}`,
     );
+    // TEST-NET-1 is no machine's.
+    const error = await assertRejects(
+      () =>
+        supervise({ module: fixture("echo"), hostname: "192.0.2.1", port: 0 }),
+      BrokenError,
+    );
+    assertEquals(error.reason, "not-available");
   },
 );
