@@ -4,8 +4,10 @@
  * @module
  */
 
+import { show } from "../_check.ts";
 import { PermissionError } from "../errors.ts";
 import { parseIp, withoutBrackets } from "../ip.ts";
+import { isHost } from "../transport/check_address.ts";
 
 const nodeDns = () => globalThis.process.getBuiltinModule("node:dns").promises;
 
@@ -13,6 +15,7 @@ const nodeDns = () => globalThis.process.getBuiltinModule("node:dns").promises;
  * The address of a host: of an address itself, without brackets.
  *
  * @param family 4 or 6, or whichever comes first.
+ * @throws {URIError} It can be none.
  * @throws {PermissionError} It is a name, and Deno denies to look it up.
  */
 export async function lookUp(
@@ -23,6 +26,8 @@ export async function lookUp(
   if (parseIp(host) !== undefined) return host;
   // RFC 6761, 6.3: it is always the loopback address.
   if (host === "localhost") return family === 6 ? "::1" : "127.0.0.1";
+  // As Deno's own functions have it, which `translateError` knows.
+  if (!isHost(host)) throw new URIError(`Invalid host: ${show(host)}`);
   try {
     const { address } = await nodeDns().lookup(host, { family: family ?? 0 });
     return address;

@@ -7,7 +7,7 @@
 
 import type { Addr } from "../addr.ts";
 import { checkText, outOfRange, wrongKind } from "../_check.ts";
-import { isLinkLocal, withoutBrackets } from "../ip.ts";
+import { isLinkLocal, parseIp, withoutBrackets } from "../ip.ts";
 import type { BindOptions, DialOptions } from "./options.ts";
 
 /** Throws unless it can be a host to connect to or to listen on. */
@@ -25,6 +25,15 @@ export function checkHostname(
     const must = `link-local with its zone, as in "${host}%eth0"`;
     throw wrongKind(action, name, must, value);
   }
+}
+
+/**
+ * Whether Deno takes it for a host: an address, or labels of letters, digits, `-` and `_`
+ * between dots. `node:dns` and `node:net` ask the resolver for anything.
+ */
+export function isHost(hostname: string): boolean {
+  const host = withoutBrackets(hostname);
+  return /^([\w-]+\.)*[\w-]+\.?$/.test(host) || parseIp(host) !== undefined;
 }
 
 /** What fits into a `sockaddr_un`, without the NUL behind a path. */

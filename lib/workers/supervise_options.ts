@@ -23,6 +23,7 @@ import { withoutBrackets } from "../ip.ts";
 import type { ServerStats } from "../server/events.ts";
 import type { ShutdownReport } from "../server/serve_options.ts";
 import { checkRetryRules } from "../time/retry.ts";
+import { checkHostname, isHost } from "../transport/check_address.ts";
 import type { GroupEvent } from "./events.ts";
 
 /**
@@ -352,7 +353,10 @@ export function checkSuperviseOptions(
   const { maxQueuedMessages = 1_000, maxQueuedBytes = 1_048_576 } = options;
   checkInteger(ACTION, "workers", workers, 1, 1_024);
   checkInteger(ACTION, "port", port, 0, 65_535);
-  checkText(ACTION, "hostname", hostname);
+  checkHostname(ACTION, "hostname", hostname);
+  if (!isHost(hostname)) {
+    throw wrongKind(ACTION, "hostname", "a name or an address", hostname);
+  }
   if (backlog !== undefined) checkInteger(ACTION, "backlog", backlog, 1);
   checkAboveZero(ACTION, "startTimeoutMs", startTimeoutMs);
   checkAboveZero(ACTION, "healthMs", healthMs);

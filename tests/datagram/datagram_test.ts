@@ -333,32 +333,52 @@ testBackends(
   },
 );
 
-testBackends("send() says why the system refuses", async ({ open }) => {
-  await using socket = await open();
-  const far = await assertRejects(
-    () => socket.send("x", { hostname: "192.0.2.1", port: 9 }),
-    BrokenError,
-    "Cannot send to 192.0.2.1:9: unreachable (the socket is bound to 127.0.0.1, which reaches this machine alone: bind it to 0.0.0.0)",
-  );
-  assertEquals(far.reason, "unreachable");
-  await assertRejects(
-    () => socket.send("x", { hostname: "::1", port: 9 }),
-    BrokenError,
-    "Cannot send to [::1]:9: unreachable (the socket is bound to 127.0.0.1, which speaks IPv4)",
-  );
-  const unknown = await assertRejects(
-    () => socket.send("x", { hostname: "no.such.host.invalid", port: 9 }),
-    BrokenError,
-    "Cannot send to no.such.host.invalid:9: the name has no address",
-  );
-  assertEquals(unknown.reason, "dns");
-  // It is still good.
-  await socket.send("x", {
-    hostname: "localhost",
-    port: socket.localAddr.port,
-  });
-  assertEquals(textOf(await socket.receive(soon)), "x");
-});
+testBackends(
+  "send() says why the system refuses",
+  async ({ open, connect }) => {
+    await using socket = await open();
+    const far = await assertRejects(
+      () => socket.send("x", { hostname: "192.0.2.1", port: 9 }),
+      BrokenError,
+      "Cannot send to 192.0.2.1:9: unreachable (the socket is bound to 127.0.0.1, which reaches this machine alone: bind it to 0.0.0.0)",
+    );
+    assertEquals(far.reason, "unreachable");
+    await assertRejects(
+      () => socket.send("x", { hostname: "::1", port: 9 }),
+      BrokenError,
+      "Cannot send to [::1]:9: unreachable (the socket is bound to 127.0.0.1, which speaks IPv4)",
+    );
+    const unknown = await assertRejects(
+      () => socket.send("x", { hostname: "no.such.host.invalid", port: 9 }),
+      BrokenError,
+      "Cannot send to no.such.host.invalid:9: the name has no address",
+    );
+    assertEquals(unknown.reason, "dns");
+    for (const hostname of ["a b", "a\nb", "127.0.0.1\0x", "a..b", "日本"]) {
+      await assertRejects(
+        () => socket.send("x", { hostname, port: 9 }),
+        TypeError,
+        "Cannot send: hostname must be a name or an address, got ",
+      );
+      await assertRejects(
+        () => open({ hostname }),
+        TypeError,
+        "Cannot bind: hostname must be a name or an address, got ",
+      );
+      await assertRejects(
+        () => connect({ hostname, port: 9 }),
+        TypeError,
+        "Cannot connect: hostname must be a name or an address, got ",
+      );
+    }
+    // It is still good.
+    await socket.send("x", {
+      hostname: "localhost",
+      port: socket.localAddr.port,
+    });
+    assertEquals(textOf(await socket.receive(soon)), "x");
+  },
+);
 
 testBackends("a port where nothing listens is no error", async ({ open }) => {
   await using socket = await open();

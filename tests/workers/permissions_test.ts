@@ -67,6 +67,8 @@ Deno.test(
       [{ module: undefined }, "module must be a string"],
       [{ port: 70_000 }, "port must be an integer from 0 to 65535"],
       [{ port: undefined }, "port must be a number"],
+      [{ hostname: "a b" }, "hostname must be a name or an address"],
+      [{ hostname: "fe80::1" }, "hostname must be link-local with its zone"],
       [{ workers: 0 }, "workers must be an integer from 1 to 1024, got 0"],
       [{ worker: 2 }, 'unknown option "worker", did you mean workers?'],
       [{ isolation: "fork" }, 'isolation must be "process" or "thread"'],
