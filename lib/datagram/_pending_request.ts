@@ -20,15 +20,20 @@ export interface Retransmission {
   firstMs: number;
 }
 
+/** However many times it is sent: the waits of so many would begin with no time at all. */
+const MIN_FIRST_MS = 1;
+
 /** Which share of each wait is left out, at most. */
 const JITTER = 0.25;
 
 /**
  * Milliseconds until the second of `attempts`, so that the last wait, which is twice as long
- * as the one before as all are, ends after `timeoutMs`.
+ * as the one before as all are, ends after `timeoutMs`: a millisecond at least, which leaves
+ * no time for the last ones where there are many.
  */
 export function firstWaitMs(attempts: number, timeoutMs: number): number {
-  return timeoutMs === Infinity ? 1_000 : timeoutMs / (2 ** attempts - 1);
+  if (timeoutMs === Infinity) return 1_000;
+  return Math.max(MIN_FIRST_MS, timeoutMs / (2 ** attempts - 1));
 }
 
 /** Sends until it is settled. */

@@ -365,7 +365,8 @@ export interface DatagramRequestOptions<In = Uint8Array<ArrayBuffer>>
    * Milliseconds until it is sent for the second time. Each further wait is twice as long,
    * and up to a quarter of each is left out at random, so that many clients do not ask at
    * the same moment. By default so long that the last wait ends with `timeoutMs`: with three
-   * attempts in 700 ms, after 100, 300 and 700.
+   * attempts in 700 ms, after 100, 300 and 700. But at least a millisecond: of many attempts
+   * in a short time the last ones are not made.
    */
   retransmitMs?: number;
 }

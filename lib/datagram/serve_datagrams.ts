@@ -116,11 +116,11 @@ export async function serveDatagrams<
   if (signal !== undefined) checkSignal(ACTION, "signal", signal);
   if (onError !== undefined) checkFunction(ACTION, "onError", onError);
 
-  const report = (error: unknown, received: In): void => {
-    if (onError !== undefined) guard(() => onError(error, received));
-    // deno-lint-ignore no-console -- the default of `onError`, as of `serve`
-    else if (!isNetwork(error)) console.error(error);
-  };
+  // What was thrown may throw when it is looked at.
+  const report = (error: unknown, received: In): void =>
+    guard(() =>
+      onError === undefined ? print(error) : onError(error, received)
+    );
   let inFlight = 0;
   // Not a race of all that run: one that runs for long would remember each of them.
   let ended = Promise.withResolvers<void>();
@@ -169,6 +169,12 @@ async function answer<
   if (out !== undefined) {
     await source.send(out, received.from as DatagramTarget<A>);
   }
+}
+
+/** The default of `onError`. */
+function print(error: unknown): void {
+  // deno-lint-ignore no-console -- as of `serve`
+  if (!isNetwork(error)) console.error(error);
 }
 
 /** What a peer, or the way to it, did; or the end of the socket. */

@@ -21,6 +21,7 @@ import {
   packetsOf,
   serveDatagrams,
 } from "@sluice/net/datagram";
+import { FailedHooks } from "../_support/failed_hooks.ts";
 import { soon, testBackends, until } from "./_backends.ts";
 
 const hello = struct({ kind: literal(u8, 1), id: u16, text: utf8(u8) });
@@ -247,6 +248,42 @@ Deno.test("serveDatagrams() outlives handlers that throw, and says what they thr
   ]);
   await socket.close();
   await serving;
+});
+
+Deno.test("serveDatagrams() outlives what throws when it is looked at", async () => {
+  using hooks = new FailedHooks();
+  const from = { transport: "udp", hostname: "127.0.0.1", port: 1 } as const;
+  const odd = [
+    new Proxy({}, {
+      getPrototypeOf() {
+        throw new Error("no prototype");
+      },
+    }),
+    {
+      [Symbol.for("Deno.customInspect")]() {
+        throw new Error("not to be seen");
+      },
+    },
+  ];
+  let received = 0;
+  const answers: unknown[] = [];
+  const source = {
+    receive: () =>
+      Promise.resolve(received < 3 ? { from, id: received++ } : null),
+    send(answer: unknown) {
+      answers.push(answer);
+      return Promise.resolve();
+    },
+  };
+  await serveDatagrams(source, ({ id }) => {
+    if (id < odd.length) throw odd[id];
+    return "answer";
+  }, { maxInFlight: 1 });
+  assertEquals(answers, ["answer"]);
+  assertEquals(hooks.errors.map((error) => (error as Error).message), [
+    "no prototype",
+    "not to be seen",
+  ]);
 });
 
 Deno.test("serveDatagrams() stops at its signal, once its handlers have answered", async () => {

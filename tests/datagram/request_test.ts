@@ -357,6 +357,22 @@ Deno.test("request() doubles its waits, and the last one ends with the limit", a
     await clock.advance(1_000);
     await again;
     assertEquals(sentAt.map((ms) => ms - 1_000), [0, 10, 30, 70]);
+
+    // More than there is time for: they leave no flood.
+    sentAt.length = 0;
+    const many = assertRejects(
+      () =>
+        peer.request("?", {
+          accept: () => true,
+          attempts: 1_000,
+          timeoutMs: 1_000,
+        }),
+      TimeoutError,
+    );
+    await clock.advance(1_000);
+    await many;
+    const after = sentAt.map((ms) => ms - 2_000);
+    assertEquals(after, [0, 1, 3, 7, 15, 31, 63, 127, 255, 511]);
     assertEquals(clock.pending, 0);
   } finally {
     Math.random = random;
