@@ -276,6 +276,21 @@ Deno.test("fromStreams() passes on why a stream failed", async () => {
     assertInstanceOf(failure, BrokenError);
     assertEquals(failure.reason, reason);
     writing.abort();
+
+    // The stream takes one write, and fails while nothing is written.
+    const ending = fromStreams({
+      readable: new ReadableStream(),
+      writable: new WritableStream({
+        start: (controller) => controller.error(thrown),
+      }),
+    });
+    await ending.write(bytes(1));
+    const ended = await outcome(ending.closeWrite());
+    assertStrictEquals(
+      reason === "reset" ? ended : (ended as BrokenError).cause,
+      thrown,
+    );
+    ending.close();
   }
 });
 

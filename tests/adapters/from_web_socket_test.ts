@@ -329,6 +329,13 @@ Deno.test(
       String(error.cause),
     );
     assertInstanceOf(await writing, BrokenError);
+
+    // Also behind closeWrite: what was never open has not ended.
+    const again = new WebSocket(`ws://127.0.0.1:${port}`);
+    const ending = new Socket(fromWebSocket(again));
+    const closing = outcome(ending.closeWrite());
+    await assertRejects(() => ending.read(), BrokenError);
+    assertInstanceOf(await closing, BrokenError);
   },
 );
 
