@@ -173,11 +173,16 @@ export class CarriedTransport implements AdaptedTransport {
     this.#pendingRead = undefined;
   }
 
-  /** Nothing more comes. */
-  failRead(error: unknown): void {
+  /**
+   * Nothing more comes.
+   *
+   * @param neverOpened Whether there was no connection, which `closeWrite` could have ended.
+   */
+  failRead(error: unknown, neverOpened = false): void {
     if (this.hasEnded) return;
     // It ended with the other direction.
-    if (this.#ending !== undefined && !this.halfClose) return this.endRead();
+    const isEnding = this.#ending !== undefined && !neverOpened;
+    if (isEnding && !this.halfClose) return this.endRead();
     const failure = this.#knownError("read", "from", error);
     this.#readFailure = { error: failure };
     this.#pendingRead?.reject(failure);

@@ -259,7 +259,13 @@ class StreamCarrier implements Carrier {
   }
 
   end(): Promise<void> {
-    return this.#ended ??= this.#writer.close();
+    return this.#ended ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
+    // Of a stream that has failed it alone knows why.
+    await this.#sending;
+    await this.#writer.close();
   }
 
   close(gracefully: boolean): void {

@@ -144,6 +144,8 @@ class WebSocketCarrier implements Carrier {
   readonly #webSocket: WebSocket;
   readonly #maxBufferedBytes: number;
   readonly #listeners = new AbortController();
+  /** It has been open: a connection that never was has no end. */
+  #hasOpened: boolean;
   /** What the last `error` event said. */
   #lastError = "";
   /** Wakes the write that waits. */
@@ -159,12 +161,16 @@ class WebSocketCarrier implements Carrier {
     this.#webSocket = webSocket;
     this.#maxBufferedBytes = maxBufferedBytes;
     webSocket.binaryType = "arraybuffer";
+    this.#hasOpened = webSocket.readyState !== WebSocket.CONNECTING;
     const { signal } = this.#listeners;
     const on = <Type extends keyof WebSocketEventMap>(
       type: Type,
       listener: (event: WebSocketEventMap[Type]) => void,
     ) => webSocket.addEventListener(type, listener, { signal });
-    on("open", () => this.#wake?.());
+    on("open", () => {
+      this.#hasOpened = true;
+      this.#wake?.();
+    });
     on("message", ({ data }) => this.#onMessage(data));
     on("error", (event) => {
       this.#lastError = "message" in event ? String(event.message) : "";
@@ -229,7 +235,7 @@ class WebSocketCarrier implements Carrier {
   /** The WebSocket has ended. */
   #end(error?: Error): void {
     if (error === undefined) this.#transport.endRead();
-    else this.#transport.failRead(error);
+    else this.#transport.failRead(error, !this.#hasOpened);
     this.#transport.failWrite(error ?? new BrokenPipe("Broken pipe"));
     this.#forget();
   }

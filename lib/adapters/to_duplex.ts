@@ -10,6 +10,7 @@ import {
   checkFunction,
   checkNames,
   checkNumber,
+  outOfRange,
   wrongKind,
 } from "../_check.ts";
 import type { Addr } from "../addr.ts";
@@ -340,19 +341,20 @@ export class SocketDuplex extends Duplex {
    * Emits `"timeout"` when nothing has moved for so long; what to do then is up to the
    * driver. The event is up to a sixteenth late.
    *
-   * @param timeout Milliseconds; 0 takes the limit away.
+   * @param timeout Milliseconds; 0 takes the limit away. As for Node, more than a timer can
+   * wait (some 24 days) is as much as it can.
    * @param callback Called at the next `"timeout"`.
    * @throws {TypeError} `timeout` is not a number, or `callback` not a function.
    * @throws {RangeError} `timeout` is out of range.
    */
   setTimeout(timeout: number, callback?: () => void): this {
-    checkTimeout(timeout);
+    const limitMs = limitOf(timeout);
     if (callback !== undefined) {
       checkFunction("set a timeout", "callback", callback);
     }
     if (this.destroyed) return this;
-    this.timeout = timeout;
-    if (timeout === 0) {
+    this.timeout = limitMs;
+    if (limitMs === 0) {
       this.#alarm?.dispose();
       this.#alarm = undefined;
       if (callback !== undefined) this.off("timeout", callback);
@@ -360,7 +362,7 @@ export class SocketDuplex extends Duplex {
     }
     const onAlarm = () => this.#onTimeout();
     this.#alarm ??= new Alarm({ onAlarm }, TIMEOUT_ALARM);
-    this.#alarm.limitMs = timeout;
+    this.#alarm.limitMs = limitMs;
     this.#touch();
     if (callback !== undefined) this.once("timeout", callback);
     return this;
@@ -466,8 +468,14 @@ function isAborted(error: unknown): boolean {
   return error instanceof ClosedError && error.cause === undefined;
 }
 
-function checkTimeout(timeout: number): void {
-  checkNumber("set a timeout", "timeout", timeout, 0, 2 ** 31 - 1);
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+function limitOf(timeout: number): number {
+  checkNumber("set a timeout", "timeout", timeout, 0);
+  if (timeout === Infinity) {
+    throw outOfRange("set a timeout", "timeout", "finite", timeout);
+  }
+  return Math.min(timeout, MAX_TIMEOUT_MS);
 }
 
 function netAddrOf(addr: Addr | undefined): {
