@@ -194,7 +194,11 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
     return this.#endpoint.closed;
   }
 
-  /** The next datagram of the peer: as `receive` of a `DatagramSocket`. */
+  /**
+   * The next datagram of the peer: as {@linkcode DatagramSocket.receive}.
+   *
+   * @throws {unknown} As of {@linkcode DatagramSocket.receive}.
+   */
   receive(options?: CallOptions): Promise<Datagram<A> | null> {
     this.#isReceivedFrom = true;
     return this.#endpoint.receive(options);
@@ -206,7 +210,11 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
     return iterate(this.#endpoint);
   }
 
-  /** Sends a datagram to the peer: as `send` of a `DatagramSocket`. */
+  /**
+   * Sends a datagram to the peer: as {@linkcode DatagramSocket.send}.
+   *
+   * @throws {unknown} As of {@linkcode DatagramSocket.send}.
+   */
   send(
     data: Uint8Array | string,
     options?: CallOptions,

@@ -137,8 +137,8 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
   }
 
   /**
-   * Sends a datagram, in the order of the calls. That it was sent does not say that it arrives, nor that anything
-   * listens there.
+   * Sends a datagram, in the order of the calls. That it was sent says neither that it
+   * arrives, nor that a program listens there.
    *
    * Cancellation: it may have been sent, or not.
    *

@@ -122,7 +122,11 @@ export class PacketPeer<In, Out = In, A extends DatagramAddr = DatagramAddr>
     return { ...this.#peer.stats, malformed: this.#malformed.count };
   }
 
-  /** The next packet that is well-formed: as `receive` of the peer. */
+  /**
+   * The next packet that is well-formed: as {@linkcode DatagramPeer.receive}.
+   *
+   * @throws {unknown} As of {@linkcode DatagramPeer.receive}.
+   */
   receive(options?: CallOptions): Promise<ReceivedPacket<In, A> | null> {
     return receivePacket(this.#peer, this.#format, this.#malformed, options);
   }
@@ -216,7 +220,11 @@ export class PacketSocket<In, Out = In, A extends DatagramAddr = DatagramAddr>
     return { ...this.#socket.stats, malformed: this.#malformed.count };
   }
 
-  /** The next packet that is well-formed: as `receive` of the socket. */
+  /**
+   * The next packet that is well-formed: as {@linkcode DatagramSocket.receive}.
+   *
+   * @throws {unknown} As of {@linkcode DatagramSocket.receive}.
+   */
   receive(options?: CallOptions): Promise<ReceivedPacket<In, A> | null> {
     return receivePacket(this.#socket, this.#format, this.#malformed, options);
   }

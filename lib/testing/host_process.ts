@@ -219,6 +219,8 @@ export class HostProcess {
   /**
    * Runs a task beside others. What it throws while the process is alive fails the
    * simulation, whether what is returned is awaited or not.
+   *
+   * @throws {unknown} What the task throws.
    */
   spawn<T>(task: () => T | Promise<T>): Promise<T> {
     const running = Promise.try(task);
@@ -227,9 +229,10 @@ export class HostProcess {
   }
 
   /**
-   * Waits, in simulated time.
+   * Waits for so many milliseconds of simulated time: as `sleep`.
    *
    * @throws {ClosedError} The process has ended meanwhile.
+   * @throws {unknown} As of `sleep`.
    */
   async sleep(ms: number, options: CallOptions = {}): Promise<void> {
     using end = Deadline.after(Infinity, {

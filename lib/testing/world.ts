@@ -137,6 +137,9 @@ export class World {
   /**
    * Runs a task beside others. The scenario ends when all of them have, and fails with the
    * first that does, whether what is returned is awaited or not.
+   *
+   * @throws {TypeError} `task` is no function.
+   * @throws {unknown} What the task throws.
    */
   spawn<T>(task: () => T | Promise<T>): Promise<T> {
     checkFunction("spawn", "task", task);
@@ -145,7 +148,11 @@ export class World {
     return running;
   }
 
-  /** Waits, in simulated time. */
+  /**
+   * Waits for so many milliseconds of simulated time: as `sleep`.
+   *
+   * @throws {unknown} As of `sleep`.
+   */
   sleep(ms: number, options?: CallOptions): Promise<void> {
     return sleep(ms, options);
   }
