@@ -1,5 +1,5 @@
 /**
- * Tells an outage from a hiccup.
+ * Tells an outage from a short failure.
  *
  * `failures` failed checks in a row are an outage: `record` returns "down" for the last of
  * them, once. After that `successes` good checks in a row are its end: "up". Everything
@@ -9,7 +9,7 @@ export class Alarm {
   constructor(readonly failures: number, readonly successes: number) {}
 
   record(isUp: boolean): "down" | "up" | undefined {
-    // Your turn: this one cries wolf.
+    // Your turn: this one reports every check.
     return isUp ? "up" : "down";
   }
 }

@@ -1,4 +1,4 @@
-/** Tells an outage from a hiccup. */
+/** Tells an outage from a short failure. */
 export class Alarm {
   #isDown = false;
   #inARow = 0;
