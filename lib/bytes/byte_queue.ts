@@ -111,6 +111,14 @@ export class ByteQueue {
   }
 
   /**
+   * Whether the next bytes are still there. They are not where the memory of an array that
+   * was handed out, or put in, was transferred: it may hold others, too.
+   */
+  get isIntact(): boolean {
+    return this.#end <= this.#bytes.length || this.#start === this.#end;
+  }
+
+  /**
    * The byte at `index` from the front. `index` must be less than `length`.
    *
    * @param index Position from the front.

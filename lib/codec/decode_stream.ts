@@ -50,8 +50,9 @@ const MAX_FRAMES = 1024;
  *
  * Backpressure: a chunk is decoded when a frame is waited for, 1,024 frames at a time,
  * and the next chunk is taken when all its frames have been read. Chunks become the
- * stream's own: frames may be views of them, so do not write to a chunk later. A chunk
- * that is not a `Uint8Array` fails both sides with a `TypeError`.
+ * stream's own: frames may be views of them, so do not write to a chunk later, and copy a
+ * frame (`slice`) before you transfer its buffer. A chunk that is not a `Uint8Array`, or
+ * whose memory has gone, fails both sides with a `TypeError`.
  *
  * Cancellation: cancelling `readable` aborts `writable` and the other way round.
  *
@@ -207,6 +208,7 @@ class StreamDecoder<In> {
   #next(): In | undefined {
     while (true) {
       try {
+        if (!this.#frames.queue.isIntact) throw transferred();
         return this.#frames.next(this.#ended);
       } catch (error) {
         if (this.#onBadFrame === undefined || !isBadFrame(error)) throw error;
@@ -222,6 +224,13 @@ class StreamDecoder<In> {
     this.#waiting?.reject(reason);
     return true;
   }
+}
+
+/** The memory of a chunk, or of a frame that is a view of one, is not there any more. */
+function transferred(): TypeError {
+  return new TypeError(
+    "Cannot decode a stream: an array was transferred, and with its memory bytes that were not decoded yet (transfer a copy)",
+  );
 }
 
 /** What the hook throws goes through, what it rejects with later does not. */

@@ -182,7 +182,8 @@ export class Framed<In, Out = In>
 
   /**
    * The next frame, or `null` when the peer has ended its side between two frames, or
-   * a server that shuts down has (see `endOnDrain`).
+   * a server that shuts down has (see `endOnDrain`). A frame of bytes is a view: copy it
+   * (`slice`) before you transfer its buffer, which may hold the next ones, too.
    *
    * Cancellation: safe. A call that is cut off consumes nothing.
    *

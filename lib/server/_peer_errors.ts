@@ -10,6 +10,7 @@
 
 import { formatAddress } from "../addr.ts";
 import {
+  BrokenError,
   ClosedError,
   SocketError,
   type SocketErrorCode,
@@ -55,11 +56,20 @@ export function isPeerError(error: unknown, socket: Socket): boolean {
   if (error instanceof DOMException) return error.name === "TimeoutError";
   if (!(error instanceof SocketError) || !BY_PEER.has(error.code)) return false;
   if (OWN_OPERATIONS.has(error.operation)) return false;
+  // A transport, or what was done to an array that it needed, and no network.
+  if (error instanceof BrokenError && isBug(error.cause)) return false;
   // This side's certificate, not the peer's.
   if (error instanceof TlsError && error.reason === "bad-configuration") {
     return false;
   }
   return isOf(error, socket);
+}
+
+/** Whether it is about arguments. What the system finds invalid has a code. */
+function isBug(cause: unknown): boolean {
+  return !isOpaque(cause) &&
+    (cause instanceof TypeError || cause instanceof RangeError) &&
+    !Object.hasOwn(cause, "code");
 }
 
 /** Whether `error` says that this side, the server say, has closed `socket`. */

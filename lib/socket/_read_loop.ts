@@ -324,6 +324,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
         { operation, ...this.#context.addresses() },
       );
     }
+    if (!this.queue.isIntact) throw this.#failLost();
   }
 
   /**
@@ -345,7 +346,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
         if (found !== undefined) return Promise.resolve(found);
       }
     } catch (error) {
-      return Promise.reject(error);
+      const lost = error instanceof TypeError && !this.queue.isIntact;
+      return Promise.reject(lost ? this.#failLost() : error);
     }
     return this.wait(operation, options, take, subject, mayTake);
   }
@@ -442,6 +444,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
         options,
         (reason) => this.#giveUp(observed(Promise.reject(reason))),
       );
+      // Its time was over by then, or a hook of a decoder has aborted it.
+      if (this.#resolve === undefined) return call as Promise<T>;
     }
     if (spent) waitForBudget(this);
     else this.#read(direct);
@@ -524,8 +528,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       return;
     }
     this.#direct = direct;
-    const target = this.#target = this.#targetOf(direct);
     try {
+      const target = this.#target = this.#targetOf(direct);
       this.#context.flow.read(target).then(this.#onRead, this.#onError);
       noteReadStart(this, this.#context.isSystem);
     } catch (error) {
@@ -554,6 +558,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     const isCount = Number.isInteger(count) && count! > 0 &&
       count! <= target.length;
     this.#noteReadEnd(isCount ? count! : 0);
+    // Bytes that came before are lost: none may be read as if it followed them.
+    if (this.#end?.failure !== undefined) return;
     if (count === null) {
       const broken = this.#end?.broken;
       if (broken !== undefined) return this.#failRead(broken);
@@ -590,6 +596,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
 
   /** Asks the call that waits, which ends if it found what it wanted, or threw. */
   #answer(take: Take<unknown, unknown>): void {
+    if (!this.queue.isIntact) return void this.#failLost();
     let found: unknown;
     this.#isAsked = true;
     try {
@@ -598,6 +605,8 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       found = observed(Promise.reject(error));
     }
     this.#isAsked = false;
+    // By a hook of a decoder, or behind the first array of several.
+    if (!this.queue.isIntact) return void this.#failLost();
     if (this.#givenUp !== undefined) {
       if (found === undefined) found = this.#givenUp.result;
       this.#givenUp = undefined;
@@ -607,6 +616,24 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     if (found === undefined || resolve === undefined) return;
     this.#leaveCall();
     resolve(found);
+  }
+
+  /** Bytes that wait to be read have gone with memory that a caller has transferred. */
+  #failLost(): unknown {
+    const error = new TypeError(
+      "an array was transferred, and with its memory bytes that were not read yet (transfer a copy)",
+    );
+    if (this.#end?.detached !== undefined) {
+      this.interrupt(error);
+      return error;
+    }
+    this.queue.clear();
+    // Behind a gap there is no clean end.
+    this.#ended = false;
+    this.#context.onReadFailure(error);
+    const end = this.#end!;
+    end.reported = true;
+    return end.failure;
   }
 
   #failRead(error: unknown): void {

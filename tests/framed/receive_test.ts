@@ -18,6 +18,7 @@ import {
   UnexpectedEofError,
 } from "../../lib/errors.ts";
 import { framed } from "../../lib/framed/framed.ts";
+import { Deadline } from "../../lib/time/deadline.ts";
 import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { FakeTime, seededRandom } from "../time/_fake_time.ts";
 import {
@@ -467,4 +468,28 @@ Deno.test("a hook that ends the very call which decodes loses no frame", async (
   await right.write("last\n");
   assertEquals(await frames.receive(), "last");
   await Promise.all([left.close(), right.close()]);
+});
+
+Deno.test("a call that a hook ends at once leaves no read behind that would hold the process", async () => {
+  for (const limit of ["signal", "deadline"]) {
+    using pair = spiedPair();
+    const { left, right, spy } = pair;
+    left.unread(new TextEncoder().encode("too long\n"));
+    const controller = new AbortController();
+    const { signal } = controller;
+    const codec = lines({
+      maxLineBytes: 4,
+      oversize: "skip",
+      onOversize: () => controller.abort(),
+    });
+    const frames = framed(left, codec);
+    const call = limit === "signal"
+      ? frames.receive({ signal })
+      : frames.receive({ deadline: Deadline.after(1_000, { signal }) });
+    await assertRejects(() => call, DOMException);
+    assertEquals(spy.reads, 0);
+    await right.write("next\n");
+    assertEquals(await frames.receive(), "next");
+    assertEquals(spy.reads, 1);
+  }
 });

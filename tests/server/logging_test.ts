@@ -244,6 +244,10 @@ Deno.test("isPeerError() tells what a peer can do from what it cannot", () => {
   const peers = [
     new BrokenError("reset", "x", { remoteAddr }),
     new BrokenError("reset", "x", { remoteAddr: { ...remoteAddr } }),
+    new BrokenError("other", "x", {
+      remoteAddr,
+      cause: Object.assign(new TypeError("y"), { code: "EINVAL" }),
+    }),
     new TimeoutError("read", 5),
     new UnexpectedEofError(1, 2, "x"),
     new MalformedFrameError("x", { operation: "decode" }),
@@ -262,6 +266,7 @@ Deno.test("isPeerError() tells what a peer can do from what it cannot", () => {
     "text",
     new Error("x"),
     new TypeError("x", { cause: peers[0] }),
+    new BrokenError("other", "x", { remoteAddr, cause: new TypeError("y") }),
     new BrokenError("refused", "x", { remoteAddr: elsewhere }),
     new BrokenError("dns", "x", { operation: "connect" }),
     new TimeoutError("connect", 5),

@@ -1,0 +1,207 @@
+/**
+ * What `read` and frames give are views, and may share their memory with bytes that wait. A
+ * caller that transfers it, to a worker say, takes those as well: that connection alone ends,
+ * with one typed error, and no promise is left behind.
+ *
+ * @module
+ */
+
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { BrokenError, framed, lengthPrefixed, lines } from "@sluice/net";
+import { Requests } from "@sluice/net/client";
+import {
+  type Codec,
+  decodeStream,
+  delimited,
+  netstring,
+  varintPrefixed,
+} from "@sluice/net/codec";
+import { memoryPair } from "@sluice/net/testing";
+import { bytes, outcome, SEEDS, textOf, turn } from "../_support/sockets.ts";
+
+function transfer(array: Uint8Array): void {
+  structuredClone(array.buffer, { transfer: [array.buffer] });
+}
+
+/** One error, of the class that says so, now and later. */
+async function assertLost(
+  ...calls: (() => Promise<unknown>)[]
+): Promise<void> {
+  let first: unknown;
+  for (const call of [...calls, ...calls]) {
+    const error = await outcome(call());
+    assertInstanceOf(error, BrokenError);
+    assertEquals(error.reason, "other");
+    assert(error.message.includes("transferred"), error.message);
+    first ??= error;
+    assertStrictEquals(error, first);
+  }
+}
+
+Deno.test("an array that was read and is transferred takes what shares its memory, and breaks its socket alone", async () => {
+  const [left, right] = memoryPair();
+  await left.write("first\nsecond\n");
+  await left.flush();
+  transfer(await right.readExactly(6));
+  await assertLost(
+    () => right.readLine(),
+    () => right.read(),
+    () => right.readExactly(3),
+    () => right.readUntil("\n"),
+    () => right.peek(1),
+    () => right.readInto(new Uint8Array(1)),
+    () => framed(right, lines()).receive(),
+    () => right[Symbol.asyncIterator]().next(),
+  );
+  await right.closed;
+  left.abort();
+});
+
+Deno.test("an array that was read may be transferred where nothing shares its memory", async () => {
+  const [left, right] = memoryPair();
+  for (const text of ["one", "two", "three"]) {
+    await left.write(text);
+    const chunk = await right.read();
+    assertEquals(textOf(chunk), text);
+    transfer(chunk!);
+  }
+  await left.closeWrite();
+  assertEquals(await right.read(), null);
+  await Promise.all([left.close(), right.close()]);
+});
+
+Deno.test("the end of the peer is no clean end behind bytes that were lost", async () => {
+  const [left, right] = memoryPair();
+  await left.write("first, second");
+  await left.close({ timeoutMs: 1 });
+  transfer(await right.readExactly(6));
+  await assertLost(() => right.read(), () => right.readLine());
+});
+
+const codecs: Record<string, Codec<Uint8Array>> = {
+  lengthPrefixed: lengthPrefixed(),
+  varintPrefixed: varintPrefixed(),
+  netstring: netstring(),
+  delimited: delimited({ delimiter: ";" }),
+};
+for (const [name, codec] of Object.entries(codecs)) {
+  Deno.test(`a frame of ${name} that is transferred ends the frames behind it with one error`, async () => {
+    const [left, right] = memoryPair();
+    const sender = framed(left, codec);
+    const receiver = framed(right, codec);
+    await sender.sendAll([bytes(9), bytes(9), bytes(9)]);
+    await sender.flush();
+    transfer((await receiver.receive())!);
+    await assertLost(
+      () => receiver.receive(),
+      () => receiver[Symbol.asyncIterator]().next(),
+      () => receiver.batches()[Symbol.asyncIterator]().next(),
+    );
+    left.abort();
+  });
+
+  Deno.test(`a chunk of a stream of ${name} that is transferred fails both sides`, async () => {
+    const chunks = [];
+    for (let i = 0; i < 3; i++) {
+      const [left, right] = memoryPair();
+      await framed(left, codec).send(new Uint8Array(3_000).fill(i));
+      await left.closeWrite();
+      chunks.push(...await Array.fromAsync(right));
+      left.abort();
+      right.abort();
+    }
+    const { readable, writable } = decodeStream(codec);
+    const writer = writable.getWriter();
+    const written = new Uint8Array(await new Blob(chunks).arrayBuffer());
+    const writing = outcome(writer.write(written));
+    transfer(written);
+    const reader = readable.getReader();
+    const error = await outcome(reader.read());
+    assertInstanceOf(error, TypeError);
+    assert(error.message.includes("transferred"), error.message);
+    assertStrictEquals(await writing, error);
+  });
+}
+
+Deno.test("memory that is transferred while a call waits ends that call with the same error", async () => {
+  const [left, right] = memoryPair();
+  await left.write("abcd");
+  await left.flush();
+  const head = await right.readExactly(1);
+  const call = outcome(right.readExactly(300));
+  await turn();
+  transfer(head);
+  await left.write(bytes(500));
+  assertInstanceOf(await call, BrokenError);
+  await assertLost(() => right.read());
+  left.abort();
+});
+
+Deno.test("bytes that were put back and transferred break the socket", async () => {
+  const [left, right] = memoryPair();
+  const [first, second] = [bytes(100), bytes(100)];
+  right.unread(second);
+  right.unread(first);
+  transfer(second);
+  // The first 100 are there.
+  assertInstanceOf(await outcome(right.readExactly(150)), BrokenError);
+  await assertLost(() => right.read());
+  left.abort();
+});
+
+Deno.test("an answer that is transferred ends each request behind it once", async () => {
+  const [left, right] = memoryPair();
+  const requests = new Requests(framed(left, lengthPrefixed()), {
+    match: "order",
+  });
+  const server = framed(right, lengthPrefixed());
+  const answers = [1, 2, 3].map(() => requests.request(bytes(8)));
+  for (let i = 0; i < 3; i++) await server.receive();
+  const out: Uint8Array[] = [];
+  for (const _ of answers) out.push(new Uint8Array([0, 0, 0, 200]), bytes(200));
+  const all = new Uint8Array(await new Blob(out as BlobPart[]).arrayBuffer());
+  // One and a half of them: the rest shares the memory.
+  await right.write(all.slice(0, 300));
+  transfer(await answers[0]);
+  await right.write(all.slice(300));
+  await assertRejects(() => answers[1], BrokenError);
+  await assertRejects(() => answers[2], BrokenError);
+  await requests.closed;
+  right.abort();
+});
+
+Deno.test("whatever is transferred at whatever moment, each call settles, and no byte comes out of its place", async () => {
+  for (const seed of SEEDS) {
+    let state = seed * 7919;
+    const random = (most: number) =>
+      (state = (state * 1103515245 + 12345) & 0x7fffffff) % most;
+    const [left, right] = memoryPair({ seed });
+    const sent = bytes(4_000);
+    const writing = outcome(
+      left.write(sent.slice()).then(() => left.closeWrite()),
+    );
+    let place = 0;
+    for (;;) {
+      const size = 1 + random(400);
+      const got = random(3) === 0
+        ? await outcome(right.read())
+        : await outcome(right.readExactly(size));
+      if (!(got instanceof Uint8Array)) {
+        assert(got === null || got instanceof Error);
+        break;
+      }
+      assertEquals(got, sent.subarray(place, place + got.length));
+      place += got.length;
+      if (random(12) === 0) transfer(got);
+    }
+    right.abort();
+    await writing;
+    left.abort();
+  }
+});
