@@ -7,7 +7,7 @@
 import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
 import type { SocketOptions } from "../socket/options.ts";
-import type { Socket } from "../socket/socket.ts";
+import { halvesOf, type Socket } from "../socket/socket.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
 import { Admission, type AdmissionOptions } from "./_admission.ts";
@@ -117,11 +117,11 @@ export class Clients implements ClientOwner {
 
   /** Whether there is a client of at most this age of which nothing has been heard. */
   hasNewerThan(ageMs: number): boolean {
-    const since = Date.now() - ageMs;
-    return [...this.#all].some(({ socket }) =>
-      socket === undefined ||
-      socket.stats.bytesRead === 0 && socket.stats.openedAt > since
-    );
+    return [...this.#all].some(({ socket }) => {
+      if (socket === undefined) return true;
+      const { stats } = halvesOf(socket);
+      return stats.bytesRead === 0 && stats.ageMs < ageMs;
+    });
   }
 
   get stats(): Omit<ServerStats, "acceptErrors"> {
@@ -188,19 +188,19 @@ export class Clients implements ClientOwner {
     if (this.#all.size === 0) this.#left?.resolve();
   }
 
-  #account(id: number, { stats, remoteAddr }: Socket): void {
-    const { bytesRead, bytesWritten, openedAt } = stats;
+  #account(id: number, socket: Socket): void {
+    const { remoteAddr } = socket;
+    const { bytesRead, bytesWritten, ageMs } = halvesOf(socket).stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;
     if (!this.#events.hasListeners) return;
-    const durationMs = Date.now() - openedAt;
     this.emit({
       type: "closed",
       id,
       remoteAddr,
       bytesRead,
       bytesWritten,
-      durationMs,
+      durationMs: ageMs,
     });
   }
 

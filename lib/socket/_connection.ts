@@ -39,7 +39,11 @@ import {
   throttleFlow,
 } from "../traffic/throttled_flow.ts";
 import { closeQuietly, quietly } from "../transport/close_quietly.ts";
-import type { TlsTransport, Transport } from "../transport/options.ts";
+import type {
+  AcceptedTransport,
+  TlsTransport,
+  Transport,
+} from "../transport/options.ts";
 import { translateError, whereOf } from "../transport/translate_error.ts";
 import {
   acceptTls,
@@ -726,8 +730,10 @@ function detachedTransport(transport: Transport, loop: ReadLoop): Transport {
   let first: Promise<boolean> | undefined = loop.more();
   first.catch(() => {});
   const { alpnProtocol, peerCertificate } = transport as TlsTransport;
+  const { proxy } = transport as AcceptedTransport;
   return {
     ...("alpnProtocol" in transport ? { alpnProtocol, peerCertificate } : {}),
+    ...(proxy === undefined ? {} : { proxy }),
     get localAddr() {
       return transport.localAddr;
     },

@@ -75,11 +75,18 @@ export class LiveStats implements SocketStats {
   bytesRead = 0;
   bytesWritten = 0;
   readonly #opened = currentTime();
+  /** The same on a clock that is never set, for durations. */
+  readonly #openedMs = Math.floor(performance.now());
   #lastRead: number | undefined;
   #lastWrite: number | undefined;
 
   get openedAt(): number {
     return EPOCH + this.#opened;
+  }
+
+  /** How long ago it was made, however the clock of `openedAt` was set meanwhile. */
+  get ageMs(): number {
+    return Math.floor(performance.now()) - this.#openedMs;
   }
 
   get lastReadAt(): number | undefined {
@@ -95,12 +102,12 @@ export class LiveStats implements SocketStats {
 
   get readRate(): Rate {
     const meters = this.#meters ??= {};
-    return meters.read ??= makeMeter(this.bytesRead, this.openedAt);
+    return meters.read ??= makeMeter(this.bytesRead, this.#openedMs);
   }
 
   get writeRate(): Rate {
     const meters = this.#meters ??= {};
-    return meters.write ??= makeMeter(this.bytesWritten, this.openedAt);
+    return meters.write ??= makeMeter(this.bytesWritten, this.#openedMs);
   }
 
   onRead(count: number): void {
@@ -116,7 +123,6 @@ export class LiveStats implements SocketStats {
   }
 }
 
-function makeMeter(startBytes: number, openedAt: number): RateMeter {
-  const startedAtMs = performance.now() - (Date.now() - openedAt);
+function makeMeter(startBytes: number, startedAtMs: number): RateMeter {
   return new RateMeter({ startBytes, startedAtMs });
 }

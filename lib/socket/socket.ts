@@ -41,6 +41,7 @@ export type SocketHalves = Pick<
   | "transport"
   | "readLoop"
   | "writer"
+  | "stats"
   | "tap"
   | "isOpen"
   | "isClosing"

@@ -67,6 +67,8 @@ export class WorkerInstance {
   readonly index: number;
   readonly id: number;
   readonly since: number = Date.now();
+  /** The same on a clock that is never set, for durations. */
+  readonly startedMs: number = performance.now();
   /** Resolves when it accepts, with its address if it has one; rejects with a `WorkerError`. */
   readonly ready: Promise<Deno.NetAddr | undefined>;
   /** Resolves when it has ended. Never rejects. */

@@ -157,7 +157,7 @@ export class Workers {
     const { pid } = worker;
     this.#owner.emit({ type: "worker-started", index, id, pid });
     worker.ready.then(() => {
-      const startMs = Date.now() - worker.since;
+      const startMs = Math.round(performance.now() - worker.startedMs);
       this.#owner.emit({ type: "worker-ready", index, id, startMs });
     }, () => {});
     worker.ended.then((ending) => this.#onEnd(worker, ending));

@@ -18,12 +18,13 @@ import {
   serve,
   type ServerEvent,
   type ServerOptions,
-  type Socket,
+  Socket,
   TimeoutError,
   UnexpectedEofError,
 } from "@sluice/net";
 import { encodeProxyHeader } from "@sluice/net/codec";
 import { createAuthority } from "../_support/certificates.ts";
+import { textOf } from "../_support/sockets.ts";
 
 const TIMEOUT = { timeout: 20_000 };
 const utf8 = new TextEncoder();
@@ -448,6 +449,29 @@ Deno.test(
     await socket.close();
     await server.shutdown();
     assertEquals(rest, ["ab", "cdefgh"]);
+  },
+);
+
+Deno.test(
+  "a socket of what was detached with a read in flight knows what the header said",
+  TIMEOUT,
+  async () => {
+    const detached = Promise.withResolvers<Socket>();
+    await using server = serve(
+      { port: 0, proxyProtocol: LOOPBACK },
+      async (socket) => {
+        await socket.read({ timeoutMs: 1 }).catch(() => {});
+        detached.resolve(new Socket(socket.detach().transport));
+      },
+    );
+    const socket = await connect({ port: server.addr.port });
+    await socket.write(headerOf("192.0.2.1"));
+    const again = await detached.promise;
+    assertEquals(again.proxy?.version, 2);
+    assertEquals(again.remoteAddr, tcp("192.0.2.1", 50_000));
+    await socket.write("x");
+    assertEquals(textOf(await again.read()), "x");
+    await Promise.all([socket.close(), again.close()]);
   },
 );
 

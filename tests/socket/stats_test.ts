@@ -1,8 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
+import { connect, serve } from "@sluice/net";
 import {
   bytes,
   spiedPair,
   testOverMemoryAndTcp,
+  TIMEOUT,
   turn,
 } from "../_support/sockets.ts";
 
@@ -57,3 +59,32 @@ Deno.test("a read straight into the caller's array counts as well", async () => 
   await reading;
   assertEquals(left.stats.bytesRead, 9);
 });
+
+Deno.test(
+  "the mean rate and durations do not follow a clock that is set",
+  TIMEOUT,
+  async () => {
+    const { now } = Date;
+    const durations: number[] = [];
+    const server = serve({
+      port: 0,
+      onEvent: (event) => {
+        if (event.type === "closed") durations.push(event.durationMs);
+      },
+    }, async (socket) => void await socket.readLine());
+    const socket = await connect(server.addr);
+    try {
+      await socket.write("x".repeat(10_000) + "\n");
+      await socket.flush();
+      Date.now = () => now() + 86_400_000;
+      const { meanBytesPerSecond } = socket.stats.writeRate;
+      assert(meanBytesPerSecond > 100, `${meanBytesPerSecond} bytes a second`);
+      Date.now = () => now() - 86_400_000;
+      await socket.close();
+      await server.shutdown();
+      assert(durations[0] >= 0 && durations[0] < 60_000, `${durations} ms`);
+    } finally {
+      Date.now = now;
+    }
+  },
+);
