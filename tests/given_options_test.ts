@@ -7,17 +7,25 @@
 
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
+  type CallOptions,
   connect,
   type ConnectOptions,
+  Deadline,
+  type DeadlineOptions,
   type Dialer,
   framed,
+  interval,
   lines,
   listen,
   type ListenOptions,
+  relay,
+  retry,
   serve,
   type ServeOptions,
+  sleep,
   TimeoutError,
   TlsError,
+  withTimeout,
 } from "@sluice/net";
 import { Pool, reconnect, Requests } from "@sluice/net/client";
 import { datagram } from "@sluice/net/datagram";
@@ -337,5 +345,71 @@ Deno.test(
       TypeError,
       "clientCaCerts must be at least one certificate",
     );
+  },
+);
+
+Deno.test(
+  "a wrong name of a limit is refused by every call that would wait without it",
+  TIMEOUT,
+  async () => {
+    const wrong = { timeout: 10 } as unknown as CallOptions;
+    const [left, right] = memoryPair();
+    const frames = framed(left, lines());
+    const pool = new Pool({ open: () => 1, max: 1 });
+    await using listener = listen({ port: 0 });
+    const link = reconnect({ open: () => new Promise(() => {}) }, () => {});
+    const [far] = memoryPair();
+    const requests = new Requests(framed(far, lines()), { match: "order" });
+    const calls: Record<string, () => unknown> = {
+      "read": () => left.read(wrong),
+      "readInto": () => left.readInto(new Uint8Array(1), wrong),
+      "readExactly": () => left.readExactly(1, wrong),
+      "readUntil": () => left.readUntil("x", wrong),
+      "readLine": () => left.readLine(wrong),
+      "peek": () => left.peek(1, wrong),
+      "receive": () => frames.receive(wrong),
+      "sendAll": () => frames.sendAll([], wrong),
+      "flush": () => left.flush(wrong),
+      "closeWrite": () => left.closeWrite(wrong),
+      "close": () => left.close(wrong),
+      "accept": () => listener.accept(wrong),
+      "acquire": () => pool.acquire(wrong),
+      "use": () => pool.use(() => 1, wrong),
+      "close the pool": () => pool.close(wrong),
+      "connect": () => link.connected(wrong),
+      "request": () => requests.request("x", wrong),
+      "sleep": () => sleep(1, wrong),
+      "tick": () => interval(1, wrong),
+      "retry": () => retry(() => 1, wrong),
+      "relay": () => relay(left, right, wrong),
+      "write": () => left.write(new Uint8Array(200_000), wrong),
+    };
+    for (const [action, call] of Object.entries(calls)) {
+      await assertRejects(
+        async () => await call(),
+        TypeError,
+        `Cannot ${action}: unknown option "timeout", did you mean timeoutMs?`,
+      );
+    }
+    await assertRejects(() => link.close(wrong), TypeError, "did you mean");
+    await assertRejects(() => requests.close(wrong), TypeError, "did you mean");
+    const ends = wrong as DeadlineOptions;
+    const known = "known are signal, deadline";
+    await assertRejects(() => withTimeout(1, () => 1, ends), TypeError, known);
+    assertThrows(() => Deadline.after(1, ends), TypeError, known);
+    // Nothing was touched by that, and a limit may be handed down by a class.
+    class Limits {
+      timeoutMs = 5;
+    }
+    const limits: CallOptions = Object.create(new Limits());
+    await assertRejects(() => frames.receive(limits), TimeoutError);
+    await right.readExactly(200_000);
+    await right.write("line\n");
+    assertEquals(await frames.receive(), "line");
+    link[Symbol.dispose]();
+    requests.abort();
+    left.abort();
+    right.abort();
+    await pool.close();
   },
 );

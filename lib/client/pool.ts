@@ -33,6 +33,7 @@ import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
@@ -218,6 +219,7 @@ export class Pool<T> implements AsyncDisposable {
   acquire(options?: CallOptions): Promise<Lease<T>> {
     try {
       checkCall("acquire", options);
+      checkCallNames("acquire", options);
       this.#checkOpen("acquire");
       this.#budget?.addRequest();
       if (this.#waiters.size === 0) {
@@ -267,7 +269,8 @@ export class Pool<T> implements AsyncDisposable {
     if (options.keepOnError !== undefined) {
       checkFunction("use", "keepOnError", options.keepOnError);
     }
-    const lease = await this.acquire(options);
+    const { signal, timeoutMs, deadline } = options;
+    const lease = await this.acquire({ signal, timeoutMs, deadline });
     try {
       const result = await task(lease.value);
       lease.release();
@@ -315,6 +318,7 @@ export class Pool<T> implements AsyncDisposable {
    */
   async close(options: CallOptions = {}): Promise<void> {
     checkEnds("close the pool", options);
+    checkCallNames("close the pool", options);
     const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     checkCall("close the pool", { timeoutMs });
     const closing = this.#closing ??= this.#close();

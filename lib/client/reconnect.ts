@@ -31,6 +31,7 @@ import { halvesOf, Socket } from "../socket/socket.ts";
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
@@ -284,6 +285,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
   connected(options: CallOptions = {}): Promise<T> {
     try {
       checkCall("connect", options);
+      checkCallNames("connect", options);
       if (this.#outcome !== undefined) throw reasonOf(this.#outcome);
     } catch (error) {
       return Promise.reject(error);
@@ -356,6 +358,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
    */
   async close(options: CallOptions = {}): Promise<void> {
     checkEnds("close", options);
+    checkCallNames("close", options);
     const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     checkCall("close", { timeoutMs });
     this.#end({ endedBy: "close" }, Infinity);

@@ -36,7 +36,11 @@ import {
   UnexpectedEofError,
 } from "../errors.ts";
 import { Framed, type FramedParts, partsOf } from "../framed/framed.ts";
-import { type CallOptions, watchCall } from "../time/call_limits.ts";
+import {
+  type CallOptions,
+  checkCallNames,
+  watchCall,
+} from "../time/call_limits.ts";
 import { Alarm, type AlarmOptions } from "../time/coarse_timer.ts";
 import { checkEnds } from "../time/deadline.ts";
 import { AnswerStream } from "./_answer_stream.ts";
@@ -342,7 +346,11 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     options: CallOptions | undefined,
   ): void {
     try {
-      if (options !== undefined) checkLimits(options);
+      if (options !== undefined) {
+        checkLimits(options);
+        // A stream has more of them, and has looked itself.
+        if (request.sink === undefined) checkCallNames("request", options);
+      }
       request.id = this.#matching.idOf(frame);
     } catch (error) {
       request.fail("done", error);
@@ -779,6 +787,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
    */
   async close(options: CallOptions = {}): Promise<void> {
     checkLimits(options, "close");
+    checkCallNames("close", options);
     const { signal, timeoutMs = CLOSE_MS, deadline } = options;
     this.#closing = true;
     const { socket } = this.#parts;

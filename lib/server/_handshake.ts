@@ -8,6 +8,7 @@ import { BusyError } from "../errors.ts";
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
@@ -114,6 +115,7 @@ export class HandshakeQueue {
   next(options?: CallOptions): Promise<AcceptedTransport | undefined> {
     return new Promise((resolve, reject) => {
       checkCall("accept", options);
+      checkCallNames("accept", options);
       if (this.#waiting !== undefined) {
         throw new BusyError(
           "Cannot accept: another accept is under way, and one at a time is allowed",

@@ -24,6 +24,7 @@ import {
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
@@ -404,6 +405,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   closeWrite(options?: CallOptions): Promise<void> {
     try {
       checkCall("closeWrite", options);
+      checkCallNames("closeWrite", options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -425,6 +427,7 @@ export class Connection implements ConnectionContext, AlarmListener {
   /** A limit cuts the connection, also where `close` was called before without one. */
   async #closeWithin(options: CallOptions): Promise<void> {
     checkEnds("close", options);
+    checkCallNames("close", options);
     const { signal, timeoutMs, deadline } = options;
     checkCall("close", { timeoutMs });
     const closing = this.close();

@@ -14,7 +14,12 @@
 import { ByteQueue } from "../bytes/byte_queue.ts";
 import { show } from "../_check.ts";
 import { BusyError, type SocketError, TimeoutError } from "../errors.ts";
-import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import {
+  type CallOptions,
+  checkCall,
+  checkCallNames,
+  watchCall,
+} from "../time/call_limits.ts";
 import {
   Alarm,
   type AlarmListener,
@@ -376,6 +381,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     try {
       // A hook of a decoder may have closed the socket, or begun to read itself.
       if (hasTaken) this.check(operation);
+      if (options !== undefined) checkNamesOf(operation, options);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -642,6 +648,12 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     if (this.#end?.detached !== undefined) this.interrupt(error);
     else this.#context.onReadFailure(this.#end?.broken ?? error);
   }
+}
+
+/** Those with an option more have looked themselves. */
+function checkNamesOf(operation: string, options: CallOptions): void {
+  if (operation === "readUntil" || operation === "readLine") return;
+  checkCallNames(operation, options);
 }
 
 function wrongCount(count: unknown, most: number): TypeError {

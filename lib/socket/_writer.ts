@@ -32,7 +32,11 @@ import {
   type SocketError,
   TimeoutError,
 } from "../errors.ts";
-import { type CallOptions, checkCall } from "../time/call_limits.ts";
+import {
+  type CallOptions,
+  checkCall,
+  checkCallNames,
+} from "../time/call_limits.ts";
 import { Alarm, type AlarmListener } from "../time/coarse_timer.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import type { EndReason } from "./_end_reason.ts";
@@ -394,6 +398,11 @@ export class Writer
       const later = Math.min(SHARED_BYTES, this.#highWaterMarkBytes / 16);
       return this.#untilSent(position, later);
     }
+    try {
+      checkCallNames(operation, options);
+    } catch (error) {
+      return observed(Promise.reject(error));
+    }
     return this.#untilSentWithin(operation, position, options, (reason) => {
       // How much of it is on the wire is not known.
       this.fail(
@@ -429,6 +438,7 @@ export class Writer
     try {
       if (options !== undefined) {
         checkCall("flush", options);
+        checkCallNames("flush", options);
         this.#checkPending("flush");
       }
       this.#checkFailure();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkAboveZero } from "../_check.ts";
+import { checkAboveZero, checkNames } from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
 import {
@@ -16,7 +16,8 @@ import { checkEnds, Deadline, limitOf, signalsOf } from "./deadline.ts";
 
 /**
  * Limits of one call, taken by every Socket and Framed call. Several may be
- * given: whichever ends first ends the call.
+ * given: whichever ends first ends the call. A call that has to wait refuses a name that
+ * is none of these.
  *
  * @category Time
  *
@@ -75,6 +76,30 @@ export function checkCall(
   }
 }
 
+/** The names of {@linkcode CallOptions}. */
+const CALL_OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["signal", "timeoutMs", "deadline"] satisfies (keyof CallOptions)[],
+);
+
+/**
+ * Throws where an option of a call has a name that is none: its limit would be none, too.
+ * To look costs a tenth of a read that is served at once, so that such calls look when
+ * they are about to wait.
+ */
+export function checkCallNames(
+  operation: string,
+  options: CallOptions | undefined,
+  names: ReadonlySet<string> = CALL_OPTION_NAMES,
+): void {
+  for (const name in options) {
+    if (name === "timeoutMs" || name === "signal" || name === "deadline") {
+      continue;
+    }
+    // Also of what is handed down, which need not be an option.
+    return checkNames(operation, "options", options, names);
+  }
+}
+
 /**
  * Checks the limits of a call which waits several times, and starts them: what is
  * returned goes to each of its waits, and `timeoutMs` counts from here over all of them.
@@ -85,10 +110,13 @@ export function startLimits(
   operation: string,
   options: CallOptions | undefined,
 ): CallOptions | undefined {
+  if (options === undefined) return undefined;
   checkCall(operation, options);
-  if (options?.timeoutMs === undefined) return options;
+  checkCallNames(operation, options);
   const { signal, timeoutMs, deadline } = options;
-  return { signal, deadline: Deadline.after(timeoutMs, { deadline }) };
+  return timeoutMs === undefined
+    ? { signal, deadline }
+    : { signal, deadline: Deadline.after(timeoutMs, { deadline }) };
 }
 
 /** The limits of a call that waits: exact, as the caller counts on them. */

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { checkNumber, checkObject, checkSignal, wrongKind } from "../_check.ts";
+import {
+  checkNames,
+  checkNumber,
+  checkObject,
+  checkSignal,
+  wrongKind,
+} from "../_check.ts";
 import { TimeoutError } from "../errors.ts";
 import { addAbortListener, removeAbortListener } from "./abort_listeners.ts";
 import { systemTime, Timer, type TimeSource } from "./system_time.ts";
@@ -38,6 +44,11 @@ export interface DeadlineOptions {
   /** Another deadline, which ends this one with it. None by default. */
   deadline?: Deadline;
 }
+
+/** The names of {@linkcode DeadlineOptions}. Internal. */
+export const DEADLINE_OPTION_NAMES: ReadonlySet<string> = new Set(
+  ["signal", "deadline"] satisfies (keyof DeadlineOptions)[],
+);
 
 /** Throws unless these are a signal, a deadline, both or none. Internal. */
 export function checkEnds(operation: string, options: DeadlineOptions): void {
@@ -117,6 +128,7 @@ export class Deadline implements Disposable {
   static after(ms: number, options: DeadlineOptions = {}): Deadline {
     checkNumber("start a deadline", "ms", ms, 0);
     checkEnds("start a deadline", options);
+    checkNames("start a deadline", "options", options, DEADLINE_OPTION_NAMES);
     return new Deadline(ms, options);
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { checkAboveZero, outOfRange } from "../_check.ts";
-import { type CallOptions, checkCall } from "./call_limits.ts";
+import { type CallOptions, checkCall, checkCallNames } from "./call_limits.ts";
 import { checkEnds, Deadline } from "./deadline.ts";
 import { pause } from "./sleep.ts";
 import { systemTime } from "./system_time.ts";
@@ -53,6 +53,7 @@ export function interval(
     throw outOfRange("tick", "ms", "finite", ms);
   }
   checkEnds("tick", options);
+  checkCallNames("tick", options);
   const { timeoutMs } = options;
   if (timeoutMs !== undefined) checkAboveZero("tick", "timeoutMs", timeoutMs);
   return new Ticks(ms, options);

@@ -192,7 +192,9 @@ export async function retry<T>(
   checkFunction("retry", "task", task);
   const rules = checkRetryRules("retry", options);
   const { attempts, attemptTimeoutMs, retryIf, budget, onRetry } = rules;
-  const limits = startLimits("retry", options) ?? {};
+  const { signal, timeoutMs, deadline: outer } = options;
+  const given = { signal, timeoutMs, deadline: outer };
+  const limits = startLimits("retry", given)!;
 
   budget?.addRequest();
   for (let attempt = 1;; attempt++) {

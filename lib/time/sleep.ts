@@ -5,7 +5,12 @@
  */
 
 import { checkNumber } from "../_check.ts";
-import { type CallOptions, checkCall, waitWithin } from "./call_limits.ts";
+import {
+  type CallOptions,
+  checkCall,
+  checkCallNames,
+  waitWithin,
+} from "./call_limits.ts";
 import { Timer } from "./system_time.ts";
 
 /**
@@ -31,8 +36,9 @@ import { Timer } from "./system_time.ts";
  * assert(performance.now() - start >= 5);
  * ```
  */
-export function sleep(ms: number, options?: CallOptions): Promise<void> {
-  return pause("sleep", ms, options);
+export async function sleep(ms: number, options?: CallOptions): Promise<void> {
+  checkCallNames("sleep", options);
+  await pause("sleep", ms, options);
 }
 
 /** The pause of a call that is named `operation` in its errors. */

@@ -4,9 +4,13 @@
  * @module
  */
 
-import { checkAboveZero, checkFunction } from "../_check.ts";
+import { checkAboveZero, checkFunction, checkNames } from "../_check.ts";
 import { checkCall } from "./call_limits.ts";
-import { Deadline, type DeadlineOptions } from "./deadline.ts";
+import {
+  Deadline,
+  DEADLINE_OPTION_NAMES,
+  type DeadlineOptions,
+} from "./deadline.ts";
 
 /**
  * Runs a task which has `timeoutMs` milliseconds to finish.
@@ -50,6 +54,7 @@ export async function withTimeout<T>(
   checkAboveZero("run the task", "timeoutMs", timeoutMs);
   checkFunction("run the task", "task", task);
   checkCall("run the task", options);
+  checkNames("run the task", "options", options, DEADLINE_OPTION_NAMES);
   using deadline = Deadline.after(timeoutMs, options);
   const { signal } = deadline;
   const { promise, resolve, reject } = Promise.withResolvers<T>();
