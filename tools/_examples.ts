@@ -34,8 +34,11 @@ export async function exampleArguments(
     throw new Error(`Cannot run ${file}: its first line must be a shebang`);
   }
   const config = new URL("deno.json", ROOT);
-  // Deno takes --allow-all beside no other permission.
-  const own = permissions.includes("--allow-all") ? [] : flags;
+  // Deno takes --allow-all beside no other permission, and lets `--allow-net=HOST` narrow
+  // an `--allow-net` beside it.
+  const own = permissions.includes("--allow-all")
+    ? []
+    : flags.filter((flag) => !permissions.includes(flag.split("=")[0]));
   const all = [...own, ...permissions, `--config=${fromFileUrl(config)}`];
   return ["run", ...all, fromFileUrl(file)];
 }

@@ -98,6 +98,14 @@ Deno.test("exampleArguments() puts --allow-all in the place of all permissions",
   assertEquals(all.filter((arg) => arg.startsWith("--allow")), ["--allow-all"]);
 });
 
+Deno.test("exampleArguments() lets a whole permission stand for its parts", async () => {
+  const args = await exampleArguments("dns/server", ["--allow-net"]);
+  assertEquals(args.filter((arg) => arg.startsWith("--allow")), [
+    "--allow-read=zone.txt",
+    "--allow-net",
+  ]);
+});
+
 Deno.test("shebangFlags() gives nothing for another first line", () => {
   assertEquals(
     shebangFlags("import 'x';\n#!/usr/bin/env -S deno run\n"),
