@@ -5,7 +5,7 @@
  * @module
  */
 
-import { decodeStream, lines } from "@sluice/net/codec";
+import { decodeStream, delimited } from "@sluice/net/codec";
 import { commandLine, run, stop } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import type { Client } from "./client.ts";
@@ -55,6 +55,8 @@ if (fault !== undefined) {
 }
 const options = { qos: qosFlag(flags.qos), retain: switches.retain };
 
+/** Lines of any bytes; the last one may be without its end. */
+const LINES = delimited({ delimiter: ["\r\n", "\n"], atEof: "emit" });
 /** Messages whose delivery is waited for while more are read. */
 const WINDOW = 100;
 /** How long those may take after the end of the input, or Ctrl-C. */
@@ -91,15 +93,14 @@ async function publish(client: Client, signal: AbortSignal): Promise<void> {
   await Promise.all(window);
 }
 
-async function* messages(signal: AbortSignal): AsyncGenerator<string> {
+async function* messages(
+  signal: AbortSignal,
+): AsyncGenerator<string | Uint8Array> {
   if (switches.null) yield "";
   else if (flags.message !== NONE) yield flags.message;
   else {
     try {
-      yield* Deno.stdin.readable
-        .pipeThrough(decodeStream(lines({ maxLineBytes: 1024 * 1024 })), {
-          signal,
-        });
+      yield* Deno.stdin.readable.pipeThrough(decodeStream(LINES), { signal });
     } catch (error) {
       if (!signal.aborted) throw error;
     }

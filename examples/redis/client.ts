@@ -5,8 +5,8 @@
  * @module
  */
 
-import { formatAddress, lines, SocketError, withTimeout } from "@sluice/net";
-import { decodeStream } from "@sluice/net/codec";
+import { formatAddress, SocketError, withTimeout } from "@sluice/net";
+import { decodeStream, delimited } from "@sluice/net/codec";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { commandLine, integerFlag, run } from "../_command_line.ts";
 import { complain } from "../_log.ts";
@@ -15,7 +15,7 @@ import { visibleText } from "../_safe_text.ts";
 import type { Command } from "./command.ts";
 import { type ConnectionOptions, RedisConnection } from "./connection.ts";
 import { formatReply, plainText, rawReply } from "./format.ts";
-import { fromLatin1 } from "./latin1.ts";
+import { fromLatin1, toLatin1 } from "./latin1.ts";
 import { RedisClient } from "./redis_client.ts";
 import { Failure, type Reply } from "./reply.ts";
 import { RedisError, wordOf } from "./value.ts";
@@ -174,18 +174,25 @@ function show(reply: Reply): void {
   writeOutput(fromLatin1(`${text}\n`));
 }
 
-/** The lines that are typed: with a prompt where a person types them. */
+/** Lines of any bytes; the last one may be without its end. */
+const LINES = delimited({ delimiter: ["\r\n", "\n"], atEof: "emit" });
+
+/**
+ * The lines that are typed, a character for each byte: with a prompt where a person types
+ * them.
+ */
 async function* typedLines(
   conversation: Conversation,
 ): AsyncGenerator<string> {
   if (!Deno.stdin.isTerminal()) {
-    yield* Deno.stdin.readable.pipeThrough(decodeStream(lines()));
+    const lines = Deno.stdin.readable.pipeThrough(decodeStream(LINES));
+    for await (const line of lines) yield toLatin1(line);
     return;
   }
   for (let line; (line = prompt(conversation.prompt)) !== null;) {
     // While it waited nothing else ran: a connection may have ended.
     await new Promise((resolve) => setTimeout(resolve));
-    yield line;
+    yield wordOf(line);
   }
 }
 
@@ -197,7 +204,7 @@ await run(async () => {
     await conversation.say(texts.map(wordOf));
   } else {
     for await (const line of typedLines(conversation)) {
-      const words = splitWords(wordOf(line));
+      const words = splitWords(line);
       if (words === undefined) complain("Invalid argument(s)");
       else if (words.length > 0) {
         if (/^(quit|exit)$/i.test(words[0])) break;

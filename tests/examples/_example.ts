@@ -110,9 +110,10 @@ export class Example implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Types text. */
-  async type(text: string): Promise<void> {
-    await this.#input.write(new TextEncoder().encode(text));
+  /** Types text, or pipes bytes in. */
+  async type(text: string | Uint8Array): Promise<void> {
+    const isText = typeof text === "string";
+    await this.#input.write(isText ? new TextEncoder().encode(text) : text);
   }
 
   /** Presses Ctrl-C. */

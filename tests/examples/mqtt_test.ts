@@ -63,6 +63,25 @@ Deno.test("mqtt/pub publishes to mosquitto_sub: a text, lines, nothing", {
   );
 });
 
+Deno.test("mqtt/pub publishes the bytes of a line as they are", {
+  timeout,
+  ignore,
+}, async () => {
+  await using broker = await Mosquitto.start();
+  await publishLines(broker.port, "bytes", ["ready"], "-r");
+  await using tool = startTool(
+    "mosquitto_sub",
+    broker.port,
+    ...["-t", "bytes", "-C", "2", "-F", "%x"],
+  );
+  assertEquals(await tool.line(), "7265616479");
+  const args = [...at(broker.port), "-t", "bytes"];
+  await using pub = await Example.start("mqtt/pub", ...args);
+  await pub.type(Uint8Array.of(0xff, 0x00, 0xc3, 0x0a));
+  assertEquals((await pub.ended()).code, 0);
+  assertEquals(await tool.line(), "ff00c3");
+});
+
 Deno.test(
   "mqtt/sub prints what mosquitto_pub publishes, as text that is safe",
   {

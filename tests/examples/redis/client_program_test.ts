@@ -161,6 +161,19 @@ Deno.test("redis/client gives the bytes of a value as they are with --raw", {
   assertEquals(stdout, Uint8Array.from([...Array(256).keys(), 10]));
 });
 
+Deno.test("redis/client says the bytes of its input as they are", {
+  timeout,
+}, async () => {
+  const { server, port } = await startServer("redis/server");
+  await using _ = server;
+  await using client = await Example.start(CLIENT, "--port", String(port));
+  await client.type("SET a ");
+  await client.type(Uint8Array.of(0xff, 0x80, 0xc3, 0xa9, 0x0d, 0x0a));
+  await client.type("GET a");
+  const { output } = await client.ended();
+  assertEquals(output, 'OK\n"\\xff\\x80\\xc3\\xa9"\n');
+});
+
 /** A server that says the same to each command, and the address where it is. */
 function saying(text: string, after?: (socket: Socket) => unknown) {
   const server = serve({ port: 0, onError() {} }, async (socket) => {
