@@ -9,7 +9,10 @@ import type { Sample } from "./statistics.ts";
 
 /** How much is kept. */
 export interface Retention {
-  /** Most results of one target; the oldest go first. 20,000 by default. */
+  /**
+   * Most results of one target; the oldest go first, where there is a hundredth more.
+   * 20,000 by default.
+   */
   maxSamples?: number;
   /** Longest time in days, also for targets that are not watched any more. 30 by default. */
   maxDays?: number;
@@ -22,6 +25,8 @@ export class History implements Disposable {
   readonly #trim: StatementSync;
   readonly #select: StatementSync;
   readonly #maxSamples: number;
+  /** How many results of a target may still be added before the oldest are removed. */
+  readonly #untilTrim = new Map<string, number>();
 
   /**
    * Opens a database, and makes what it lacks.
@@ -37,7 +42,9 @@ export class History implements Disposable {
       this.#database.exec(`
         -- Another monitor may use the same file: wait for it, but not for long.
         PRAGMA busy_timeout = 2000;
-        -- A power cut may cost the last results, never the database.
+        -- A power cut may cost the last results, never the database; and what is measured
+        -- meanwhile does not wait for the disk at each result.
+        PRAGMA journal_mode = WAL;
         PRAGMA synchronous = NORMAL;
         CREATE TABLE IF NOT EXISTS samples (
           id INTEGER PRIMARY KEY,
@@ -71,7 +78,11 @@ export class History implements Disposable {
   /** Keeps one more result. */
   add(target: string, { at, ok, value, detail }: Sample): void {
     this.#insert.run(target, at, ok ? 1 : 0, value, detail);
-    this.#trim.run(target, this.#maxSamples);
+    // It goes through all that are kept: not each time.
+    const untilTrim = this.#untilTrim.get(target) ?? 0;
+    if (untilTrim === 0) this.#trim.run(target, this.#maxSamples);
+    const next = untilTrim || Math.ceil(this.#maxSamples / 100);
+    this.#untilTrim.set(target, next - 1);
   }
 
   /** The newest results of a target, the oldest of them first. */

@@ -64,6 +64,8 @@ interface Watched {
   address: string;
   opinion: Hysteresis;
   downSince: number | undefined;
+  /** The newest results, the oldest of them first. */
+  samples: Sample[];
 }
 
 /** Watches targets until it is told to stop. */
@@ -87,7 +89,8 @@ export class Monitor {
     this.#watched = targets.map((target) => {
       const opinion = new Hysteresis(target);
       let downSince: number | undefined;
-      for (const { at, ok } of history.recent(target.name, WINDOW)) {
+      const samples = history.recent(target.name, WINDOW);
+      for (const { at, ok } of samples) {
         const change = opinion.step(ok);
         if (change !== undefined) {
           downSince = change === "down" ? at : undefined;
@@ -98,6 +101,7 @@ export class Monitor {
         address: formatAddress(target.address),
         opinion,
         downSince,
+        samples,
       };
     });
   }
@@ -109,8 +113,8 @@ export class Monitor {
 
   /** What is known about one target. */
   status(index: number): Status {
-    const { target: { name, check }, address, opinion } = this.#watched[index];
-    const samples = this.samples(index);
+    const { target: { name, check }, address, opinion, samples } =
+      this.#watched[index];
     return {
       ...{ name, address, check, unit: UNITS[check] },
       health: opinion.health,
@@ -121,8 +125,8 @@ export class Monitor {
   }
 
   /** The newest results of a target, the oldest of them first. */
-  samples(index: number): Sample[] {
-    return this.#history.recent(this.#watched[index].target.name, WINDOW);
+  samples(index: number): readonly Sample[] {
+    return this.#watched[index].samples;
   }
 
   /**
@@ -165,7 +169,7 @@ export class Monitor {
     const watched = this.#watched[index];
     const outcome = await check(watched.target, signal);
     const sample = { at: Date.now(), ...outcome };
-    this.#keep(watched.target.name, sample);
+    this.#keep(watched, sample);
     const health = watched.opinion.step(sample.ok);
     onSample?.(index, sample);
     if (health !== undefined) onAlert?.(alertOf(watched, health, sample));
@@ -173,9 +177,11 @@ export class Monitor {
   }
 
   /** A disk may be full: targets are watched all the same. */
-  #keep(name: string, sample: Sample): void {
+  #keep({ target, samples }: Watched, sample: Sample): void {
+    samples.push(sample);
+    if (samples.length > WINDOW) samples.shift();
     try {
-      this.#history.add(name, sample);
+      this.#history.add(target.name, sample);
     } catch (error) {
       if (!this.#hasLost) this.#options.onLoss?.((error as Error).message);
       this.#hasLost = true;

@@ -205,7 +205,7 @@ Deno.test("monitor/watch goes on though the disk of its history is full", {
       "-rm",
       "sh",
       "-c",
-      'mount -t tmpfs -o size=32k tmpfs "$0" && exec "$@"',
+      'mount -t tmpfs -o size=128k tmpfs "$0" && exec "$@"',
       `${space.path}/shared`,
       ...command,
     ],

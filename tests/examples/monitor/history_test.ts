@@ -1,4 +1,5 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { DatabaseSync } from "node:sqlite";
 import { History } from "../../../examples/monitor/history.ts";
 import type { Sample } from "../../../examples/monitor/statistics.ts";
 
@@ -36,6 +37,29 @@ Deno.test("History keeps so many results of each target, and no more", () => {
     history.recent(name, 1_000).map(({ value }) => value);
   assertEquals(values("a"), [91, 92, 93, 94, 95, 96, 97, 98, 99, 100]);
   assertEquals(values("b"), [1, 2, 3, 4, 5]);
+});
+
+Deno.test("History removes old results now and then, a hundredth too late at most", () => {
+  using history = new History(undefined, { maxSamples: 1_000 });
+  for (let value = 1; value <= 1_500; value++) {
+    history.add("a", sample(value));
+    const { length } = history.recent("a", 2_000);
+    assert(length === value || length >= 1_000 && length <= 1_010, `${length}`);
+  }
+});
+
+Deno.test("History in a file does not make its program wait for the disk", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    using _ = new History(`${folder}/history.db`);
+    const other = new DatabaseSync(`${folder}/history.db`);
+    // Without it each result is a write that is waited for.
+    const mode = other.prepare("PRAGMA journal_mode").get();
+    other.close();
+    assertEquals(mode?.journal_mode, "wal");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("History in a file outlives the program, up to its age limit", async () => {

@@ -2,7 +2,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import type { Outcome } from "../../../examples/monitor/checks.ts";
 import { parseConfig, type Target } from "../../../examples/monitor/config.ts";
 import { History } from "../../../examples/monitor/history.ts";
-import { type Alert, Monitor } from "../../../examples/monitor/monitor.ts";
+import {
+  type Alert,
+  Monitor,
+  WINDOW,
+} from "../../../examples/monitor/monitor.ts";
 
 const timeout = 10_000;
 const GOOD: Outcome = { ok: true, value: 1, detail: "" };
@@ -39,6 +43,22 @@ Deno.test("Monitor alerts once when a target goes down, and once when it is back
   assertEquals(alerts[1].downMs, alerts[1].at - alerts[0].at);
   const [{ health, summary }] = monitor.statuses;
   assertEquals([health, summary.checks], ["up", 9]);
+});
+
+Deno.test("Monitor shows results that its history cannot keep", async () => {
+  const history = new History();
+  const losses: string[] = [];
+  const monitor = new Monitor(targets("web"), history, {
+    check: () => Promise.resolve(GOOD),
+    onLoss: (why) => losses.push(why),
+  });
+  await monitor.checkOnce();
+  history[Symbol.dispose]();
+  for (let i = 0; i < 400; i++) await monitor.checkOnce();
+  assertEquals(losses.length, 1);
+  assertEquals(monitor.samples(0).length, WINDOW);
+  const [{ health, summary }] = monitor.statuses;
+  assertEquals([health, summary.checks], ["up", WINDOW]);
 });
 
 Deno.test("Monitor forgets no outage over a restart, and reports it once", async () => {

@@ -15,19 +15,18 @@ function openPage(hostname = "127.0.0.1") {
     '{ "targets": [{ "name": "web", "address": "127.0.0.1:1", "failuresToDown": 1 }] }',
   );
   let made = 0;
-  const shown = new Monitor(targets, history);
-  const page = servePage({ hostname, port: 0 }, {
-    status: (index) => shown.status(index),
-    samples: (index) => shown.samples(index),
-    get statuses() {
-      made++;
-      return shown.statuses;
-    },
-  });
   const monitor = new Monitor(targets, history, {
     check: () => Promise.resolve({ ok: false, value: null, detail: "<b>" }),
     onSample: (index, sample) => page.sample(index, sample),
     onAlert: (alert) => page.alert(alert),
+  });
+  const page = servePage({ hostname, port: 0 }, {
+    status: (index) => monitor.status(index),
+    samples: (index) => monitor.samples(index),
+    get statuses() {
+      made++;
+      return monitor.statuses;
+    },
   });
   return {
     monitor,
