@@ -32,9 +32,10 @@ const WRITTEN_OUT = new RegExp(
 
 /**
  * More marks than these on one letter would reach into the lines above; a joiner between
- * them does not part them.
+ * them does not part them. It begins with a mark: a run of joiners is looked at once.
  */
-const PILED_MARKS = /((?:[\u200c\u200d]*\p{M}){4})(?:[\u200c\u200d]*\p{M})+/gu;
+const PILED_MARKS =
+  /(\p{M}(?:[\u200c\u200d]*\p{M}){3})(?:[\u200c\u200d]*\p{M})+/gu;
 
 /**
  * Takes out what could do something to the terminal that shows a text, or is not

@@ -60,6 +60,16 @@ Deno.test("cleanText() leaves no pile of marks", () => {
   assertEquals(cleanText(`${marks}\u200c\u200dक्\u200dष`).length, 10);
 });
 
+Deno.test("cleanText() and visibleText() take linear time", () => {
+  // Were it quadratic, the first of them would take minutes.
+  const parts = ["\u200d", "\u0301", "\u200d\u0301", " \u200d", "a", "\u202e"];
+  for (const part of parts) {
+    const long = part.repeat(200_000);
+    assert(cleanText(long).length <= long.length);
+    assert(visibleText(long, Infinity).length > 0);
+  }
+});
+
 Deno.test("visibleText() writes out every character that is obeyed or not seen", () => {
   for (const property of [...UNSHOWABLE, "Zs"]) {
     for (const each of charactersOf(property)) {
