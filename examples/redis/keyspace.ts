@@ -8,8 +8,9 @@ import { owned } from "./latin1.ts";
 
 /** What a key costs beside its bytes: an estimate of the engine's own records. */
 const ENTRY_BYTES = 192;
-/** Keys that one sweep looks at, so that it never holds up the clients. */
+/** Keys that are looked at in one go, and how often in one sweep: clients wait for it. */
 const SWEEP_KEYS = 1_000;
+const MOST_SWEEPS = 10;
 
 /** There is no room for what was to be stored. */
 export class FullError extends Error {}
@@ -183,16 +184,28 @@ export class Keyspace {
     return this.#keys.slice();
   }
 
-  /** Removes some of the keys whose time has come; call it now and then. */
+  /**
+   * Removes some of the keys whose time has come, more where they are many; call it now and
+   * then.
+   */
   sweep(): void {
+    for (let i = 0; i < MOST_SWEEPS; i++) {
+      if (this.#sweepSome() < SWEEP_KEYS / 4) return;
+    }
+  }
+
+  /** Looks at some keys: how many of them had to go. */
+  #sweepSome(): number {
     this.#sweeping ??= this.#mortal.keys();
+    let removed = 0;
     for (let i = 0; i < SWEEP_KEYS; i++) {
       const { done, value } = this.#sweeping.next();
       if (done) {
         this.#sweeping = undefined;
-        return;
+        break;
       }
-      this.#find(value);
+      if (this.#find(value) === undefined) removed++;
     }
+    return removed;
   }
 }

@@ -43,3 +43,10 @@ Deno.test("Keyspace sweeps away keys that no client asks for", () => {
   assertEquals(keyspace.size, 2);
   assertEquals([keyspace.get("young"), keyspace.get("immortal")], ["x", "x"]);
 });
+
+Deno.test("Keyspace sweeps more where more keys have to go, and only so many at once", () => {
+  const keyspace = new Keyspace(100_000_000);
+  for (let i = 0; i < 30_000; i++) keyspace.set(`old${i}`, "x", 1);
+  keyspace.sweep();
+  assertEquals(keyspace.size, 20_000);
+});
