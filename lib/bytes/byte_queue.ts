@@ -111,8 +111,8 @@ export class ByteQueue {
   }
 
   /**
-   * Whether the next bytes are still there. They are not where the memory of an array that
-   * was handed out, or put in, was transferred: it may hold others, too.
+   * Whether the next bytes are still there. They are gone once an array that was handed
+   * out, or put in, was transferred: its memory may hold other bytes, too.
    */
   get isIntact(): boolean {
     return this.#end <= this.#bytes.length || this.#start === this.#end;

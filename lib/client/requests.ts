@@ -348,7 +348,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     try {
       if (options !== undefined) {
         checkLimits(options);
-        // A stream has more of them, and has looked itself.
+        // A stream takes more options, and has checked their names itself.
         if (request.sink === undefined) checkCallNames("request", options);
       }
       request.id = this.#matching.idOf(frame);

@@ -169,7 +169,7 @@ export function viaProxy(
   return new ProxyDialer(target, protocol.ask, user, timeoutMs);
 }
 
-/** What goes on in a call of `dial`, for its errors. */
+/** What a call of `dial` is doing, for its errors. */
 interface Attempt {
   readonly where: string;
   readonly remoteAddr: Addr;

@@ -226,7 +226,9 @@ class StreamDecoder<In> {
   }
 }
 
-/** The memory of a chunk, or of a frame that is a view of one, is not there any more. */
+/**
+ * The error for a chunk, or a frame that is a view of one, whose memory was transferred.
+ */
 function transferred(): TypeError {
   return new TypeError(
     "Cannot decode a stream: an array was transferred, and with its memory bytes that were not decoded yet (transfer a copy)",

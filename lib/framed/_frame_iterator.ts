@@ -6,7 +6,10 @@
 
 import type { FrameReader } from "./_frame_reader.ts";
 
-/** Takes what comes next, if it is there. */
+/**
+ * Takes the next value out of the frames that have arrived; `undefined` where there is none
+ * yet.
+ */
 type Take<T, In> = (ended: boolean, frames: FrameReader<In>) => T | undefined;
 
 function takeResult<T, In>(
@@ -18,9 +21,9 @@ function takeResult<T, In>(
   return frames.isOver(ended) ? { done: true, value: undefined } : undefined;
 }
 
-/** One call after another, all of which take in the same way. It keeps no state of its own. */
+/** An iterator over what `take` gives, one value a call. It keeps no state of its own. */
 export class FrameIterator<T, In> implements AsyncIterableIterator<T> {
-  /** Where they come from. */
+  /** Where the values come from. */
   readonly frames: FrameReader<In>;
   readonly take: Take<T, In>;
 
@@ -30,9 +33,9 @@ export class FrameIterator<T, In> implements AsyncIterableIterator<T> {
   }
 
   /**
-   * As `readLoop.run` with {@linkcode takeResult}, but that it makes the promise where it
-   * makes the result. So the engine knows that the result has no `then`; it would look
-   * for one, which costs a tenth of a loop over short lines.
+   * As `readLoop.run` with {@linkcode takeResult}, except that the promise is made beside
+   * the result: then the engine knows that the result has no `then`. Looking for one would
+   * cost a tenth of a loop over short lines.
    */
   next(): Promise<IteratorResult<T>> {
     const { frames } = this;

@@ -56,7 +56,8 @@ export function isPeerError(error: unknown, socket: Socket): boolean {
   if (error instanceof DOMException) return error.name === "TimeoutError";
   if (!(error instanceof SocketError) || !BY_PEER.has(error.code)) return false;
   if (OWN_OPERATIONS.has(error.operation)) return false;
-  // A transport, or what was done to an array that it needed, and no network.
+  // The cause is a transport, or what a caller did to an array that the transport needed,
+  // and not the network.
   if (error instanceof BrokenError && isBug(error.cause)) return false;
   // This side's certificate, not the peer's.
   if (error instanceof TlsError && error.reason === "bad-configuration") {
@@ -65,7 +66,10 @@ export function isPeerError(error: unknown, socket: Socket): boolean {
   return isOf(error, socket);
 }
 
-/** Whether it is about arguments. What the system finds invalid has a code. */
+/**
+ * Whether it is an error about arguments. An error of the system about an invalid value has
+ * a code.
+ */
 function isBug(cause: unknown): boolean {
   return !isOpaque(cause) &&
     (cause instanceof TypeError || cause instanceof RangeError) &&

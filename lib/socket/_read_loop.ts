@@ -450,7 +450,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
         options,
         (reason) => this.#giveUp(observed(Promise.reject(reason))),
       );
-      // Its time was over by then, or a hook of a decoder has aborted it.
+      // Its time limit has passed by then, or a hook of a decoder has aborted it.
       if (this.#resolve === undefined) return call as Promise<T>;
     }
     if (spent) waitForBudget(this);
@@ -634,7 +634,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
       return error;
     }
     this.queue.clear();
-    // Behind a gap there is no clean end.
+    // The end behind lost bytes is no clean end.
     this.#ended = false;
     this.#context.onReadFailure(error);
     const end = this.#end!;
@@ -650,7 +650,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   }
 }
 
-/** Those with an option more have looked themselves. */
+/** Callers that take more options have checked the names themselves. */
 function checkNamesOf(operation: string, options: CallOptions): void {
   if (operation === "readUntil" || operation === "readLine") return;
   checkCallNames(operation, options);

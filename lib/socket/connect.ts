@@ -192,7 +192,7 @@ export function checkConnectOptions(
   return { options, socketOptions };
 }
 
-/** Where `connect` connects to, for the error of a limit. */
+/** Where `connect` connects to, as a `TimeoutError` says it. */
 function placeOf(
   options: ConnectOptions,
 ): { where?: string; remoteAddr?: Addr } {

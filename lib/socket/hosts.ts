@@ -110,7 +110,9 @@ class HostRace {
     this.#over.reject(reason);
   }
 
-  /** What the error of a limit says: which hosts it waits for, and what had failed before. */
+  /**
+   * The details for a `TimeoutError`: which hosts have not answered, and which have failed.
+   */
   describeLimit(): {
     where: string;
     waitedFor: string;

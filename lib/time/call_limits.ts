@@ -15,9 +15,8 @@ import {
 import { checkEnds, Deadline, limitOf, signalsOf } from "./deadline.ts";
 
 /**
- * Limits of one call, taken by every Socket and Framed call. Several may be
- * given: whichever ends first ends the call. A call that has to wait refuses a name that
- * is none of these.
+ * Limits of one call, taken by every Socket and Framed call. Several may be given:
+ * whichever ends first ends the call. A call that has to wait refuses any other name.
  *
  * @category Time
  *
@@ -45,7 +44,10 @@ export interface CallOptions {
   deadline?: Deadline;
 }
 
-/** What the error of a limit says beside the operation; asked for when the limit has passed. */
+/**
+ * Makes the details of a `TimeoutError` beside its operation; called when the limit has
+ * passed.
+ */
 export type LimitDetails = () => ConstructorParameters<typeof TimeoutError>[2];
 
 /**
@@ -82,9 +84,9 @@ const CALL_OPTION_NAMES: ReadonlySet<string> = new Set(
 );
 
 /**
- * Throws where an option of a call has a name that is none: its limit would be none, too.
- * To look costs a tenth of a read that is served at once, so that such calls look when
- * they are about to wait.
+ * Throws where an option of a call has an unknown name, as its limit would not hold. The
+ * check costs a tenth of a read that is served at once, so calls make it when they are
+ * about to wait.
  */
 export function checkCallNames(
   operation: string,
@@ -95,7 +97,7 @@ export function checkCallNames(
     if (name === "timeoutMs" || name === "signal" || name === "deadline") {
       continue;
     }
-    // Also of what is handed down, which need not be an option.
+    // `in` finds inherited names as well, which need not be options: checkNames decides.
     return checkNames(operation, "options", options, names);
   }
 }

@@ -26,13 +26,13 @@ import { dialUnix } from "./_unix.ts";
 
 export { checkDialOptions };
 
-/** How far a dial has come, for the error of a limit that passes meanwhile. */
+/** How far a dial has come: a time limit that passes names it in its error. */
 export interface DialProgress {
-  /** What goes on; before that there is no connection. */
+  /** What is under way; absent while there is no connection yet. */
   stage?: "header" | "handshake";
 }
 
-/** What the error of a limit says that has passed meanwhile: the place, and what did not end. */
+/** The details for a `TimeoutError` of a dial: where to, and which step did not end. */
 export function describeDial(
   options: DialOptions,
   { stage }: DialProgress,
