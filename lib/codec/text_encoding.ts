@@ -40,8 +40,6 @@ export class TextEncoding {
   readonly #decoder: TextDecoder;
   /** Bytes of characters, for encodings with one byte a character. */
   #byteOf: Map<string, number> | undefined;
-  /** For frames that are cut off. */
-  #prefixDecoder: TextDecoder | undefined;
 
   /** Refuses labels that do not exist; `action` is for the error's text. */
   constructor(action: string, options: TextOptions) {
@@ -93,17 +91,12 @@ export class TextEncoding {
 
   /** Text of the whole characters in the first bytes of a frame. */
   decodeHead(head: Uint8Array): string {
-    const decoder = this.#prefixDecoder ??= newDecoder(
-      this.name,
-      this.#decoder.fatal,
-    );
+    // For this frame alone: it keeps back a last character that is cut off.
+    const decoder = newDecoder(this.name, this.#decoder.fatal);
     try {
-      // A last character that is cut off is kept back.
       return decoder.decode(head, { stream: true });
     } catch (cause) {
       throw this.#malformed(head, cause);
-    } finally {
-      reset(decoder);
     }
   }
 
@@ -166,13 +159,4 @@ export class TextEncoding {
 function newDecoder(name: string, fatal: boolean): TextDecoder {
   // No other encoding has one. Told to keep it, Node 20 loses a first byte 0xff of latin1.
   return new TextDecoder(name, { fatal, ignoreBOM: name.startsWith("utf-") });
-}
-
-/** Makes a streaming decoder forget what it kept back. */
-function reset(decoder: TextDecoder): void {
-  try {
-    decoder.decode();
-  } catch {
-    // A fatal one says that the last character is cut off.
-  }
 }
