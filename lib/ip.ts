@@ -207,13 +207,14 @@ export function addressKey(hostname: string): string {
  * text as it is.
  */
 export function withoutBrackets(hostname: string): string {
-  return /^\[[^\[\]]*:[^\[\]]*\]$/.test(hostname)
+  return hostname.startsWith("[") && /^\[[^\[\]]*:[^\[\]]*\]$/.test(hostname)
     ? hostname.slice(1, -1)
     : hostname;
 }
 
 /** Whether it is an address that means something else on every network (`fe80::/10`). */
 export function isLinkLocal(hostname: string): boolean {
+  if (!hostname.includes(":")) return false;
   const bytes = parseIp(hostname);
   return bytes?.length === 16 && bytes[0] === 0xfe &&
     (bytes[1] & 0xc0) === 0x80;
