@@ -17,6 +17,13 @@ import type {
   MulticastOptions,
 } from "./options.ts";
 
+/**
+ * For so many microtasks the next datagram is left where it is, while one that was waited
+ * for is answered. Asked for before, it would mostly not be there yet, and take a turn of
+ * the event loop and a system call more.
+ */
+const ANSWER_MICROTASKS = 8;
+
 /** Whether the flag is there without which Deno has no datagrams. */
 export function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
@@ -72,6 +79,8 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
   >();
   #loop: Promise<void> | undefined;
   #closed = false;
+  /** Whether a call waits for a datagram. */
+  #isAwaited = false;
 
   constructor(conn: Deno.DatagramConn, maxDatagramBytes: number) {
     this.#conn = conn;
@@ -103,10 +112,12 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
   }
 
   ref(): void {
+    this.#isAwaited = true;
     refOf(this.#conn).ref();
   }
 
   unref(): void {
+    this.#isAwaited = false;
     refOf(this.#conn).unref();
   }
 
@@ -132,9 +143,11 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
     const buffer = new Uint8Array(limit + 1);
     for (;;) {
       try {
-        const [{ length }, from] = await this.#conn.receive(buffer);
-        if (length > limit) sink.onOversize();
-        else sink.onDatagram(buffer.slice(0, length), named(from) as A);
+        const [data, from] = await this.#conn.receive(buffer);
+        let patience = this.#isAwaited ? ANSWER_MICROTASKS : 0;
+        if (data.length > limit) sink.onOversize();
+        else sink.onDatagram(copyOf(data), named(from) as A);
+        while (!this.#isAwaited && patience-- > 0) await undefined;
       } catch (error) {
         if (this.#closed) return;
         if (isAboutEarlierSend(error)) continue;
@@ -142,6 +155,13 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
       }
     }
   }
+}
+
+/** A small one that `slice` makes has to get memory of its own first when it is sent. */
+function copyOf(data: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(new ArrayBuffer(data.length));
+  copy.set(data);
+  return copy;
 }
 
 /** A Unix socket that did not bind a path has none: Deno says null, whatever its types say. */

@@ -34,6 +34,7 @@ import { checkEnds } from "../time/deadline.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { type CheckedQueueOptions, MAX_UDP_BYTES } from "./check_options.ts";
 import { DatagramQueue } from "./_datagram_queue.ts";
+import { resultOf } from "./_iterate.ts";
 import { sendError } from "./_send_error.ts";
 import type {
   Datagram,
@@ -157,6 +158,18 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
 
   // No async function, as each awaits once more than it must: every datagram comes this way.
   receive(options?: CallOptions): Promise<Datagram<A> | null> {
+    return this.#receive(asItIs, options);
+  }
+
+  /** The same for an iterator: a promise less than one that is made of the other's. */
+  next(): Promise<IteratorResult<Datagram<A>>> {
+    return this.#receive(resultOf);
+  }
+
+  #receive<R>(
+    shape: (datagram: Datagram<A> | null) => R,
+    options?: CallOptions,
+  ): Promise<R> {
     try {
       checkCall("receive", options);
     } catch (error) {
@@ -169,10 +182,10 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       return Promise.reject(new BusyError(text, context));
     }
     const queued = this.#queue.shift();
-    if (queued !== undefined) return Promise.resolve(queued);
-    if (this.#end instanceof ClosedError) return Promise.resolve(null);
+    if (queued !== undefined) return Promise.resolve(shape(queued));
+    if (this.#end instanceof ClosedError) return Promise.resolve(shape(null));
     if (this.#end !== undefined) return Promise.reject(this.#end);
-    return this.#wait(options);
+    return this.#wait(shape, options);
   }
 
   async send(
@@ -343,8 +356,12 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     sending?.then(forget, forget);
   }
 
-  #wait(options: CallOptions | undefined): Promise<Datagram<A> | null> {
-    return new Promise((resolve, reject) => {
+  #wait<R>(
+    shape: (datagram: Datagram<A> | null) => R,
+    options: CallOptions | undefined,
+  ): Promise<R> {
+    return new Promise((settle, reject) => {
+      const resolve = (datagram: Datagram<A> | null) => settle(shape(datagram));
       this.#waiter = { resolve, reject, stop: undefined };
       this.hold();
       if (options === undefined) return;
@@ -399,4 +416,8 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   readonly #onAbort = (): void => {
     void this.cut();
   };
+}
+
+function asItIs<T>(value: T): T {
+  return value;
 }

@@ -16,7 +16,8 @@ export function iterate<T>(source: Source<T>): AsyncIterator<T> {
   };
 }
 
-function resultOf<T>(value: T | null): IteratorResult<T> {
+/** What an iterator makes of what was received. */
+export function resultOf<T>(value: T | null): IteratorResult<T> {
   return value === null
     ? { done: true, value: undefined }
     : { done: false, value };

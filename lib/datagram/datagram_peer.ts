@@ -18,7 +18,6 @@ import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { checkPeerOptions, isLoopback, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
-import { iterate } from "./_iterate.ts";
 import { lookUp } from "./_look_up.ts";
 import { open } from "./_open.ts";
 import { firstWaitMs, PendingRequest } from "./_pending_request.ts";
@@ -207,7 +206,7 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
   /** Datagrams of the peer as they come, until this side is closed. */
   [Symbol.asyncIterator](): AsyncIterator<Datagram<A>> {
     this.#isReceivedFrom = true;
-    return iterate(this.#endpoint);
+    return { next: () => this.#endpoint.next() };
   }
 
   /**

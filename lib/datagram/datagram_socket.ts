@@ -19,7 +19,6 @@ import { checkHostname } from "../transport/check_address.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { isMulticast, PEER_NAMES, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
-import { iterate } from "./_iterate.ts";
 import { connectDatagram, type DatagramPeer } from "./datagram_peer.ts";
 import type {
   Datagram,
@@ -133,7 +132,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
 
   /** Datagrams as they come, until the socket is closed. */
   [Symbol.asyncIterator](): AsyncIterator<Datagram<A>> {
-    return iterate(this.#endpoint);
+    return { next: () => this.#endpoint.next() };
   }
 
   /**
