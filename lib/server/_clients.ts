@@ -29,7 +29,7 @@ import type {
 
 /** Counts the clients of a server, and ends them. */
 export class Clients implements ClientOwner {
-  readonly handler: Handler;
+  handler: Handler;
   readonly context: Pick<ServeContext, "signal">;
   readonly ageLimits: AgeLimits | undefined;
   readonly socketOptions: SocketOptions;

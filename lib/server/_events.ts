@@ -28,27 +28,26 @@ async function loadTracing(): Promise<void> {
 export class EventSink {
   readonly #server: unknown;
   readonly #hook: ((event: ServerEvent) => unknown) | undefined;
-  readonly #telemetry: ServerTelemetry | undefined;
+  /** Set before the first client comes, where the server has it. */
+  telemetry: ServerTelemetry | undefined;
 
   constructor(
     server: unknown,
     hook: ((event: ServerEvent) => unknown) | undefined,
-    telemetry: ServerTelemetry | undefined,
   ) {
     this.#server = server;
     this.#hook = hook;
-    this.#telemetry = telemetry;
     if (tracing === undefined) loadTracing();
   }
 
   /** Whether an event is worth making. */
   get hasListeners(): boolean {
-    return this.#hook !== undefined || this.#telemetry !== undefined ||
+    return this.#hook !== undefined || this.telemetry !== undefined ||
       tracing?.hasSubscribers === true;
   }
 
   emit(event: ServerEvent): void {
-    this.#telemetry?.onEvent(event);
+    this.telemetry?.onEvent(event);
     const hook = this.#hook;
     if (hook !== undefined) guard(() => hook(event));
     if (tracing?.hasSubscribers) {

@@ -22,7 +22,6 @@ import type { AdmissionOptions } from "./_admission.ts";
 import { Clients } from "./_clients.ts";
 import { EventSink } from "./_events.ts";
 import { ProxyGate } from "./_proxy_gate.ts";
-import { ServerTelemetry } from "./_server_telemetry.ts";
 import { onTermination, shutdownWithin } from "./termination.ts";
 import type { ServerStats } from "./events.ts";
 import {
@@ -143,6 +142,7 @@ export function serve(options: ServeOptions, handler: Handler): Server {
  */
 export class Server<A extends Addr = Addr> implements AsyncDisposable {
   readonly #options: ServerOptions;
+  readonly #events: EventSink;
   readonly #clients: Clients;
   readonly #loop: AcceptLoop<A>;
   readonly #closed = Promise.withResolvers<void>();
@@ -166,19 +166,11 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
   ) {
     this.#setCertificate = setCertificate;
     this.#options = options;
-    let telemetry: ServerTelemetry | undefined;
-    if (options.telemetry) {
-      const told = telemetry = new ServerTelemetry(
-        acceptor.addr,
-        () => this.stats,
-      );
-      this.closed.then(() => told.end());
-    }
-    const events = new EventSink(this, options.onEvent, telemetry);
+    this.#events = new EventSink(this, options.onEvent);
     const clients = this.#clients = new Clients(
       options,
-      telemetry?.wrap(handler) ?? handler,
-      events,
+      handler,
+      this.#events,
       proxies,
     );
     this.#loop = new AcceptLoop(acceptor, {
@@ -306,6 +298,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
 
   async #accept(): Promise<void> {
     const [loop, clients] = [this.#loop, this.#clients];
+    if (this.#options.telemetry) await this.#startTelemetry();
     while (!loop.closed) {
       const room = clients.room();
       if (room !== undefined) {
@@ -325,6 +318,17 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     }
     // The loop may have ended by itself: the acceptor was closed from outside.
     if (this.#shutdown === undefined) this.shutdown();
+  }
+
+  /** Before the first client comes: there is no event that it does not follow. */
+  async #startTelemetry(): Promise<void> {
+    // Other servers do without the code.
+    const { ServerTelemetry } = await import("./_server_telemetry.ts");
+    const telemetry = new ServerTelemetry(this.addr, () => this.stats);
+    const [events, clients] = [this.#events, this.#clients];
+    events.telemetry = telemetry;
+    clients.handler = telemetry.wrap(clients.handler);
+    this.closed.then(() => telemetry.end());
   }
 
   /**
