@@ -16,11 +16,11 @@ import type {
   DialContext,
   DialerOptions,
   DialOptions,
+  TlsDialOptions,
   Transport,
 } from "./options.ts";
 import { orAbort } from "./_or_abort.ts";
 import { dialTcp } from "./_tcp.ts";
-import { checkClientMaterial, dialTls, startTlsClient } from "./_tls.ts";
 import { translateError, whereOf } from "./translate_error.ts";
 import { dialUnix } from "./_unix.ts";
 
@@ -95,18 +95,45 @@ export async function dial(
   }
 }
 
-async function open(
+function open(
   options: DialOptions,
   signal: AbortSignal | undefined,
   progress: DialProgress,
 ): Promise<Transport> {
-  const { tls = false, proxyProtocol } = options;
-  const how = tls === true ? {} : tls;
+  const { tls = false } = options;
+  return tls === false
+    ? openPlain(options, signal, progress)
+    : openTls(options, tls === true ? {} : tls, signal, progress);
+}
+
+async function openTls(
+  options: DialOptions,
+  tls: TlsDialOptions,
+  signal: AbortSignal | undefined,
+  progress: DialProgress,
+): Promise<Transport> {
   const isTcp = options.path === undefined && options.dialer === undefined;
-  if (isTcp && how !== false && proxyProtocol === undefined) {
-    return await dialTls(options, how, signal, progress);
+  // Other clients do without the code.
+  const client = await import("./_tls_client.ts");
+  signal?.throwIfAborted();
+  if (isTcp && options.proxyProtocol === undefined) {
+    return await client.dialTls(options, tls, signal, progress);
   }
-  if (how !== false) checkClientMaterial("connect", how, isTcp);
+  client.checkClientMaterial("connect", tls, isTcp);
+  const plain = await openPlain(options, signal, progress);
+  progress.stage = "handshake";
+  const { hostname = isTcp ? "127.0.0.1" : "localhost" } = options;
+  const { serverName = hostname } = tls;
+  return await client.startTlsClient(plain, { ...tls, serverName }, signal);
+}
+
+/** Connects in plain text. A PROXY header comes before all else, TLS included. */
+async function openPlain(
+  options: DialOptions,
+  signal: AbortSignal | undefined,
+  progress: DialProgress,
+): Promise<Transport> {
+  const { proxyProtocol } = options;
   // First: what cannot be said should not cost a connection.
   const header = proxyProtocol && await encodeHeader(proxyProtocol);
   const plain = await dialPlain(options, signal);
@@ -114,11 +141,7 @@ async function open(
     progress.stage = "header";
     await sendHeader(plain, header, signal);
   }
-  if (how === false) return plain;
-  progress.stage = "handshake";
-  const { hostname = isTcp ? "127.0.0.1" : "localhost" } = options;
-  const { serverName = hostname } = how;
-  return await startTlsClient(plain, { ...how, serverName }, signal);
+  return plain;
 }
 
 function dialPlain(

@@ -18,7 +18,7 @@ import type {
   Transport,
 } from "./options.ts";
 import { orAbort } from "./_or_abort.ts";
-import { ServerTls, startTlsClient } from "./_tls.ts";
+import { ServerTls } from "./_tls.ts";
 import { checkMaterial } from "./_tls_material.ts";
 import { translateError } from "./translate_error.ts";
 
@@ -65,6 +65,8 @@ export async function startTls(
   const host = "hostname" in remoteAddr ? remoteAddr.hostname : "localhost";
   const { serverName = host } = tls;
   try {
+    // Other programs do without the code.
+    const { startTlsClient } = await import("./_tls_client.ts");
     return await startTlsClient(transport, { ...tls, serverName }, signal);
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
