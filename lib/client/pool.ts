@@ -22,7 +22,8 @@
  * ```
  *
  * After each event `#supply` runs: where more callers wait than connections are on their
- * way, it takes an idle one, and where there is none it opens one.
+ * way, it takes an idle one, and where there is none it opens one. Where a check has failed,
+ * it checks several for a caller, side by side, and opens one beside them.
  *
  * @module
  */
@@ -90,6 +91,13 @@ const CLOSE_MS = 15_000;
 /** After this an idle connection is watched: it may be used again before that. */
 const WATCH_MS = 50;
 
+/**
+ * Most idle connections that are checked for one caller at a time. After each that fails it is twice as many,
+ * as what was idle for longer is likely to be dead as well: one after the other, each of
+ * which takes its time, would keep the caller waiting.
+ */
+const MAX_CHECKS = 64;
+
 /** Which part of an age is left to chance. */
 const AGE_JITTER = 0.2;
 
@@ -150,6 +158,8 @@ export class Pool<T> implements AsyncDisposable {
   #refillMs = REFILL_MIN_MS;
   /** The last attempt to open a connection has failed: another one is a retry. */
   #isFailing = false;
+  /** Idle connections that are checked for each caller: one, where the last check was good. */
+  #checksEach = 1;
   #closing: Promise<void> | undefined;
   /** Resolves when no connection is left. */
   #emptied: PromiseWithResolvers<void> | undefined;
@@ -410,9 +420,10 @@ export class Pool<T> implements AsyncDisposable {
 
   // ---- connections --------------------------------------------------------
 
-  /** How many connections will be there for callers that wait. */
+  /** How many connections will be there for callers that wait, as far as can be expected. */
   get #coming(): number {
-    return this.#stats.opening + this.#stats.checking;
+    const { opening, checking } = this.#stats;
+    return opening + Math.floor(checking / this.#checksEach);
   }
 
   /** Sees that for each caller that waits a connection is on its way, if there may be one. */
@@ -429,6 +440,12 @@ export class Pool<T> implements AsyncDisposable {
         void this.#check(entry);
       } else {
         this.#nextWaiter()!.grant(this.#lease(entry));
+      }
+    }
+    // What is checked now may be dead, too, and takes its time to say so.
+    if (this.#checksEach > 1 && this.#stats.checking > 0) {
+      while (this.#stats.opening < this.#waiters.size && this.#mayOpen) {
+        void this.#open();
       }
     }
     // After a failure only from time to time.
@@ -572,6 +589,7 @@ export class Pool<T> implements AsyncDisposable {
       deadline.dispose();
     }
     this.#stats.checking--;
+    this.#checksEach = good ? 1 : Math.min(MAX_CHECKS, 2 * this.#checksEach);
     if (good) this.#offer(entry);
     else this.#retire(entry);
     this.#supply();

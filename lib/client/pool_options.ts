@@ -74,7 +74,8 @@ export interface PoolOptions<T> {
   /**
    * Whether one can still be used; asked before it is used again, where it was idle for
    * longer than `checkAfterMs`. One that fails, or takes longer than `checkTimeoutMs`, is
-   * closed. None by default.
+   * closed. After one that fails others are checked side by side, twice as many each time, and
+   * another one is opened where there may be one. None by default.
    */
   check?: (value: T, options: PoolOpenOptions) => boolean | Promise<boolean>;
   /**

@@ -13,7 +13,7 @@ import type { PoolOptions } from "../../lib/client/pool_options.ts";
 import { ClosedError, LimitError, TimeoutError } from "../../lib/errors.ts";
 import { serve } from "../../lib/server/serve.ts";
 import { connect } from "../../lib/socket/connect.ts";
-import { fakeClock } from "../../lib/testing/fake_clock.ts";
+import { type FakeClock, fakeClock } from "../../lib/testing/fake_clock.ts";
 import { memoryNetwork } from "../../lib/testing/memory_network.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
 import { sleep } from "../../lib/time/sleep.ts";
@@ -358,6 +358,105 @@ Deno.test("Pool closes what does not answer a check in time", async () => {
   assertEquals([lease.value.id, made[0].isOpen], [2, false]);
   lease.release();
   await pool.close();
+});
+
+/** A pool with many idle connections, of which those are dead that the test says. */
+async function idlePool(
+  count: number,
+  isAlive: (id: number) => boolean,
+  options: Partial<PoolOptions<Connection>> = {},
+) {
+  const checks = { running: 0, most: 0, all: 0 };
+  const { pool, made } = countingPool({
+    max: count,
+    checkTimeoutMs: 500,
+    async check({ id }, { signal }) {
+      checks.all++;
+      checks.most = Math.max(checks.most, ++checks.running);
+      signal.addEventListener("abort", () => checks.running--);
+      if (!isAlive(id)) return await new Promise<never>(() => {});
+      checks.running--;
+      return true;
+    },
+    ...options,
+  });
+  const leases = await Promise.all(
+    Array.from({ length: count }, () => pool.acquire()),
+  );
+  for (const lease of leases) lease.release();
+  return { pool, made, checks };
+}
+
+/** Lets time pass until the promise settles. */
+async function advanceUntil<T>(
+  clock: FakeClock,
+  promise: Promise<T>,
+): Promise<T> {
+  while (!await isSettled(promise)) await clock.advance(10);
+  return await promise;
+}
+
+Deno.test("Pool with many dead connections opens one beside the second check", async () => {
+  using clock = fakeClock();
+  const { pool, made, checks } = await idlePool(40, (id) => id > 40);
+  await clock.advance(2_000);
+  const startMs = performance.now();
+  const lease = await advanceUntil(clock, pool.acquire());
+  assertEquals(lease.value.id, 41);
+  assertEquals(performance.now() - startMs, 500);
+  assert(checks.all < 4, `${checks.all}`);
+  lease.release();
+  // With the last of them it ends: from then on it is one at a time.
+  const use = async () => {
+    await clock.advance(2_000);
+    (await pool.acquire()).release();
+  };
+  while (made.some(({ id, isOpen }) => id <= 40 && isOpen)) await use();
+  await use();
+  const [all, opened] = [checks.all, pool.stats.opened];
+  await use();
+  assertEquals([checks.all, pool.stats.opened], [all + 1, opened]);
+  await pool.close();
+});
+
+Deno.test("Pool finds the one connection that is not dead in a few steps", async () => {
+  using clock = fakeClock();
+  // No other one can be opened.
+  const { pool, checks } = await idlePool(40, (id) => id === 1, {
+    close: () => new Promise(() => {}),
+    closeTimeoutMs: 1_000_000,
+  });
+  await clock.advance(2_000);
+  const startMs = performance.now();
+  const lease = await advanceUntil(clock, pool.acquire());
+  assertEquals(lease.value.id, 1);
+  assert(performance.now() - startMs <= 2_500);
+  assertEquals([checks.all, pool.stats.opened], [40, 40]);
+  // It is one at a time again.
+  checks.most = 0;
+  lease.release();
+  await clock.advance(2_000);
+  (await pool.acquire()).release();
+  assertEquals([checks.all, checks.most], [41, 1]);
+  const closing = pool.close({ timeoutMs: 1 });
+  await clock.advance(1_000_000);
+  await closing;
+});
+
+Deno.test("Pool checks no more than 64 connections for a caller at a time", async () => {
+  using clock = fakeClock();
+  const { pool, checks } = await idlePool(300, () => false, {
+    close: () => new Promise(() => {}),
+    closeTimeoutMs: 1_000_000,
+  });
+  await clock.advance(2_000);
+  const acquiring = outcome(pool.acquire({ timeoutMs: 100_000 }));
+  await clock.advance(100_000);
+  assertInstanceOf(await acquiring, TimeoutError);
+  assertEquals([checks.all, checks.most], [300, 64]);
+  const closing = pool.close({ timeoutMs: 1 });
+  await clock.advance(1_000_000);
+  await closing;
 });
 
 Deno.test("Pool ends idle connections after idleMs, but for min, and any at its age", async () => {
