@@ -32,6 +32,13 @@ import type {
   SuperviseRules,
 } from "./supervise_options.ts";
 
+/**
+ * Ctrl-C goes to all processes of a terminal, as what systemd sends does: a worker that has yet to load
+ * its module dies of it. For so long the supervisor waits for its own signal, before it takes
+ * that for a fault of the worker.
+ */
+const OWN_SIGNAL_MS = 500;
+
 /** What the group is told. */
 export interface WorkersOwner {
   emit(event: GroupEvent): void;
@@ -103,10 +110,11 @@ export class Workers {
         : this.#places;
       await Promise.all(rest.map((place) => this.#startFirst(place)));
     } catch (error) {
+      const endings = await this.#killAll();
+      await this.#awaitOwnSignal(endings.find(isOfOperator));
       // Where the group was shut down meanwhile, that is why.
       const wasStopping = this.#stopping.signal.aborted;
       this.#stopping.abort();
-      await this.#killAll();
       this.#address.close();
       if (wasStopping) this.#throwIfStopping();
       throw error;
@@ -211,6 +219,13 @@ export class Workers {
     const isFilled = place.current?.state !== "ended";
     if (isFilled || place.restarting || place.reloading) return;
     if (!this.#started || signal.aborted) return;
+    if (ending !== undefined && isOfOperator(ending)) {
+      place.restarting = true;
+      await this.#awaitOwnSignal(ending);
+      place.restarting = false;
+      if (signal.aborted || place.reloading) return;
+      if (place.current?.state !== "ended") return;
+    }
     const delayMs = this.#restarts.next();
     if (delayMs === undefined) {
       return this.#owner.giveUp(this.#tooMany(place, ending));
@@ -224,6 +239,14 @@ export class Workers {
     // A reload may have filled it.
     if (signal.aborted || place.current?.state !== "ended") return;
     place.current = this.#spawn(place, true);
+  }
+
+  /** Where a worker has died of a signal of the operator, the supervisor's own is to come. */
+  async #awaitOwnSignal(ending: Ending | undefined): Promise<void> {
+    if (ending === undefined || !this.#rules.drainOnSignals) return;
+    if (!isOfOperator(ending)) return;
+    const { signal } = this.#stopping;
+    await sleep(OWN_SIGNAL_MS, { signal }).catch(() => {});
   }
 
   #tooMany({ index }: Place, ending: Ending | undefined): WorkerError {
@@ -278,6 +301,7 @@ export class Workers {
       old = place.current;
       place.current = next;
     } catch (error) {
+      await this.#awaitOwnSignal(await next.ended);
       this.#throwIfStopping();
       throw error;
     } finally {
@@ -306,9 +330,11 @@ export class Workers {
     for (const worker of this.#all) worker.drain(0);
   }
 
-  async #killAll(): Promise<void> {
+  /** Ends all that are to begin, and says how each ended. */
+  async #killAll(): Promise<Ending[]> {
     for (const worker of this.#all) worker.kill();
-    await Promise.all([...this.#all].map(({ ended }) => ended));
+    const all = this.#places.flatMap(({ current }) => current ?? []);
+    return await Promise.all(all.map(({ ended }) => ended));
   }
 
   // ---- what is told of them -------------------------------------------------
@@ -340,6 +366,11 @@ export class Workers {
     const { messages } = this.#relay;
     return { ...total, workers, restarts, messages, messagesDropped };
   }
+}
+
+/** Whether a worker died of what an operator sends to all processes of the group. */
+function isOfOperator({ reason, signal }: Ending): boolean {
+  return reason === "exited" && (signal === "SIGINT" || signal === "SIGTERM");
 }
 
 /** Adds up counters of the same names. */

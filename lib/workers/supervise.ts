@@ -5,7 +5,7 @@
  */
 
 import { guard } from "../_guard.ts";
-import { ClosedError, PermissionError, type WorkerError } from "../errors.ts";
+import { PermissionError, type WorkerError } from "../errors.ts";
 import {
   checkShutdownOptions,
   type ShutdownOptions,
@@ -37,6 +37,9 @@ import {
  * group shuts down, and `closed` rejects. A worker whose supervisor dies drains and ends by
  * itself, so that nothing is left behind.
  *
+ * Where Ctrl-C or SIGTERM ends the group while its workers start (`drainOnSignals`), it resolves to a group
+ * that has shut down: `workers` is empty, and `closed` resolved.
+ *
  * A supervisor of processes needs `--allow-run` for Deno itself, `--allow-env`, as workers
  * get its environment, and with `share: "fd"` `--allow-net` for the address. With threads it
  * needs `--unstable-net` and what the workers need.
@@ -50,8 +53,8 @@ import {
  * worker is left then, and none is tried again.
  * @throws {BrokenError} The address is in use or not this machine's.
  * @throws {PermissionError} Deno denies it; the message says which flag is missing.
- * @throws {ClosedError} A signal of the system has shut the group down meanwhile.
- * @throws {unknown} `signal.reason`, untouched, where `signal` has aborted meanwhile.
+ * @throws {unknown} The reason of `signal`, untouched, where it aborts before all accept. No
+ * worker is left then.
  *
  * @example A server on all cores, which takes its code anew on SIGHUP
  * ```ts ignore
@@ -89,12 +92,44 @@ export async function supervise(
   const rules = checkSuperviseOptions(options);
   rules.signal?.throwIfAborted();
   if (rules.isolation === "process") checkPermissions();
-  const address = await openAddress(rules);
-  if (rules.signal?.aborted) {
-    address.close();
-    throw rules.signal.reason;
+  // From here on: before, there is nothing that has to be ended.
+  const signals = rules.drainOnSignals ? new OperatorSignals() : undefined;
+  let address: SharedAddress | undefined;
+  try {
+    address = await openAddress(rules);
+    rules.signal?.throwIfAborted();
+  } catch (error) {
+    address?.close();
+    signals?.ignore();
+    throw error;
   }
-  return await startGroup(rules, address);
+  return await startGroup(rules, address, signals);
+}
+
+/** Ctrl-C and SIGTERM, which may come before there is a group. */
+class OperatorSignals {
+  /** Hands them back to their defaults. */
+  readonly ignore: () => void;
+  #count = 0;
+  #group: WorkerGroup | undefined;
+
+  constructor() {
+    const onSignal = () => {
+      this.#count++;
+      this.#pass();
+    };
+    this.ignore = onTermination(onSignal, onSignal);
+  }
+
+  /** Shuts the group down at the first one, and cuts what is left at a second one. */
+  watch(group: WorkerGroup): void {
+    this.#group = group;
+    if (this.#count > 0) this.#pass();
+  }
+
+  #pass(): void {
+    void this.#group?.shutdown(this.#count === 1 ? {} : { timeoutMs: 0 });
+  }
 }
 
 /** Asking first, as a denied call could stop and prompt the user. */
@@ -118,6 +153,7 @@ function checkPermissions(): void {
 let startGroup: (
   rules: SuperviseRules,
   address: SharedAddress,
+  signals: OperatorSignals | undefined,
 ) => Promise<WorkerGroup>;
 
 /**
@@ -138,13 +174,18 @@ export class WorkerGroup implements AsyncDisposable {
   readonly #closed = Promise.withResolvers<void>();
   #shutdown: PromiseWithResolvers<GroupReport> | undefined;
   #failure: WorkerError | undefined;
-  #ignoreSignals: (() => void) | undefined;
+  readonly #signals: OperatorSignals | undefined;
   readonly #telemetry: GroupTelemetry | undefined;
   readonly #onAbort = () => void this.shutdown();
 
-  private constructor(rules: SuperviseRules, address: SharedAddress) {
+  private constructor(
+    rules: SuperviseRules,
+    address: SharedAddress,
+    signals: OperatorSignals | undefined,
+  ) {
     this.#rules = rules;
     this.#address = address;
+    this.#signals = signals;
     if (rules.telemetry) {
       this.#telemetry = new GroupTelemetry(
         address.addr,
@@ -155,18 +196,13 @@ export class WorkerGroup implements AsyncDisposable {
       emit: (event) => this.#emit(event),
       giveUp: (error) => this.#giveUp(error),
     });
-    if (rules.drainOnSignals) {
-      this.#ignoreSignals = onTermination(
-        () => this.shutdown(),
-        () => this.shutdown({ timeoutMs: 0 }),
-      );
-    }
+    signals?.watch(this);
     rules.signal?.addEventListener("abort", this.#onAbort);
   }
 
   static {
-    startGroup = async (rules, address) => {
-      const group = new WorkerGroup(rules, address);
+    startGroup = async (rules, address, signals) => {
+      const group = new WorkerGroup(rules, address, signals);
       await group.#start();
       return group;
     };
@@ -176,10 +212,13 @@ export class WorkerGroup implements AsyncDisposable {
     try {
       await this.#workers.start();
     } catch (error) {
-      this.#release();
-      // Where that is why, it is told by its own reason.
-      if (error instanceof ClosedError) this.#rules.signal?.throwIfAborted();
-      throw error;
+      if (this.#shutdown === undefined) {
+        this.#release();
+        throw error;
+      }
+      await this.#shutdown.promise;
+      // A signal of the operator is no error: the program ends as after any shutdown.
+      this.#rules.signal?.throwIfAborted();
     }
   }
 
@@ -282,8 +321,7 @@ export class WorkerGroup implements AsyncDisposable {
   #release(): void {
     this.#telemetry?.end();
     this.#rules.signal?.removeEventListener("abort", this.#onAbort);
-    this.#ignoreSignals?.();
-    this.#ignoreSignals = undefined;
+    this.#signals?.ignore();
   }
 
   #giveUp(error: WorkerError): void {

@@ -1,5 +1,11 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertStrictEquals,
+  assertStringIncludes,
+} from "@std/assert";
 import { connect } from "@sluice/net";
+import { supervise } from "@sluice/net/workers";
 import { lacksPrograms } from "../_support/programs.ts";
 import { runInTerminal } from "../_support/terminal.ts";
 
@@ -81,3 +87,66 @@ Deno.test("Ctrl-C in a terminal drains the group, and a second one cuts", {
   );
   assertEquals(twice.code, 0, twice.output);
 });
+
+Deno.test(
+  "Ctrl-C ends a group gracefully at every moment of the start of its workers",
+  {
+    ignore: onWindows,
+    timeout: 60_000,
+  },
+  async () => {
+    const { code, signal, stdout, stderr } = await new Deno.Command(
+      Deno.execPath(),
+      {
+        args: [
+          "run",
+          "--allow-net=127.0.0.1",
+          // `Deno.kill` takes all of it.
+          "--allow-run",
+          "--allow-env",
+          "--unstable-net",
+          new URL("fixtures/interrupted.ts", import.meta.url).pathname,
+        ],
+        env: { NO_COLOR: "1" },
+      },
+    ).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assertEquals(text(stderr), "");
+    assertEquals(text(stdout).trim().split("\n"), [
+      "before the first worker: 0 workers, 0 aborted",
+      "while a module loads: 0 workers, 0 aborted",
+      "after the workers have died of it: 0 workers, 0 aborted",
+      "between two workers: 0 workers, 0 aborted",
+      "twice: 0 workers, 0 aborted",
+      "in the pause before a restart: 0 workers, 0 aborted",
+      "after a restarted worker has died of it: 0 workers, 0 aborted",
+      "ClosedError: Cannot start a worker: the group is shutting down",
+      "during a reload: 0 workers, 0 aborted",
+    ]);
+    assertEquals([code, signal], [0, null]);
+  },
+);
+
+Deno.test(
+  "supervise() that its signal ends while workers start rejects with its reason",
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const controller = new AbortController();
+    const reason = new Error("not any more");
+    const pids: number[] = [];
+    const error = await supervise({
+      module: new URL("fixtures/echo.ts", import.meta.url),
+      workers: 2,
+      port: 0,
+      signal: controller.signal,
+      onEvent: (event) => {
+        if (event.type === "worker-started") controller.abort(reason);
+        if (event.type === "worker-ended") pids.push(event.id);
+      },
+    }).catch((error) => error);
+    assertStrictEquals(error, reason);
+    assertEquals(pids.length, 1);
+  },
+);
