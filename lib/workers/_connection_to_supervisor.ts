@@ -27,18 +27,31 @@ export interface ThreadData {
 }
 
 // When the module is loaded, so that a worker finds its own arguments in `Deno.args`.
-let thread = threadData();
-let isProcess = thread === undefined && takeMarker();
+const thread = threadData();
+const isProcess = thread === undefined && takeMarker();
 if (thread !== undefined) replaceArgs(thread.args);
+let isConnected = false;
+
+/** Whether `supervise` has started this process or thread. */
+export const isWorker: boolean = thread !== undefined || isProcess;
 
 /**
  * The connection to the supervisor; `undefined` where there is none, as the module was
- * imported by something else. Once only.
+ * imported by something else.
+ *
+ * @throws {TypeError} There is one, and this is not the first call.
  */
 export function connectToSupervisor(): SupervisorConnection | undefined {
+  if (!isWorker) return undefined;
+  if (isConnected) {
+    const what = isProcess ? "process" : "thread";
+    throw new TypeError(
+      `Cannot make a worker: this ${what} is one already (call worker() once)`,
+    );
+  }
+  isConnected = true;
   if (thread !== undefined) {
     const { streams } = thread;
-    thread = undefined;
     const transport = fromStreams(streams, { remoteAddr: NAME });
     return {
       transport,
@@ -46,8 +59,6 @@ export function connectToSupervisor(): SupervisorConnection | undefined {
       listenFd: new Promise(() => {}),
     };
   }
-  if (!isProcess) return undefined;
-  isProcess = false;
   // From now on, as a message that nothing listens to is lost.
   const listenFd = receiveSocket();
   return { transport: pipeOfProcess(), isThread: false, listenFd };
@@ -87,7 +98,11 @@ function takeMarker(): boolean {
   const { args } = Deno;
   if (args.at(-1) !== MARKER) return false;
   replaceArgs(args.slice(0, -1));
-  return true;
+  // A thread of the worker's own has the same arguments, and must leave its pipe alone.
+  const { isMainThread } = globalThis.process.getBuiltinModule(
+    "node:worker_threads",
+  );
+  return isMainThread && !("WorkerGlobalScope" in globalThis);
 }
 
 function replaceArgs(args: readonly string[]): void {

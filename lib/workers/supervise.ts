@@ -17,6 +17,7 @@ import {
   waitWithin,
 } from "../time/call_limits.ts";
 import { openAddress, type SharedAddress } from "./_address.ts";
+import { isWorker } from "./_connection_to_supervisor.ts";
 import { GroupTelemetry } from "./_group_telemetry.ts";
 import { Workers } from "./_workers.ts";
 import type { GroupEvent } from "./events.ts";
@@ -47,7 +48,7 @@ import {
  * @param options What to start, where, and within which limits.
  * @returns The group, when all its workers accept.
  * @throws {TypeError} An option is of the wrong type, unknown, or cannot hold together with
- * another one.
+ * another one; or this process or thread is a worker itself.
  * @throws {RangeError} An option is out of range.
  * @throws {WorkerError} A worker could not be started; its `cause` is what it threw. No
  * worker is left then, and none is tried again.
@@ -90,6 +91,13 @@ export async function supervise(
   options: SuperviseOptions,
 ): Promise<WorkerGroup> {
   const rules = checkSuperviseOptions(options);
+  if (isWorker) {
+    // A module that does both would start itself for ever.
+    throw new TypeError(
+      "Cannot supervise: this program is a worker itself, started by supervise " +
+        "(workers have no workers of their own)",
+    );
+  }
   rules.signal?.throwIfAborted();
   if (rules.isolation === "process") checkPermissions();
   // From here on: before, there is nothing that has to be ended.

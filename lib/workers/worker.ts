@@ -25,7 +25,8 @@ import type { WorkerDefinition, WorkerStart } from "./worker_context.ts";
  *
  * @param start Starts the server.
  * @returns What to export.
- * @throws {TypeError} `start` is not a function.
+ * @throws {TypeError} `start` is not a function, or the process or thread is a worker
+ * already, by another call.
  *
  * @example
  * ```ts

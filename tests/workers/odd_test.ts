@@ -8,7 +8,12 @@ const options = { ignore: Deno.build.os === "windows", timeout: 60_000 };
 function startOdd(
   what: string,
 ): Promise<{ group: WorkerGroup; events: Events }> {
-  return start("odd", { workers: 1, args: [what], startTimeoutMs: 30_000 });
+  return start("odd", {
+    workers: 1,
+    args: [what],
+    permissions: ["--allow-net=127.0.0.1", "--allow-read"],
+    startTimeoutMs: 30_000,
+  });
 }
 
 Deno.test(
@@ -19,6 +24,14 @@ Deno.test(
       ["no server", "its server must be an object with shutdown(), got an"],
       ["throws what throws", "it threw an Error"],
       ["throws no object", "it threw an object"],
+      [
+        "makes another",
+        "it threw Cannot make a worker: this process is one already (call worker() once)",
+      ],
+      [
+        "supervises",
+        "it threw Cannot supervise: this program is a worker itself",
+      ],
     ];
     await Promise.all(cases.map(async ([what, text]) => {
       const error = await assertRejects(
@@ -35,7 +48,14 @@ Deno.test(
   "counters, reports, events and messages that are odd end no worker",
   options,
   async () => {
-    const cases = ["stats", "report", "shutdown throws", "events", "publishes"];
+    const cases = [
+      "stats",
+      "report",
+      "shutdown throws",
+      "events",
+      "publishes",
+      "threads",
+    ];
     await Promise.all(cases.map(async (what) => {
       const { group, events } = await startOdd(what);
       await using _end = group;
