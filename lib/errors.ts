@@ -208,14 +208,14 @@ export class TimeoutError extends SocketError {
   constructor(
     operation: string,
     timeoutMs: number,
-    options: SocketErrorOptions & { where?: string; waitedFor?: string } = {},
+    options?: SocketErrorOptions & { where?: string; waitedFor?: string },
   ) {
-    const { where, waitedFor = "the time limit passed", ...rest } = options;
+    const { where, waitedFor = "the time limit passed" } = options ?? {};
     const what = where === undefined ? operation : `${operation} ${where}`;
     super(
       // What is left of a longer limit is hardly ever a whole number.
       `Cannot ${what} within ${Math.ceil(timeoutMs)} ms: ${waitedFor}`,
-      { ...rest, operation },
+      { ...options, operation },
     );
     this.timeoutMs = timeoutMs;
   }

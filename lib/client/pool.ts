@@ -92,9 +92,9 @@ const CLOSE_MS = 15_000;
 const WATCH_MS = 50;
 
 /**
- * Most idle connections that are checked for one caller at a time. After each that fails it is twice as many,
- * as what was idle for longer is likely to be dead as well: one after the other, each of
- * which takes its time, would keep the caller waiting.
+ * Most idle connections that are checked for one caller at a time. After each that fails it
+ * is twice as many, as what was idle for longer is likely to be dead as well: one after the
+ * other, each of which takes its time, would keep the caller waiting.
  */
 const MAX_CHECKS = 64;
 
@@ -276,9 +276,8 @@ export class Pool<T> implements AsyncDisposable {
   ): Promise<R> {
     checkNames("use", "options", options, USE_OPTION_NAMES);
     checkFunction("use", "task", task);
-    if (options.keepOnError !== undefined) {
-      checkFunction("use", "keepOnError", options.keepOnError);
-    }
+    const { keepOnError: keep = this.#options.keepOnError } = options;
+    if (keep !== undefined) checkFunction("use", "keepOnError", keep);
     const { signal, timeoutMs, deadline } = options;
     const lease = await this.acquire({ signal, timeoutMs, deadline });
     try {
@@ -286,7 +285,6 @@ export class Pool<T> implements AsyncDisposable {
       lease.release();
       return result;
     } catch (error) {
-      const keep = options.keepOnError ?? this.#options.keepOnError;
       let kept = false;
       if (keep !== undefined) {
         guard(() => {

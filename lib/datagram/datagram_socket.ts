@@ -7,7 +7,6 @@
 import {
   checkInteger,
   checkNames,
-  checkObject,
   checkText,
   readOptions,
   wrongKind,
@@ -187,18 +186,15 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    * ```
    */
   async peer(options: PeerOptionsOf<A>): Promise<DatagramPeer<A>> {
-    checkObject("open a datagram peer", "options", options);
+    checkNames("open a datagram peer", "options", options, PEER_NAMES);
     const { backend = "auto" } = this.#options;
     const own = this.localAddr;
-    const given: UdpPeerOptions | UnixPeerOptions = options;
+    const given = readOptions<UdpPeerOptions | UnixPeerOptions>(
+      options,
+      PEER_NAMES,
+    );
     const all = given.path === undefined && "hostname" in own
-      ? {
-        backend,
-        localHostname: own.hostname,
-        ...given,
-        // What a class has, too.
-        ...readOptions(given, PEER_NAMES),
-      }
+      ? { backend, localHostname: own.hostname, ...given }
       : given;
     const peer: DatagramPeer = await connectDatagram(all as UdpPeerOptions);
     return peer as DatagramPeer<A>;
@@ -342,7 +338,7 @@ const MULTICAST_NAMES: ReadonlySet<string> = new Set(
   ["interface"] satisfies (keyof MulticastOptions)[],
 );
 
-/** What tells one interface from another: none chosen is the same as any address, or the number 0. */
+/** What tells one interface from another: none is the same as any address, or the number 0. */
 function interfaceKey(chosen: MulticastOptions["interface"]): string {
   const text = `${chosen ?? ""}`;
   if (/^\d+$/.test(text)) return `${Number(text) || ""}`;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkLimit, checkNames, checkOneOf } from "../_check.ts";
+import { checkLimit, checkNames, checkOneOf, readOptions } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { addressKey, IpRanges, isLinkLocal } from "../ip.ts";
 import type { RejectionReason } from "./events.ts";
@@ -117,7 +117,7 @@ export class Admission {
     const action = "update a server";
     checkNames(action, "options", options, ADMISSION_OPTION_NAMES);
     // What was checked is what is set, whatever a getter says later.
-    options = { ...options };
+    options = readOptions(options, ADMISSION_OPTION_NAMES);
     checkAdmissionOptions(action, options);
     this.#set(options);
     // Without a limit addresses were not counted.

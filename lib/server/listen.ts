@@ -149,7 +149,8 @@ const listenerNames: Record<
   true
 > = { handshakeTimeoutMs: true, signal: true, onEvent: true };
 
-const LISTEN_OPTION_NAMES = namesOf(
+/** Names of {@linkcode ListenOptions}. */
+export const LISTEN_OPTION_NAMES: ReadonlySet<string> = namesOf(
   BIND_OPTION_NAMES,
   SOCKET_OPTION_NAMES,
   Object.keys(listenerNames),

@@ -212,7 +212,8 @@ const serverNames: Record<
   telemetry: true,
 };
 
-const SERVE_OPTION_NAMES = namesOf(
+/** Names of {@linkcode ServeOptions}. */
+export const SERVE_OPTION_NAMES: ReadonlySet<string> = namesOf(
   BIND_OPTION_NAMES,
   SOCKET_OPTION_NAMES,
   Object.keys(serverNames),

@@ -7,8 +7,19 @@
  * @module
  */
 
+import {
+  type MemoryNetworkOptions,
+  NETWORK_OPTION_NAMES,
+} from "./memory_network_options.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { checkObject, isThenable, show, wrongResult } from "../_check.ts";
+import {
+  checkNames,
+  checkObject,
+  isThenable,
+  readOptions,
+  show,
+  wrongResult,
+} from "../_check.ts";
 import { type Random, seededRandom } from "../_random.ts";
 import { Digest } from "./_digest.ts";
 import { EventLoop, type LoopEnd } from "./_event_loop.ts";
@@ -158,9 +169,14 @@ export class Run implements Disposable {
         'Cannot simulate: unknown option "seed" of network, as it has that of the simulation',
       );
     }
-    const { onEvent } = options;
+    checkNames("simulate", "network", options, NETWORK_OPTION_NAMES);
+    const read = readOptions<MemoryNetworkOptions>(
+      options,
+      NETWORK_OPTION_NAMES,
+    );
+    const { onEvent } = read;
     return new MemoryNetwork({
-      ...options,
+      ...read,
       seed: this.#seed,
       onEvent: (event) => {
         this.#digest.addEvent(event);

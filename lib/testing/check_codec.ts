@@ -75,6 +75,6 @@ export function checkCodec<In, Out>(
   if (samples.length === 0) {
     throw outOfRange(ACTION, "samples", "an array of at least 1", samples);
   }
-  checkOptions(options, samples.length);
-  new CodecChecks(codec, samples, options).run();
+  const checked = checkOptions(options, samples.length);
+  new CodecChecks(codec, samples, checked).run();
 }

@@ -12,6 +12,7 @@ import {
   checkLimit,
   checkNames,
   outOfRange,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 
@@ -88,12 +89,16 @@ const OPTION_NAMES: ReadonlySet<string> = new Set<
 
 const ACTION = "check a codec";
 
-/** Throws if an option is not one, naming it; `count` is the number of samples. */
+/**
+ * Throws if an option is not one, naming it; `count` is the number of samples. Gives them as
+ * they were checked.
+ */
 export function checkOptions<In, Out>(
-  options: CheckCodecOptions<In, Out>,
+  given: CheckCodecOptions<In, Out>,
   count: number,
-): void {
-  checkNames(ACTION, "options", options, OPTION_NAMES);
+): CheckCodecOptions<In, Out> {
+  checkNames(ACTION, "options", given, OPTION_NAMES);
+  const options = readOptions(given, OPTION_NAMES);
   const { expected, equals, oversized, makeFrame } = options;
   const { maxBufferedBytes, delayedFrames, framesInParts, seed } = options;
   if (expected !== undefined) {
@@ -118,4 +123,5 @@ export function checkOptions<In, Out>(
     checkBoolean(ACTION, "framesInParts", framesInParts);
   }
   if (seed !== undefined) checkInteger(ACTION, "seed", seed, -(2 ** 53 - 1));
+  return options;
 }

@@ -106,8 +106,8 @@ export class FaultProxy implements AsyncDisposable {
    * @throws {RangeError} A fault is out of its range.
    */
   set(faults: DirectedFaults): void {
-    checkFaults("change the faults", faults);
-    this.#setAll({ ...this.#faults, ...faults });
+    const changed = checkFaults("change the faults", faults);
+    this.#setAll({ ...this.#faults, ...changed });
   }
 
   /** Ends all faults: what was held back passes. */

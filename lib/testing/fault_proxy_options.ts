@@ -12,6 +12,7 @@ import {
   checkNumber,
   checkObject,
   checkText,
+  readOptions,
 } from "../_check.ts";
 import { parseAddress } from "../addr.ts";
 
@@ -222,24 +223,24 @@ export interface CheckedFaultProxyOptions {
 
 /** Throws if an option is wrong; tells the faults from the rest. */
 export function checkFaultProxyOptions(
-  options: FaultProxyOptions,
+  given: FaultProxyOptions,
 ): CheckedFaultProxyOptions {
   const action = "make a fault proxy";
-  checkNames(action, "options", options, OPTION_NAMES);
+  checkNames(action, "options", given, OPTION_NAMES);
+  const options = readOptions(given, OPTION_NAMES);
   const { target, hostname = "127.0.0.1", port = 0, ...rest } = options;
   const { seed = 1, maxConnections = 1_000, ...faults } = rest;
   checkText(action, "hostname", hostname);
   checkInteger(action, "port", port, 0, 65_535);
   checkInteger(action, "seed", seed, Number.MIN_SAFE_INTEGER);
   checkInteger(action, "maxConnections", maxConnections, 1);
-  checkFaults(action, faults);
   return {
+    faults: checkFaults(action, faults),
     target: checkTarget(action, target),
     hostname,
     port,
     seed,
     maxConnections,
-    faults,
   };
 }
 
@@ -264,16 +265,26 @@ function checkTarget(
   return { host: hostname, port };
 }
 
-/** Throws if a fault is unknown, of the wrong kind or out of range. */
-export function checkFaults(action: string, faults: DirectedFaults): void {
-  checkNames(action, "options", faults, DIRECTED_NAMES);
-  const { toServer, toClient, ...both } = faults;
-  checkDirection(action, both);
-  for (const [name, each] of Object.entries({ toServer, toClient })) {
+/**
+ * Throws if a fault is unknown, of the wrong kind or out of range. Gives them as they were
+ * checked.
+ */
+export function checkFaults(
+  action: string,
+  given: DirectedFaults,
+): DirectedFaults {
+  checkNames(action, "options", given, DIRECTED_NAMES);
+  const faults = readOptions(given, DIRECTED_NAMES);
+  checkDirection(action, faults);
+  for (const name of ["toServer", "toClient"] as const) {
+    const each = faults[name];
     if (each === undefined) continue;
     checkNames(action, name, each, DIRECTION_NAMES);
-    checkDirection(action, each);
+    const read = readOptions(each, DIRECTION_NAMES);
+    checkDirection(action, read);
+    faults[name] = read;
   }
+  return faults;
 }
 
 function checkDirection(action: string, given: Faults): void {

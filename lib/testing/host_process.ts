@@ -9,6 +9,7 @@
  * @module
  */
 
+import { checkNames, readOptions } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { datagram } from "../datagram/datagram.ts";
 import type { DatagramSocket } from "../datagram/datagram_socket.ts";
@@ -22,6 +23,12 @@ import type { CallOptions } from "../time/call_limits.ts";
 import { Deadline } from "../time/deadline.ts";
 import { sleep } from "../time/sleep.ts";
 import type { Dialer } from "../transport/options.ts";
+import {
+  HOST_CONNECT_NAMES,
+  HOST_DATAGRAM_NAMES,
+  HOST_LISTEN_NAMES,
+  HOST_SERVE_NAMES,
+} from "./_option_names.ts";
 import type { MemoryNetwork } from "./memory_network.ts";
 import type {
   MemoryConnectOptions,
@@ -139,7 +146,9 @@ export class HostProcess {
    */
   listen(options: HostListenOptions = {}): Listener<MemoryAddr> {
     this.#checkAlive("listen");
-    return this.#context.network.listen({ ...options, name: this.name });
+    checkNames("listen", "options", options, HOST_LISTEN_NAMES);
+    const read = readOptions(options, HOST_LISTEN_NAMES);
+    return this.#context.network.listen({ ...read, name: this.name });
   }
 
   /**
@@ -158,11 +167,13 @@ export class HostProcess {
   ): Server<MemoryAddr> {
     if (typeof options === "function") return this.serve({}, options);
     this.#checkAlive("serve");
-    checkNoTls("serve", options);
+    checkNames("serve", "options", options, HOST_SERVE_NAMES);
+    const read = readOptions(options, HOST_SERVE_NAMES);
+    checkNoTls("serve", read);
     const onError = (error: unknown): void => {
       if (!(error instanceof SocketError)) this.#fail(error);
     };
-    const given = { onError, ...options, name: this.name };
+    const given = { onError, ...read, name: this.name };
     return this.#context.network.serve(given, handler!);
   }
 
@@ -174,8 +185,10 @@ export class HostProcess {
    */
   async connect(options: HostConnectOptions): Promise<Socket> {
     this.#checkAlive("connect");
-    checkNoTls("connect", options);
-    return await this.#context.network.connect({ ...options, from: this.name });
+    checkNames("connect", "options", options, HOST_CONNECT_NAMES);
+    const read = readOptions(options, HOST_CONNECT_NAMES);
+    checkNoTls("connect", read);
+    return await this.#context.network.connect({ ...read, from: this.name });
   }
 
   /** For programs that connect by themselves: see {@linkcode MemoryNetwork.dialer}. */
@@ -199,7 +212,9 @@ export class HostProcess {
     options: HostDatagramOptions,
   ): Promise<DatagramSocket<Deno.NetAddr>> {
     this.#checkAlive("bind");
-    return await datagram({ ...options, backend: this.datagrams });
+    checkNames("bind", "options", options, HOST_DATAGRAM_NAMES);
+    const read = readOptions(options, HOST_DATAGRAM_NAMES);
+    return await datagram({ ...read, backend: this.datagrams });
   }
 
   /**
@@ -235,11 +250,9 @@ export class HostProcess {
    * @throws {unknown} As of `sleep`.
    */
   async sleep(ms: number, options: CallOptions = {}): Promise<void> {
-    using end = Deadline.after(Infinity, {
-      signal: this.signal,
-      deadline: options.deadline,
-    });
-    await sleep(ms, { ...options, deadline: end });
+    const { signal, timeoutMs, deadline } = options;
+    using end = Deadline.after(Infinity, { signal: this.signal, deadline });
+    await sleep(ms, { signal, timeoutMs, deadline: end });
   }
 
   #fail(error: unknown): void {

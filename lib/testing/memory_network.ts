@@ -5,7 +5,7 @@
  * @module
  */
 
-import { checkNames, checkObject, checkText, wrongKind } from "../_check.ts";
+import { checkNames, checkText, readOptions, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { listen, type Listener } from "../server/listen.ts";
@@ -35,6 +35,11 @@ import {
   type NetworkEvent,
   type SlowHostOptions,
 } from "./memory_network_options.ts";
+import {
+  MEMORY_CONNECT_NAMES,
+  MEMORY_LISTEN_NAMES,
+  MEMORY_SERVE_NAMES,
+} from "./_option_names.ts";
 import { type BarrierKind, Topology } from "./_topology.ts";
 
 /**
@@ -74,9 +79,9 @@ export class MemoryNetwork implements Disposable {
    * @throws {BrokenError} The name is in use.
    */
   listen(options: MemoryListenOptions = {}): Listener<MemoryAddr> {
-    checkObject("listen", "options", options);
-    const { name, ...rest } = options;
-    return listen({ ...rest, acceptor: this.#bind(name) });
+    checkNames("listen", "options", options, MEMORY_LISTEN_NAMES);
+    const { name, ...rest } = readOptions(options, MEMORY_LISTEN_NAMES);
+    return this.#bound(name, (acceptor) => listen({ ...rest, acceptor }));
   }
 
   /**
@@ -85,9 +90,12 @@ export class MemoryNetwork implements Disposable {
    * @throws {BrokenError} The name is in use.
    */
   serve(options: MemoryServeOptions, handler: Handler): Server<MemoryAddr> {
-    checkObject("serve", "options", options);
-    const { name, ...rest } = options;
-    return serve({ ...rest, acceptor: this.#bind(name) }, handler);
+    checkNames("serve", "options", options, MEMORY_SERVE_NAMES);
+    const { name, ...rest } = readOptions(options, MEMORY_SERVE_NAMES);
+    return this.#bound(
+      name,
+      (acceptor) => serve({ ...rest, acceptor }, handler),
+    );
   }
 
   /**
@@ -97,8 +105,9 @@ export class MemoryNetwork implements Disposable {
    * @throws {TimeoutError} `timeoutMs` passed: the network is partitioned, or slow.
    */
   connect(options: MemoryConnectOptions): Promise<Socket> {
-    checkObject("connect", "options", options);
-    const { name, from, ...rest } = options;
+    checkNames("connect", "options", options, MEMORY_CONNECT_NAMES);
+    const read = readOptions(options, MEMORY_CONNECT_NAMES);
+    const { name, from, ...rest } = read;
     checkText("connect", "name", name);
     if (from !== undefined) checkText("connect", "from", from);
     const dialer: Dialer = {
@@ -295,8 +304,7 @@ export class MemoryNetwork implements Disposable {
    */
   slowDown(host: string, options: SlowHostOptions): void {
     checkText("slow a host down", "host", host);
-    checkSlowHostOptions(options);
-    this.#topology.slow(host, options);
+    this.#topology.slow(host, checkSlowHostOptions(options));
     this.#emit({ atMs: performance.now(), type: "slowed", hosts: [host] });
   }
 
@@ -369,6 +377,20 @@ export class MemoryNetwork implements Disposable {
     this.#datagrams.end();
     this.#topology.open("partition", []);
     this.#topology.open("hold", []);
+  }
+
+  /** Binds a name for what `open` makes, unless that throws. */
+  #bound<T>(
+    name: string | undefined,
+    open: (acceptor: MemoryAcceptor) => T,
+  ): T {
+    const acceptor = this.#bind(name);
+    try {
+      return open(acceptor);
+    } catch (error) {
+      acceptor.close();
+      throw error;
+    }
   }
 
   #bind(name = `server-${++this.#servers}`): MemoryAcceptor {

@@ -10,6 +10,7 @@ import {
   checkInteger,
   checkNames,
   checkNumber,
+  readOptions,
 } from "../_check.ts";
 import type { ServerOptions } from "../server/serve_options.ts";
 import type { ClientOptions } from "../socket/connect.ts";
@@ -251,7 +252,8 @@ export interface MemoryConnectOptions extends ClientOptions {
 
 const ACTION = "make a memory network";
 
-const OPTION_NAMES: ReadonlySet<string> = new Set(
+/** Names of {@linkcode MemoryNetworkOptions}. */
+export const NETWORK_OPTION_NAMES: ReadonlySet<string> = new Set(
   [
     "seed",
     "latencyMs",
@@ -276,7 +278,7 @@ export type CheckedOptions = Required<MemoryNetworkOptions>;
 export function checkMemoryNetworkOptions(
   given: MemoryNetworkOptions,
 ): CheckedOptions {
-  checkNames(ACTION, "options", given, OPTION_NAMES);
+  checkNames(ACTION, "options", given, NETWORK_OPTION_NAMES);
   const options = {
     seed: given.seed ?? 1,
     latencyMs: given.latencyMs ?? 0,
@@ -316,12 +318,14 @@ const SLOW_OPTION_NAMES: ReadonlySet<string> = new Set(
   )[],
 );
 
-/** Throws if an option of a slow host is wrong. */
-export function checkSlowHostOptions(options: SlowHostOptions): void {
+/** Throws if an option of a slow host is wrong. Gives them as they were checked. */
+export function checkSlowHostOptions(given: SlowHostOptions): SlowHostOptions {
   const action = "slow a host down";
-  checkNames(action, "options", options, SLOW_OPTION_NAMES);
+  checkNames(action, "options", given, SLOW_OPTION_NAMES);
+  const options = readOptions(given, SLOW_OPTION_NAMES);
   const { latencyMs = 0, jitterMs = 0, bytesPerSecond = 1 } = options;
   checkNumber(action, "latencyMs", latencyMs, 0);
   checkNumber(action, "jitterMs", jitterMs, 0);
   checkNumber(action, "bytesPerSecond", bytesPerSecond, 1);
+  return options;
 }

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames } from "../_check.ts";
+import { checkNames, readOptions } from "../_check.ts";
 import { Socket } from "../socket/socket.ts";
 import type { SocketOptions } from "../socket/options.ts";
 import {
@@ -57,7 +57,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  */
 export function memoryPair(options: MemoryPairOptions = {}): [Socket, Socket] {
   checkNames("make a memory pair", "options", options, OPTION_NAMES);
-  const { socket, ...transport } = options;
+  const { socket, ...transport } = readOptions(options, OPTION_NAMES);
   const [left, right] = memoryTransportPair(transport);
   return [new Socket(left, socket), new Socket(right, socket)];
 }

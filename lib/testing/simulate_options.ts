@@ -13,6 +13,7 @@ import {
   checkObject,
   checkSignal,
   checkText,
+  readOptions,
   wrongKind,
 } from "../_check.ts";
 import type { Random } from "../_random.ts";
@@ -150,10 +151,11 @@ export interface CheckedSimulateOptions {
 
 /** Throws if an option is wrong; gives all of them. */
 export function checkSimulateOptions(
-  options: SimulateOptions,
+  given: SimulateOptions,
   scenario: Scenario,
 ): CheckedSimulateOptions {
-  checkNames(ACTION, "options", options, OPTION_NAMES);
+  checkNames(ACTION, "options", given, OPTION_NAMES);
+  const options = readOptions(given, OPTION_NAMES);
   const { seed = 1, hosts = [], signal } = options;
   const { seeds = options.seed === undefined ? 100 : 1 } = options;
   const { network = { latencyMs: 1, jitterMs: 20 } } = options;

@@ -135,7 +135,10 @@ export class SimulatedHost {
    */
   async connect(options: HostConnectOptions): Promise<Socket> {
     const socket = await this.#process.connect(options);
-    this.#context.onOpen(socket, `from ${this.name} to ${options.name}`);
+    this.#context.onOpen(
+      socket,
+      `from ${this.name} to ${(socket.remoteAddr as MemoryAddr).name}`,
+    );
     return socket;
   }
 

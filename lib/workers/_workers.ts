@@ -33,9 +33,9 @@ import type {
 } from "./supervise_options.ts";
 
 /**
- * Ctrl-C goes to all processes of a terminal, as what systemd sends does: a worker that has yet to load
- * its module dies of it. For so long the supervisor waits for its own signal, before it takes
- * that for a fault of the worker.
+ * Ctrl-C goes to all processes of a terminal, as what systemd sends does: a worker that has
+ * yet to load its module dies of it. For so long the supervisor waits for its own signal,
+ * before it takes that for a fault of the worker.
  */
 const OWN_SIGNAL_MS = 500;
 

@@ -38,8 +38,8 @@ import {
  * group shuts down, and `closed` rejects. A worker whose supervisor dies drains and ends by
  * itself, so that nothing is left behind.
  *
- * Where Ctrl-C or SIGTERM ends the group while its workers start (`drainOnSignals`), it resolves to a group
- * that has shut down: `workers` is empty, and `closed` resolved.
+ * Where Ctrl-C or SIGTERM ends the group while its workers start (`drainOnSignals`), it
+ * resolves to a group that has shut down: `workers` is empty, and `closed` resolved.
  *
  * A supervisor of processes needs `--allow-run` for Deno itself, `--allow-env`, as workers
  * get its environment, and with `share: "fd"` `--allow-net` for the address. With threads it
