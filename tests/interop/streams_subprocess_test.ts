@@ -45,20 +45,32 @@ while True:
     target.flush()
 `;
 
-/** A Python program, and a socket over its input and output. */
+/**
+ * A Python program, and a socket over its input and output.
+ *
+ * `inputClosed` settles when nothing is under way at its input any more, which may be a
+ * moment after the program has been killed.
+ */
 function startPython(source: string) {
   const child = new Deno.Command(program("python3"), {
     args: ["-c", source],
     stdin: "piped",
     stdout: "piped",
   }).spawn();
+  const input = child.stdin.getWriter();
+  const writable = new WritableStream<Uint8Array>({
+    write: (chunk) => input.write(chunk),
+    close: () => input.close(),
+    abort: (reason) => input.abort(reason),
+  });
   const socket = new Socket(
-    fromStreams({ readable: child.stdout, writable: child.stdin }, {
+    fromStreams({ readable: child.stdout, writable }, {
       close: () => child.kill("SIGKILL"),
       remoteAddr: { transport: "stream", name: "python" },
     }),
   );
-  return { child, socket };
+  const inputClosed = input.closed.catch(() => {});
+  return { child, socket, inputClosed };
 }
 
 Deno.test(
@@ -119,7 +131,9 @@ Deno.test(
   "fromStreams() waits for a subprocess that stalls, and kills it when told",
   PYTHON,
   async () => {
-    const { child, socket } = startPython("import time; time.sleep(600)");
+    const { child, socket, inputClosed } = startPython(
+      "import time; time.sleep(600)",
+    );
     await assertRejects(() => socket.read({ timeoutMs: 50 }), TimeoutError);
     let written = 0;
     const error = await assertRejects(async () => {
@@ -132,5 +146,6 @@ Deno.test(
     assert(written < 4_000_000, `${written} bytes`);
     socket.abort();
     assertEquals((await child.status).signal, "SIGKILL");
+    await inputClosed;
   },
 );
