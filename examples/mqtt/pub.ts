@@ -66,7 +66,8 @@ await run(async () => {
   const client = await startClient(flags, true);
   const interrupt = new AbortController();
   Deno.addSignalListener("SIGINT", () => {
-    if (interrupt.signal.aborted) Deno.exit(1);
+    // Without a connection nothing can be delivered, however long it waits.
+    if (interrupt.signal.aborted || !client.isConnected) Deno.exit(1);
     interrupt.abort();
   });
   try {

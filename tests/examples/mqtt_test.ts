@@ -142,6 +142,23 @@ Deno.test("Ctrl-C ends mqtt/sub, and mqtt/pub after what it has read", {
   assertEquals(await sub.status(), 0);
 });
 
+Deno.test("Ctrl-C ends mqtt/pub while its broker is silent", {
+  timeout,
+  ignore: windows,
+}, async () => {
+  const asked = Promise.withResolvers<void>();
+  await using broker = new ScriptedBroker(async (peer) => {
+    await peer.expect("connect");
+    asked.resolve();
+    await peer.rest().catch(() => {});
+  });
+  const args = [...at(broker.port), "-t", "a", "-m", "x"];
+  await using pub = await Example.start("mqtt/pub", ...args);
+  await asked.promise;
+  pub.interrupt();
+  assertEquals(await pub.status(), 1);
+});
+
 Deno.test(
   "mqtt/sub goes on after a lost connection, and loses nothing of a session that is kept",
   {
