@@ -38,7 +38,13 @@ export interface StreamAddr {
  *
  * @category Addresses
  */
-export type Addr = Deno.Addr | MemoryAddr | StreamAddr;
+export type Addr =
+  // As `Deno.Addr`, spelt out: other runtimes know no such type.
+  | { transport: "tcp" | "udp"; hostname: string; port: number }
+  | { transport: "unix" | "unixpacket"; path: string }
+  | { transport: "vsock"; cid: number; port: number }
+  | MemoryAddr
+  | StreamAddr;
 
 /**
  * What {@linkcode parseAddress} makes of an address: options for `connect`, and

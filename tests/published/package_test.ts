@@ -175,6 +175,36 @@ Deno.test(
   },
 );
 
+Deno.test(
+  "published: what needs no Deno has types without Deno's",
+  limits,
+  async () => {
+    await using folder = await NewFolder.make();
+    await folder.write(
+      "deno.json",
+      JSON.stringify({
+        compilerOptions: {
+          lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
+        },
+      }),
+    );
+    // Where a type is not found, it is `any`, and anything is assigned to it.
+    await folder.write(
+      "program.ts",
+      `import type { Addr } from "${specifier("./codec")}";
+    import { TimeoutError } from "${specifier("./timeout")}";
+    // @ts-expect-error it has no port
+    export const addr: Addr = { transport: "tcp", hostname: "::1" };
+    const error = new TimeoutError("wait", 1);
+    // @ts-expect-error it may be that of a Unix socket
+    export const port: number | undefined = error.remoteAddr?.port;
+    // @ts-expect-error there is no Deno
+    export type Version = typeof Deno.version;`,
+    );
+    await folder.deno("check", "program.ts");
+  },
+);
+
 Deno.test("published: README.md's ways to install work", limits, async () => {
   const readme = new TextDecoder().decode(files.get("/README.md"));
   const start = readme.indexOf("// server.ts\n");
