@@ -71,11 +71,11 @@ export function sessionMaker(
     const server = createServer({
       cert: tls.cert,
       key: tls.key,
-      ca: tls.clientCaCerts,
+      ca: tls.clientCaCerts?.slice(),
       requestCert: isChecking,
       rejectUnauthorized: !isOptional,
       allowHalfOpen: true,
-      ALPNProtocols: tls.alpnProtocols,
+      ALPNProtocols: tls.alpnProtocols?.slice(),
       SNICallback: tls.resolveCertificate && chooseContext,
     });
     server.once("secureConnection", report);
@@ -184,7 +184,7 @@ export function clientSession(
       secureContext,
       host: serverName,
       servername: isIp(serverName) ? undefined : serverName,
-      ALPNProtocols: tls.alpnProtocols,
+      ALPNProtocols: tls.alpnProtocols?.slice(),
       rejectUnauthorized: !isSkipping,
       allowHalfOpen: true,
       checkServerIdentity: (

@@ -64,7 +64,7 @@ export function bindTls(
     ...listenOptions(options),
     cert,
     key,
-    alpnProtocols,
+    alpnProtocols: alpnProtocols?.slice(),
   });
   return {
     addr: listener.addr,

@@ -78,8 +78,8 @@ export async function dialTls(
     const connecting = Deno.connectTls({
       hostname,
       port,
-      caCerts,
-      alpnProtocols,
+      caCerts: caCerts?.slice(),
+      alpnProtocols: alpnProtocols?.slice(),
       cert,
       key,
     });
@@ -118,8 +118,8 @@ export async function startTlsClient(
       const { caCerts, alpnProtocols } = tls;
       const conn = await Deno.startTls(transport, {
         hostname: serverName,
-        caCerts,
-        alpnProtocols,
+        caCerts: caCerts?.slice(),
+        alpnProtocols: alpnProtocols?.slice(),
       });
       // Deno 2.9 leaves this out here, and only here.
       for (const addr of [conn.localAddr, conn.remoteAddr]) {

@@ -52,8 +52,8 @@ export function checkMaterial(
   { cert, key, caCerts, clientCaCerts }: {
     cert?: string;
     key?: string;
-    caCerts?: string[];
-    clientCaCerts?: string[];
+    caCerts?: readonly string[];
+    clientCaCerts?: readonly string[];
   },
 ): void {
   readAuthorities(action, caCerts ?? clientCaCerts);

@@ -165,7 +165,7 @@ export interface Acceptor<A extends Addr = Addr> {
  */
 export interface NewCertificate extends ServerCertificate {
   /** Authorities of clients, in PEM form, where these are asked for certificates. */
-  clientCaCerts?: string[];
+  clientCaCerts?: readonly string[];
 }
 
 /**
@@ -213,9 +213,9 @@ export interface TlsDialOptions extends PeerCheckOptions {
    * Certificates of authorities to trust beside the usual ones, in PEM form. None by
    * default.
    */
-  caCerts?: string[];
+  caCerts?: readonly string[];
   /** Protocols to offer (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
-  alpnProtocols?: string[];
+  alpnProtocols?: readonly string[];
   /**
    * The name the certificate must be for, which is also sent as SNI. The host that is
    * connected to by default, and `"localhost"` where there is no host.
@@ -321,13 +321,13 @@ export interface TlsServerOptions extends PeerCheckOptions {
    */
   clientCertificate?: "require" | "request";
   /** Protocols to agree to (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
-  alpnProtocols?: string[];
+  alpnProtocols?: readonly string[];
   /**
    * Authorities, in PEM form, one of which must have signed the certificate of every
    * client: the handshake fails for all others. By default no client is asked for one.
    * `verify` and `pinnedFingerprint256` take it.
    */
-  clientCaCerts?: string[];
+  clientCaCerts?: readonly string[];
   /**
    * Lets go of clients that are closed before their handshake is over. Deno (2.9) keeps
    * the descriptor of such a client for as long as it stays silent, whatever

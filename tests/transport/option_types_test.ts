@@ -5,6 +5,7 @@ import type {
   ConnectOptions,
   DialOptions,
   MemoryAddr,
+  NewCertificate,
   ServeOptions,
 } from "@sluice/net";
 import { bind } from "../../lib/transport/bind.ts";
@@ -52,6 +53,22 @@ Deno.test("options that cannot hold together are type errors", () => {
     { path: "/a", reusePort: true } satisfies ServeOptions,
   ];
   assertEquals([dial.length, listen.length], [7, 11]);
+});
+
+Deno.test("lists in options may be read-only", () => {
+  const names = ["h2", "http/1.1"] as const;
+  const options: unknown[] = [
+    {
+      port: 1,
+      tls: { caCerts: names, alpnProtocols: names },
+    } satisfies ConnectOptions,
+    {
+      port: 1,
+      tls: { ...tls, clientCaCerts: names, alpnProtocols: names },
+    } satisfies ServeOptions,
+    { ...tls, clientCaCerts: names } satisfies NewCertificate,
+  ];
+  assertEquals(options.length, 3);
 });
 
 Deno.test("bind() gives the kind of address that it was asked for", () => {
