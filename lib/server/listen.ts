@@ -124,12 +124,14 @@ export function listen(
   options: UnixBindOptions & ListenerOptions,
 ): Listener<Deno.UnixAddr>;
 /**
- * Listens on a socket that another process has opened.
+ * Listens on one of these, or on a socket that another process has opened.
  *
  * @category Servers
  */
 export function listen(
-  options: DescriptorBindOptions & ListenerOptions,
+  options:
+    & (TcpBindOptions | UnixBindOptions | DescriptorBindOptions)
+    & ListenerOptions,
 ): Listener<Deno.NetAddr | Deno.UnixAddr>;
 /**
  * Listens on what is known at run time only.

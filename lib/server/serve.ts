@@ -101,12 +101,14 @@ export function serve(
   handler: Handler,
 ): Server<Deno.UnixAddr>;
 /**
- * Serves on a socket that another process has opened.
+ * Serves on one of these, or on a socket that another process has opened.
  *
  * @category Servers
  */
 export function serve(
-  options: DescriptorBindOptions & ServerOptions,
+  options:
+    & (TcpBindOptions | UnixBindOptions | DescriptorBindOptions)
+    & ServerOptions,
   handler: Handler,
 ): Server<Deno.NetAddr | Deno.UnixAddr>;
 /**

@@ -16,6 +16,8 @@ import {
   serve,
   type ServeOptions,
   type Server,
+  type TcpBindOptions,
+  type UnixBindOptions,
 } from "@sluice/net";
 import { MemoryAcceptor } from "../../lib/testing/_memory_acceptor.ts";
 
@@ -55,6 +57,21 @@ Deno.test("a Unix path gives a Unix address", {
     assertEquals(paths, [`${folder}/a`, `${folder}/b`]);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("one of several options gives one of their addresses", async () => {
+  const choices: (TcpBindOptions | UnixBindOptions)[] = [{ port: 0 }];
+  for (const options of choices) {
+    const server: Server<Deno.NetAddr | Deno.UnixAddr> = serve(
+      options,
+      handler,
+    );
+    const listener = listen(Math.random() < 2 ? { port: 0 } : { path: "/x" });
+    const { addr } = listener;
+    assertEquals("port" in addr ? addr.port > 0 : addr.path, true);
+    await listener.close();
+    await server.shutdown();
   }
 });
 
