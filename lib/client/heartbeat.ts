@@ -53,7 +53,7 @@ import {
  */
 export function heartbeat<In, Out>(
   framed: Framed<In, Out>,
-  options: HeartbeatOptions<NoInfer<In>, NoInfer<Out>>,
+  options: NoInfer<HeartbeatOptions<In, Out>>,
 ): Disposable {
   const action = "start a heartbeat";
   checkMethods(action, "framed", framed, "receive", "send");

@@ -184,7 +184,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
    */
   constructor(
     framed: Framed<In, Out>,
-    options: RequestsOptions<NoInfer<In>, NoInfer<Out>>,
+    options: NoInfer<RequestsOptions<In, Out>>,
   ) {
     const action = "make requests";
     if (!(framed instanceof Framed)) {

@@ -69,7 +69,7 @@ import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
 export function framed<In, Out>(
   socket: Socket,
   codec: Codec<In, Out>,
-  options?: FramedOptions<NoInfer<In>, NoInfer<Out>>,
+  options?: NoInfer<FramedOptions<In, Out>>,
 ): Framed<In, Out> {
   return new Framed(socket, codec, options);
 }
