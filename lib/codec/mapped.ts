@@ -54,7 +54,9 @@ import { unexpectedEof } from "./policy.ts";
 export function mapped<In, Out, InnerIn, InnerOut>(
   codec: Codec<InnerIn, InnerOut>,
   decode: (frame: InnerIn) => In,
-  encode: (frame: Out) => InnerOut,
+  // What it takes is inferred from it, what it returns from the codec: `{ type: "say" }`
+  // would have a `string` otherwise.
+  encode: ((frame: Out) => unknown) & NoInfer<(frame: Out) => InnerOut>,
 ): Codec<In, Out> {
   const action = "make a mapped codec";
   checkMethods(action, "codec", codec, "decoder", "encoder");

@@ -56,7 +56,8 @@ export function mappedField<
 >(
   field: Field<InnerIn, InnerOut, Ref>,
   decode: (value: InnerIn) => In,
-  encode: (value: Out) => InnerOut,
+  // Inferred as in `mapped`.
+  encode: ((value: Out) => unknown) & NoInfer<(value: Out) => InnerOut>,
 ): Field<In, Out, Ref> {
   const action = "make a mapped field";
   const inner = implOf(action, "its inner field", field);
