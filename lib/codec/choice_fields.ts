@@ -117,7 +117,12 @@ export function enumOf<const Names extends Readonly<Record<string, number>>>(
  * ```
  */
 export function literal<const T extends number | bigint | boolean | string>(
-  of: Field<number> | Field<bigint> | Field<boolean> | Field<string>,
+  of: Field<
+    T extends number ? number
+      : T extends bigint ? bigint
+      : T extends string ? string
+      : boolean
+  >,
   value: T,
 ): Field<T, T | undefined> {
   return new LiteralField<T>(soleField("make a literal field", of), value);

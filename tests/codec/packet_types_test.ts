@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import {
   array,
   bits,
@@ -235,6 +235,49 @@ Deno.test("union() infers a discriminated union", () => {
   isTrue<
     Same<InOf<typeof numbered>, { op: 1; a: number } | { op: 2; b: boolean }>
   >();
+});
+
+Deno.test("mappedField() keeps the literals that its inner field takes", () => {
+  const move = struct({
+    by: mappedField(
+      struct({ way: enumOf(u8, { up: 1, down: 2 }), steps: u8 }),
+      ({ way, steps }) => way === "up" ? steps : -steps,
+      (by: number) =>
+        by < 0 ? { way: "down", steps: -by } : { way: "up", steps: by },
+    ),
+  });
+  isTrue<Same<OutOf<typeof move>, { by: number }>>();
+  assertEquals(move.decode(move.encode({ by: -3 })), { by: -3 });
+  const wrong = () =>
+    mappedField(
+      enumOf(u8, { up: 1, down: 2 }),
+      (way) => way,
+      // @ts-expect-error there is no such way
+      (_: boolean) => "left",
+    );
+  assertEquals(wrong().kind, "enumOf");
+});
+
+Deno.test("literal() takes what its field holds", () => {
+  const fields = struct({
+    a: literal(u8, 5),
+    b: literal(u64, 5n),
+    c: literal(bool, true),
+    d: literal(utf8(2), "ab"),
+    e: literal(enumOf(u8, { on: 1 }), "on"),
+  });
+  isTrue<
+    Same<InOf<typeof fields>, { a: 5; b: 5n; c: true; d: "ab"; e: "on" }>
+  >();
+  const mistakes = [
+    // @ts-expect-error it holds numbers
+    () => literal(u8, "a"),
+    // @ts-expect-error it holds bigints
+    () => literal(u64, 5),
+    // @ts-expect-error it holds texts
+    () => literal(utf8(u8), true),
+  ];
+  for (const mistake of mistakes) assertThrows(mistake, TypeError);
 });
 
 Deno.test("packets() carries the types on", () => {

@@ -423,6 +423,7 @@ Deno.test("literal() is always the same", () => {
     "or left out",
   );
   assertThrows(() => literal(u8, 256), RangeError, "255");
+  // @ts-expect-error a number is no text
   assertThrows(() => literal(u8, "x"), TypeError);
 });
 
