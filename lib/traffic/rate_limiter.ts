@@ -132,7 +132,7 @@ export class RateLimiter {
     checkNames(action, "options", options, OPTION_NAMES);
     const { perSecond, maxWaiting = 10_000 } = options;
     checkAboveZero(action, "perSecond", perSecond);
-    const { burst = Math.max(1, Math.floor(perSecond)) } = options;
+    const { burst = burstOf(perSecond) } = options;
     checkLimit(action, "burst", burst, 1);
     checkLimit(action, "maxWaiting", maxWaiting);
     this.perSecond = perSecond;
@@ -261,6 +261,12 @@ export class RateLimiter {
     this.#bucket.spend(count);
     return true;
   }
+}
+
+/** What comes in a second; more than can be counted is no limit. */
+function burstOf(perSecond: number): number {
+  const burst = Math.max(1, Math.floor(perSecond));
+  return Number.isSafeInteger(burst) ? burst : Infinity;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(

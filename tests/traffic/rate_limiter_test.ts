@@ -211,3 +211,10 @@ Deno.test("RateLimiter waits for months without waking up", async () => {
     await taking.catch(() => {});
   }
 });
+
+Deno.test("RateLimiter takes a rate without a burst however large it is", () => {
+  for (const perSecond of [2 ** 53, 1e308]) {
+    const limiter = new RateLimiter({ perSecond });
+    assertEquals([limiter.burst, limiter.tryTake(1_000)], [Infinity, true]);
+  }
+});
