@@ -31,6 +31,9 @@ const OPTION = {
 /** Which way a packet went. */
 export type PacketDirection = "received" | "sent";
 
+/** Until then microseconds are exact: the year 2255. */
+const MAX_TIME_MS = Number.MAX_SAFE_INTEGER / 1_000;
+
 /** The start of a file: one section with one interface. */
 export function fileHeader(description: string): Uint8Array {
   const section = block(SECTION_HEADER, (out) => {
@@ -104,7 +107,10 @@ function block(
 }
 
 function time(out: ByteWriter, timeMs: number): void {
-  const micros = Math.round(timeMs * 1000);
+  // A clock that was replaced may say anything, and nothing of that may break the socket.
+  const micros = timeMs > 0 && timeMs < MAX_TIME_MS
+    ? Math.round(timeMs * 1000)
+    : 0;
   u32(out, Math.floor(micros / 2 ** 32));
   u32(out, micros % 2 ** 32);
 }

@@ -199,6 +199,26 @@ Deno.test("capture() that fails to write ends, says so, and leaves the socket al
   right.abort();
 });
 
+Deno.test("capture() breaks no socket where the clock says what no file can", async () => {
+  const { now } = Date;
+  const [left, right] = memoryPair();
+  const file = memoryFile();
+  try {
+    const captured = capture(left, file.writable);
+    for (const odd of [-1, NaN, Infinity, 1e300]) {
+      Date.now = () => odd;
+      await right.write("x");
+      assertEquals((await left.read())?.length, 1);
+    }
+    await captured.close();
+    assertEquals(captured.stats.dropped, 0);
+  } finally {
+    Date.now = now;
+  }
+  await file.bytes;
+  left.abort();
+});
+
 Deno.test("capture() is one at a time, and takes up where the last one ended", async () => {
   const [left, right] = memoryPair();
   const first = memoryFile();
