@@ -232,7 +232,7 @@ export class DatagramSwitch {
     const { topology, emit } = this.#context;
     if (topology.isPartitioned(from.hostname, host)) return lose("partition");
     const { waiting } = topology.route(from.hostname, host);
-    if (waiting !== undefined && from.hostname !== host) {
+    if (waiting !== undefined) {
       waiting.then(() => this.#arrive(from, host, port, data, lose));
       return;
     }

@@ -78,8 +78,21 @@ const REFUSED_GLOBALS: readonly string[] = [
   "Worker",
 ];
 
-/** Refuses them; those that this version of Deno does not have stay absent. */
+/**
+ * Refuses them; those that this version of Deno does not have stay absent. What is printed
+ * leaves at once, as it does with `console`: it would be waited for in real time.
+ */
 export function refuseIo(replacements: Replacements): void {
+  for (const output of [Deno.stdout, Deno.stderr]) {
+    replacements.set(
+      output,
+      "write",
+      (data: Uint8Array) => Promise.try(() => output.writeSync(data)),
+    );
+  }
+  for (const name of ["read", "readSync"]) {
+    replacements.set(Deno.stdin, name, refusal(`Deno.stdin.${name}`));
+  }
   for (const name of REFUSED_OF_DENO) {
     for (const each of [name, `${name}Sync`]) {
       if (!(each in Deno)) continue;

@@ -16,6 +16,7 @@ import {
   checkNames,
   checkObject,
   isThenable,
+  messageOf,
   readOptions,
   show,
   wrongResult,
@@ -311,7 +312,12 @@ function describeTimer({ delayMs, repeats, setAtMs }: FakeTimer): string {
 }
 
 function describe(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return show(thrown);
-  const [firstLine] = thrown.message.trim().split("\n");
-  return firstLine === "" ? thrown.name : `${thrown.name}: ${firstLine}`;
+  try {
+    if (!(thrown instanceof Error)) return show(thrown);
+    const [firstLine] = messageOf(thrown).trim().split("\n");
+    return firstLine === "" ? `${thrown.name}` : `${thrown.name}: ${firstLine}`;
+  } catch {
+    // One that throws when it is looked at.
+    return show(thrown);
+  }
 }

@@ -52,6 +52,8 @@ import { type BarrierKind, Topology } from "./_topology.ts";
 export class MemoryNetwork implements Disposable {
   readonly #options: CheckedOptions;
   readonly #acceptors = new Map<string, MemoryAcceptor>();
+  /** Servers that have not ended, and their names. */
+  readonly #running = new Map<Server<MemoryAddr>, string>();
   readonly #links = new Map<Link, { client: string; server: string }>();
   readonly #topology = new Topology();
   readonly #crashed = new Set<string>();
@@ -81,7 +83,11 @@ export class MemoryNetwork implements Disposable {
   listen(options: MemoryListenOptions = {}): Listener<MemoryAddr> {
     checkNames("listen", "options", options, MEMORY_LISTEN_NAMES);
     const { name, ...rest } = readOptions(options, MEMORY_LISTEN_NAMES);
-    return this.#bound(name, (acceptor) => listen({ ...rest, acceptor }));
+    return this.#bound(
+      "listen",
+      name,
+      (acceptor) => listen({ ...rest, acceptor }),
+    );
   }
 
   /**
@@ -92,10 +98,14 @@ export class MemoryNetwork implements Disposable {
   serve(options: MemoryServeOptions, handler: Handler): Server<MemoryAddr> {
     checkNames("serve", "options", options, MEMORY_SERVE_NAMES);
     const { name, ...rest } = readOptions(options, MEMORY_SERVE_NAMES);
-    return this.#bound(
+    const server = this.#bound(
+      "serve",
       name,
       (acceptor) => serve({ ...rest, acceptor }, handler),
     );
+    this.#running.set(server, server.addr.name);
+    server.closed.then(() => this.#running.delete(server));
+    return server;
   }
 
   /**
@@ -215,7 +225,8 @@ export class MemoryNetwork implements Disposable {
   }
 
   /**
-   * Cuts two hosts off each other, one off all others, or all: nothing arrives, and
+   * Cuts two hosts off each other, one off all others, or all off each other, and none off
+   * itself: nothing arrives, and
    * neither end is notified, as when a cable is pulled. Connecting waits.
    *
    * Bytes that were sent are sent again after the end of the partition, as TCP does.
@@ -254,7 +265,7 @@ export class MemoryNetwork implements Disposable {
    * @throws {TypeError} A name is not one, or there are three.
    */
   heal(...hosts: string[]): void {
-    this.#open("partition", "healed", hosts);
+    this.#unblock("partition", "healed", hosts);
   }
 
   /**
@@ -276,7 +287,7 @@ export class MemoryNetwork implements Disposable {
    * @throws {TypeError} A name is not one, or there are three.
    */
   release(...hosts: string[]): void {
-    this.#open("hold", "released", hosts);
+    this.#unblock("hold", "released", hosts);
   }
 
   /**
@@ -321,9 +332,10 @@ export class MemoryNetwork implements Disposable {
   }
 
   /**
-   * Ends a host as when its process is killed: its listener is closed, its connections
-   * break, and its peers see a reset when that has travelled to them. Connecting to it is
-   * refused; what its code still tries, to listen or to connect, fails until it restarts.
+   * Ends a host as when its process is killed: its listener is closed, its server is cut,
+   * its connections break, and its peers see a reset when that has travelled to them.
+   * Connecting to it is refused; what its code still tries, to listen or to connect, fails
+   * until it restarts.
    *
    * @param host Its name.
    * @throws {TypeError} It is not a name.
@@ -338,6 +350,7 @@ export class MemoryNetwork implements Disposable {
       if (server === host) link.crash("server");
     }
     this.#acceptors.get(host)?.close();
+    void this.#cut((name) => name === host);
     this.#datagrams.crash(host, unreachable);
   }
 
@@ -359,7 +372,7 @@ export class MemoryNetwork implements Disposable {
     this.#emit({ atMs: performance.now(), type, hosts });
   }
 
-  #open(kind: BarrierKind, type: HostEvent["type"], hosts: string[]): void {
+  #unblock(kind: BarrierKind, type: HostEvent["type"], hosts: string[]): void {
     checkHosts(type === "healed" ? "heal" : "release", hosts);
     this.#emit({ atMs: performance.now(), type, hosts });
     this.#topology.open(kind, hosts);
@@ -370,10 +383,11 @@ export class MemoryNetwork implements Disposable {
     for (const link of [...this.#links.keys()]) link.reset();
   }
 
-  /** Ends the network: listeners are closed, connections are reset. */
+  /** Ends the network: listeners are closed, connections are reset, servers are cut. */
   [Symbol.dispose](): void {
     for (const acceptor of [...this.#acceptors.values()]) acceptor.close();
     this.reset();
+    void this.#cut(() => true);
     this.#datagrams.end();
     this.#topology.open("partition", []);
     this.#topology.open("hold", []);
@@ -381,10 +395,11 @@ export class MemoryNetwork implements Disposable {
 
   /** Binds a name for what `open` makes, unless that throws. */
   #bound<T>(
+    action: string,
     name: string | undefined,
     open: (acceptor: MemoryAcceptor) => T,
   ): T {
-    const acceptor = this.#bind(name);
+    const acceptor = this.#bind(action, name);
     try {
       return open(acceptor);
     } catch (error) {
@@ -393,7 +408,19 @@ export class MemoryNetwork implements Disposable {
     }
   }
 
-  #bind(name = `server-${++this.#servers}`): MemoryAcceptor {
+  /** Ends servers: nothing is left that their handlers could finish with. */
+  async #cut(isOn: (name: string) => boolean): Promise<void> {
+    const cut = [...this.#running].filter(([, name]) => isOn(name));
+    // Their sockets see first what has become of the connections.
+    await null;
+    for (const [server] of cut) void server.shutdown({ timeoutMs: 0 });
+  }
+
+  #bind(
+    action: string,
+    name = `server-${++this.#servers}`,
+  ): MemoryAcceptor {
+    checkText(action, "name", name);
     try {
       this.#checkUp(name);
       if (this.#acceptors.has(name)) {

@@ -39,10 +39,12 @@ let simulating = false;
  * - the methods of `crypto.subtle`, which take no simulated time and end in order;
  * - real I/O is refused with a `TypeError`: `fetch`, `WebSocket`, `WebSocketStream`,
  *   `WebTransport`, `EventSource`, `Worker`, `MessageChannel`, `BroadcastChannel`, `alert`,
- *   `confirm`, `prompt`, and the network, file and process functions of `Deno`.
+ *   `confirm`, `prompt`, reading `Deno.stdin`, and the network, file and process functions of
+ *   `Deno`; `Deno.stdout.write` and that of `stderr` write at once.
  *
  * **What cannot be**: what a module has kept for itself, the modules of `node:` (their
- * timers, sockets and files, `process.hrtime`), `import()`, `WebAssembly.compile` and its
+ * timers, sockets and files, `process.hrtime`), what `performance` has beside `now`,
+ * `Intl.DateTimeFormat` that is given no date, `import()`, `WebAssembly.compile` and its
  * like, `Atomics.waitAsync`, `caches`, TLS, keys of `crypto.subtle.generateKey`, when garbage
  * is collected, and variables that outlive a run. The first seed runs twice and one that fails runs again, and the runs are
  * compared: the simulation fails with `"not-deterministic"` where they differ. A loop of

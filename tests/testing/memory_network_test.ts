@@ -386,6 +386,57 @@ Deno.test("memoryNetwork() refuses what is of the wrong kind, or has another nam
     );
   }
   assertThrows(() => network.listen({ nmae: "b" } as never), TypeError, "nmae");
+  for (const name of ["", 5, null]) {
+    const given = { name } as never;
+    const text = "name must be a string that is not empty";
+    assertThrows(() => network.listen(given), TypeError, `listen: ${text}`);
+    assertThrows(() => network.serve(given, echo), TypeError, `serve: ${text}`);
+  }
+});
+
+Deno.test("a name is free again where what would listen on it refuses its options", () => {
+  using network = memoryNetwork();
+  const name = "echo";
+  const odd = { name, idleTimeoutMs: 5 } as never;
+  assertThrows(() => network.serve(odd, echo), TypeError, "idleTimeoutMs");
+  assertThrows(() => network.serve({ name }, 5 as never), TypeError);
+  assertThrows(() => network.listen(odd), TypeError, "idleTimeoutMs");
+  network.listen({ name });
+});
+
+Deno.test("a host reaches itself, whatever cuts it off from others", async () => {
+  using network = memoryNetwork();
+  network.serve({ name: "echo" }, echo);
+  network.partition("echo");
+  network.hold();
+  const self = await network.connect({ name: "echo", from: "echo" });
+  await self.write("hello\n");
+  assertEquals(await self.readLine({ timeoutMs: 10_000 }), "hello");
+  await self.close();
+});
+
+Deno.test("crash() and the end of a network cut servers whose handlers never end", async () => {
+  const network = memoryNetwork();
+  const failures: string[] = [];
+  const [db, web] = ["db", "web"].map((name) =>
+    network.serve({ name }, async (socket) => {
+      await socket.read().catch(({ code }) => failures.push(`${name} ${code}`));
+      await new Promise(() => {});
+    })
+  );
+  await network.connect({ name: "db" });
+  await network.connect({ name: "web" });
+  network.crash("db");
+  // Without a sanitizer that sees its timer, either would drain for 15 seconds.
+  await db.closed;
+  assertEquals(await db.shutdown(), {
+    completed: 0,
+    aborted: 1,
+    handshakes: 0,
+  });
+  network[Symbol.dispose]();
+  await web.closed;
+  assertEquals(failures, ["db broken", "web broken"]);
 });
 
 /** Two clients of an echo server on hosts of their own. */

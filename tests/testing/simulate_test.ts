@@ -356,6 +356,25 @@ Deno.test("simulate() fails with what its timers, tasks, programs and handlers t
   }
   const odd = await failureOf("failed", () => Promise.reject("a word"));
   assert(odd.message.includes('failed with "a word"'), odd.message);
+  const opaque = [
+    new Proxy({}, {
+      getPrototypeOf() {
+        throw new Error("not to be looked at");
+      },
+    }),
+    Object.defineProperty(new Error(), "message", {
+      get() {
+        throw new Error("not to be looked at");
+      },
+    }),
+    Object.assign(new Error(), { message: 5 }),
+  ];
+  for (const thrown of opaque) {
+    const { cause } = await failureOf("failed", () => {
+      throw thrown;
+    });
+    assert(cause === thrown);
+  }
 });
 
 Deno.test("simulate() names what a scenario leaves behind", async () => {
@@ -396,6 +415,7 @@ Deno.test("simulate() takes for no leak what ends soon, holds no process or is a
     seed: 1,
     hosts: {
       server: serveEcho,
+      never: (process) => process.serve(() => new Promise(() => {})),
       async ticker(process, world) {
         const socket = await process.connect({ name: "server" });
         setInterval(() => {}, 1_000);
@@ -410,6 +430,9 @@ Deno.test("simulate() takes for no leak what ends soon, holds no process or is a
     Deno.unrefTimer(setTimeout(() => {}, 1_000_000));
     clearTimeout(setTimeout(() => {}, 1_000_000));
     const socket = await world.host("a").connect({ name: "server" });
+    // The server of that host is still busy with it when the simulation ends.
+    const other = await world.host("a").connect({ name: "never" });
+    other.abort();
     await world.sleep(20_000);
     await socket.close();
   });
@@ -426,6 +449,7 @@ Deno.test("simulate() refuses real I/O, and says what was tried", async () => {
     "Deno.readTextFile": () => Deno.readTextFile("deno.json"),
     "Deno.readTextFileSync": () => Deno.readTextFileSync("deno.json"),
     "Deno.open": () => Deno.open("deno.json"),
+    "Deno.stdin.read": () => Deno.stdin.read(new Uint8Array(1)),
     "Deno.Command": () => new Deno.Command("true"),
     "fetch": () => fetch(open()),
     "WebSocket": () => new WebSocket(open()),
@@ -720,16 +744,21 @@ Deno.test("simulate() hands the work of other threads over in order, in no time"
 Deno.test("simulate() runs what the platform does in memory, in no time", async () => {
   await simulate({ seeds: 3 }, async (world) => {
     const text = "a".repeat(50_000);
+    const ticking = world.sleep(1);
     const stream = new Blob([text]).stream()
       .pipeThrough(new CompressionStream("gzip"))
       .pipeThrough(new DecompressionStream("gzip"));
     assertEquals(await new Response(stream).text(), text);
     assertEquals(structuredClone(new Date(5)), new Date(5));
+    // What is printed takes no time, either.
+    assertEquals(await Deno.stdout.write(new Uint8Array()), 0);
+    assertEquals(world.clock.nowMs, 0);
+    await ticking;
     const controller = new AbortController();
     setTimeout(() => controller.abort(new Error("aborted")), 100);
     const { signal } = controller;
     await assertRejects(() => world.sleep(1_000, { signal }), Error, "aborted");
-    assertEquals(world.clock.nowMs, 100);
+    assertEquals(world.clock.nowMs, 101);
   });
 });
 
