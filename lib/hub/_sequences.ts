@@ -15,32 +15,40 @@ interface Stream {
   next: number;
 }
 
-/** Adds to a map that holds at most `most`: the oldest entry makes room. */
-function remember<Key, Value>(
-  map: Map<Key, Value>,
-  key: Key,
-  value: Value,
-  most: number,
-): void {
-  if (map.size >= most) {
-    for (const oldest of map.keys()) {
-      map.delete(oldest);
-      break;
-    }
+/** A map of at most `most` entries: the oldest one makes room. */
+class Remembered<Key, Value> {
+  readonly #most: number;
+  readonly #entries = new Map<Key, Value>();
+  /** It goes on behind what was forgotten: another one would pass all of that again. */
+  readonly #oldest = this.#entries.keys();
+
+  constructor(most: number) {
+    this.#most = most;
   }
-  map.set(key, value);
+
+  get(key: Key): Value | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Adds what is not there yet, or has been there as something else, as the newest. */
+  add(key: Key, value: Value): void {
+    this.#entries.delete(key);
+    if (this.#entries.size >= this.#most) {
+      this.#entries.delete(this.#oldest.next().value!);
+    }
+    this.#entries.set(key, value);
+  }
 }
 
 /** Numbers the messages of one hub, topic by topic. */
 export class OutgoingSequences {
   readonly #publisher: number;
-  readonly #maxTopics: number;
-  readonly #topics = new Map<string, Stream>();
+  readonly #topics: Remembered<string, Stream>;
   #streams = 0;
 
   constructor(publisher: number, maxTopics: number) {
     this.#publisher = publisher;
-    this.#maxTopics = maxTopics;
+    this.#topics = new Remembered(maxTopics);
   }
 
   /** What the next message of `topic` goes in. */
@@ -48,7 +56,7 @@ export class OutgoingSequences {
     let stream = this.#topics.get(topic);
     if (stream === undefined) {
       stream = { stream: this.#streams++, next: 0 };
-      remember(this.#topics, topic, stream, this.#maxTopics);
+      this.#topics.add(topic, stream);
     }
     return {
       publisher: this.#publisher,
@@ -60,7 +68,7 @@ export class OutgoingSequences {
 
 /** Follows the numbers of others in one topic. */
 export class IncomingSequences {
-  readonly #publishers = new Map<number, Stream>();
+  readonly #publishers = new Remembered<number, Stream>(MAX_PUBLISHERS);
 
   /**
    * How many messages are missing before this one: 0 where it is the one that is due, or
@@ -69,9 +77,7 @@ export class IncomingSequences {
   missing({ publisher, stream, sequence }: Envelope): number {
     const known = this.#publishers.get(publisher);
     if (known === undefined || known.stream < stream) {
-      this.#publishers.delete(publisher);
-      const begun = { stream, next: sequence + 1 };
-      remember(this.#publishers, publisher, begun, MAX_PUBLISHERS);
+      this.#publishers.add(publisher, { stream, next: sequence + 1 });
       return 0;
     }
     if (known.stream > stream || sequence < known.next) return -1;

@@ -1,10 +1,18 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertLess,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { lines } from "../../lib/codec/lines.ts";
 import { BrokenError, LimitError, type SocketError } from "../../lib/errors.ts";
 import type { Engine, EngineGap } from "../../lib/hub/engine.ts";
 import { Hub } from "../../lib/hub/hub.ts";
 import type { HubGap } from "../../lib/hub/hub_options.ts";
-import { IncomingSequences } from "../../lib/hub/_sequences.ts";
+import {
+  IncomingSequences,
+  OutgoingSequences,
+} from "../../lib/hub/_sequences.ts";
 import { memoryEngine } from "../../lib/hub/memory_engine.ts";
 import { natsEngine, subjectOf } from "../../lib/hub/nats_engine.ts";
 import { workersEngine } from "../../lib/hub/workers_engine.ts";
@@ -149,6 +157,18 @@ Deno.test("publishers beyond those that are remembered cost no more memory, and 
   }
   assertEquals((await member.read(2_200)).at(-2), "1099");
   assertEquals([there.stats.refused, there.stats.gaps], [0, 0]);
+});
+
+Deno.test("a topic costs the same, however many were forgotten before it", () => {
+  const outgoing = new OutgoingSequences(1, 50_000);
+  const start = performance.now();
+  for (let i = 0; i < 200_000; i++) outgoing.next(`topic ${i}`);
+  // Some tenths of a second; where each passed those that were forgotten, half a minute.
+  assertLess(performance.now() - start, 10_000);
+  // The newest are remembered, and no others.
+  assertEquals(outgoing.next("topic 199999").sequence, 1);
+  assertEquals(outgoing.next("topic 150000").sequence, 1);
+  assertEquals(outgoing.next("topic 149999").sequence, 0);
 });
 
 Deno.test("the publishers of a topic are remembered up to a bound, and the oldest is forgotten", () => {
