@@ -4,6 +4,7 @@
  * @module
  */
 
+import { fromStreams } from "../adapters/from_streams.ts";
 import type { Transport } from "../transport/options.ts";
 
 /** How a process or a thread ended. */
@@ -28,4 +29,25 @@ export interface WorkerHost {
   readonly exit: Promise<HostExit>;
   /** Ends it at once. Safe to call at any time. */
   kill(): void;
+}
+
+/** What `start` starts, or a host that has ended at once where that throws. */
+export function hostOf(start: () => WorkerHost): WorkerHost {
+  try {
+    return start();
+  } catch (error) {
+    return {
+      pid: undefined,
+      transport: noTransport(),
+      passSocket() {},
+      exit: Promise.resolve({ exitCode: null, signal: null, error }),
+      kill() {},
+    };
+  }
+}
+
+/** What could not be started has no pipe. */
+export function noTransport(): Transport {
+  const readable = new Blob().stream();
+  return fromStreams({ readable, writable: new WritableStream() });
 }

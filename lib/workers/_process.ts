@@ -10,9 +10,8 @@
  */
 
 import { fromDuplex } from "../adapters/from_duplex.ts";
-import { fromStreams } from "../adapters/from_streams.ts";
 import { quietly } from "../transport/close_quietly.ts";
-import type { HostExit, WorkerHost } from "./_host.ts";
+import { type HostExit, noTransport, type WorkerHost } from "./_host.ts";
 import { MARKER, SOCKET_MESSAGE } from "./_protocol.ts";
 
 /** What a process is started with. */
@@ -26,7 +25,7 @@ export interface ProcessOptions {
   readonly socket: object | undefined;
 }
 
-/** Starts a process. Where it cannot be started, its `exit` says so. */
+/** Starts a process. Where it cannot be started, its `exit` says so, or this throws. */
 export function startProcess(options: ProcessOptions): WorkerHost {
   const { module, permissions, denoFlags, args, env, socket } = options;
   const { spawn } = globalThis.process.getBuiltinModule("node:child_process");
@@ -85,10 +84,4 @@ function exactly(permissions: readonly string[]): readonly string[] {
       "--deny-ffi",
       ...permissions.filter((flag) => !/^--deny-ffi/.test(flag)),
     ];
-}
-
-/** A process that could not be started has no pipe. */
-function noTransport(): WorkerHost["transport"] {
-  const readable = new Blob().stream();
-  return fromStreams({ readable, writable: new WritableStream() });
 }

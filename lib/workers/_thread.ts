@@ -18,7 +18,7 @@ export interface ThreadOptions {
   readonly args: readonly string[];
 }
 
-/** Starts a thread. Where it cannot be started, its `exit` says so. */
+/** Starts a thread. Where it cannot be started, its `exit` says so, or this throws. */
 export function startThread({ module, name, args }: ThreadOptions): WorkerHost {
   const { Worker } = globalThis.process.getBuiltinModule("node:worker_threads");
   const down = new TransformStream<Uint8Array, Uint8Array>();

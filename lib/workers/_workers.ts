@@ -16,7 +16,7 @@ import { ClosedError, WorkerError } from "../errors.ts";
 import type { ServerStats } from "../server/events.ts";
 import { sleep } from "../time/sleep.ts";
 import type { SharedAddress } from "./_address.ts";
-import type { WorkerHost } from "./_host.ts";
+import { hostOf, type WorkerHost } from "./_host.ts";
 import { type Ending, WorkerInstance } from "./_instance.ts";
 import { NO_STATS } from "./_no_stats.ts";
 import { startProcess } from "./_process.ts";
@@ -174,9 +174,11 @@ export class Workers {
 
   #startHost(index: number): WorkerHost {
     const { socket } = this.#address;
-    return this.#rules.isolation === "process"
-      ? startProcess({ ...this.#rules, socket })
-      : startThread({ ...this.#rules, name: `worker ${index}` });
+    return hostOf(() =>
+      this.#rules.isolation === "process"
+        ? startProcess({ ...this.#rules, socket })
+        : startThread({ ...this.#rules, name: `worker ${index}` })
+    );
   }
 
   #onEnd(worker: WorkerInstance, ending: Ending): void {

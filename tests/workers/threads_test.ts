@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { WorkerError } from "@sluice/net/workers";
+import { supervise, WorkerError } from "@sluice/net/workers";
+import { hostOf } from "../../lib/workers/_host.ts";
 import { start } from "./_group.ts";
 
 const MAIN = new URL("fixtures/threads_main.ts", import.meta.url).pathname;
@@ -56,4 +57,31 @@ Deno.test("threads say which flag they need for the port that they share", {
     "--unstable-net",
   );
   assertEquals((error.cause as Error).name, "PermissionError");
+});
+
+Deno.test("a worker that cannot even be started is one that has ended", {
+  ignore: Deno.build.os === "windows",
+}, async () => {
+  // A thread takes files alone.
+  await assertRejects(
+    () =>
+      supervise({
+        module: "https://example.com/worker.ts",
+        isolation: "thread",
+        workers: 1,
+        port: 0,
+      }),
+    WorkerError,
+    "Cannot start worker 0: ",
+  );
+  // Also later, in place of another one.
+  const error = new Error("no more of them");
+  const host = hostOf(() => {
+    throw error;
+  });
+  assertEquals(await host.exit, { exitCode: null, signal: null, error });
+  assertEquals(await host.transport.read(new Uint8Array(1)), null);
+  host.passSocket();
+  host.kill();
+  host.transport.close();
 });
