@@ -424,6 +424,12 @@ export class Pool<T> implements AsyncDisposable {
     return opening + Math.floor(checking / this.#checksEach);
   }
 
+  /** How many there can be at most without opening another one. */
+  get #possible(): number {
+    const { opening, checking } = this.#stats;
+    return opening + checking + this.#idle.length;
+  }
+
   /** Sees that for each caller that waits a connection is on its way, if there may be one. */
   #supply(): void {
     if (this.#closing !== undefined) return;
@@ -431,6 +437,8 @@ export class Pool<T> implements AsyncDisposable {
       const entry = this.#idle.pop();
       if (entry === undefined) {
         if (!this.#mayOpen) break;
+        // Opening has just failed, and would again and again until all checks have ended.
+        if (this.#isFailing && this.#waiters.size <= this.#possible) break;
         void this.#open();
       } else if (isOver(entry)) {
         this.#retire(entry);
@@ -441,7 +449,9 @@ export class Pool<T> implements AsyncDisposable {
       }
     }
     // What is checked now may be dead, too, and takes its time to say so.
-    if (this.#checksEach > 1 && this.#stats.checking > 0) {
+    if (
+      this.#checksEach > 1 && this.#stats.checking > 0 && !this.#isFailing
+    ) {
       while (this.#stats.opening < this.#waiters.size && this.#mayOpen) {
         void this.#open();
       }
@@ -534,7 +544,7 @@ export class Pool<T> implements AsyncDisposable {
   #onOpenError(error: unknown, wasLate: boolean): void {
     if (this.#closing !== undefined) return this.#resolveEmptied();
     this.#isFailing = true;
-    if (this.#waiters.size > this.#coming) {
+    if (this.#waiters.size > this.#possible) {
       // The caller's own limit was set a moment earlier and is the same by default, so both
       // have passed.
       if (wasLate) this.#stats.timeouts++;
@@ -548,12 +558,12 @@ export class Pool<T> implements AsyncDisposable {
 
   /** It would be opened again for calls that wait: they fail where no retry is left. */
   #failOthers(error: unknown): void {
-    if (this.#budget === undefined || this.#waiters.size <= this.#coming) {
+    if (this.#budget === undefined || this.#waiters.size <= this.#possible) {
       return;
     }
     if (this.#budget.tryRetry()) return;
     // The first ones get what is on its way.
-    for (const waiter of [...this.#waiters].slice(this.#coming)) {
+    for (const waiter of [...this.#waiters].slice(this.#possible)) {
       this.#waiters.delete(waiter);
       waiter.fail(error);
     }

@@ -443,6 +443,46 @@ Deno.test("Pool finds the one connection that is not dead in a few steps", async
   await closing;
 });
 
+Deno.test("Pool fails no caller for whom connections are being checked, and opens no other one meanwhile", async () => {
+  using clock = fakeClock();
+  let opens = 0;
+  const { pool } = await idlePool(10, (id) => id === 1, {
+    open() {
+      if (++opens > 10) throw new Error("refused");
+      return new Connection(opens);
+    },
+  });
+  await clock.advance(2_000);
+  const lease = await advanceUntil(clock, pool.acquire());
+  assertEquals(lease.value.id, 1);
+  // Once beside the second check.
+  assertEquals(opens, 11);
+  await clock.advance(2_000);
+  // All are dead: the caller gets the error when the last check has failed.
+  lease.discard();
+  await assertRejects(() => pool.acquire(), Error, "refused");
+  assertEquals(opens, 12);
+  await pool.close();
+});
+
+Deno.test("Pool tells a caller that opening failed when its last check has failed", async () => {
+  using clock = fakeClock();
+  let opens = 0;
+  const { pool, checks } = await idlePool(10, () => false, {
+    open() {
+      if (++opens > 10) throw new Error("refused");
+      return new Connection(opens);
+    },
+  });
+  await clock.advance(2_000);
+  const startMs = performance.now();
+  const error = await advanceUntil(clock, outcome(pool.acquire()));
+  assertStrictEquals((error as Error).message, "refused");
+  assertEquals([checks.all, opens], [10, 12]);
+  assert(performance.now() - startMs <= 2_000);
+  await pool.close();
+});
+
 Deno.test("Pool checks no more than 64 connections for a caller at a time", async () => {
   using clock = fakeClock();
   const { pool, checks } = await idlePool(300, () => false, {
