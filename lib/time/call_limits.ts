@@ -50,6 +50,15 @@ export interface CallOptions {
  */
 export type LimitDetails = () => ConstructorParameters<typeof TimeoutError>[2];
 
+/** The details; none where what they are made of, such as an address of the user's, throws. */
+function ask(details: LimitDetails | undefined): ReturnType<LimitDetails> {
+  try {
+    return details?.();
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * Throws where a call may not even begin.
  *
@@ -73,7 +82,7 @@ export function checkCall(
   if (deadline !== undefined) {
     for (const signal of signalsOf(deadline)) signal.throwIfAborted();
     if (deadline.expired) {
-      throw new TimeoutError(operation, limitOf(deadline), details?.());
+      throw new TimeoutError(operation, limitOf(deadline), ask(details));
     }
   }
 }
@@ -237,7 +246,7 @@ class Watch implements AlarmListener {
   #expire(limitMs: number): void {
     this.stop();
     this.#onLimit(
-      new TimeoutError(this.#operation, limitMs, this.#details?.()),
+      new TimeoutError(this.#operation, limitMs, ask(this.#details)),
     );
   }
 

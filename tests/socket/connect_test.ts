@@ -548,6 +548,21 @@ Deno.test(
       assertEquals(error.operation, "connect");
       if (remoteAddr !== undefined) assertEquals(error.remoteAddr, remoteAddr);
     }
+    const broken = {
+      get transport() {
+        throw new Error("It cannot be looked at");
+      },
+    };
+    for (const addr of [undefined, null, 5, {}, broken]) {
+      const odd = { ...dialer, addr: addr as unknown as Addr };
+      for (const more of [{}, { hostname: "a.test", port: 80 }]) {
+        await assertRejects(
+          () => connect({ dialer: odd, timeoutMs: 5, ...more }),
+          TimeoutError,
+          "within 5 ms",
+        );
+      }
+    }
     for (
       const [options, text] of [
         [{ port: 9 }, "it does not answer"],
