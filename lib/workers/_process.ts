@@ -32,7 +32,12 @@ export function startProcess(options: ProcessOptions): WorkerHost {
   const flags = ["run", ...exactly(permissions), ...denoFlags];
   // Deno has `SO_REUSEPORT` behind it.
   if (socket === undefined) flags.push("--unstable-net");
-  const child = spawn(Deno.execPath(), [...flags, module, ...args, MARKER], {
+  const child = spawn(denoCommand() ?? Deno.execPath(), [
+    ...flags,
+    module,
+    ...args,
+    MARKER,
+  ], {
     stdio: [
       "ignore",
       "inherit",
@@ -71,6 +76,17 @@ export function startProcess(options: ProcessOptions): WorkerHost {
     exit,
     kill: () => void quietly(() => child.kill("SIGKILL")),
   };
+}
+
+/**
+ * What this program may start Deno by; `undefined` for nothing. `--allow-run=deno` allows
+ * what `PATH` has: where that is a link, as npm and Homebrew make one, it is not the path of
+ * the program that runs.
+ */
+export function denoCommand(): string | undefined {
+  return [Deno.execPath(), "deno"].find((command) =>
+    Deno.permissions.querySync({ name: "run", command }).state === "granted"
+  );
 }
 
 /**

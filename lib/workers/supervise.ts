@@ -19,6 +19,7 @@ import {
 import { openAddress, type SharedAddress } from "./_address.ts";
 import { isWorker } from "./_connection_to_supervisor.ts";
 import { GroupTelemetry } from "./_group_telemetry.ts";
+import { denoCommand } from "./_process.ts";
 import { Workers } from "./_workers.ts";
 import type { GroupEvent } from "./events.ts";
 import {
@@ -142,13 +143,12 @@ class OperatorSignals {
 
 /** Asking first, as a denied call could stop and prompt the user. */
 function checkPermissions(): void {
-  const isGranted = (descriptor: Deno.PermissionDescriptor) =>
-    Deno.permissions.querySync(descriptor).state === "granted";
   const flags: string[] = [];
-  if (!isGranted({ name: "run", command: Deno.execPath() })) {
+  if (denoCommand() === undefined) {
     flags.push(`--allow-run=${Deno.execPath()}`);
   }
-  if (!isGranted({ name: "env" })) flags.push("--allow-env");
+  const env = Deno.permissions.querySync({ name: "env" });
+  if (env.state !== "granted") flags.push("--allow-env");
   if (flags.length === 0) return;
   throw new PermissionError(
     flags,

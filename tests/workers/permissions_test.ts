@@ -58,6 +58,37 @@ Deno.test(
 );
 
 Deno.test(
+  "--allow-run=deno suffices where that is a link to the program that runs",
+  options,
+  async () => {
+    const folder = await Deno.makeTempDir();
+    try {
+      await Deno.symlink(Deno.execPath(), `${folder}/deno`);
+      await using program = await DenoProgram.start(
+        `
+        import { supervise } from "@sluice/net/workers";
+        await using group = await supervise({
+          module: ${JSON.stringify(fixture("echo").href)},
+          workers: 1,
+          port: 0,
+          permissions: ["--allow-net=127.0.0.1"],
+        });
+        console.log(group.workers.length, "is up");
+      `,
+        {
+          allowRun: "deno",
+          allowEnv: true,
+          env: { PATH: `${folder}:${Deno.env.get("PATH")}` },
+        },
+      );
+      assertEquals(await program.nextLine(), "1 is up");
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+);
+
+Deno.test(
   "options that are wrong are refused before anything starts",
   options,
   async () => {
