@@ -283,6 +283,14 @@ const TEXTS: [call: () => unknown, text: string][] = [
     () => testing.checkTransport(any(() => {})),
     "Cannot check a transport: what makePair returns must be an array of two ends, got undefined",
   ],
+  [
+    () => testing.checkTransport(any(() => [{}, null])),
+    "Cannot check a transport: what makePair returns must be an array of two ends, got an array of 2",
+  ],
+  [
+    () => testing.checkDatagrams(any(() => [])),
+    "Cannot check datagrams: what makeSockets returns must be an array of two sockets of datagram(), got an array of 0",
+  ],
 ];
 
 Deno.test("wrong arguments are quoted as they were given, with what they must be", async () => {

@@ -85,7 +85,9 @@ export class FaultyConnection {
     }
     if (resetMs === Infinity) return;
     const leftMs = this.#startMs + resetMs - performance.now();
-    const delayMs = Math.min(Math.max(0, leftMs), MAX_DELAY_MS);
+    // A timer would let what is there already pass.
+    if (leftMs <= 0) return this.reset();
+    const delayMs = Math.min(leftMs, MAX_DELAY_MS);
     this.#timer = setTimeout(
       () => delayMs === MAX_DELAY_MS ? this.look() : this.reset(),
       delayMs,

@@ -12,7 +12,7 @@ import {
   checkNumber,
   wrongKind,
 } from "../_check.ts";
-import type { DatagramSocket } from "../datagram/datagram_socket.ts";
+import { DatagramSocket } from "../datagram/datagram_socket.ts";
 import { waitWithin } from "../time/call_limits.ts";
 import { CHECKS } from "./_datagram_checks.ts";
 import { AssertionError } from "./_decoding.ts";
@@ -107,8 +107,10 @@ export async function checkDatagrams(
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makeSockets();
-      if (!Array.isArray(pair)) {
-        const must = "an array of two sockets";
+      const isPair = Array.isArray(pair) && pair.length === 2 &&
+        pair.every((socket) => socket instanceof DatagramSocket);
+      if (!isPair) {
+        const must = "an array of two sockets of datagram()";
         throw wrongKind(ACTION, "what makeSockets returns", must, pair);
       }
       const [left, right] = turned ? pair.toReversed() : pair;

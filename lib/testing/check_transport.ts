@@ -124,7 +124,9 @@ export async function checkTransport(
   for (const [name, check] of Object.entries(CHECKS)) {
     for (const turned of [false, true]) {
       const pair = await makePair();
-      if (!Array.isArray(pair)) {
+      const isPair = Array.isArray(pair) && pair.length === 2 &&
+        pair.every((end) => typeof end === "object" && end !== null);
+      if (!isPair) {
         const must = "an array of two ends";
         throw wrongKind(ACTION, "what makePair returns", must, pair);
       }

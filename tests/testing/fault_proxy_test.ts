@@ -189,6 +189,22 @@ Deno.test("faultProxy() resets at once, after a while, or when it is told to", {
     }
     assertEquals(proxy.stats.active, 0);
   }
+  // After no time at all, nothing passes.
+  await using echo = serve({ port: 0 }, async (socket) => {
+    for await (const chunk of socket) await socket.write(chunk);
+  });
+  await using none = await faultProxy({
+    target: { port: echo.addr.port },
+    resetAfterMs: 0,
+  });
+  for (let i = 0; i < 5; i++) {
+    await assertRejects(async () => {
+      await using client = await connect({ port: none.addr.port });
+      await client.write("x");
+      await client.read();
+    }, BrokenError);
+  }
+  assertEquals(none.stats.bytesToClient, 0);
   await using pair = await Pair.make();
   pair.proxy.reset();
   await assertRejects(() => pair.client.read(), BrokenError);
