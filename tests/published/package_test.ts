@@ -25,7 +25,7 @@ import {
  * costs a third of that, one of which only types are imported nothing.
  */
 const BUDGET: Record<string, { files: number; kilobytes: number }> = {
-  ".": { files: 130, kilobytes: 830 },
+  ".": { files: 125, kilobytes: 840 },
   "./codec": { files: 66, kilobytes: 415 },
 };
 
