@@ -11,11 +11,10 @@ import {
   checkNames,
   checkNumber,
   outOfRange,
-  wrongKind,
 } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BusyError, ClosedError } from "../errors.ts";
-import { halvesOf, Socket } from "../socket/socket.ts";
+import { checkSocket, halvesOf, type Socket } from "../socket/socket.ts";
 import { Alarm, type AlarmOptions } from "../time/coarse_timer.ts";
 import { quietly } from "../transport/close_quietly.ts";
 import { nodeErrorOf } from "./_node_error.ts";
@@ -91,9 +90,7 @@ export function toDuplex(
   socket: Socket,
   options: ToDuplexOptions = {},
 ): SocketDuplex {
-  if (!(socket instanceof Socket)) {
-    throw wrongKind(ACTION, "socket", "a Socket", socket);
-  }
+  checkSocket(ACTION, "socket", socket);
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { allowHalfOpen = false } = options;
   checkBoolean(ACTION, "allowHalfOpen", allowHalfOpen);

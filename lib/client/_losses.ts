@@ -18,7 +18,7 @@ import {
   TlsError,
   type TlsReason,
 } from "../errors.ts";
-import { halvesOf, Socket } from "../socket/socket.ts";
+import { halvesOf, isSocket } from "../socket/socket.ts";
 import { translateError } from "../transport/translate_error.ts";
 
 /** TLS failed because the connection did, not because of a certificate. */
@@ -74,7 +74,7 @@ function isLossOfSocket(error: SocketError, hasEnded: boolean): boolean {
 
 /** Whether a connection has ended, where that can be known. */
 export function hasEnded(connection: unknown): boolean {
-  return connection instanceof Socket && !halvesOf(connection).isOpen;
+  return isSocket(connection) && !halvesOf(connection).isOpen;
 }
 
 /**
@@ -82,7 +82,7 @@ export function hasEnded(connection: unknown): boolean {
  * on, where this side closed it, and where nothing is known.
  */
 export function lossOf(connection: unknown): unknown {
-  if (!(connection instanceof Socket)) return undefined;
+  if (!isSocket(connection)) return undefined;
   const { readLoop, isOpen } = halvesOf(connection);
   if (readLoop.endedFirst) {
     const { localAddr, remoteAddr } = connection;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Socket } from "../socket/socket.ts";
+import { isSocket } from "../socket/socket.ts";
 
 /**
  * Calls `onEnd` when the peer of an idle socket ends its stream: a socket that is not read
@@ -17,7 +17,7 @@ export function watchEnd(
   value: unknown,
   onEnd: () => void,
 ): (() => void) | undefined {
-  if (!(value instanceof Socket)) return undefined;
+  if (!isSocket(value)) return undefined;
   const controller = new AbortController();
   value.unref();
   value.peek(1, { signal: controller.signal }).then(

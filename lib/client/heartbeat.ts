@@ -4,8 +4,8 @@
  * @module
  */
 
-import { checkMethods } from "../_check.ts";
-import { type Framed, partsOf } from "../framed/framed.ts";
+import { wrongKind } from "../_check.ts";
+import { type Framed, isFramed, partsOf } from "../framed/framed.ts";
 import {
   checkHeartbeatOptions,
   type HeartbeatOptions,
@@ -56,7 +56,7 @@ export function heartbeat<In, Out>(
   options: NoInfer<HeartbeatOptions<In, Out>>,
 ): Disposable {
   const action = "start a heartbeat";
-  checkMethods(action, "framed", framed, "receive", "send");
+  if (!isFramed(framed)) throw wrongKind(action, "framed", "a Framed", framed);
   checkHeartbeatOptions(action, options);
   return partsOf(framed).startHeartbeat(options);
 }

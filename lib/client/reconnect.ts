@@ -27,7 +27,7 @@ import { checkFunction, thrownText, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import { ClosedError, TimeoutError } from "../errors.ts";
 import { connect } from "../socket/connect.ts";
-import { halvesOf, Socket } from "../socket/socket.ts";
+import { halvesOf, isSocket, type Socket } from "../socket/socket.ts";
 import {
   type CallOptions,
   checkCall,
@@ -527,7 +527,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     const onClosed = () => {
       current.isUsable = false;
       // Of a socket it is known whether this side has closed it.
-      const loss = connection instanceof Socket
+      const loss = isSocket(connection)
         ? lossOf(connection)
         : endedError("its connection has ended");
       if (loss !== undefined) context.abort(loss);
@@ -592,7 +592,7 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     if (current !== undefined) {
       const { connection, context } = current;
       context.abort(reason);
-      if (connection instanceof Socket) halvesOf(connection).drain();
+      if (isSocket(connection)) halvesOf(connection).drain();
       if (!context.isAware) timeoutMs = UNAWARE_CLOSE_MS;
     }
     // Also without a connection: a hook, such as `retryIf`, may never settle.

@@ -35,7 +35,12 @@ import {
   TimeoutError,
   UnexpectedEofError,
 } from "../errors.ts";
-import { Framed, type FramedParts, partsOf } from "../framed/framed.ts";
+import {
+  type Framed,
+  type FramedParts,
+  isFramed,
+  partsOf,
+} from "../framed/framed.ts";
 import {
   type CallOptions,
   checkCallNames,
@@ -187,7 +192,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     options: NoInfer<RequestsOptions<In, Out>>,
   ) {
     const action = "make requests";
-    if (!(framed instanceof Framed)) {
+    if (!isFramed(framed)) {
       throw wrongKind(action, "framed", "a Framed", framed);
     }
     const checked = checkRequestsOptions(action, options);

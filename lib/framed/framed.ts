@@ -34,7 +34,12 @@ import {
 } from "./_frame_reader.ts";
 import { readableOf, writableOf } from "./_web_streams.ts";
 import { Heartbeat, type HeartbeatOptions } from "./heartbeat.ts";
-import { halvesOf, type Socket, type SocketHalves } from "../socket/socket.ts";
+import {
+  checkSocket,
+  halvesOf,
+  type Socket,
+  type SocketHalves,
+} from "../socket/socket.ts";
 
 /**
  * Sends and receives frames over a socket. The socket belongs to the result until
@@ -99,6 +104,9 @@ export interface FramedParts<In, Out> {
 /** Reaches them. Not for users: `mod.ts` does not export it. */
 export let partsOf: <In, Out>(framed: Framed<In, Out>) => FramedParts<In, Out>;
 
+/** Whether they can be reached: those of a Proxy, say, cannot. */
+export let isFramed: (value: unknown) => boolean;
+
 /**
  * A socket that carries frames. Over `lengthPrefixed()` it is equivalent to
  *
@@ -124,6 +132,8 @@ export let partsOf: <In, Out>(framed: Framed<In, Out>) => FramedParts<In, Out>;
 export class Framed<In, Out = In>
   implements AsyncIterable<In>, AsyncDisposable {
   static {
+    isFramed = (value) =>
+      typeof value === "object" && value !== null && #socket in value;
     partsOf = (framed) => ({
       socket: framed.#socket,
       halves: halvesOf(framed.#socket),
@@ -154,6 +164,7 @@ export class Framed<In, Out = In>
     codec: Codec<In, Out>,
     options: FramedOptions<In, Out> = {},
   ) {
+    checkSocket("frame a socket", "socket", socket);
     checkMethods("frame a socket", "codec", codec, "decoder", "encoder");
     checkFramedOptions(options);
     this.#socket = socket;

@@ -17,7 +17,7 @@ import {
   LimitError,
   SocketError,
 } from "../errors.ts";
-import { Framed, partsOf } from "../framed/framed.ts";
+import { type Framed, isFramed, partsOf } from "../framed/framed.ts";
 import { observed } from "../socket/observed.ts";
 import {
   type CallOptions,
@@ -228,7 +228,7 @@ export class Hub<Out> implements Disposable {
   ): Membership {
     const action = "join a topic";
     checkTopic(action, topic);
-    if (!(member instanceof Framed)) {
+    if (!isFramed(member)) {
       throw wrongKind(action, "member", "a Framed", member);
     }
     checkJoinOptions(options);
@@ -443,7 +443,7 @@ const DONE = Promise.resolve();
 
 /** The socket of a member, say, would be no member, and its peer get its own frames. */
 function checkExcept(action: string, except: unknown): void {
-  if (except === undefined || except instanceof Framed) return;
+  if (except === undefined || isFramed(except)) return;
   throw wrongKind(action, "except", "a Framed", except);
 }
 

@@ -41,7 +41,7 @@ import {
   type AlarmListener,
   type AlarmOptions,
 } from "../time/coarse_timer.ts";
-import { halvesOf, Socket } from "./socket.ts";
+import { checkSocket, halvesOf, type Socket } from "./socket.ts";
 
 /**
  * One side of a {@linkcode relay}: its first or its second socket.
@@ -172,9 +172,7 @@ export async function relay(
   checkNames("relay", "options", options, OPTION_NAMES);
   const { idleMs = Infinity, halfCloseIdleMs = 60_000, beforeWrite } = options;
   for (const [name, socket] of Object.entries({ a, b })) {
-    if (!(socket instanceof Socket)) {
-      throw wrongKind("relay", name, "a Socket", socket);
-    }
+    checkSocket("relay", name, socket);
   }
   if (a === b) throw wrongKind("relay", "b", "another socket than a", b);
   checkAboveZero("relay", "idleMs", idleMs);

@@ -10,7 +10,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { checkMethods } from "../_check.ts";
+import { checkMethods, wrongKind } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type {
   AcceptedTransport,
@@ -53,6 +53,25 @@ export type SocketHalves = Pick<
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */
 export let halvesOf: (socket: Socket) => SocketHalves;
+
+/**
+ * Whether it is a socket of this module's class. A Proxy of one passes for it, and so does
+ * what inherits from one, but neither has its two halves. Not for users either.
+ */
+export let isSocket: (value: unknown) => value is Socket;
+
+/** Throws unless it is. Not for users either. */
+export function checkSocket(
+  action: string,
+  name: string,
+  value: unknown,
+): asserts value is Socket {
+  if (isSocket(value)) return;
+  const must = value instanceof Socket
+    ? "a Socket itself, and no Proxy of one"
+    : "a Socket (new Socket(conn) makes one of a connection)";
+  throw wrongKind(action, name, must, value);
+}
 
 /**
  * One connection, over TCP, TLS, Unix sockets or memory alike.
@@ -102,6 +121,8 @@ export class Socket
   implements AsyncIterable<Uint8Array>, Disposable, AsyncDisposable {
   static {
     halvesOf = (socket) => socket.#connection;
+    isSocket = (value): value is Socket =>
+      typeof value === "object" && value !== null && #connection in value;
   }
 
   readonly #connection: Connection;

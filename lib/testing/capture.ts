@@ -9,7 +9,12 @@ import { type Addr, formatAddress } from "../addr.ts";
 import { BusyError, ClosedError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
 import { observed } from "../socket/observed.ts";
-import { halvesOf, Socket, type SocketHalves } from "../socket/socket.ts";
+import {
+  checkSocket,
+  halvesOf,
+  type Socket,
+  type SocketHalves,
+} from "../socket/socket.ts";
 import { fileHeader, packetBlock, statisticsBlock } from "./_pcapng.ts";
 import {
   MAX_PAYLOAD_BYTES,
@@ -118,9 +123,7 @@ export function capture(
   options: CaptureOptions = {},
 ): Capture {
   const action = "capture";
-  if (!(socket instanceof Socket)) {
-    throw wrongKind(action, "socket", "a Socket", socket);
-  }
+  checkSocket(action, "socket", socket);
   if (!(writable instanceof WritableStream)) {
     throw wrongKind(action, "writable", "a WritableStream", writable);
   }
