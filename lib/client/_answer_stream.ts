@@ -102,6 +102,12 @@ export class AnswerStream<In>
     return Promise.resolve(OVER);
   }
 
+  /** The same, of a generator that delegates to it and is given an error: it gets that. */
+  throw(error: unknown): Promise<IteratorResult<In>> {
+    this.return();
+    return Promise.reject(error);
+  }
+
   onPart(frame: In): boolean {
     if (this.#settle({ done: false, value: frame })) return true;
     this.#unread.push(frame);

@@ -72,6 +72,12 @@ export class FrameIterator<T, In> implements AsyncIterableIterator<T> {
     return Promise.resolve(done);
   }
 
+  /** The same, of a generator that delegates to it and is given an error: it gets that. */
+  throw(error: unknown): Promise<IteratorResult<T>> {
+    this.return();
+    return Promise.reject(error);
+  }
+
   [Symbol.asyncIterator](): this {
     return this;
   }

@@ -272,6 +272,11 @@ export class Listener<A extends Addr = Addr>
         queue.cancel(call);
         return Promise.resolve({ done: true, value: undefined });
       },
+      // Of a generator that delegates to it.
+      throw: (error) => {
+        queue.cancel(call);
+        return Promise.reject(error);
+      },
     };
   }
 

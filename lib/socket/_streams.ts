@@ -151,4 +151,10 @@ export class ChunkIterator implements AsyncIterator<Uint8Array> {
     this.loop.finish(this, done);
     return Promise.resolve(done);
   }
+
+  /** The same, of a generator that delegates to it and is given an error: it gets that. */
+  throw(error: unknown): Promise<Chunk> {
+    this.return();
+    return Promise.reject(error);
+  }
 }

@@ -1,10 +1,15 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { framed, lines, listen, Socket } from "@sluice/net";
+import { Requests } from "@sluice/net/client";
+import { memoryPair } from "@sluice/net/testing";
 import { BrokenError, BusyError } from "../../lib/errors.ts";
 import {
   bytes,
+  outcome,
   spiedPair,
   testOverMemoryAndTcp,
   textOf,
+  TIMEOUT,
   turn,
   underEverySplit,
 } from "../_support/sockets.ts";
@@ -92,3 +97,52 @@ Deno.test("return of an iterator ends the wait of its next, and loses no byte", 
   await right.write("kept");
   assertEquals(textOf(await left.read()), "kept");
 });
+
+Deno.test(
+  "a generator that delegates to a loop, and is given an error, throws that",
+  TIMEOUT,
+  async () => {
+    const [left, right] = memoryPair();
+    const [asking, answering] = memoryPair();
+    const frames = framed(left, lines());
+    const requests = new Requests(framed(asking, lines()), { match: "order" });
+    await using listener = listen({ port: 0 });
+    const loops: [AsyncIterable<unknown>, () => unknown][] = [
+      [left, () => right.write("chunk\n")],
+      [frames, () => right.write("frame\n")],
+      [frames.batches(), () => right.write("batch\n")],
+      [
+        requests.stream("question", { isLast: () => false }),
+        () => answering.write("answer\n"),
+      ],
+      [
+        listener,
+        async () => (await Deno.connect({ port: listener.addr.port })).close(),
+      ],
+    ];
+    for (const [loop, bring] of loops) {
+      let inside: unknown;
+      async function* delegate() {
+        try {
+          yield* loop;
+        } catch (error) {
+          inside = error;
+          throw error;
+        }
+      }
+      const generator = delegate();
+      const next = generator.next();
+      await bring();
+      const { value } = await next;
+      if (value instanceof Socket) value.abort();
+      const error = new Error("mine");
+      assertStrictEquals(await outcome(generator.throw(error)), error);
+      assertStrictEquals(inside, error);
+    }
+    // The loops can go on.
+    await right.write("next\n");
+    assertEquals(await frames.receive(), "next");
+    requests.abort();
+    for (const each of [left, right, answering]) each.abort();
+  },
+);
