@@ -122,14 +122,14 @@ Deno.test(
     ];
     for (const [loop, bring] of loops) {
       let inside: unknown;
-      async function* delegate() {
+      const delegate = async function* () {
         try {
           yield* loop;
         } catch (error) {
           inside = error;
           throw error;
         }
-      }
+      };
       const generator = delegate();
       const next = generator.next();
       await bring();
