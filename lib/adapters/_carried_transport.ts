@@ -137,8 +137,11 @@ export class CarriedTransport implements AdaptedTransport {
     this.#pendingRead = undefined;
     const { target } = read;
     const count = Math.min(chunk.length, target.length);
-    // An array that was transferred meanwhile takes nothing: the socket notices.
-    target.set(count === chunk.length ? chunk : chunk.subarray(0, count));
+    // An array that was transferred meanwhile takes nothing, and the socket notices: into
+    // one without memory not even nothing can be copied.
+    if (count > 0) {
+      target.set(count === chunk.length ? chunk : chunk.subarray(0, count));
+    }
     if (count < chunk.length) this.#queue.append(chunk.subarray(count));
     read.resolve(count);
   }

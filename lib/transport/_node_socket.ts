@@ -93,7 +93,10 @@ export class NodeSocketTransport implements AcceptedTransport {
         return;
       }
       const count = this.#take(this.#pendingRead.target);
-      if (count > 0) this.#settleRead((read) => read.resolve(count));
+      // An array that was transferred meanwhile takes nothing: the socket notices.
+      if (count > 0 || this.#rest !== undefined) {
+        this.#settleRead((read) => read.resolve(count));
+      }
     });
   }
 
@@ -101,11 +104,12 @@ export class NodeSocketTransport implements AcceptedTransport {
   #take(p: Uint8Array): number {
     const chunk = this.#rest ?? this.#socket.read() as Uint8Array | null;
     if (chunk === null) return 0;
-    const fits = chunk.length <= p.length;
-    // An array that was transferred meanwhile takes nothing: the socket notices.
-    p.set(fits ? chunk : chunk.subarray(0, p.length));
-    this.#rest = fits ? undefined : chunk.subarray(p.length);
-    return Math.min(chunk.length, p.length);
+    const count = Math.min(chunk.length, p.length);
+    const fits = count === chunk.length;
+    // Into one without memory not even nothing can be copied.
+    if (count > 0) p.set(fits ? chunk : chunk.subarray(0, count));
+    this.#rest = fits ? undefined : chunk.subarray(count);
+    return count;
   }
 
   #settleRead(settle: (read: PendingRead) => void): void {

@@ -307,7 +307,8 @@ export class NodeTlsSession implements TlsTransport {
 
   #take(p: Uint8Array): number {
     const part = this.#rest.subarray(0, p.length);
-    p.set(part);
+    // It has none where the array was transferred meanwhile, which the socket notices.
+    if (part.length > 0) p.set(part);
     this.#rest = this.#rest.subarray(part.length);
     return part.length;
   }

@@ -232,7 +232,7 @@ Deno.test("heartbeat refuses what is no option, and what is out of range", () =>
   assertThrows(
     () => heartbeat({} as never, { ping: ping as never }),
     TypeError,
-    "framed must be an object",
+    "framed must be a Framed",
   );
   left.abort();
   right.abort();

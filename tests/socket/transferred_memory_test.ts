@@ -13,7 +13,16 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
-import { BrokenError, framed, lengthPrefixed, lines } from "@sluice/net";
+import {
+  BrokenError,
+  connect,
+  framed,
+  lengthPrefixed,
+  lines,
+  serve,
+  Socket,
+} from "@sluice/net";
+import { fromDuplex, fromStreams } from "@sluice/net/adapters";
 import { Requests } from "@sluice/net/client";
 import {
   type Codec,
@@ -23,7 +32,20 @@ import {
   varintPrefixed,
 } from "@sluice/net/codec";
 import { memoryPair } from "@sluice/net/testing";
-import { bytes, outcome, SEEDS, textOf, turn } from "../_support/sockets.ts";
+import { once } from "node:events";
+import { connect as connectNode } from "node:net";
+import { Duplex } from "node:stream";
+import { NodeSocketTransport } from "../../lib/transport/_node_socket.ts";
+import { createAuthority } from "../_support/certificates.ts";
+import {
+  bytes,
+  outcome,
+  SEEDS,
+  tcpConns,
+  textOf,
+  TIMEOUT,
+  turn,
+} from "../_support/sockets.ts";
 
 function transfer(array: Uint8Array): void {
   const buffer = array.buffer as ArrayBuffer;
@@ -210,3 +232,91 @@ Deno.test("whatever is transferred at whatever moment, each call settles, and no
     left.abort();
   }
 });
+
+/** A socket of each kind of transport, and what sends five bytes to it. */
+const transports: Record<
+  string,
+  () => Promise<[Socket, () => unknown, AsyncDisposable]>
+> = {
+  async "TCP"() {
+    const [near, far] = await tcpConns();
+    return [new Socket(near), () => far.write(bytes(5)), closing(far)];
+  },
+  async "TCP of node:net"() {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const accepting = listener.accept();
+    const { port } = listener.addr;
+    const node = connectNode({ port, allowHalfOpen: true });
+    const far = await accepting;
+    listener.close();
+    if (node.connecting) await once(node, "connect");
+    const addr = { transport: "tcp", hostname: "127.0.0.1", port } as const;
+    const transport = new NodeSocketTransport(node, addr, addr);
+    return [new Socket(transport), () => far.write(bytes(5)), closing(far)];
+  },
+  async "TLS of Deno"() {
+    return await overTls({});
+  },
+  async "TLS of node:tls"() {
+    return await overTls({ verify: () => {} });
+  },
+  "streams"() {
+    const { readable, writable } = new TransformStream<Uint8Array>();
+    const writer = writable.getWriter();
+    const socket = new Socket(
+      fromStreams({ readable, writable: new WritableStream() }),
+    );
+    const send = () => void writer.write(bytes(5)).catch(() => {});
+    return Promise.resolve([socket, send, closing({ close() {} })]);
+  },
+  "a Duplex of Node"() {
+    const duplex = new Duplex({ read() {}, write: (_, __, done) => done() });
+    const socket = new Socket(fromDuplex(duplex));
+    const send = () => duplex.push(bytes(5));
+    return Promise.resolve([socket, send, closing({ close() {} })]);
+  },
+};
+
+function closing(resource: { close(): unknown }): AsyncDisposable {
+  return { [Symbol.asyncDispose]: async () => void await resource.close() };
+}
+
+async function overTls(
+  checks: { verify?: () => void },
+): Promise<[Socket, () => unknown, AsyncDisposable]> {
+  const authority = await createAuthority();
+  const accepted = Promise.withResolvers<Socket>();
+  const server = serve(
+    { port: 0, tls: await authority.issue() },
+    (socket) => (accepted.resolve(socket), socket.closed),
+  );
+  const tls = { caCerts: [authority.cert], ...checks };
+  const socket = await connect({ ...server.addr, tls });
+  const far = await accepted.promise;
+  return [
+    socket,
+    () => far.write(bytes(5)),
+    closing({ close: () => server.shutdown({ timeoutMs: 0 }) }),
+  ];
+}
+
+for (const [name, make] of Object.entries(transports)) {
+  Deno.test(
+    `an array that is transferred while a read fills it ends that read alone, over ${name}`,
+    TIMEOUT,
+    async () => {
+      const [socket, send, far] = await make();
+      await using _ = far;
+      const target = bytes(100);
+      const call = outcome(socket.readInto(target));
+      await turn();
+      transfer(target);
+      await send();
+      const error = await call;
+      assertInstanceOf(error, BrokenError);
+      assert(error.message.includes("was transferred"), error.message);
+      assertStrictEquals(await outcome(socket.read()), error);
+      await socket.closed;
+    },
+  );
+}
