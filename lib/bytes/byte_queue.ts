@@ -142,6 +142,17 @@ export class ByteQueue {
    * @throws {RangeError} There are no such bytes, or `width` is out of range.
    */
   uintAt(index: number, width: number, littleEndian = false): number {
+    const position = this.#start + index;
+    if (
+      width === 4 && position + 4 <= this.#end && index >>> 0 === index
+    ) {
+      // The usual length field.
+      return readUint(this.#bytes, position, 4, littleEndian);
+    }
+    return this.#uintOfWidth(index, width, littleEndian);
+  }
+
+  #uintOfWidth(index: number, width: number, littleEndian: boolean): number {
     if (!(width > 0 && width <= 6 && width >>> 0 === width)) {
       refuseInteger("read an integer", "width", width, 1, 6);
     }
