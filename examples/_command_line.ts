@@ -193,8 +193,11 @@ export function terminalSize(): { columns: number; rows: number } {
   return { columns: columns || 80, rows: rows || 24 };
 }
 
-/** Ends the program with one line of explanation and exit code 1. */
+/**
+ * Ends the program with one line of explanation and exit code 1. What it quotes, such as a
+ * file's name, is shown without what a terminal would obey.
+ */
 export function stop(message: string, code = FAILED): never {
-  complain(message);
+  complain(visibleText(message, Infinity));
   Deno.exit(code);
 }

@@ -124,7 +124,7 @@ await run(async () => {
           ),
       }));
   const server = startWith(tls !== undefined, start);
-  log(`serving ${dir} on ${formatAddress(server.addr)}`);
+  log(`serving ${visibleText(dir)} on ${formatAddress(server.addr)}`);
   await logEnd(server);
 });
 

@@ -8,7 +8,13 @@
 import { formatAddress, SocketError, withTimeout } from "@sluice/net";
 import { decodeStream, delimited } from "@sluice/net/codec";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { commandLine, integerFlag, run } from "../_command_line.ts";
+import {
+  addressFlag,
+  commandLine,
+  integerFlag,
+  run,
+  stop,
+} from "../_command_line.ts";
 import { complain } from "../_log.ts";
 import { print, writeOutput } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
@@ -63,8 +69,8 @@ const { flags, switches, texts } = commandLine(HELP, {
   user: NONE,
   password: NONE,
 }, { texts: true, switches: ["tls", "resp3", "raw"], stopEarly: true });
-const hostname = flags.host;
 const port = integerFlag("port", flags.port, { least: 1, most: 65_535 });
+const hostname = hostFlag(flags.host);
 const options: ConnectionOptions = {
   hostname,
   port,
@@ -77,6 +83,19 @@ const options: ConnectionOptions = {
   ...(flags.password === NONE ? {} : { password: flags.password }),
 };
 const name = formatAddress({ transport: "tcp", hostname, port });
+
+function hostFlag(value: string): string {
+  const isBare = value.includes(":") && !value.startsWith("[");
+  const address = addressFlag(
+    "host",
+    `${isBare ? `[${value}]` : value}:${port}`,
+  );
+  if ("hostname" in address && !("tls" in address)) return address.hostname;
+  stop(
+    `Cannot connect: --host must be a name or an IP address, got ${value}`,
+    2,
+  );
+}
 
 /** One connection, made when it is asked for, and again after it was lost. */
 class Conversation implements AsyncDisposable {

@@ -55,6 +55,18 @@ Deno.test("lineOf() says what went wrong, not only that a limit passed", () => {
   );
 });
 
+Deno.test("stop() shows nothing that a terminal would obey", {
+  timeout: 30_000,
+}, async () => {
+  const ending = await runExample("game/lag_demo", "--seed", "\x1b[31m\u202e");
+  assertEquals(ending, {
+    code: 2,
+    output: "",
+    errors: "Cannot run: --seed must be a whole number from 0 to 1000000, " +
+      "got \\u{1b}[31m\\u{202e}\n",
+  });
+});
+
 Deno.test("connectFlag() refuses port 0, which is no place to connect to", {
   timeout: 30_000,
 }, async () => {

@@ -372,6 +372,8 @@ Deno.test(
         2,
       ],
       [["--prot", "1"], /^Cannot run: each flag must be one of --host, /, 2],
+      [["--host", "unix:/x", "PING"], /^--host: Cannot parse the address/, 2],
+      [["--host", "tls://x", "PING"], /^--host: Cannot parse the address/, 2],
       [
         ["--host", "127.0.0.2", "PING"],
         /^Cannot connect to 127\.0\.0\.2:6379: run again with --allow-net=127\.0\.0\.2:6379\n$/,
