@@ -103,6 +103,8 @@ export interface Edns {
   /** Most bytes of an answer over UDP that its sender takes. */
   payloadBytes: number;
   version: number;
+  /** The DO bit: who asks takes records of DNSSEC, of which there are none here. */
+  dnssecOk?: boolean;
 }
 
 /** A message. The OPT record is `edns`, and not in `additionals`. */
@@ -128,6 +130,8 @@ const AA = 0x0400;
 const TC = 0x0200;
 const RD = 0x0100;
 const RA = 0x0080;
+/** Of EDNS. */
+const DO = 0x8000;
 
 export const HEADER_BYTES = 12;
 const MAX_NAME_BYTES = 255;
@@ -422,6 +426,7 @@ function decodeRecord(
     }
     if (name !== ".") throw malformed("its OPT record has a name");
     message.edns = { payloadBytes: recordClass, version: ttl >> 16 & 0xff };
+    if ((ttl & DO) !== 0) message.edns.dnssecOk = true;
     message.rcode |= ttl >>> 24 << 4;
     reader.at = end;
     return;
@@ -609,7 +614,8 @@ function encodeWithin(
     writer.name(".");
     writer.u16(OPT);
     writer.u16(edns.payloadBytes);
-    writer.u32(message.rcode >> 4 << 24 | edns.version << 16);
+    const flags = edns.dnssecOk ? DO : 0;
+    writer.u32(message.rcode >> 4 << 24 | edns.version << 16 | flags);
     writer.u16(0);
   }
   return writer.written;
@@ -745,7 +751,9 @@ export function replyTo(query: Message, said: Partial<Message>): Message {
     answers: [],
     authorities: [],
     additionals: [],
-    edns: query.edns && { payloadBytes: MAX_UDP_BYTES, version: 0 },
+    // RFC 3225: its DO bit comes back as it was.
+    edns: query.edns &&
+      { ...query.edns, payloadBytes: MAX_UDP_BYTES, version: 0 },
     ...said,
   };
 }

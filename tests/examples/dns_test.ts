@@ -119,6 +119,11 @@ Deno.test("dns/server answers dig, over UDP and TCP, within what fits", {
     await ask("+edns=1", "+noednsneg", "www.sluice.test"),
     /status: BADVERS/,
   );
+  assertMatch(
+    await ask("+dnssec", "www.sluice.test"),
+    /EDNS: version: 0, flags: do;/,
+  );
+  assertMatch(await ask("www.sluice.test"), /EDNS: version: 0, flags:;/);
   const transfer = await ask("sluice.test", "AXFR");
   assertMatch(transfer, /Transfer failed/);
   assertNotMatch(transfer, /192\.0\.2/);
