@@ -157,7 +157,7 @@ export class Zone {
     while (above !== undefined && !this.#records.has(above)) {
       above = parentOf(above);
     }
-    return this.#records.get(`*.${above}`)
+    return this.#records.get(above === "." ? "*." : `*.${above}`)
       ?.map((record) => ({ ...record, name }));
   }
 

@@ -122,6 +122,14 @@ Deno.test("Zone has wildcards, which are for names that do not exist", () => {
   assertEquals(ask("x.mail.example.test.", "A").rcode, 3);
 });
 
+Deno.test("Zone has a wildcard of the root, too", () => {
+  const root = new Zone(
+    "$ORIGIN .\n$TTL 1h\n@ SOA ns root 1 1 1 1 1\n* A 192.0.2.9\n",
+  );
+  const { answers } = root.answer({ name: "a.b.", type: "A", class: 1 });
+  assertEquals(answers.map(({ name }) => name), ["a.b."]);
+});
+
 Deno.test("Zone refers to the servers of a part that others have", () => {
   assertEquals(ask("www.sub.example.test.", "A"), {
     ...NOTHING,
