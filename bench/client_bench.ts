@@ -74,8 +74,8 @@ acceptAll(listener, (conn) => {
 const port = portOf(listener);
 
 async function requestsWith(
-  options: RequestsOptions<Uint8Array, Uint8Array>,
-): Promise<Requests<Uint8Array>> {
+  options: RequestsOptions<Uint8Array<ArrayBuffer>, Uint8Array>,
+): Promise<Requests<Uint8Array<ArrayBuffer>, Uint8Array>> {
   const codec = fixed({ frameBytes: FRAME_BYTES });
   return new Requests(framed(await connect({ port }), codec), options);
 }

@@ -22,7 +22,9 @@ export class Seat {
   /** The IP address that its owner came from; undefined where there is none. */
   readonly address: string | undefined;
   /** What its owner shows to get it back; it cannot be guessed. */
-  readonly token: Uint8Array = crypto.getRandomValues(new Uint8Array(16));
+  readonly token: Uint8Array<ArrayBuffer> = crypto.getRandomValues(
+    new Uint8Array(16),
+  );
   /** Sequence of the last input that was used. */
   acked = 0;
   /** The tick at which its connection was lost; `Infinity` while there is one. */

@@ -69,7 +69,7 @@ export const NO_TRAFFIC: SlabSize = /* @__PURE__ */ new SlabSize();
 
 /** A slab of memory and the unread part of it. */
 export interface Slab {
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   start: number;
   end: number;
   /** Where its unread part begins, in bytes, as the list that it is in counts them. */
@@ -78,7 +78,7 @@ export interface Slab {
 
 /** A slab of which `bytes[start, end)` is unread. */
 export function slabOf(
-  bytes: Uint8Array,
+  bytes: Uint8Array<ArrayBuffer>,
   end: number = bytes.length,
   start = 0,
 ): Slab {
@@ -194,7 +194,9 @@ export class SlabList {
   }
 
   /** The slab with the byte at `offset`, and where in it that byte is. */
-  from(offset: number): { bytes: Uint8Array; at: number; end: number } {
+  from(
+    offset: number,
+  ): { bytes: Uint8Array<ArrayBuffer>; at: number; end: number } {
     const { bytes, start, end, place } = this.slabs[this.indexOf(offset)];
     const at = start + this.slabs[this.first].place + offset - place;
     return { bytes, at, end };

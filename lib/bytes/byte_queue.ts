@@ -67,9 +67,9 @@ function toFloat16(bits: number): number {
  */
 export class ByteQueue {
   // The front slab lives in fields of its own: nearly always it is the only one.
-  #bytes: Uint8Array = EMPTY;
+  #bytes: Uint8Array<ArrayBuffer> = EMPTY;
   /** Its memory: asking an array for it takes longer than making a view. */
-  #buffer: ArrayBufferLike = EMPTY.buffer;
+  #buffer: ArrayBuffer = EMPTY.buffer;
   #start = 0;
   #end = 0;
   #rest = NO_SLABS;
@@ -243,7 +243,7 @@ export class ByteQueue {
    * @param length Bytes to take, at most `this.length`.
    * @throws {RangeError} There are not that many.
    */
-  take(length: number): Uint8Array {
+  take(length: number): Uint8Array<ArrayBuffer> {
     const start = this.#start;
     const stop = start + length;
     if (stop <= this.#end && length >>> 0 === length) {
@@ -264,12 +264,12 @@ export class ByteQueue {
   }
 
   /** Takes everything. */
-  takeAll(): Uint8Array {
+  takeAll(): Uint8Array<ArrayBuffer> {
     return this.take(this.length);
   }
 
   /** Takes what is next in one piece, not copied: a byte or more, unless it is empty. */
-  takeChunk(): Uint8Array {
+  takeChunk(): Uint8Array<ArrayBuffer> {
     return this.take(this.#end - this.#start);
   }
 
@@ -322,7 +322,7 @@ export class ByteQueue {
    * @param length Bytes to look at, at most `this.length`.
    * @throws {RangeError} There are not that many.
    */
-  peek(length: number): Uint8Array {
+  peek(length: number): Uint8Array<ArrayBuffer> {
     if (this.#start + length > this.#end || length >>> 0 !== length) {
       checkSize("peek at bytes", "length", length, 0, this.length);
       // Joined, the slabs would be copied again whenever bytes were put back meanwhile.
@@ -341,7 +341,7 @@ export class ByteQueue {
    * @param index Where to begin, from the front.
    * @throws {RangeError} `most` is not a size, or `index` is behind the last byte.
    */
-  peekChunk(most = Infinity, index = 0): Uint8Array {
+  peekChunk(most = Infinity, index = 0): Uint8Array<ArrayBuffer> {
     if (most !== Infinity && most >>> 0 !== most) {
       checkSize("peek at bytes", "most", most, 0, Number.MAX_SAFE_INTEGER);
     }
@@ -350,7 +350,7 @@ export class ByteQueue {
     return this.#bytes.subarray(this.#start, stop);
   }
 
-  #peekChunkAt(most: number, index: number): Uint8Array {
+  #peekChunkAt(most: number, index: number): Uint8Array<ArrayBuffer> {
     checkSize("peek at bytes", "index", index, 0, this.length);
     const front = this.#end - this.#start;
     if (index < front || this.#rest.isEmpty) {
@@ -362,7 +362,7 @@ export class ByteQueue {
   }
 
   /** A copy of the first `length` bytes, which reach beyond the front slab. */
-  #copyFirst(length: number): Uint8Array {
+  #copyFirst(length: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(length);
     copy.set(this.peekChunk());
     const { slabs, first } = this.#rest;
@@ -512,7 +512,7 @@ export class ByteQueue {
    * Free memory behind the last byte, at least one byte, to be filled by a read that
    * ends in {@linkcode commit}. How much it is follows the traffic, never a request.
    */
-  reserve(): Uint8Array {
+  reserve(): Uint8Array<ArrayBuffer> {
     const { back } = this.#rest;
     const bytes = back === undefined ? this.#bytes : back.bytes;
     const end = back === undefined ? this.#end : back.end;
@@ -538,7 +538,7 @@ export class ByteQueue {
       : this.#useSlab(new Uint8Array(size), unread);
   }
 
-  #offer(bytes: Uint8Array, end: number): Uint8Array {
+  #offer(bytes: Uint8Array<ArrayBuffer>, end: number): Uint8Array<ArrayBuffer> {
     this.#offered = bytes.length - end;
     // A view costs 100 bytes, which an idle connection would keep.
     return end === 0 ? bytes : bytes.subarray(end);
@@ -587,7 +587,10 @@ export class ByteQueue {
   }
 
   /** Goes on in a new slab: behind the others, which are full, or instead of them. */
-  #useSlab(bytes: Uint8Array, unread: number): Uint8Array {
+  #useSlab(
+    bytes: Uint8Array<ArrayBuffer>,
+    unread: number,
+  ): Uint8Array<ArrayBuffer> {
     const { revision } = this;
     this.#owned = true;
     if (2 * unread > bytes.length) {

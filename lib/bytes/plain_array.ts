@@ -7,9 +7,15 @@
  * @module
  */
 
-/** The same memory. */
-export function viewOf(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+/**
+ * The same memory, or a copy of it where other threads could write to it meanwhile: then no
+ * decoder could rely on what it has seen.
+ */
+export function viewOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { buffer } = bytes;
+  return buffer instanceof ArrayBuffer
+    ? new Uint8Array(buffer, bytes.byteOffset, bytes.length)
+    : copyOf(bytes);
 }
 
 /** Memory of its own. */

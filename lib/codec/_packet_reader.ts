@@ -176,15 +176,17 @@ export class PacketReader implements FieldReader {
     return this.view.getUint8(this.position++);
   }
 
-  take(length: number): Uint8Array {
+  take(length: number): Uint8Array<ArrayBuffer> {
     if (length >>> 0 !== length) checkLength(length);
     this.need(length);
     const start = this.position;
     this.position += length;
-    return new Uint8Array(this.frame.buffer, start, length);
+    // Of memory that threads share where the caller gave such a frame, which the types
+    // leave aside as its own business.
+    return new Uint8Array(this.frame.buffer as ArrayBuffer, start, length);
   }
 
-  takeUntil(end: number, maxBytes: number): Uint8Array {
+  takeUntil(end: number, maxBytes: number): Uint8Array<ArrayBuffer> {
     // On a stream, a limit that is none would let the peer fill the memory.
     checkInteger("take bytes", "end", end, 0, 255);
     checkLimit("take bytes", "maxBytes", maxBytes);
@@ -210,7 +212,7 @@ export class PacketReader implements FieldReader {
     return this.#await(this.position + Math.min(maxBytes + 1, most), end);
   }
 
-  takeRest(): Uint8Array {
+  takeRest(): Uint8Array<ArrayBuffer> {
     if (this.isOpen) {
       throw new CodecError(
         "Cannot decode: a field that takes the rest must say so with takesRest",

@@ -36,7 +36,7 @@ export interface SizedFraming {
 export class SizedCodecImpl implements SizedCodec {
   readonly frameType = "sized";
   readonly framing: SizedFraming;
-  readonly decoder: () => Decoder<Uint8Array>;
+  readonly decoder: () => Decoder<Uint8Array<ArrayBuffer>>;
   readonly encoder: () => Encoder<Uint8Array>;
 
   constructor(
@@ -111,7 +111,7 @@ export interface HeaderReader {
 }
 
 /** Cuts out frames behind headers, and applies the policies. */
-export class SizedDecoder implements Decoder<Uint8Array> {
+export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
   readonly #header: HeaderReader;
   readonly #settings: SizedSettings;
   readonly #most: number;
@@ -132,7 +132,7 @@ export class SizedDecoder implements Decoder<Uint8Array> {
     return this.#dropping > 0;
   }
 
-  decode(bytes: ByteQueue): Uint8Array | undefined {
+  decode(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     const header = this.#header;
     if (this.#dropping > 0 || !header.read(bytes)) {
       // Nearly always there is just nothing more.
@@ -162,7 +162,7 @@ export class SizedDecoder implements Decoder<Uint8Array> {
     return false;
   }
 
-  finish(bytes: ByteQueue): Uint8Array | undefined {
+  finish(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     const { atEof } = this.#settings;
     const received = bytes.length + this.#dropped;
     if (received === 0 && this.#dropping === 0) return undefined;
@@ -185,7 +185,7 @@ export class SizedDecoder implements Decoder<Uint8Array> {
   }
 
   /** What has come of the last frame; nothing where only a part of its header has. */
-  #emit(bytes: ByteQueue): Uint8Array | undefined {
+  #emit(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     const header = this.#header;
     const whole = header.read(bytes);
     const headBytes = whole ? header.headBytes : header.partialHeadBytes;

@@ -151,7 +151,7 @@ export interface Codec<In, Out = In> {
  *
  * @category Frames and codecs
  */
-export interface SizedCodec extends Codec<Uint8Array> {
+export interface SizedCodec extends Codec<Uint8Array<ArrayBuffer>, Uint8Array> {
   /** Tells such codecs from others at run time. */
   readonly frameType: "sized";
 }

@@ -149,7 +149,9 @@ interface Settings {
  * assertEquals(received, ["one", "two", "three", "", "four"]);
  * ```
  */
-export function delimited(options: DelimitedOptions): Codec<Uint8Array> {
+export function delimited(
+  options: DelimitedOptions,
+): Codec<Uint8Array<ArrayBuffer>, Uint8Array> {
   const settings = toSettings(options);
   const encoder = new DelimitedEncoder(settings);
   return {
@@ -220,7 +222,7 @@ function toBytes(action: string, name: string, given: unknown): Uint8Array {
   return new TextEncoder().encode(given);
 }
 
-class DelimitedDecoder implements Decoder<Uint8Array> {
+class DelimitedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
   readonly #settings: Settings;
   readonly #finder: DelimiterFinder;
   readonly #keep: boolean;
@@ -245,11 +247,11 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     return this.#dropping;
   }
 
-  decode(bytes: ByteQueue): Uint8Array | undefined {
+  decode(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     return this.#next(bytes, false);
   }
 
-  #next(bytes: ByteQueue, ended: boolean): Uint8Array | undefined {
+  #next(bytes: ByteQueue, ended: boolean): Uint8Array<ArrayBuffer> | undefined {
     const finder = this.#finder;
     while (!this.#dropping || this.#drop(bytes, ended)) {
       const end = finder.find(bytes, ended);
@@ -271,7 +273,7 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     return undefined;
   }
 
-  finish(bytes: ByteQueue): Uint8Array | undefined {
+  finish(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     // No byte can make another delimiter of one that came any more.
     const last = this.#next(bytes, true);
     if (last !== undefined) return last;
@@ -279,7 +281,7 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
     const received = bytes.length + this.#dropped;
     if (received === 0 && !this.#dropping) return undefined;
     if (atEof === "error") throw unexpectedEof(received, undefined);
-    let frame: Uint8Array | undefined;
+    let frame: Uint8Array<ArrayBuffer> | undefined;
     if (atEof === "emit" && !this.#dropping) {
       // What might have begun a delimiter was of the frame after all.
       frame = received > this.#most ? this.#refuse(bytes) : bytes.takeAll();
@@ -291,13 +293,13 @@ class DelimitedDecoder implements Decoder<Uint8Array> {
   }
 
   /** Throws, or begins to drop the frame at the front; gives its head if truncating. */
-  #refuse(bytes: ByteQueue): Uint8Array | undefined {
+  #refuse(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     const { limit, head: most, oversize, onOversize } = this.#settings;
     if (oversize === "fail") {
       throw new FrameTooLargeError(limit, undefined, { operation: "decode" });
     }
     this.#dropping = true;
-    let head: Uint8Array | undefined;
+    let head: Uint8Array<ArrayBuffer> | undefined;
     if (oversize === "truncate") {
       // Not up to the limit if that includes a delimiter: one could begin there.
       head = bytes.take(most);

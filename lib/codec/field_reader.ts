@@ -20,7 +20,7 @@ export interface FieldReader {
    *
    * @param length A whole number; a claim of any size, as nothing is allocated for it.
    */
-  take(length: number): Uint8Array;
+  take(length: number): Uint8Array<ArrayBuffer>;
 
   /**
    * Takes the bytes up to the next `end`, and moves past it. A packet that has none within
@@ -29,8 +29,8 @@ export interface FieldReader {
    * @param end The byte, which is not part of what is returned.
    * @param maxBytes Most bytes before it.
    */
-  takeUntil(end: number, maxBytes: number): Uint8Array;
+  takeUntil(end: number, maxBytes: number): Uint8Array<ArrayBuffer>;
 
   /** Takes all that is left. Only for a field that `takesRest`. */
-  takeRest(): Uint8Array;
+  takeRest(): Uint8Array<ArrayBuffer>;
 }

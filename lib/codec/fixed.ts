@@ -57,7 +57,9 @@ const OPTION_NAMES = new Set(["frameBytes", "atEof"]);
  * assertEquals(decoder.decode(bytes), undefined);
  * ```
  */
-export function fixed(options: FixedOptions): Codec<Uint8Array> {
+export function fixed(
+  options: FixedOptions,
+): Codec<Uint8Array<ArrayBuffer>, Uint8Array> {
   const action = "make a fixed codec";
   checkNames(action, "options", options, OPTION_NAMES);
   const { frameBytes, atEof = "error" } = options;
@@ -71,7 +73,7 @@ export function fixed(options: FixedOptions): Codec<Uint8Array> {
   };
 }
 
-class FixedDecoder implements Decoder<Uint8Array> {
+class FixedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
   readonly #size: number;
   readonly #atEof: EofPolicy;
 
@@ -80,11 +82,11 @@ class FixedDecoder implements Decoder<Uint8Array> {
     this.#atEof = atEof;
   }
 
-  decode(bytes: ByteQueue): Uint8Array | undefined {
+  decode(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     return bytes.length < this.#size ? undefined : bytes.take(this.#size);
   }
 
-  finish(bytes: ByteQueue): Uint8Array | undefined {
+  finish(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     const received = bytes.length;
     if (received === 0) return undefined;
     if (this.#atEof === "error") throw unexpectedEof(received, this.#size);

@@ -46,7 +46,7 @@ export interface FrameHead {
    * {@linkcode lengthPrefixed} it fills what is not the length; other codecs make their
    * header themselves.
    */
-  readonly header: Uint8Array;
+  readonly header: Uint8Array<ArrayBuffer>;
 }
 
 /**
@@ -54,9 +54,10 @@ export interface FrameHead {
  * three.
  *
  * @typeParam Head What is said in the head.
+ * @typeParam Part The bytes of a part.
  * @category Frames and codecs
  */
-export type FramePart<Head = FrameHead> =
+export type FramePart<Head = FrameHead, Part = Uint8Array<ArrayBuffer>> =
   | {
     /** A frame begins. */
     readonly head: Head;
@@ -66,7 +67,7 @@ export type FramePart<Head = FrameHead> =
   | {
     readonly head?: undefined;
     /** The next bytes of the frame. */
-    readonly part: Uint8Array;
+    readonly part: Part;
     readonly end?: undefined;
   }
   | {
@@ -82,7 +83,8 @@ export type FramePart<Head = FrameHead> =
  * @category Frames and codecs
  */
 export type FramePartOut = FramePart<
-  Pick<FrameHead, "size"> & Partial<Pick<FrameHead, "header">>
+  Pick<FrameHead, "size"> & { readonly header?: Uint8Array | undefined },
+  Uint8Array
 >;
 
 const OPTION_NAMES = new Set(["partBytes"]);

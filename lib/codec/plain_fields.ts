@@ -79,4 +79,5 @@ export class PadImpl extends FieldImpl<undefined> implements PadField {
  *
  * @category Typed packets
  */
-export const rest: Field<Uint8Array> = /* @__PURE__ */ bytes();
+export const rest: Field<Uint8Array<ArrayBuffer>, Uint8Array> =
+  /* @__PURE__ */ bytes();

@@ -33,7 +33,9 @@ import { badValue, Refusal } from "./_refusal.ts";
  * assertEquals(frame, new Uint8Array([0, 0, 0, 1, 8, 9, 0, 1, 5]));
  * ```
  */
-export function bytes(length?: number | LengthField): Field<Uint8Array>;
+export function bytes(
+  length?: number | LengthField,
+): Field<Uint8Array<ArrayBuffer>, Uint8Array>;
 /**
  * A field of bytes whose length is in an earlier field of the same struct. That
  * field is computed when encoding.
@@ -44,8 +46,10 @@ export function bytes(length?: number | LengthField): Field<Uint8Array>;
  */
 export function bytes<Ref extends string>(
   length: Ref,
-): Field<Uint8Array, Uint8Array, Ref>;
-export function bytes(length?: LengthSpec): Field<Uint8Array> {
+): Field<Uint8Array<ArrayBuffer>, Uint8Array, Ref>;
+export function bytes(
+  length?: LengthSpec,
+): Field<Uint8Array<ArrayBuffer>, Uint8Array> {
   return new BytesField(new LengthSource("bytes", "bytes", length));
 }
 
@@ -100,7 +104,7 @@ function badBytes(value: unknown): TypeError | RangeError {
   return badValue(must, value, []);
 }
 
-class BytesField extends FieldImpl<Uint8Array> {
+class BytesField extends FieldImpl<Uint8Array<ArrayBuffer>, Uint8Array> {
   readonly kind = "bytes";
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
@@ -117,7 +121,7 @@ class BytesField extends FieldImpl<Uint8Array> {
     this.minBytes = length.minBytes(1);
   }
 
-  read(reader: PacketReader, held?: unknown): Uint8Array {
+  read(reader: PacketReader, held?: unknown): Uint8Array<ArrayBuffer> {
     const length = this.#length.read(reader, held);
     return length < 0 ? reader.takeRest() : reader.take(length);
   }

@@ -83,7 +83,7 @@ export function encodeLine(
   init: ProxyHeaderInit,
   command: ProxyHeader["command"],
   family: number,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const { sourceAddr, destinationAddr, alpn, authority, uniqueId, tls, tlvs } =
     init;
   const more = { alpn, authority, uniqueId, tls, tlvs };

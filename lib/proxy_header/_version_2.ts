@@ -233,7 +233,7 @@ export function encodeBinary(
   fields: ProxyHeaderInit,
   command: ProxyHeader["command"],
   addresses: EncodedAddresses,
-): Uint8Array {
+): Uint8Array<ArrayBuffer> {
   const parts = [addresses.bytes, ...encodeFields(fields)];
   const length = parts.reduce((sum, part) => sum + part.length, 0);
   if (length > 0xffff) {

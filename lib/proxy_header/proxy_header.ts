@@ -150,7 +150,9 @@ const INIT_NAMES: ReadonlySet<string> = /* @__PURE__ */ new Set(
  * assertEquals(decodeProxyHeader(bytes)?.header.authority, "example.com");
  * ```
  */
-export function encodeProxyHeader(init: ProxyHeaderInit): Uint8Array {
+export function encodeProxyHeader(
+  init: ProxyHeaderInit,
+): Uint8Array<ArrayBuffer> {
   checkNames(ENCODE, "the header", init, INIT_NAMES);
   const { version = 2, sourceAddr, destinationAddr, checksum } = init;
   checkOneOf(ENCODE, "version", version, [1, 2]);

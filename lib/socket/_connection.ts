@@ -691,7 +691,7 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   // ---- detaching ----------------------------------------------------------
 
-  detach(): { transport: Transport; unread: Uint8Array } {
+  detach(): { transport: Transport; unread: Uint8Array<ArrayBuffer> } {
     const { readLoop: loop, writer } = this;
     loop.check("detach");
     writer.check("detach");

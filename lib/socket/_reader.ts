@@ -25,7 +25,10 @@ const MAX_BUFFER_BYTES = 16 * 1024 * 1024;
 const LF = 10;
 const CR = 13;
 
-const takeChunk: Take<Uint8Array | null, ByteQueue> = (ended, queue) => {
+const takeChunk: Take<Uint8Array<ArrayBuffer> | null, ByteQueue> = (
+  ended,
+  queue,
+) => {
   if (queue.length > 0) return queue.takeChunk();
   return ended ? null : undefined;
 };
@@ -41,7 +44,7 @@ export class Reader {
     this.loop = new ReadLoop(context);
   }
 
-  read(options?: CallOptions): Promise<Uint8Array | null> {
+  read(options?: CallOptions): Promise<Uint8Array<ArrayBuffer> | null> {
     return this.loop.run("read", options, takeChunk, this.loop.queue);
   }
 
@@ -74,7 +77,10 @@ export class Reader {
     return this.loop.runDirect("read", target, true) ?? this.readInto(target);
   }
 
-  readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {
+  readExactly(
+    length: number,
+    options?: CallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { queue } = this.loop;
     return this.loop.run("readExactly", options, (ended) => {
       this.#checkLength("readExactly", length);
@@ -84,7 +90,10 @@ export class Reader {
     }, undefined);
   }
 
-  peek(length: number, options?: CallOptions): Promise<Uint8Array> {
+  peek(
+    length: number,
+    options?: CallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { queue } = this.loop;
     return this.loop.run("peek", options, (ended) => {
       this.#checkLength("peek", length);
@@ -97,7 +106,7 @@ export class Reader {
   readUntil(
     delimiter: Uint8Array | string,
     options?: ReadUntilOptions,
-  ): Promise<Uint8Array> {
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { queue } = this.loop;
     try {
       checkOptionNames("readUntil", options);

@@ -15,7 +15,9 @@ import type { ReadLoop, Take } from "./_read_loop.ts";
 import type { Reader } from "./_reader.ts";
 
 /** The reading side. It reads only when it is read from. */
-export function readableOf(reader: Reader): ReadableStream<Uint8Array> {
+export function readableOf(
+  reader: Reader,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
   let pulling = false;
   const memory = new ChunkMemory();
   return new ReadableStream({
@@ -125,7 +127,7 @@ export class ChunkMemory {
   }
 }
 
-type Chunk = IteratorResult<Uint8Array>;
+type Chunk = IteratorResult<Uint8Array<ArrayBuffer>>;
 
 const takeNext: Take<Chunk, ChunkIterator> = (ended, { loop: { queue } }) => {
   if (queue.length > 0) return { done: false, value: queue.takeChunk() };
@@ -133,7 +135,7 @@ const takeNext: Take<Chunk, ChunkIterator> = (ended, { loop: { queue } }) => {
 };
 
 /** One read after another. It keeps no state of its own. */
-export class ChunkIterator implements AsyncIterator<Uint8Array> {
+export class ChunkIterator implements AsyncIterator<Uint8Array<ArrayBuffer>> {
   /** Where they come from. */
   readonly loop: ReadLoop;
 

@@ -118,7 +118,10 @@ export function checkSocket(
  * ```
  */
 export class Socket
-  implements AsyncIterable<Uint8Array>, Disposable, AsyncDisposable {
+  implements
+    AsyncIterable<Uint8Array<ArrayBuffer>>,
+    Disposable,
+    AsyncDisposable {
   static {
     halvesOf = (socket) => socket.#connection;
     isSocket = (value): value is Socket =>
@@ -127,7 +130,7 @@ export class Socket
 
   readonly #connection: Connection;
   // Made on first use.
-  #readable: ReadableStream<Uint8Array> | undefined;
+  #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
   /**
@@ -224,7 +227,7 @@ export class Socket
    * assertEquals(await right.read(), null);
    * ```
    */
-  read(options?: CallOptions): Promise<Uint8Array | null> {
+  read(options?: CallOptions): Promise<Uint8Array<ArrayBuffer> | null> {
     return this.#connection.reader.read(options);
   }
 
@@ -279,7 +282,10 @@ export class Socket
    * assertEquals((await right.readExactly(4))[3], 7);
    * ```
    */
-  readExactly(length: number, options?: CallOptions): Promise<Uint8Array> {
+  readExactly(
+    length: number,
+    options?: CallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     return this.#connection.reader.readExactly(length, options);
   }
 
@@ -311,7 +317,7 @@ export class Socket
   readUntil(
     delimiter: Uint8Array | string,
     options?: ReadUntilOptions,
-  ): Promise<Uint8Array> {
+  ): Promise<Uint8Array<ArrayBuffer>> {
     return this.#connection.reader.readUntil(delimiter, options);
   }
 
@@ -364,7 +370,10 @@ export class Socket
    * assertEquals(await right.readLine(), "hello");
    * ```
    */
-  peek(length: number, options?: CallOptions): Promise<Uint8Array> {
+  peek(
+    length: number,
+    options?: CallOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     return this.#connection.reader.peek(length, options);
   }
 
@@ -397,7 +406,7 @@ export class Socket
    *
    * @returns An iterator that reads only when it is asked.
    */
-  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array<ArrayBuffer>> {
     return new ChunkIterator(this.#connection.readLoop);
   }
 
@@ -696,7 +705,7 @@ export class Socket
    * assertEquals(await again.readLine(), "rest");
    * ```
    */
-  detach(): { transport: Transport; unread: Uint8Array } {
+  detach(): { transport: Transport; unread: Uint8Array<ArrayBuffer> } {
     return this.#connection.detach();
   }
 
@@ -708,7 +717,7 @@ export class Socket
    * Cancellation: safe. It stops reading and aborts nothing.
    * It fails as {@linkcode Socket.read} throws.
    */
-  get readable(): ReadableStream<Uint8Array> {
+  get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
     return this.#readable ??= readableOf(this.#connection.reader);
   }
 

@@ -98,7 +98,7 @@ export class CountingQueue extends ByteQueue {
     }
   }
 
-  override take(length: number): Uint8Array {
+  override take(length: number): Uint8Array<ArrayBuffer> {
     const { work } = this;
     const bytes = super.take(length);
     this.#count(work, 1 + length);
@@ -118,14 +118,14 @@ export class CountingQueue extends ByteQueue {
     this.#count(work, 1);
   }
 
-  override peek(length: number): Uint8Array {
+  override peek(length: number): Uint8Array<ArrayBuffer> {
     const { work } = this;
     const bytes = super.peek(length);
     this.#count(work, 1 + length);
     return bytes;
   }
 
-  override peekChunk(most?: number, index?: number): Uint8Array {
+  override peekChunk(most?: number, index?: number): Uint8Array<ArrayBuffer> {
     const { work } = this;
     const bytes = super.peekChunk(most, index);
     this.#count(work, 1 + bytes.length);

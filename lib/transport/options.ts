@@ -75,7 +75,7 @@ export interface PeerCertificate {
   /** SHA-256 of the certificate, as hexadecimal bytes with colons. */
   readonly fingerprint256: string;
   /** The whole certificate, DER. */
-  readonly der: Uint8Array;
+  readonly der: Uint8Array<ArrayBuffer>;
 }
 
 /**

@@ -22,7 +22,7 @@ const BUDGETS: Record<string, number> = {
   "{ delimited }": 4_600,
   "{ inParts, lengthPrefixed }": 4_980,
   "{ lengthPrefixed, packets, struct, u8, u16, u32 }": 11_900,
-  "*": 32_800,
+  "*": 32_900,
 };
 
 Deno.test("a bundle has what it uses of the codecs, within its budget", () => {

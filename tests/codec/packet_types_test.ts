@@ -64,7 +64,7 @@ Deno.test("struct() infers what is received and what is sent", () => {
     Same<InOf<typeof record>, {
       version: 1;
       size: number;
-      body: Uint8Array;
+      body: Uint8Array<ArrayBuffer>;
       kind: "a" | "b";
       extra: number | undefined;
       list: { x: bigint }[];
@@ -127,7 +127,7 @@ const varied = struct({
 Deno.test("struct() infers the types of all fields, of one's own too", () => {
   interface Inner {
     name: string;
-    rest: Uint8Array;
+    rest: Uint8Array<ArrayBuffer>;
   }
   isTrue<
     Same<InOf<typeof varied>, {
@@ -135,14 +135,14 @@ Deno.test("struct() infers the types of all fields, of one's own too", () => {
       id: number;
       big: bigint;
       size: bigint;
-      inner: { name: string; rest: Uint8Array };
-      short: Uint8Array;
+      inner: { name: string; rest: Uint8Array<ArrayBuffer> };
+      short: Uint8Array<ArrayBuffer>;
       at: Date;
       url: URL;
       warm: number;
       list: number[];
       kind: "low" | "high";
-      more: Uint8Array;
+      more: Uint8Array<ArrayBuffer>;
     }>
   >();
   isTrue<

@@ -99,7 +99,7 @@ testOverMemoryAndTcp(
     await head.send("HTTP/1.1 101 Switching Protocols");
     await head.send("");
     const frames = head.switch(lengthPrefixed({ lengthBytes: 2 }));
-    typed<Framed<Uint8Array>>(frames)(frames);
+    typed<Framed<Uint8Array<ArrayBuffer>, Uint8Array>>(frames)(frames);
     assertEquals(textOf(await frames.receive()), "hi");
     const documents = frames.switch(
       json<number, string>(lengthPrefixed({ lengthBytes: 2 })),
