@@ -326,6 +326,8 @@ class NatsEngine implements Engine {
         this.#reason = "reconnected";
         this.#cause = undefined;
       } else if (type === "error" && error !== undefined) {
+        // It is about one subject, and ends no connection.
+        if (error.name === "PermissionViolationError") continue;
         this.#cause = error;
         if (/slow consumer/i.test(error.message)) this.#reason = "slow";
       }

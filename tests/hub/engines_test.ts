@@ -370,16 +370,46 @@ Deno.test("natsEngine() refuses what is no connection, and options that are none
   natsEngine(connection, { prefix: "chat.v2" });
 });
 
+Deno.test("natsEngine() tells with a gap why the connection broke, and no more", async () => {
+  const connection = natsConnection();
+  const gaps: EngineGap[] = [];
+  natsEngine(connection).subscribe("room", () => {}, {
+    onGap: (gap) => gaps.push(gap),
+  });
+  const denied = new Error("denied");
+  denied.name = "PermissionViolationError";
+  const slow = new Error("Slow Consumer");
+  await connection.tell("error", denied);
+  await connection.tell("reconnect");
+  await connection.tell("error", slow);
+  await connection.tell("error", denied);
+  await connection.tell("reconnect");
+  await connection.tell("reconnect");
+  await connection.end();
+  await turn();
+  assertEquals(gaps, [
+    { reason: "reconnected" },
+    { reason: "slow", cause: slow },
+    { reason: "reconnected" },
+    { reason: "ended" },
+  ]);
+});
+
 /** A connection to NATS of which every subscription gets what `send` sends. */
 function natsConnection() {
-  const statuses = new TransformStream<{ type: string }, { type: string }>();
+  interface Status {
+    type: string;
+    error?: Error;
+  }
+  const statuses = new TransformStream<Status, Status>();
   const writer = statuses.writable.getWriter();
   let subscriptions = 0;
   return {
     get subscriptions() {
       return subscriptions;
     },
-    tell: (type: string) => writer.write({ type }),
+    tell: (type: string, error?: Error) =>
+      writer.write({ type, ...error && { error } }),
     end: () => writer.close(),
     publish() {},
     subscribe: () => {
