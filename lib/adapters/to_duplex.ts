@@ -53,9 +53,9 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  * socket, a proxy, memory.
  *
  * It reads when the stream is read, and awaits each write, so backpressure passes both
- * ways. `end` is `closeWrite`. `destroy` is `abort`; unless there is an error, what was
- * written before has 100 ms to leave. The limits of the socket hold: one that passes destroys
- * the stream with an error. So does `abort` of the socket with a reason, and without one as
+ * ways. `end` is `closeWrite`. `destroy` is `abort`; what was written before has 100 ms to
+ * leave, and with an error what the system takes at once does. The limits of the socket hold:
+ * one that passes destroys the stream with an error. So does `abort` of the socket with a reason, and without one as
  * `destroy()` does. Drivers read all the time, so `readMs` limits the silence between two
  * answers as well.
  *
@@ -240,17 +240,18 @@ export class SocketDuplex extends Duplex {
     this.#alarm?.dispose();
     this.#alarm = undefined;
     const socket = this.#socket;
+    let hasEnded = false;
     const end = (): void => {
+      if (hasEnded) return;
+      hasEnded = true;
       socket.abort(error ?? undefined);
       done(error);
     };
-    const waits = halvesOf(socket).writer.pendingBytes > 0;
-    // From a `net.Socket`, what was written before leaves all the same.
-    if (waits && error === null) {
-      socket.flush({ timeoutMs: DESTROY_FLUSH_MS }).then(end, end);
-    } else {
-      end();
-    }
+    if (halvesOf(socket).writer.pendingBytes === 0) return end();
+    // From a `net.Socket`, what was written before leaves all the same. With an error that
+    // is what the system takes at once: the answer of a server of HTTP to a bad request.
+    socket.flush({ timeoutMs: DESTROY_FLUSH_MS }).then(end, end);
+    if (error !== null) setImmediate(end);
   }
 
   // ---- what a net.Socket has besides --------------------------------------

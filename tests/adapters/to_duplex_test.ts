@@ -215,6 +215,18 @@ Deno.test(
   },
 );
 
+Deno.test("toDuplex() that is destroyed with an error still sends what can leave at once", async () => {
+  const [duplex, peer] = pairOf();
+  const failed = new Promise((resolve) => duplex.once("error", resolve));
+  const reason = new Error("no HTTP");
+  // As a server of HTTP does with a request that is none.
+  duplex.write("400 Bad Request\n");
+  duplex.destroy(reason);
+  assertEquals(await peer.readLine(), "400 Bad Request");
+  assertEquals(await failed, reason);
+  peer.abort();
+});
+
 Deno.test("toDuplex() says that it is connected when it is told to connect", async () => {
   const [duplex] = pairOf();
   assertEquals([duplex.connecting, duplex.readyState], [false, "open"]);
