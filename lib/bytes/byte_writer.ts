@@ -375,8 +375,10 @@ export class ByteWriter {
 
   /** Forgets the message; its memory will be used again. */
   clear(): void {
-    // Its block stays, unless it is one of those that are made for one large piece.
-    if (this.#block.bytes.length > LARGE_BLOCK_BYTES) this.#block = NO_BLOCK;
+    // Its block stays, unless it is one of those that are made for one large piece, or has
+    // lost its memory to an encoder or a transport that has transferred it.
+    const { length } = this.#block.bytes;
+    if (length > LARGE_BLOCK_BYTES || length === 0) this.#block = NO_BLOCK;
     for (const block of this.#retired) releaseBlock(block);
     this.#end = this.#sealed = this.#segmentBytes = 0;
     this.#segments = NO_SEGMENTS;

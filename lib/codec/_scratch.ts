@@ -26,8 +26,11 @@ export function borrowWriter(): ByteWriter {
 
 /** Forgets what was written; arrays that {@linkcode takeWritten} gave stay as they are. */
 export function giveBackWriter(writer: ByteWriter): void {
-  if (writer.length > KEPT_BYTES || writer.hasReferences) writer.clear();
-  else writer.truncate(0);
+  // The encoder around may have transferred what it was given, and the block with it.
+  const isGone = writer.block.length === 0;
+  if (writer.length > KEPT_BYTES || writer.hasReferences || isGone) {
+    writer.clear();
+  } else writer.truncate(0);
   if (idle.length < KEPT_WRITERS) idle.push(writer);
 }
 

@@ -99,7 +99,8 @@ class TextFrameEncoder implements Encoder<string> {
       const { written } = utf8.encodeInto(frame, bytes);
       return this.#inner.encode(bytes.subarray(0, written), out);
     } finally {
-      scratch = bytes;
+      // The encoder around may have transferred it: then all later text would be empty.
+      if (bytes.length > 0) scratch = bytes;
     }
   }
 }

@@ -69,7 +69,12 @@ export class OutgoingBatch {
   start(sender: BatchSender): void {
     this.#sender = sender;
     const { message } = this;
-    this.#segments = message.segments();
+    try {
+      this.#segments = message.segments();
+    } catch {
+      // An encoder has transferred the memory that it writes to.
+      return sender.onSendFailure(transferred());
+    }
     this.#segment = this.#offset = 0;
     if (this.#segments.length === 0) {
       sender.onBatchSent(this);

@@ -85,7 +85,7 @@ const takeMore: Take<boolean, ByteQueue> = (ended, queue) =>
 const FRAME_ALARM: AlarmOptions = { holdsProcess: false };
 
 /** What is discarded is read into this, by every socket that closes. */
-let scratch: Uint8Array | undefined;
+let scratch = new Uint8Array(0);
 const SCRATCH_BYTES = 64 * 1024;
 
 /** What is not said of a socket that goes on: made when reading is about to end. */
@@ -547,9 +547,10 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   #targetOf(direct: DirectRead | undefined): Uint8Array {
     if (direct !== undefined) return direct.target;
     // While the socket closes, what still comes is not even looked at.
-    return this.#end?.closed === undefined
-      ? this.queue.reserve()
-      : scratch ??= new Uint8Array(SCRATCH_BYTES);
+    if (this.#end?.closed === undefined) return this.queue.reserve();
+    // A transport may have transferred it.
+    if (scratch.length === 0) scratch = new Uint8Array(SCRATCH_BYTES);
+    return scratch;
   }
 
   #noteReadEnd(bytes: number): void {

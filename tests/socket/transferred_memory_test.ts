@@ -21,14 +21,20 @@ import {
   lines,
   serve,
   Socket,
+  type Transport,
 } from "@sluice/net";
 import { fromDuplex, fromStreams } from "@sluice/net/adapters";
 import { Requests } from "@sluice/net/client";
 import {
+  type ByteWriter,
   type Codec,
   decodeStream,
   delimited,
   netstring,
+  packets,
+  struct,
+  text,
+  u8,
   varintPrefixed,
 } from "@sluice/net/codec";
 import { memoryPair } from "@sluice/net/testing";
@@ -320,3 +326,109 @@ for (const [name, make] of Object.entries(transports)) {
     },
   );
 }
+
+/** A codec that does with its frames what it should not. */
+function takingCodec(): Codec<Uint8Array> {
+  const { decoder } = lengthPrefixed();
+  return {
+    decoder,
+    encoder: () => ({
+      encode(frame: Uint8Array, out: ByteWriter) {
+        out.writeUint(frame.length, 4);
+        out.write(frame);
+        transfer(frame);
+      },
+    }),
+  };
+}
+
+Deno.test("a codec that transfers what it is given to encode takes nothing from others", async () => {
+  const point = struct({ x: u8, y: u8 });
+  const [left, right] = memoryPair();
+  const shapes: [Codec<unknown, never>, Codec<unknown, never>, unknown][] = [
+    [text(takingCodec()), text(lengthPrefixed()), "some text"],
+    [packets(point, takingCodec()), packets(point, lengthPrefixed()), {
+      x: 1,
+      y: 2,
+    }],
+  ];
+  for (const [taking, good, frame] of shapes) {
+    const [near, far] = memoryPair();
+    const sender = framed(near, taking);
+    for (let i = 0; i < 6; i++) await sender.send(frame as never);
+    const receiver = framed(far, good);
+    for (let i = 0; i < 6; i++) assertEquals(await receiver.receive(), frame);
+    await framed(left, good).send(frame as never);
+    const other = framed(right, good);
+    assertEquals(await other.receive(), frame);
+    other.detach();
+    near.abort();
+    far.abort();
+  }
+  left.abort();
+  right.abort();
+});
+
+Deno.test("a transport that transfers what it is given takes nothing from others", async () => {
+  const sent: number[] = [];
+  const addr = { transport: "memory", name: "x" } as const;
+  /** As one that hands arrays over to a worker. */
+  const taking = (reads: Promise<number | null>[]): Transport => ({
+    localAddr: addr,
+    remoteAddr: addr,
+    read(array) {
+      transfer(array);
+      return reads.shift() ?? Promise.resolve(null);
+    },
+    write(array) {
+      const { length } = array;
+      sent.push(length);
+      transfer(array);
+      return Promise.resolve(length);
+    },
+    closeWrite: () => Promise.resolve(),
+    close() {},
+  });
+  for (let i = 0; i < 5; i++) {
+    const socket = new Socket(taking([]));
+    await socket.write("hello");
+    await socket.flush();
+    await socket.write("again");
+    await socket.close();
+  }
+  assertEquals(sent, Array(10).fill(5));
+  // What all sockets share: blocks to write to, and what is read into while they close.
+  const [left, right] = memoryPair();
+  for (let i = 0; i < 70; i++) {
+    await left.write("x");
+    await left.flush();
+  }
+  const writing = left.write(bytes(200_000));
+  await Promise.all([right.close(), writing.then(() => left.close())]);
+});
+
+Deno.test("an encoder that transfers the memory it writes to breaks its socket alone", async () => {
+  const [left, right] = memoryPair();
+  const frames = framed(left, {
+    decoder: lengthPrefixed().decoder,
+    encoder: () => ({
+      encode(_: Uint8Array, out: ByteWriter) {
+        out.writeText("gone");
+        transfer(out.block);
+      },
+    }),
+  });
+  frames.send(bytes(1));
+  const error = await outcome(left.flush());
+  assertInstanceOf(error, BrokenError);
+  assert(error.message.includes("transferred"), error.message);
+  assertStrictEquals(await outcome(left.write("x")), error);
+  left.abort();
+  await right.write("others go on").catch(() => {});
+  right.abort();
+  const [near, far] = memoryPair();
+  await near.write("fine");
+  assertEquals(textOf(await far.read()), "fine");
+  near.abort();
+  far.abort();
+});
