@@ -231,7 +231,7 @@ class StreamDecoder<In> {
  */
 function transferred(): TypeError {
   return new TypeError(
-    "Cannot decode a stream: an array was transferred, and with its memory bytes that were not decoded yet (transfer a copy)",
+    "Cannot decode a stream: bytes that wait were transferred (transfer a copy)",
   );
 }
 
