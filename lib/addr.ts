@@ -71,7 +71,12 @@ export type ParsedAddress<Text extends string = string> = string extends Text ?
  */
 export type FormattableAddress =
   | Addr
-  | { hostname?: string; port: number; tls?: unknown; path?: undefined }
+  | {
+    hostname?: string | undefined;
+    port: number;
+    tls?: unknown;
+    path?: undefined;
+  }
   | { path: string };
 
 /**

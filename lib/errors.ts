@@ -32,13 +32,13 @@ export type {
  */
 export interface SocketErrorOptions extends ErrorOptions {
   /** The call that failed, for instance `"readExactly"`. */
-  operation?: string;
+  operation?: string | undefined;
   /** This side's address, where known. */
-  localAddr?: Addr;
+  localAddr?: Addr | undefined;
   /** The peer's address, where known. */
-  remoteAddr?: Addr;
+  remoteAddr?: Addr | undefined;
   /** See {@linkcode SocketError.sent}. */
-  sent?: boolean;
+  sent?: boolean | undefined;
 }
 
 /**

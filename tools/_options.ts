@@ -94,20 +94,42 @@ function sectionOf({ name, jsDoc, def }: OptionsType): string {
     ...def.properties ?? [],
     ...literalsIn(def.tsType),
   ].filter(({ jsDoc }) => !jsDoc?.doc?.startsWith("Absent: "));
-  for (const property of properties) lines.push(lineOf(property));
+  for (const property of properties) lines.push(lineOf(property, name));
   return lines.join("\n").trimEnd();
 }
 
-function lineOf({ name, optional, jsDoc, tsType }: Property): string {
+function lineOf(
+  { name, optional, jsDoc, tsType }: Property,
+  of: string,
+): string {
   const given = jsDoc?.tags?.find(({ kind }) => kind === "default")?.value;
   const byDefault = given !== undefined
     ? `default \`${given.replace(/^\{(.*)\}$/s, "$1")}\``
     : optional
     ? "optional"
     : "required";
-  const type = typeText(tsType);
+  const type = typeText(
+    optional ? withoutUndefined(tsType, `${of}.${name}`) : tsType,
+  );
   const kind = type === undefined ? "" : ` \`${type}\`,`;
   return `- **\`${name}\`**:${kind} ${byDefault}. ${prose(jsDoc?.doc)}`;
+}
+
+/**
+ * What an option may be where it is given. Each must take `undefined` for what is absent:
+ * programs that set `exactOptionalPropertyTypes` could hand none on otherwise.
+ */
+function withoutUndefined(type: TsType | undefined, what: string) {
+  const { kind, value } = type ?? {};
+  const types = kind === "union" ? value as TsType[] : [type];
+  const isAnything = (type?: TsType) =>
+    type?.kind === "keyword" && type.value === "unknown";
+  if (types.some(isAnything)) return type;
+  const others = types.filter((type) => type?.value !== "undefined");
+  if (others.length === types.length) {
+    throw new Error(`${what} is optional: add "| undefined" to its type`);
+  }
+  return others.length === 1 ? others[0] : { kind: "union", value: others };
 }
 
 /** A comment in one line, without links that only an editor follows. */

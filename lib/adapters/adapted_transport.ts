@@ -38,9 +38,9 @@ export interface AdaptedTransport extends Transport {
  */
 export interface AddressOptions {
   /** This side's address, for errors and events; a stream's by default. */
-  localAddr?: Addr;
+  localAddr?: Addr | undefined;
   /** The peer's address, for errors, events and limits per address; a stream's by default. */
-  remoteAddr?: Addr;
+  remoteAddr?: Addr | undefined;
 }
 
 /** The names of {@linkcode AddressOptions}. */

@@ -70,7 +70,7 @@ export interface FromStreamsOptions extends AddressOptions {
    * otherwise at once. What
    * it throws or rejects with is ignored: a process may have ended already.
    */
-  close?: () => unknown;
+  close?: (() => unknown) | undefined;
   /**
    * Whether one stream can end while the other goes on. With `false` (a
    * `WebSocketStream`, say), `closeWrite` ends the connection, and reads that fail
@@ -78,7 +78,7 @@ export interface FromStreamsOptions extends AddressOptions {
    *
    * @default {true}
    */
-  halfClose?: boolean;
+  halfClose?: boolean | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(

@@ -43,7 +43,7 @@ export interface FromWebSocketOptions extends AddressOptions {
    *
    * @default {16_777_216}
    */
-  maxBufferedBytes?: number;
+  maxBufferedBytes?: number | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(

@@ -39,7 +39,7 @@ export interface ToDuplexOptions {
    *
    * @default {false}
    */
-  allowHalfOpen?: boolean;
+  allowHalfOpen?: boolean | undefined;
 }
 
 const ACTION = "make a Duplex";

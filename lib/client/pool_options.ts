@@ -70,27 +70,29 @@ export interface PoolOptions<T> {
    *
    * @default {its `Symbol.asyncDispose`, else its `Symbol.dispose`, else nothing}
    */
-  close?: (value: T, reason?: unknown) => unknown;
+  close?: ((value: T, reason?: unknown) => unknown) | undefined;
   /**
    * Whether one can still be used; asked before it is used again, where it was idle for
    * longer than `checkAfterMs`. One that fails, or takes longer than `checkTimeoutMs`, is
    * closed. After one that fails others are checked side by side, twice as many each time, and
    * another one is opened where there may be one. None by default.
    */
-  check?: (value: T, options: PoolOpenOptions) => boolean | Promise<boolean>;
+  check?:
+    | ((value: T, options: PoolOpenOptions) => boolean | Promise<boolean>)
+    | undefined;
   /**
    * How long one may be idle without being checked before it is used, in milliseconds, at
    * least 0.
    *
    * @default {1_000}
    */
-  checkAfterMs?: number;
+  checkAfterMs?: number | undefined;
   /**
    * Longest that a check may take, in milliseconds, above 0.
    *
    * @default {5_000}
    */
-  checkTimeoutMs?: number;
+  checkTimeoutMs?: number | undefined;
   /**
    * When one ends by itself: a promise that settles then. So one that breaks while it is
    * idle leaves the pool at once. Of a `Socket` the end of the peer's stream is noticed,
@@ -98,34 +100,34 @@ export interface PoolOptions<T> {
    *
    * @default {its property `closed`, where that is a promise}
    */
-  closed?: (value: T) => PromiseLike<unknown> | undefined;
+  closed?: ((value: T) => PromiseLike<unknown> | undefined) | undefined;
   /**
    * Most connections, an integer of at least 1. Those that are being opened and closed
    * count.
    *
    * @default {10}
    */
-  max?: number;
+  max?: number | undefined;
   /**
    * Connections that are kept open though they are idle, an integer from 0 to `max`. They
    * are opened in the background, from the beginning on.
    *
    * @default {0}
    */
-  min?: number;
+  min?: number | undefined;
   /**
    * Most connections that are opened at the same time, an integer of at least 1.
    *
    * @default {5}
    */
-  maxOpening?: number;
+  maxOpening?: number | undefined;
   /**
    * Most calls that may wait for a connection, besides those for which one is on its way;
    * one more is a `LimitError`.
    *
    * @default {1_000}
    */
-  maxWaiting?: number;
+  maxWaiting?: number | undefined;
   /**
    * Longest that `acquire` may take, the wait and the opening together, where the call has
    * no `timeoutMs` of its own; and the longest that opening may take. In milliseconds,
@@ -133,14 +135,14 @@ export interface PoolOptions<T> {
    *
    * @default {30_000}
    */
-  acquireTimeoutMs?: number;
+  acquireTimeoutMs?: number | undefined;
   /**
    * Longest that a connection beyond `min` stays idle, in milliseconds, above 0. It does
    * not keep the process alive.
    *
    * @default {30_000}
    */
-  idleMs?: number;
+  idleMs?: number | undefined;
   /**
    * Age at which a connection is not used any more, in milliseconds, above 0; each is given
    * up to a fifth less at random, so that they do not all end together. An age without end
@@ -148,19 +150,19 @@ export interface PoolOptions<T> {
    *
    * @default {1_800_000}
    */
-  maxAgeMs?: number;
+  maxAgeMs?: number | undefined;
   /**
    * Longest that closing a connection may take, in milliseconds, above 0. After that it
    * does not count any more.
    *
    * @default {5_000}
    */
-  closeTimeoutMs?: number;
+  closeTimeoutMs?: number | undefined;
   /**
    * Whether a connection can still be used after a task of `use` has thrown this error: an
    * answer such as "no such key", say. None by default.
    */
-  keepOnError?: (error: unknown) => boolean;
+  keepOnError?: ((error: unknown) => boolean) | undefined;
   /**
    * Bounds what the pool opens again after opening has failed, together with all that share
    * it: `retry`, `reconnect` and other pools. Each call of `acquire` counts as a request.
@@ -168,7 +170,7 @@ export interface PoolOptions<T> {
    * at once, and what `min` asks for has to wait. See {@linkcode retryBudget}. None by
    * default: it is opened once for each call.
    */
-  budget?: RetryBudget;
+  budget?: RetryBudget | undefined;
   /**
    * Tells OpenTelemetry of the pool, through the global API that Deno registers with
    * `OTEL_DENO=true`, or an SDK before the pool is made, in the names that OpenTelemetry has
@@ -177,7 +179,7 @@ export interface PoolOptions<T> {
    *
    * @default {false}
    */
-  telemetry?: boolean | string;
+  telemetry?: boolean | string | undefined;
 }
 
 /**
@@ -217,7 +219,7 @@ export interface PoolStats {
  */
 export interface PoolUseOptions extends CallOptions {
   /** As {@linkcode PoolOptions.keepOnError}, which it replaces. */
-  keepOnError?: (error: unknown) => boolean;
+  keepOnError?: ((error: unknown) => boolean) | undefined;
 }
 
 /** All that has a default. */

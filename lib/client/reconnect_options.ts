@@ -72,7 +72,7 @@ export interface ReconnectOpenOptions {
  */
 export interface ReconnectRules {
   /** How soon, how often and after what another attempt is made. */
-  retry?: ReconnectRetryOptions;
+  retry?: ReconnectRetryOptions | undefined;
   /**
    * How long a session must live to count as stable, in milliseconds, at least 0. After a
    * stable session the pauses are short again and `attempts` counts from 1, so that a
@@ -80,7 +80,7 @@ export interface ReconnectRules {
    *
    * @default {10_000}
    */
-  stableMs?: number;
+  stableMs?: number | undefined;
   /**
    * Whether a session that returns ends reconnecting: `"always"`, or `"unless-lost"`. With
    * the latter a session that returns after it has read the end of the peer's stream, or
@@ -91,13 +91,13 @@ export interface ReconnectRules {
    *
    * @default {"unless-lost"}
    */
-  endOnReturn?: "always" | "unless-lost";
+  endOnReturn?: "always" | "unless-lost" | undefined;
   /** Called with each event; can be set later, too, as `onEvent` of the result. */
-  onEvent?: (event: ReconnectEvent) => void;
+  onEvent?: ((event: ReconnectEvent) => void) | undefined;
   /** Ends reconnecting and the session, as `close` does. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Does the same when it passes. None by default. */
-  deadline?: CallOptions["deadline"];
+  deadline?: CallOptions["deadline"] | undefined;
   /** Absent: `retry.attemptTimeoutMs` limits an attempt, `connected()` a wait. */
   timeoutMs?: undefined;
 }

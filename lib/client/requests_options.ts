@@ -88,12 +88,12 @@ export interface RequestsOptions<In = unknown, Out = never> {
    * and `false` ends the connection, as an answer could go to the wrong request. None does
    * by default.
    */
-  isUnsolicited?: (frame: In) => boolean;
+  isUnsolicited?: ((frame: In) => boolean) | undefined;
   /**
    * Called with each frame that answers no request. Without it such a frame ends the
    * connection with a `MalformedFrameError`.
    */
-  onUnsolicited?: (frame: In) => void;
+  onUnsolicited?: ((frame: In) => void) | undefined;
   /**
    * Most requests whose answers are due, an integer of at least 1; more wait, in their
    * order, and so do all while the peer does not take what was sent. With `"order"`, one
@@ -101,13 +101,13 @@ export interface RequestsOptions<In = unknown, Out = never> {
    *
    * @default {1_000}
    */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /**
    * Most requests that wait to be sent; one more is a `LimitError`.
    *
    * @default {100_000}
    */
-  maxWaiting?: number;
+  maxWaiting?: number | undefined;
   /**
    * Longest that no answer comes while one is due, in milliseconds, above 0; then the
    * connection ends with a `TimeoutError`. For `"order"` alone, where an answer that never
@@ -116,7 +116,7 @@ export interface RequestsOptions<In = unknown, Out = never> {
    *
    * @default {30_000}
    */
-  stallMs?: number;
+  stallMs?: number | undefined;
   /**
    * With ids, requests that were given up and whose answers may still come: so many are
    * remembered, and their ids are not free. Beyond it the oldest is forgotten: what then
@@ -124,21 +124,21 @@ export interface RequestsOptions<In = unknown, Out = never> {
    *
    * @default {65_536}
    */
-  maxGivenUp?: number;
+  maxGivenUp?: number | undefined;
   /**
    * Whether what the codec makes of the end of the stream is an answer, such as a last line
    * without its ending: half an answer is an error where nothing is said.
    *
    * @default {"error"}
    */
-  atEof?: "error" | "emit";
+  atEof?: "error" | "emit" | undefined;
   /**
    * Pings a silent peer, as `framed` does, and ends the connection where it stays silent.
    * Where `isPong` is given the ping is a frame without an answer; otherwise it is a
    * request, whose answer is dropped, and with ids has one that no other request has: it may
    * be the same for all pings. None by default.
    */
-  heartbeat?: HeartbeatOptions<In, Out>;
+  heartbeat?: HeartbeatOptions<In, Out> | undefined;
 }
 
 /**
@@ -169,7 +169,7 @@ export interface RequestStreamOptions<In> extends CallOptions {
    *
    * @default {100}
    */
-  maxUnread?: number;
+  maxUnread?: number | undefined;
 }
 
 /**

@@ -63,12 +63,12 @@ export interface ViaProxyOptions {
    *
    * @default {30_000}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /**
    * How to speak TLS to a proxy whose URL begins with `https://`; no other takes it. The
    * server behind the proxy has the `tls` of `connect`.
    */
-  tls?: TlsDialOptions;
+  tls?: TlsDialOptions | undefined;
 }
 
 const ACTION = "make a proxy dialer";

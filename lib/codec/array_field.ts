@@ -31,7 +31,7 @@ export interface ArrayOptions {
    *
    * @default {65_536}
    */
-  maxItems?: number;
+  maxItems?: number | undefined;
 }
 
 const MAX_ITEMS = 65_536;

@@ -55,7 +55,7 @@ export interface BitsOptions {
    *
    * @default {"msb"}
    */
-  order?: "msb" | "lsb";
+  order?: "msb" | "lsb" | undefined;
 }
 
 const ACTION = "make a bits field";

@@ -84,14 +84,14 @@ export interface Decoder<T> {
    * A decoder without it is taken to be inside a frame when the bytes that it took
    * last gave no frame.
    */
-  readonly midFrame?: boolean;
+  readonly midFrame?: boolean | undefined;
 
   /**
    * Whether it holds views of bytes that it took, so that their memory must stay as it is
    * under `lendFrames`. A decoder without it is taken to hold some inside a frame. One that
    * counts bytes, or copies them, says `false`.
    */
-  readonly holdsBytes?: boolean;
+  readonly holdsBytes?: boolean | undefined;
 }
 
 /**
@@ -130,7 +130,7 @@ export interface Encoder<T> {
    * Whether a frame was begun that is not whole yet, of a codec that takes them in parts:
    * then `switch` refuses.
    */
-  readonly midFrame?: boolean;
+  readonly midFrame?: boolean | undefined;
 }
 
 /**

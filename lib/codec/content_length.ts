@@ -28,7 +28,7 @@ export interface ContentLengthOptions extends SizedOptions {
    *
    * @default {4_096}
    */
-  maxHeaderBytes?: number;
+  maxHeaderBytes?: number | undefined;
 }
 
 /** What nearly every block is made of, around the digits. */

@@ -23,7 +23,7 @@ export interface CstringOptions {
    *
    * @default {65_536}
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 const ACTION = "make a cstring field";

@@ -31,7 +31,7 @@ export interface DecodeStreamOptions {
    * stream too. What it throws ends the stream. A promise that it returns is not waited
    * for; one that rejects is printed.
    */
-  onBadFrame?: (error: BadFrameError) => void;
+  onBadFrame?: ((error: BadFrameError) => void) | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set<keyof DecodeStreamOptions>([

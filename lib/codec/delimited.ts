@@ -57,13 +57,13 @@ export interface DelimitedOptions
    *
    * @default {false}
    */
-  keepDelimiter?: boolean;
+  keepDelimiter?: boolean | undefined;
   /**
    * Size of the largest frame, as it is handed over. `Infinity` for no limit.
    *
    * @default {1_048_576}
    */
-  maxFrameBytes?: number;
+  maxFrameBytes?: number | undefined;
 }
 
 const OPTION_NAMES = new Set([

@@ -83,14 +83,14 @@ export interface Field<In, Out = In, Ref extends string = never> {
    *
    * @default {fixedBytes, or 0 where it takes the rest, or 1}
    */
-  readonly minBytes?: number;
+  readonly minBytes?: number | undefined;
 
   /**
    * Whether it takes all that is left of the packet: nothing can follow it.
    *
    * @default {false}
    */
-  readonly takesRest?: boolean;
+  readonly takesRest?: boolean | undefined;
 
   /**
    * Reads one value. Any error that it throws means that the bytes are malformed.
@@ -108,7 +108,9 @@ export interface Field<In, Out = In, Ref extends string = never> {
   write(value: Out, out: ByteWriter): void;
 
   /** Carries the types; there is nothing at run time. */
-  readonly types?: { readonly in: In; readonly out: Out; readonly ref: Ref };
+  readonly types?:
+    | { readonly in: In; readonly out: Out; readonly ref: Ref }
+    | undefined;
 }
 
 /**

@@ -30,7 +30,7 @@ export interface InPartsOptions {
    *
    * @default {65_536}
    */
-  partBytes?: number;
+  partBytes?: number | undefined;
 }
 
 /**

@@ -27,7 +27,9 @@ import { text } from "./text.ts";
  */
 export interface JsonOptions {
   /** Transforms every value that is parsed, as in `JSON.parse`. */
-  reviver?: (this: unknown, key: string, value: unknown) => unknown;
+  reviver?:
+    | ((this: unknown, key: string, value: unknown) => unknown)
+    | undefined;
   /**
    * Whether the document `null` is a frame like any other. `Framed.receive` cannot
    * tell it from the end of the stream and refuses it: loop over the frames, or over
@@ -35,7 +37,7 @@ export interface JsonOptions {
    *
    * @default {false}
    */
-  allowNull?: boolean;
+  allowNull?: boolean | undefined;
 }
 
 const OPTION_NAMES = new Set(["reviver", "allowNull"]);

@@ -40,33 +40,33 @@ export interface LengthPrefixedOptions extends SizedOptions {
    *
    * @default {4}
    */
-  lengthBytes?: 1 | 2 | 3 | 4 | 8;
+  lengthBytes?: 1 | 2 | 3 | 4 | 8 | undefined;
   /**
    * Which byte of the length field comes first.
    *
    * @default {"big"}
    */
-  byteOrder?: "big" | "little";
+  byteOrder?: "big" | "little" | undefined;
   /**
    * Whether the length field is a signed number, as in PostgreSQL and Kafka: one below 0
    * is a `MalformedFrameError`, where it would be a huge one otherwise.
    *
    * @default {false}
    */
-  signed?: boolean;
+  signed?: boolean | undefined;
   /**
    * Bytes of the message before its length field, from 0 to 1024.
    *
    * @default {0}
    */
-  offset?: number;
+  offset?: number | undefined;
   /**
    * What is added to the value of the length field to get the number of bytes
    * that follow the field. Negative where the value counts the header too.
    *
    * @default {0}
    */
-  adjust?: number;
+  adjust?: number | undefined;
   /**
    * Bytes dropped off the front of the message, from 0 to 1024. The default is the
    * header, so that the frame is what follows the length field; 0 hands over the
@@ -74,7 +74,7 @@ export interface LengthPrefixedOptions extends SizedOptions {
    *
    * @default {offset + lengthBytes}
    */
-  skip?: number;
+  skip?: number | undefined;
 }
 
 const OPTION_NAMES = /* @__PURE__ */ sizedOptionNames(

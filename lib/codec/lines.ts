@@ -38,14 +38,14 @@ export interface LinesOptions
    *
    * @default {"\n"}
    */
-  newline?: "\n" | "\r\n";
+  newline?: "\n" | "\r\n" | undefined;
   /**
    * Size of the longest line in bytes, without its line ending. `Infinity` for no
    * limit.
    *
    * @default {65_536}
    */
-  maxLineBytes?: number;
+  maxLineBytes?: number | undefined;
 }
 
 const OPTION_NAMES = new Set([

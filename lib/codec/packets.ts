@@ -26,7 +26,7 @@ export interface PacketsOptions {
    *
    * @default {1_048_576}
    */
-  maxFrameBytes?: number;
+  maxFrameBytes?: number | undefined;
 }
 
 const ACTION = "make a packets codec";

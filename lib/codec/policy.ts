@@ -58,13 +58,13 @@ export interface OversizeOptions<Policy extends string = OversizePolicy> {
    *
    * @default {"fail"}
    */
-  oversize?: Policy;
+  oversize?: Policy | undefined;
   /**
    * Called for every frame that is skipped or truncated: once for each, as soon as
    * its size is known. When it throws, or returns a promise that rejects, the error is
    * printed: a hook never breaks a stream.
    */
-  onOversize?: (error: FrameTooLargeError) => void;
+  onOversize?: ((error: FrameTooLargeError) => void) | undefined;
 }
 
 /**
@@ -78,7 +78,7 @@ export interface EofOptions {
    *
    * @default {"error"}, {"emit"} for lines
    */
-  atEof?: EofPolicy;
+  atEof?: EofPolicy | undefined;
 }
 
 /**
@@ -92,7 +92,7 @@ export interface SizedOptions extends OversizeOptions, EofOptions {
    *
    * @default {1_048_576}
    */
-  maxFrameBytes?: number;
+  maxFrameBytes?: number | undefined;
 }
 
 /** Names of {@linkcode SizedOptions}, and of a codec's own. */

@@ -29,7 +29,7 @@ export interface SizedFieldOptions {
    *
    * @default {0}
    */
-  adjust?: number;
+  adjust?: number | undefined;
 }
 
 const ACTION = "make a sized field";

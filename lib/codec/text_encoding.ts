@@ -23,14 +23,14 @@ export interface TextOptions {
    *
    * @default {"utf-8"}
    */
-  encoding?: string;
+  encoding?: string | undefined;
   /**
    * Whether bytes that are not valid in the encoding are a `MalformedFrameError`,
    * after which the next frame can be read, instead of U+FFFD.
    *
    * @default {false}
    */
-  fatal?: boolean;
+  fatal?: boolean | undefined;
 }
 
 /** One encoding, both ways. It has no state between calls. */

@@ -28,33 +28,33 @@ export interface VarintOptions<N extends number | bigint = number | bigint> {
    *
    * @default {what is exact: 2^53 - 1, or 64 bits with bigint}
    */
-  max?: N;
+  max?: N | undefined;
   /**
    * Most bytes of a value, from 1 to 10: 4 for MQTT. Each byte has seven bits of it.
    *
    * @default {as many as max needs}
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /**
    * Whether values are signed, as in protobuf's `sint32` and `sint64`: 0, -1, 1, -2 are
    * sent as 0, 1, 2, 3.
    *
    * @default {false}
    */
-  zigzag?: boolean;
+  zigzag?: boolean | undefined;
   /**
    * Whether values are bigints: all of 64 bits, where a number is exact up to 2^53 - 1.
    *
    * @default {false}
    */
-  bigint?: boolean;
+  bigint?: boolean | undefined;
   /**
    * Whether to accept values in more bytes than they need, such as 0x80 0x00 for 0.
    * Protobuf's decoders do; MQTT forbids them, and so does all that compares bytes.
    *
    * @default {false}
    */
-  overlong?: boolean;
+  overlong?: boolean | undefined;
 }
 
 const ACTION = "make a varint field";

@@ -37,7 +37,7 @@ export type DatagramTarget<A extends DatagramAddr = DatagramAddr> = A extends
      *
      * @default {"127.0.0.1"}
      */
-    hostname?: string;
+    hostname?: string | undefined;
     /** Its port, from 1 to 65535. */
     port: number;
   }
@@ -91,7 +91,7 @@ export interface DatagramTransport<A extends DatagramAddr = DatagramAddr> {
    *
    * @default {65_507}
    */
-  readonly maxSendBytes?: number;
+  readonly maxSendBytes?: number | undefined;
   /** Begins to hand over what arrives; called once. What arrived before comes first. */
   start(sink: DatagramSink<A>): void;
   /**
@@ -145,29 +145,29 @@ export interface DatagramQueueOptions {
    *
    * @default {1_000}
    */
-  maxQueuedDatagrams?: number;
+  maxQueuedDatagrams?: number | undefined;
   /**
    * Most bytes of the datagrams that wait. One that is larger is dropped.
    *
    * @default {4_194_304}
    */
-  maxQueuedBytes?: number;
+  maxQueuedBytes?: number | undefined;
   /**
    * What is dropped, and counted, when one more arrives: the oldest, as its sender has most
    * likely given up by now, or the one that arrives.
    *
    * @default {"drop-oldest"}
    */
-  onFull?: "drop-oldest" | "drop-newest";
+  onFull?: "drop-oldest" | "drop-newest" | undefined;
   /**
    * Most bytes of a datagram that is received; a larger one is dropped, and counted as
    * `oversize`. A buffer of so many bytes is kept for each socket.
    *
    * @default {65_507}
    */
-  maxDatagramBytes?: number;
+  maxDatagramBytes?: number | undefined;
   /** Closes the socket when it aborts. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -183,34 +183,34 @@ export interface UdpCarrierOptions {
    *
    * @default {"auto"}
    */
-  backend?: "auto" | "node" | "deno" | DatagramBackend;
+  backend?: "auto" | "node" | "deno" | DatagramBackend | undefined;
   /**
    * Allows sending to 255.255.255.255, which reaches all hosts of the network. Other
    * addresses of that kind take it with `"node"` alone.
    *
    * @default {false}
    */
-  broadcast?: boolean;
+  broadcast?: boolean | undefined;
   /**
    * Hops that a datagram may take, from 1 to 255. The system's by default. Only with
    * `"node"`.
    */
-  ttl?: number;
+  ttl?: number | undefined;
   /**
    * Hops that a datagram to a multicast group may take, from 0 to 255. The system's by
    * default, which is 1: the local network. Only with `"node"`.
    */
-  multicastTtl?: number;
+  multicastTtl?: number | undefined;
   /**
    * Whether other sockets of this machine receive what is sent to a group that they have
    * joined. The system's by default, which is `true`. Only with `"node"`.
    */
-  multicastLoopback?: boolean;
+  multicastLoopback?: boolean | undefined;
   /**
    * The interface from which datagrams leave that are sent to a group: its address, or for
    * IPv6 `"::%eth0"`. The system's choice by default. Only with `"node"`.
    */
-  multicastInterface?: string;
+  multicastInterface?: string | undefined;
 }
 
 /**
@@ -225,7 +225,7 @@ export interface UdpOptions extends DatagramQueueOptions, UdpCarrierOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** The port to bind; 0 for one that is free. */
   port: number;
   /**
@@ -234,9 +234,9 @@ export interface UdpOptions extends DatagramQueueOptions, UdpCarrierOptions {
    *
    * @default {false}
    */
-  reuseAddress?: boolean;
+  reuseAddress?: boolean | undefined;
   /** As an address has it, so that one can be given as it is; `"tcp"` is refused. */
-  transport?: "udp" | "tcp";
+  transport?: "udp" | "tcp" | undefined;
   /** Absent: a port has no path. */
   path?: undefined;
 }
@@ -252,9 +252,9 @@ export interface UnixDatagramOptions extends DatagramQueueOptions {
    */
   path: string;
   /** As an address has it, so that one can be given as it is; `"unix"` is refused. */
-  transport?: "unixpacket" | "unix";
+  transport?: "unixpacket" | "unix" | undefined;
   /** Only `Deno.listenDatagram` has them. */
-  backend?: "auto" | "deno";
+  backend?: "auto" | "deno" | undefined;
   /** Absent: a path has no port. */
   port?: undefined;
   /** Absent: a path has no host. */
@@ -274,7 +274,7 @@ export interface UdpPeerOptions
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Its port, from 1 to 65535. */
   port: number;
   /**
@@ -282,21 +282,21 @@ export interface UdpPeerOptions
    *
    * @default {"127.0.0.1" for a peer on this machine, or else "0.0.0.0"; for IPv6 "::1" or "::"}
    */
-  localHostname?: string;
+  localHostname?: string | undefined;
   /**
    * The port of this side; 0 for one that is free, which strangers cannot guess.
    *
    * @default {0}
    */
-  localPort?: number;
+  localPort?: number | undefined;
   /**
    * Most requests that wait for their answers at a time; `Infinity` for no limit.
    *
    * @default {1_000}
    */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /** As an address has it, so that one can be given as it is; `"tcp"` is refused. */
-  transport?: "udp" | "tcp";
+  transport?: "udp" | "tcp" | undefined;
   /** Absent: a port has no path. */
   path?: undefined;
 }
@@ -312,11 +312,11 @@ export interface UnixPeerOptions extends DatagramQueueOptions {
   /** Path of this side's socket, to which the peer answers: as `path` of `datagram`. */
   localPath: string;
   /** See {@linkcode UdpPeerOptions.maxInFlight}. */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /** As an address has it, so that one can be given as it is; `"unix"` is refused. */
-  transport?: "unixpacket" | "unix";
+  transport?: "unixpacket" | "unix" | undefined;
   /** Only `Deno.listenDatagram` has them. */
-  backend?: "auto" | "deno";
+  backend?: "auto" | "deno" | undefined;
   /** Absent: a path has no port. */
   port?: undefined;
   /** Absent: a path has no host. */
@@ -333,7 +333,7 @@ export interface MulticastOptions {
    * The interface: for IPv4 its address, for IPv6 its number. The system's choice by
    * default.
    */
-  interface?: string | number;
+  interface?: string | number | undefined;
 }
 
 /**
@@ -354,13 +354,13 @@ export interface DatagramRequestOptions<In = Uint8Array<ArrayBuffer>>
    *
    * @default {3}
    */
-  attempts?: number;
+  attempts?: number | undefined;
   /**
    * Most milliseconds that the whole request may take, above 0.
    *
    * @default {5_000}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /**
    * Milliseconds until it is sent for the second time. Each further wait is twice as long,
    * and up to a quarter of each is left out at random, so that many clients do not ask at
@@ -368,7 +368,7 @@ export interface DatagramRequestOptions<In = Uint8Array<ArrayBuffer>>
    * attempts in 700 ms, after 100, 300 and 700. But at least a millisecond: of many attempts
    * in a short time the last ones are not made.
    */
-  retransmitMs?: number;
+  retransmitMs?: number | undefined;
 }
 
 /**

@@ -49,7 +49,7 @@ export interface PacketsOfOptions<A extends DatagramAddr = DatagramAddr> {
    * Called with each datagram that is malformed, and why. It is counted and skipped in any
    * case. What this throws is printed.
    */
-  onMalformed?: (error: Error, datagram: Datagram<A>) => unknown;
+  onMalformed?: ((error: Error, datagram: Datagram<A>) => unknown) | undefined;
 }
 
 /**

@@ -44,14 +44,14 @@ export interface ServeDatagramsOptions<In> {
    *
    * @default {100}
    */
-  maxInFlight?: number;
+  maxInFlight?: number | undefined;
   /** Stops serving when it aborts; the socket stays open. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Called with what a handler threw, or why its answer could not be sent. Without it they
    * are printed with `console.error`, but for a network that did not take the answer.
    */
-  onError?: (error: unknown, received: In) => unknown;
+  onError?: ((error: unknown, received: In) => unknown) | undefined;
 }
 
 const ACTION = "serve datagrams";

@@ -21,7 +21,7 @@ export interface FramedOptions<In = unknown, Out = never> {
    *
    * @default {that of the socket's options: 60_000 on a server's, else Infinity}
    */
-  frameTimeoutMs?: number;
+  frameTimeoutMs?: number | undefined;
   /**
    * Whether a frame that is a view of what was read (`lengthPrefixed` and other codecs
    * of bytes) is good only until the next frame, or batch, is asked for; then its
@@ -31,7 +31,7 @@ export interface FramedOptions<In = unknown, Out = never> {
    *
    * @default {false}
    */
-  lendFrames?: boolean;
+  lendFrames?: boolean | undefined;
   /**
    * Whether the frames end, as if the peer had ended its side, when a server begins to
    * shut down and no part of a frame has arrived. So a loop over frames ends between
@@ -40,13 +40,13 @@ export interface FramedOptions<In = unknown, Out = never> {
    *
    * @default {true}
    */
-  endOnDrain?: boolean;
+  endOnDrain?: boolean | undefined;
   /**
    * Pings a peer that is silent, and ends the socket with a `TimeoutError` (operation
    * `"heartbeat"`) where it stays so. Its time counts while a call receives: a program
    * that is busy with other work cuts no peer. None by default.
    */
-  heartbeat?: HeartbeatOptions<In, Out>;
+  heartbeat?: HeartbeatOptions<In, Out> | undefined;
 }
 
 const FRAMED_OPTION_NAMES: ReadonlySet<string> = new Set<keyof FramedOptions>([

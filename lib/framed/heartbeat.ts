@@ -66,32 +66,32 @@ export interface HeartbeatOptions<In = unknown, Out = never> {
    * Whether a frame is the answer to a ping: it is not handed out. Without it such frames
    * are received as any other.
    */
-  isPong?: (frame: In) => boolean;
+  isPong?: ((frame: In) => boolean) | undefined;
   /**
    * Silence after which the peer is asked, in milliseconds, at least 1.
    *
    * @default {30_000}
    */
-  intervalMs?: number;
+  intervalMs?: number | undefined;
   /**
    * Whether the peer is asked whatever comes, `intervalMs` after its last answer: for one
    * that counts on signs of life of this side, as a broker of MQTT does.
    *
    * @default {false}
    */
-  always?: boolean;
+  always?: boolean | undefined;
   /**
    * Longest that the peer may be silent after a ping, in milliseconds, at least 1.
    *
    * @default {10_000}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /**
    * Pings in a row that go unanswered until the socket ends, an integer of at least 1.
    *
    * @default {2}
    */
-  maxMissed?: number;
+  maxMissed?: number | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(

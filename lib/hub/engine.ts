@@ -38,7 +38,7 @@ export interface EngineGap {
    */
   readonly reason: "reconnected" | "slow" | "restarted" | "ended";
   /** How many messages, where known. */
-  readonly count?: number;
+  readonly count?: number | undefined;
   /** What the carrier says of it, where it does. */
   readonly cause?: unknown;
 }
@@ -63,7 +63,7 @@ export interface EngineSubscription {
    * Settles when what others publish from now on arrives here. Without it, that is so when
    * `subscribe` returns. A rejection is reported as a gap, for the reason `"ended"`.
    */
-  readonly ready?: Promise<void>;
+  readonly ready?: Promise<void> | undefined;
   /** Ends it, at once and idempotently. */
   close(): void;
 }

@@ -28,13 +28,13 @@ export interface HubOptions {
    *
    * @default {memoryEngine()}
    */
-  engine?: Engine;
+  engine?: Engine | undefined;
   /**
    * Most frames that wait for one member, at least 1; see {@linkcode HubOptions.onSlow}.
    *
    * @default {500}
    */
-  maxQueuedFrames?: number;
+  maxQueuedFrames?: number | undefined;
   /**
    * Most bytes that wait for one member, at least 1, and the largest frame that can be
    * published. Members share the bytes: a thousand who wait for the same frames hold them
@@ -42,7 +42,7 @@ export interface HubOptions {
    *
    * @default {1_048_576}
    */
-  maxQueuedBytes?: number;
+  maxQueuedBytes?: number | undefined;
   /**
    * What happens where more would wait for a member, as its peer reads too slowly. The
    * oldest of what waits is dropped (what is new matters: prices, positions), or the new
@@ -51,25 +51,25 @@ export interface HubOptions {
    *
    * @default {"drop-oldest"}
    */
-  onSlow?: "drop-oldest" | "drop-newest" | "disconnect";
+  onSlow?: "drop-oldest" | "drop-newest" | "disconnect" | undefined;
   /**
    * Most topics with members, at least 1: peers often choose them. It also bounds the
    * topics that this hub remembers to have published to.
    *
    * @default {10_000}
    */
-  maxTopics?: number;
+  maxTopics?: number | undefined;
   /**
    * Most topics that one member joins, at least 1.
    *
    * @default {100}
    */
-  maxTopicsPerMember?: number;
+  maxTopicsPerMember?: number | undefined;
   /**
    * Called where frames of other processes were lost before they reached this one, or may
    * have been. None by default.
    */
-  onGap?: (gap: HubGap) => void;
+  onGap?: ((gap: HubGap) => void) | undefined;
 }
 
 /**
@@ -99,7 +99,7 @@ export interface JoinOptions {
    * the next frame is sent to this member: what it sends itself stands where they would
    * have been. None by default.
    */
-  onDropped?: (count: number) => void;
+  onDropped?: ((count: number) => void) | undefined;
 }
 
 /**
@@ -109,7 +109,7 @@ export interface JoinOptions {
  */
 export interface PublishOptions<Out> extends CallOptions {
   /** A member that does not get the frame: often the one that it came from. */
-  except?: Framed<unknown, Out>;
+  except?: Framed<unknown, Out> | undefined;
 }
 
 /**

@@ -40,7 +40,9 @@ export interface NatsConnection {
   /** Settles when the server has had all that was sent before. */
   flush(): Promise<void>;
   /** Events of the connection, such as a disconnection. */
-  status(): AsyncIterable<{ readonly type: string; readonly error?: Error }>;
+  status(): AsyncIterable<
+    { readonly type: string; readonly error?: Error | undefined }
+  >;
   /** Whether it was closed, or has given up. */
   isClosed(): boolean;
 }
@@ -57,14 +59,14 @@ export interface NatsEngineOptions {
    *
    * @default {"sluice"}
    */
-  prefix?: string;
+  prefix?: string | undefined;
   /**
    * Most bytes that the NATS server was sent and has not confirmed, at least 1. Where more
    * are published, `publish` rejects with a `LimitError`.
    *
    * @default {16_777_216}
    */
-  maxPendingBytes?: number;
+  maxPendingBytes?: number | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set<keyof NatsEngineOptions>([

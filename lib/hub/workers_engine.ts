@@ -20,7 +20,7 @@ export interface WorkersChannel {
     topic: string,
     onMessage: (data: Uint8Array) => void,
     options: { onGap: (gap: EngineGap) => void },
-  ): { readonly ready?: Promise<void>; close(): void };
+  ): { readonly ready?: Promise<void> | undefined; close(): void };
 }
 
 /**

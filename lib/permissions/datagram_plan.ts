@@ -34,7 +34,7 @@ export type PlannableDatagramOptions =
      *
      * @default {"127.0.0.1"}
      */
-    hostname?: string;
+    hostname?: string | undefined;
     /** The port to bind; 0 for one that is free. */
     port: number;
     /** Only `"deno"` takes a flag. */
@@ -65,17 +65,19 @@ export interface DatagramPermissionsOptions {
    *
    * @default {[]}
    */
-  sendsTo?: readonly (
-    | string
-    | { hostname?: string; port: number }
-    | { path: string }
-  )[];
+  sendsTo?:
+    | readonly (
+      | string
+      | { hostname?: string | undefined; port: number }
+      | { path: string }
+    )[]
+    | undefined;
   /**
    * Whether any address may be sent to, which takes the whole of `--allow-net`.
    *
    * @default {false}
    */
-  sendsAnywhere?: boolean;
+  sendsAnywhere?: boolean | undefined;
 }
 
 const ACTION = "plan permissions";

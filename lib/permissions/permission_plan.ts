@@ -31,7 +31,7 @@ export type PlannableOptions =
      *
      * @default {"127.0.0.1"}
      */
-    hostname?: string;
+    hostname?: string | undefined;
     /** Its port; 0 for a listener on one that is free. */
     port: number;
     /** TLS takes no permission of its own. */
@@ -41,13 +41,13 @@ export type PlannableOptions =
     /** Absent: several hosts have their own names. */
     hosts?: undefined;
     /** What `connect` goes through, a proxy of `viaProxy` say: then only that is reached. */
-    dialer?: PlannableDialer;
+    dialer?: PlannableDialer | undefined;
     /**
      * Whether the port is shared with other processes: Deno wants a flag for it.
      *
      * @default {false}
      */
-    reusePort?: boolean;
+    reusePort?: boolean | undefined;
     /** Absent: a descriptor has no host. */
     listenFd?: undefined;
   }
@@ -59,14 +59,14 @@ export type PlannableOptions =
        *
        * @default {"127.0.0.1"}
        */
-      hostname?: string;
+      hostname?: string | undefined;
       /** Its port. */
       port: number;
     }[];
     /** TLS takes no permission of its own. */
     tls?: unknown;
     /** What `connect` goes through: then only that is reached. */
-    dialer?: PlannableDialer;
+    dialer?: PlannableDialer | undefined;
     /** Absent: see `hosts`. */
     hostname?: undefined;
     /** Absent: see `hosts`. */
@@ -80,9 +80,9 @@ export type PlannableOptions =
     /** What `connect` goes through: then only that is reached. */
     dialer: PlannableDialer;
     /** Name or address of the host: the dialer's business. */
-    hostname?: string;
+    hostname?: string | undefined;
     /** Its port: the dialer's business. */
-    port?: number;
+    port?: number | undefined;
     /** TLS takes no permission of its own. */
     tls?: unknown;
     /** Absent: see `dialer`. */
@@ -157,7 +157,7 @@ export interface PermissionsForOptions {
    * What the options are for; only words in messages depend on it. By default the
    * messages say "use".
    */
-  action?: PlannedAction;
+  action?: PlannedAction | undefined;
 }
 
 /**

@@ -25,15 +25,15 @@ export interface ProxyTlv {
  */
 export interface ProxyTls {
   /** The version, such as `"TLSv1.3"`. */
-  version?: string;
+  version?: string | undefined;
   /** The cipher suite. */
-  cipher?: string;
+  cipher?: string | undefined;
   /** The common name of the client's certificate. */
-  commonName?: string;
+  commonName?: string | undefined;
   /** How the certificate was signed. */
-  signatureAlgorithm?: string;
+  signatureAlgorithm?: string | undefined;
   /** The kind of the certificate's key. */
-  keyAlgorithm?: string;
+  keyAlgorithm?: string | undefined;
   /** Whether the client has shown a certificate. */
   hasCertificate: boolean;
   /** Whether the proxy has verified that certificate, and found it good. */
@@ -47,15 +47,15 @@ export interface ProxyTls {
  */
 export interface ProxyFields {
   /** The protocol that the client and the proxy agreed on (ALPN). */
-  alpn?: string;
+  alpn?: string | undefined;
   /** The host that the client asked for, by the name in its TLS handshake (SNI). */
-  authority?: string;
+  authority?: string | undefined;
   /** What the proxy calls this connection, at most 128 bytes. */
-  uniqueId?: Uint8Array;
+  uniqueId?: Uint8Array | undefined;
   /** The client's TLS; left out where the client speaks none. */
-  tls?: ProxyTls;
+  tls?: ProxyTls | undefined;
   /** All fields as they came, those above included. */
-  tlvs?: readonly ProxyTlv[];
+  tlvs?: readonly ProxyTlv[] | undefined;
 }
 
 /**
@@ -75,9 +75,9 @@ export interface ProxyHeader extends ProxyFields {
   /** Whose connection it is. */
   command: "proxy" | "local" | "unknown";
   /** The client's address. */
-  sourceAddr?: Addr;
+  sourceAddr?: Addr | undefined;
   /** The address that the client connected to. */
-  destinationAddr?: Addr;
+  destinationAddr?: Addr | undefined;
 }
 
 /**
@@ -91,24 +91,24 @@ export interface ProxyHeaderInit extends ProxyFields {
    *
    * @default {2}
    */
-  version?: 1 | 2;
+  version?: 1 | 2 | undefined;
   /**
    * Whose connection it is: `"local"` for this program's own, and then nothing else can be
    * said.
    *
    * @default {"proxy" with addresses, else "unknown"}
    */
-  command?: "proxy" | "local" | "unknown";
+  command?: "proxy" | "local" | "unknown" | undefined;
   /** The client's address. Together with `destinationAddr`, and of the same kind. */
-  sourceAddr?: Addr;
+  sourceAddr?: Addr | undefined;
   /** The address that the client connected to. */
-  destinationAddr?: Addr;
+  destinationAddr?: Addr | undefined;
   /**
    * Adds a checksum (CRC32c), which the receiver checks. Version 2 alone.
    *
    * @default {false}
    */
-  checksum?: boolean;
+  checksum?: boolean | undefined;
 }
 
 /**

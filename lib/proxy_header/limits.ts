@@ -22,13 +22,13 @@ export interface ProxyLimits {
    *
    * @default {[1, 2]}
    */
-  versions?: readonly (1 | 2)[];
+  versions?: readonly (1 | 2)[] | undefined;
   /**
    * Largest header, in bytes, from 16 to 65,551.
    *
    * @default {4_096}
    */
-  maxHeaderBytes?: number;
+  maxHeaderBytes?: number | undefined;
 }
 
 /** Names of {@linkcode ProxyLimits}. */

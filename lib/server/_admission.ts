@@ -31,13 +31,13 @@ export interface AdmissionOptions {
    *
    * @default {10_000}
    */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
   /**
    * What happens to clients above `maxConnections`.
    *
    * @default {"wait"}
    */
-  onLimit?: OnLimit;
+  onLimit?: OnLimit | undefined;
   /**
    * Most connections at once from one address, at least 1; more are closed at once.
    * One address is an IPv4 address, or the /64 of an IPv6 address, which is what one
@@ -46,17 +46,17 @@ export interface AdmissionOptions {
    *
    * @default {Infinity}
    */
-  maxConnectionsPerAddress?: number;
+  maxConnectionsPerAddress?: number | undefined;
   /**
    * IP addresses and ranges (CIDR, IPv4 and IPv6) that may connect, and no others. All
    * may by default. Unix sockets have no IP address and are let in.
    */
-  allow?: readonly string[];
+  allow?: readonly string[] | undefined;
   /**
    * IP addresses and ranges that may not connect, also where `allow` has them.
    * None by default.
    */
-  deny?: readonly string[];
+  deny?: readonly string[] | undefined;
 }
 
 /** Throws if one of these options is of the wrong type or out of range. */

@@ -29,7 +29,7 @@ export interface HandshakeOptions {
    *
    * @default {10_000}
    */
-  handshakeTimeoutMs?: number;
+  handshakeTimeoutMs?: number | undefined;
 }
 
 /**

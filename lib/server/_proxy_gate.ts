@@ -39,14 +39,14 @@ export interface ProxyProtocolOptions extends ProxyLimits {
    *
    * @default {"refuse"}
    */
-  untrusted?: "refuse" | "direct";
+  untrusted?: "refuse" | "direct" | undefined;
   /**
    * Longest that a header may take to arrive, in milliseconds, above 0. Headers are read
    * side by side: one that is late delays no other connection.
    *
    * @default {5_000}
    */
-  headerTimeoutMs?: number;
+  headerTimeoutMs?: number | undefined;
 }
 
 /** One name for each option: the compiler finds one that is missing. */

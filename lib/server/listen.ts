@@ -49,12 +49,12 @@ export type ListenerOptions = SocketOptions & HandshakeOptions & {
   /**
    * Closes the listener when it aborts. None by default.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Is called with what happens; see {@linkcode ListenerEvent}. What it throws is
    * printed. None by default.
    */
-  onEvent?: (event: ListenerEvent) => unknown;
+  onEvent?: ((event: ListenerEvent) => unknown) | undefined;
 };
 
 /**

@@ -48,7 +48,7 @@ export type ServerOptions =
      *
      * @default {1_073_741_824}
      */
-    maxBufferedBytes?: number;
+    maxBufferedBytes?: number | undefined;
     /**
      * Age at which a connection is asked to end, in milliseconds, above 0; up to a tenth
      * less, at random, so that those of one moment do not end together. `context.signal`
@@ -58,14 +58,14 @@ export type ServerOptions =
      *
      * @default {Infinity}
      */
-    maxConnectionAgeMs?: number;
+    maxConnectionAgeMs?: number | undefined;
     /**
      * How long after that a connection is cut that goes on all the same, in milliseconds,
      * above 0.
      *
      * @default {15_000}
      */
-    maxConnectionAgeGraceMs?: number;
+    maxConnectionAgeGraceMs?: number | undefined;
     /**
      * Puts the server behind proxies: each connection from one of them begins with a
      * header that says where the client is (PROXY protocol, versions 1 and 2). The socket's
@@ -73,37 +73,37 @@ export type ServerOptions =
      * `maxConnectionsPerAddress` go by; `socket.proxy` has the rest. With `tls` the header
      * comes first, and TLS runs on `node:tls`. None by default.
      */
-    proxyProtocol?: ProxyProtocolOptions;
+    proxyProtocol?: ProxyProtocolOptions | undefined;
     /**
      * Shuts down at SIGINT and SIGTERM (on Windows at Ctrl-C and Ctrl-Break); a second
      * signal cuts what is left. The process ends when nothing else keeps it.
      *
      * @default {false}
      */
-    drainOnSignals?: boolean;
+    drainOnSignals?: boolean | undefined;
     /**
      * Longest that a shutdown waits for handlers, in milliseconds; 0 for no time at
      * all.
      *
      * @default {15_000}
      */
-    shutdownTimeoutMs?: number;
+    shutdownTimeoutMs?: number | undefined;
     /**
      * Shuts the server down when it aborts. None by default.
      */
-    signal?: AbortSignal;
+    signal?: AbortSignal | undefined;
     /**
      * Is called with what a handler threw. Without it, the handler's bugs, and the
      * failures of other connections that it made, are printed with `console.error`. What
      * a peer did is not: it is an event (`byPeer`) and a count (`failedByPeer`).
      */
-    onError?: (error: unknown, socket: Socket) => unknown;
+    onError?: ((error: unknown, socket: Socket) => unknown) | undefined;
     /**
      * Is called with what happens; see {@linkcode ServerEvent}. What it throws is
      * printed. A hook that ends the socket of an `accepted` event turns the client away:
      * its handler does not run. None by default.
      */
-    onEvent?: (event: ServerEvent) => unknown;
+    onEvent?: ((event: ServerEvent) => unknown) | undefined;
     /**
      * Tells OpenTelemetry of the server, through the global API that Deno registers with
      * `OTEL_DENO=true`, or an SDK before this call: counters, how long connections last, and
@@ -112,7 +112,7 @@ export type ServerOptions =
      *
      * @default {false}
      */
-    telemetry?: boolean;
+    telemetry?: boolean | undefined;
   };
 
 /**
@@ -161,11 +161,11 @@ export interface ShutdownOptions {
    * Longest to wait for handlers, in milliseconds; 0 cuts at once. By default
    * `shutdownTimeoutMs` of the server, or none where there is a `deadline`.
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Cuts when it expires. None by default. */
-  deadline?: Deadline;
+  deadline?: Deadline | undefined;
   /** Cuts when it aborts; at once where it has. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

@@ -57,17 +57,17 @@ export type ClientOptions = SocketOptions & {
    *
    * @default {10_000}, or Infinity where `retry` is given: see `attemptTimeoutMs`.
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Cancels all of it. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Bounds all of it together with other calls. None by default. */
-  deadline?: CallOptions["deadline"];
+  deadline?: CallOptions["deadline"] | undefined;
   /**
    * Tries again, with growing pauses, after errors that may pass: refused, reset,
    * unreachable, timed out. Never after a bad certificate or a denied permission.
    * Its `attemptTimeoutMs` is 10,000 by default here. One attempt by default.
    */
-  retry?: RetryOptions;
+  retry?: RetryOptions | undefined;
   /**
    * Tells OpenTelemetry of the connection, through the global API that Deno registers with
    * `OTEL_DENO=true`, or an SDK before this call: how long connecting takes and the
@@ -76,7 +76,7 @@ export type ClientOptions = SocketOptions & {
    *
    * @default {false}
    */
-  telemetry?: boolean;
+  telemetry?: boolean | undefined;
 };
 
 /**

@@ -30,21 +30,21 @@ export interface SocketTimeouts {
    *
    * @default {Infinity}
    */
-  readMs?: number;
+  readMs?: number | undefined;
   /**
    * Longest that a write may stall, in milliseconds, because the peer does not
    * read: any progress starts it anew. The writing side is broken afterwards.
    *
    * @default {60_000 on a server's sockets, else Infinity}
    */
-  writeMs?: number;
+  writeMs?: number | undefined;
   /**
    * Longest that nothing may move in either direction, in milliseconds. The socket
    * is aborted with `TimeoutError`. It does not keep the process alive.
    *
    * @default {Infinity}
    */
-  idleMs?: number;
+  idleMs?: number | undefined;
 }
 
 /**
@@ -75,13 +75,13 @@ export interface SocketOptions extends SocketTimeouts {
    *
    * @default {0}
    */
-  minReadBytesPerSecond?: number;
+  minReadBytesPerSecond?: number | undefined;
   /**
    * Waiting time over which `minReadBytesPerSecond` is averaged, in milliseconds.
    *
    * @default {5_000}
    */
-  minReadWindowMs?: number;
+  minReadWindowMs?: number | undefined;
   /**
    * Fewest bytes a second that the peer must take while written bytes are on their way;
    * less aborts the socket with `LimitError`. It ends peers that read a byte at a time,
@@ -89,32 +89,32 @@ export interface SocketOptions extends SocketTimeouts {
    *
    * @default {0}
    */
-  minWriteBytesPerSecond?: number;
+  minWriteBytesPerSecond?: number | undefined;
   /**
    * Waiting time over which `minWriteBytesPerSecond` is averaged, in milliseconds.
    *
    * @default {5_000}
    */
-  minWriteWindowMs?: number;
+  minWriteWindowMs?: number | undefined;
   /**
    * Most bytes a second to take from the peer, at least 1; what it sends faster
    * waits with it.
    *
    * @default {Infinity}
    */
-  maxReadBytesPerSecond?: number;
+  maxReadBytesPerSecond?: number | undefined;
   /**
    * Most bytes a second to send, at least 1.
    *
    * @default {Infinity}
    */
-  maxWriteBytesPerSecond?: number;
+  maxWriteBytesPerSecond?: number | undefined;
   /**
    * Most bytes that a throttled direction may move at once after a pause.
    *
    * @default {what its rate allows in 25 milliseconds}
    */
-  burstBytes?: number;
+  burstBytes?: number | undefined;
   /**
    * Most bytes that may wait behind those on their way when further ones are
    * written; more breaks the writing side with `LimitError`. Each call that waits with
@@ -122,33 +122,33 @@ export interface SocketOptions extends SocketTimeouts {
    *
    * @default {16_777_216}
    */
-  maxPendingBytes?: number;
+  maxPendingBytes?: number | undefined;
   /**
    * The `frameTimeoutMs` of every `framed` on the socket that has none of its own, in
    * milliseconds, at least 1: from the first byte of a frame to its last.
    *
    * @default {60_000 on a server's sockets, else Infinity}
    */
-  frameTimeoutMs?: number;
+  frameTimeoutMs?: number | undefined;
   /**
    * Bytes that may wait to be sent before `write` makes its caller wait.
    *
    * @default {65_536}
    */
-  highWaterMarkBytes?: number;
+  highWaterMarkBytes?: number | undefined;
   /**
    * Most bytes that one `readExactly` or `peek` may ask for.
    *
    * @default {16_777_216}
    */
-  maxBufferBytes?: number;
+  maxBufferBytes?: number | undefined;
   /**
    * Longest that `close` may take, in milliseconds, to send what is left and to
    * wait for the peer's end.
    *
    * @default {5_000}
    */
-  closeTimeoutMs?: number;
+  closeTimeoutMs?: number | undefined;
 }
 
 /** The names of {@linkcode SocketTimeouts}. */
@@ -201,7 +201,7 @@ export interface ReadUntilOptions extends CallOptions {
    *
    * @default {65_536}
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
 }
 
 /** The names of {@linkcode ReadUntilOptions}. */

@@ -75,20 +75,22 @@ export interface RelayOptions extends CallOptions {
    *
    * @default {Infinity}
    */
-  idleMs?: number;
+  idleMs?: number | undefined;
   /**
    * The same once one direction is done, where that is less than `idleMs`: many peers
    * that have read the end of the stream are gone without closing.
    *
    * @default {60_000}
    */
-  halfCloseIdleMs?: number;
+  halfCloseIdleMs?: number | undefined;
   /**
    * Called with the size of each chunk before it is written, and the side that sent it. A
    * promise holds that direction back until it resolves, for instance to keep to a rate.
    * What it throws ends the relay.
    */
-  beforeWrite?: (bytes: number, from: RelaySide) => void | Promise<void>;
+  beforeWrite?:
+    | ((bytes: number, from: RelaySide) => void | Promise<void>)
+    | undefined;
 }
 
 /**

@@ -54,9 +54,9 @@ export interface Outcome<In> {
 /** How a decoder is fed. */
 export interface FeedOptions {
   /** When to stop. */
-  budget?: TimeBudget;
+  budget?: TimeBudget | undefined;
   /** Frames and errors after which nothing more is fed. */
-  mostResults?: number;
+  mostResults?: number | undefined;
 }
 
 /**

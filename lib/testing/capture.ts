@@ -35,13 +35,13 @@ export interface CaptureOptions {
    *
    * @default {16_777_216}
    */
-  maxQueuedBytes?: number;
+  maxQueuedBytes?: number | undefined;
   /**
    * Whether the stream stays open when the capture ends.
    *
    * @default {false}
    */
-  preventClose?: boolean;
+  preventClose?: boolean | undefined;
 }
 
 /**

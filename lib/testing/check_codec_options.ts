@@ -27,51 +27,51 @@ export interface CheckCodecOptions<In, Out> {
    *
    * @default {samples}
    */
-  expected?: readonly In[];
+  expected?: readonly In[] | undefined;
   /**
    * Whether two frames are the same. Frames of a class with private state need it, unless
    * their `toString` tells them apart.
    *
    * @default Comparison by value.
    */
-  equals?: (received: In, expected: In) => boolean;
+  equals?: ((received: In, expected: In) => boolean) | undefined;
   /**
    * Bytes that claim, or begin, a frame larger than the codec's limit. Decoding
    * them must end in one `FrameTooLargeError`, or report it to the codec's hook.
    */
-  oversized?: Uint8Array;
+  oversized?: Uint8Array | undefined;
   /**
    * Bytes that may wait in the decoder's queue while it asks for more: the largest
    * frame with its framing.
    *
    * @default {2_097_152}
    */
-  maxBufferedBytes?: number;
+  maxBufferedBytes?: number | undefined;
   /**
    * Makes a frame of about `size` bytes. With it, cost is checked on a frame that
    * arrives a byte at a time, at 512 bytes and at 3 KiB; without it on many samples.
    */
-  makeFrame?: (size: number) => Out;
+  makeFrame?: ((size: number) => Out) | undefined;
   /**
    * Whether a frame may come out only with the bytes of the next one, or at the end of
    * the stream, as in a format whose frames end where the next one begins.
    *
    * @default {false}
    */
-  delayedFrames?: boolean;
+  delayedFrames?: boolean | undefined;
   /**
    * Whether several frames make one, as the parts of `inParts` do. Then `midFrame` may be
    * true between two samples; behind the last one it must be false.
    *
    * @default {false}
    */
-  framesInParts?: boolean;
+  framesInParts?: boolean | undefined;
   /**
    * Chooses the random splits and the garbage.
    *
    * @default {1}
    */
-  seed?: number;
+  seed?: number | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set<

@@ -28,20 +28,20 @@ export interface CheckDatagramsOptions {
    *
    * @default {65_507}
    */
-  maxBytes?: number;
+  maxBytes?: number | undefined;
   /**
    * Whether sending to an address where no socket is bound succeeds, as with UDP. A Unix
    * socket says that there is none.
    *
    * @default {true}
    */
-  sendsToNowhere?: boolean;
+  sendsToNowhere?: boolean | undefined;
   /**
    * Most milliseconds that each check may take.
    *
    * @default {10_000}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 /**

@@ -40,25 +40,25 @@ export interface CheckEngineOptions {
    * broker, say. Without it, what an engine says of an interruption is not checked. None by
    * default.
    */
-  interrupt?: () => unknown;
+  interrupt?: (() => unknown) | undefined;
   /**
    * Messages that are published in a row, at least 2.
    *
    * @default {1_000}
    */
-  burstMessages?: number;
+  burstMessages?: number | undefined;
   /**
    * Milliseconds after which a message that has not come does not come any more.
    *
    * @default {50}
    */
-  settleMs?: number;
+  settleMs?: number | undefined;
   /**
    * Most milliseconds that each check may take.
    *
    * @default {10_000}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 const ACTION = "check an engine";

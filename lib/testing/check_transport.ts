@@ -27,32 +27,32 @@ export interface CheckTransportOptions {
    *
    * @default {true}
    */
-  halfClose?: boolean;
+  halfClose?: boolean | undefined;
   /**
    * Whether a write waits while the peer does not read. Where it cannot, as over a
    * WebSocket, the peer may end the connection instead, and the write fail.
    *
    * @default {true}
    */
-  backpressure?: boolean;
+  backpressure?: boolean | undefined;
   /**
    * Bytes of the big transfer, each way.
    *
    * @default {4_194_304}
    */
-  bulkBytes?: number;
+  bulkBytes?: number | undefined;
   /**
    * Milliseconds after which a write counts as waiting for the peer to read.
    *
    * @default {100}
    */
-  stallMs?: number;
+  stallMs?: number | undefined;
   /**
    * Most milliseconds that each check may take.
    *
    * @default {10_000}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
 }
 
 const ACTION = "check a transport";

@@ -27,69 +27,69 @@ export interface Faults {
    *
    * @default {0}
    */
-  latencyMs?: number;
+  latencyMs?: number | undefined;
   /**
    * Most milliseconds by which they are later still, at random. Order is kept.
    *
    * @default {0}
    */
-  jitterMs?: number;
+  jitterMs?: number | undefined;
   /**
    * Bytes that pass in a second.
    *
    * @default {Infinity}
    */
-  bytesPerSecond?: number;
+  bytesPerSecond?: number | undefined;
   /**
    * Most bytes that are sent at once.
    *
    * @default {Infinity}
    */
-  splitBytes?: number;
+  splitBytes?: number | undefined;
   /**
    * Milliseconds between two pieces that were split: with 0 the system may join them again.
    *
    * @default {0}
    */
-  splitDelayMs?: number;
+  splitDelayMs?: number | undefined;
   /**
    * Whether nothing passes, while the connection stays: nothing is lost, and what was held
    * back passes when this is `false` again.
    *
    * @default {false}
    */
-  stall?: boolean;
+  stall?: boolean | undefined;
   /**
    * Milliseconds by which the end of the stream is late, beside `latencyMs`.
    *
    * @default {0}
    */
-  slowCloseMs?: number;
+  slowCloseMs?: number | undefined;
   /**
    * Bytes that pass before the connection is reset, on both sides; 0 resets it at once.
    *
    * @default {Infinity}
    */
-  resetAfterBytes?: number;
+  resetAfterBytes?: number | undefined;
   /**
    * Milliseconds after which the connection is reset.
    *
    * @default {Infinity}
    */
-  resetAfterMs?: number;
+  resetAfterMs?: number | undefined;
   /**
    * Bytes that pass before the connection is closed, on both sides.
    *
    * @default {Infinity}
    */
-  closeAfterBytes?: number;
+  closeAfterBytes?: number | undefined;
   /**
    * To how many of the connections all this happens, from 0 to 1: each one draws once, when
    * it comes.
    *
    * @default {1}
    */
-  probability?: number;
+  probability?: number | undefined;
 }
 
 /**
@@ -99,9 +99,9 @@ export interface Faults {
  */
 export interface DirectedFaults extends Faults {
   /** What happens to what the client sends. */
-  toServer?: Faults;
+  toServer?: Faults | undefined;
   /** What happens to what the server sends. */
-  toClient?: Faults;
+  toClient?: Faults | undefined;
 }
 
 /**
@@ -117,7 +117,7 @@ export type FaultProxyTarget =
      *
      * @default {"127.0.0.1"}
      */
-    hostname?: string;
+    hostname?: string | undefined;
     /** Its port. */
     port: number;
   }
@@ -139,25 +139,25 @@ export interface FaultProxyOptions extends DirectedFaults {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /**
    * On which port; 0 for one that is free.
    *
    * @default {0}
    */
-  port?: number;
+  port?: number | undefined;
   /**
    * Chooses what is random: the delays, and the connections that faults happen to.
    *
    * @default {1}
    */
-  seed?: number;
+  seed?: number | undefined;
   /**
    * Most connections at a time; others are turned away.
    *
    * @default {1_000}
    */
-  maxConnections?: number;
+  maxConnections?: number | undefined;
 }
 
 /**

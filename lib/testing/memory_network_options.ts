@@ -28,76 +28,76 @@ export interface MemoryNetworkOptions {
    *
    * @default {1}
    */
-  seed?: number;
+  seed?: number | undefined;
   /**
    * Milliseconds that bytes travel, one way.
    *
    * @default {0}
    */
-  latencyMs?: number;
+  latencyMs?: number | undefined;
   /**
    * Most milliseconds that bytes travel longer at random. Order is kept.
    *
    * @default {0}
    */
-  jitterMs?: number;
+  jitterMs?: number | undefined;
   /**
    * Bytes that each direction of each connection carries in a second.
    *
    * @default {Infinity}
    */
-  bytesPerSecond?: number;
+  bytesPerSecond?: number | undefined;
   /**
    * Bytes that each direction of a connection holds at each end, and in flight.
    *
    * @default {65_536}
    */
-  highWaterMarkBytes?: number;
+  highWaterMarkBytes?: number | undefined;
   /**
    * Whether reads and writes are cut at random sizes.
    *
    * @default {true}
    */
-  split?: boolean;
+  split?: boolean | undefined;
   /**
    * How likely each arrival of bytes is to be followed by a reset, from 0 to 1.
    *
    * @default {0}
    */
-  resetRate?: number;
+  resetRate?: number | undefined;
   /**
    * How likely a datagram is lost, from 0 to 1. Streams lose nothing, as TCP sends again.
    *
    * @default {0}
    */
-  lossRate?: number;
+  lossRate?: number | undefined;
   /**
    * How likely a datagram arrives twice, from 0 to 1.
    *
    * @default {0}
    */
-  duplicateRate?: number;
+  duplicateRate?: number | undefined;
   /**
    * How likely a datagram is delayed so that later ones overtake it, from 0 to 1: by up to
    * 20 ms and two latencies. With `jitterMs` any may overtake any other as well.
    *
    * @default {0}
    */
-  reorderRate?: number;
+  reorderRate?: number | undefined;
   /**
    * Most bytes of a datagram that the network carries; larger ones are lost.
    *
    * @default {65_507}
    */
-  maxDatagramBytes?: number;
+  maxDatagramBytes?: number | undefined;
   /**
    * Events that {@linkcode MemoryNetwork.trace} keeps: the last ones.
    *
    * @default {10_000}
    */
-  maxTraceEvents?: number;
+  maxTraceEvents?: number | undefined;
   /** Called with what happens on the network, in order. What it throws is printed. */
-  onEvent?: (event: NetworkEvent) => void;
+  onEvent?: ((event: NetworkEvent) => void) | undefined;
 }
 
 /**
@@ -122,9 +122,9 @@ export interface ConnectionEvent {
   /** What: bytes or the end of the stream reached one end, or all of the connection. */
   readonly type: "connected" | "refused" | "arrived" | "ended" | "reset";
   /** Which end `"arrived"` and `"ended"` are about. */
-  readonly at?: "client" | "server";
+  readonly at?: "client" | "server" | undefined;
   /** How many bytes have `"arrived"`. */
-  readonly bytes?: number;
+  readonly bytes?: number | undefined;
 }
 
 /**
@@ -148,7 +148,13 @@ export interface DatagramEvent {
    * partition, because more than `highWaterMarkBytes` waited for the line, or because no
    * socket is bound there.
    */
-  readonly why?: "chance" | "size" | "partition" | "queue" | "no-socket";
+  readonly why?:
+    | "chance"
+    | "size"
+    | "partition"
+    | "queue"
+    | "no-socket"
+    | undefined;
 }
 
 /**
@@ -184,19 +190,19 @@ export interface SlowHostOptions {
    *
    * @default {0}
    */
-  latencyMs?: number;
+  latencyMs?: number | undefined;
   /**
    * Most milliseconds that they travel longer at random.
    *
    * @default {0}
    */
-  jitterMs?: number;
+  jitterMs?: number | undefined;
   /**
    * Most bytes a second in each direction of each of its connections.
    *
    * @default {Infinity}
    */
-  bytesPerSecond?: number;
+  bytesPerSecond?: number | undefined;
 }
 
 /**
@@ -210,9 +216,9 @@ export interface MemoryListenOptions extends SocketOptions {
    *
    * @default {"server-1"} for the first one without a name, and so on.
    */
-  name?: string;
+  name?: string | undefined;
   /** Closes the listener when it aborts. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -222,9 +228,9 @@ export interface MemoryListenOptions extends SocketOptions {
  */
 export interface MemoryServeOptions extends ServerOptions {
   /** See {@linkcode MemoryListenOptions.name}. */
-  name?: string;
+  name?: string | undefined;
   /** Speaks TLS, with this certificate. Not by default. */
-  tls?: TlsBindOptions;
+  tls?: TlsBindOptions | undefined;
 }
 
 /**
@@ -240,14 +246,14 @@ export interface MemoryConnectOptions extends ClientOptions {
    *
    * @default {"client-1"} for the first one, and so on.
    */
-  from?: string;
+  from?: string | undefined;
   /**
    * Speaks TLS: `true`, or how. The certificate must be for `"localhost"` where there is
    * no `serverName`.
    *
    * @default {false}
    */
-  tls?: boolean | TlsDialOptions;
+  tls?: boolean | TlsDialOptions | undefined;
 }
 
 const ACTION = "make a memory network";

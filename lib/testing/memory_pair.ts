@@ -19,7 +19,7 @@ import {
  */
 export interface MemoryPairOptions extends MemoryTransportOptions {
   /** Options of both sockets. */
-  socket?: SocketOptions;
+  socket?: SocketOptions | undefined;
 }
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(

@@ -69,19 +69,19 @@ export interface SimulateOptions {
    *
    * @default {1}
    */
-  seed?: number;
+  seed?: number | undefined;
   /**
    * How many seeds, from the first one on.
    *
    * @default {100}, or 1 where `seed` is given.
    */
-  seeds?: number;
+  seeds?: number | undefined;
   /**
    * Hosts that are there from the start: their names, or their programs by name. Programs
    * start in this order, before the scenario does. None by default: `world.host(name)`
    * makes others.
    */
-  hosts?: readonly string[] | Readonly<Record<string, HostProgram>>;
+  hosts?: readonly string[] | Readonly<Record<string, HostProgram>> | undefined;
   /**
    * What the network is like, or a function that draws it for each seed.
    *
@@ -89,22 +89,23 @@ export interface SimulateOptions {
    */
   network?:
     | SimulatedNetworkOptions
-    | ((random: () => number) => SimulatedNetworkOptions);
+    | ((random: () => number) => SimulatedNetworkOptions)
+    | undefined;
   /**
    * Most milliseconds of simulated time that a scenario may take.
    *
    * @default {600_000}
    */
-  timeLimitMs?: number;
+  timeLimitMs?: number | undefined;
   /**
    * Whether a scenario fails that leaves sockets open which it has connected, or timers
    * that run.
    *
    * @default {true}
    */
-  checkLeaks?: boolean;
+  checkLeaks?: boolean | undefined;
   /** Ends the simulation between two steps. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**

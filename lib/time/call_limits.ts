@@ -32,16 +32,16 @@ import { checkEnds, Deadline, limitOf, signalsOf } from "./deadline.ts";
  */
 export interface CallOptions {
   /** Cancels the call, which rejects with `signal.reason`. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Most milliseconds the call may take, above 0. Never early, and late by what the event
    * loop is late; after it was blocked, what has arrived meanwhile is looked at first.
    *
    * @default {Infinity}
    */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /** Bounds this call together with others. None by default. */
-  deadline?: Deadline;
+  deadline?: Deadline | undefined;
 }
 
 /**

@@ -61,7 +61,7 @@ export interface AlarmOptions {
    *
    * @default {true}
    */
-  readonly holdsProcess?: boolean;
+  readonly holdsProcess?: boolean | undefined;
   /**
    * Whether it counts all time, and goes off to the millisecond. Otherwise it is up to a
    * sixteenth late, leaves out time in which the event loop was blocked, and costs
@@ -69,9 +69,9 @@ export interface AlarmOptions {
    *
    * @default {false}
    */
-  readonly exact?: boolean;
+  readonly exact?: boolean | undefined;
   /** Whose time counts. The process's by default. */
-  readonly clock?: CoarseClock;
+  readonly clock?: CoarseClock | undefined;
 }
 
 const DEFAULTS: AlarmOptions = {};

@@ -40,9 +40,9 @@ const NO_SIGNALS: readonly AbortSignal[] = [];
  */
 export interface DeadlineOptions {
   /** Ends it early with its own reason, untouched. None by default. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Another deadline, which ends this one with it. None by default. */
-  deadline?: Deadline;
+  deadline?: Deadline | undefined;
 }
 
 /** The names of {@linkcode DeadlineOptions}. Internal. */

@@ -74,51 +74,53 @@ export interface RetryOptions extends CallOptions {
    *
    * @default {5}
    */
-  attempts?: number;
+  attempts?: number | undefined;
   /**
    * Most milliseconds that one attempt may take, above 0. What it fails with then is a
    * `TimeoutError`, which may be worth another attempt.
    *
    * @default {Infinity}
    */
-  attemptTimeoutMs?: number;
+  attemptTimeoutMs?: number | undefined;
   /**
    * Delay after the first attempt, before jitter, in milliseconds.
    *
    * @default {100}
    */
-  minDelayMs?: number;
+  minDelayMs?: number | undefined;
   /**
    * Longest delay, in milliseconds; at least `minDelayMs`.
    *
    * @default {30_000}, or `minDelayMs` where that is more.
    */
-  maxDelayMs?: number;
+  maxDelayMs?: number | undefined;
   /**
    * By how much each delay is longer than the one before, at least 1.
    *
    * @default {2}
    */
-  factor?: number;
+  factor?: number | undefined;
   /**
    * Which share of each delay is left to chance, from 0 to 1, so that clients do not come
    * back all at once. With one half a delay is half to all of its full length.
    *
    * @default {0.5}
    */
-  jitter?: number;
+  jitter?: number | undefined;
   /**
    * Whether this error is worth another attempt. What is neither `true` nor `false` ends it
    * with a `TypeError`. All are by default.
    */
-  retryIf?: (error: unknown, attempt: number) => boolean | Promise<boolean>;
+  retryIf?:
+    | ((error: unknown, attempt: number) => boolean | Promise<boolean>)
+    | undefined;
   /**
    * Bounds the retries of all that share it: where none is left, the error stands. See
    * {@linkcode retryBudget}. None by default.
    */
-  budget?: RetryBudget;
+  budget?: RetryBudget | undefined;
   /** Called after each failure, before the pause. What it throws is printed and ignored. */
-  onRetry?: (event: RetryEvent) => void;
+  onRetry?: ((event: RetryEvent) => void) | undefined;
 }
 
 /** The options that {@linkcode retry} knows. */

@@ -30,21 +30,21 @@ export interface RetryBudgetOptions {
    *
    * @default {0.1}
    */
-  ratio?: number;
+  ratio?: number | undefined;
   /**
    * Retries a second that are allowed beside those, however few requests there are; at
    * least 0. With neither there are none.
    *
    * @default {1}
    */
-  minPerSecond?: number;
+  minPerSecond?: number | undefined;
   /**
    * Time over which requests and retries are counted, in milliseconds, from 1 to
    * a day. Retries that were not made in it are lost.
    *
    * @default {10_000}
    */
-  windowMs?: number;
+  windowMs?: number | undefined;
 }
 
 /** Parts of a window that are forgotten one by one. */

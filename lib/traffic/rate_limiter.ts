@@ -42,13 +42,13 @@ export interface RateLimiterOptions {
    *
    * @default {what comes in a second, rounded down, but at least 1}
    */
-  burst?: number;
+  burst?: number | undefined;
   /**
    * Most calls of `take` that may wait; one more is a `LimitError`.
    *
    * @default {10_000}
    */
-  maxWaiting?: number;
+  maxWaiting?: number | undefined;
 }
 
 /**
@@ -70,7 +70,7 @@ export interface TakeOptions extends CallOptions {
    *
    * @default {1}
    */
-  count?: number;
+  count?: number | undefined;
 }
 
 /** A call that waits. */

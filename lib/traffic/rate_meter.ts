@@ -55,32 +55,32 @@ export interface RateMeterOptions {
    *
    * @default {1_000}
    */
-  windowMs?: number;
+  windowMs?: number | undefined;
   /**
    * Time constant of the moving average, in milliseconds, at least 1: what is so
    * old counts a third.
    *
    * @default {10_000}
    */
-  averageMs?: number;
+  averageMs?: number | undefined;
   /**
    * Bytes counted before the meter was made; they count for the mean.
    *
    * @default {0}
    */
-  startBytes?: number;
+  startBytes?: number | undefined;
   /**
    * When counting began, by the meter's clock.
    *
    * @default {when the meter is made}
    */
-  startedAtMs?: number;
+  startedAtMs?: number | undefined;
   /**
    * The clock, in milliseconds.
    *
    * @default {performance.now}
    */
-  now?: () => number;
+  now?: (() => number) | undefined;
 }
 
 /**

@@ -35,5 +35,5 @@ export interface ThrottleOptions {
    *
    * @default {what passes in 25 milliseconds, but at least 1 byte}
    */
-  burstBytes?: number;
+  burstBytes?: number | undefined;
 }

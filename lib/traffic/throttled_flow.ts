@@ -13,11 +13,11 @@ export type Flow = Pick<Transport, "read" | "write">;
 /** Rates of both directions, as the options of a socket have them. */
 export interface FlowRates {
   /** Most bytes a second to read; `undefined` and `Infinity` do not throttle. */
-  maxReadBytesPerSecond?: number;
+  maxReadBytesPerSecond?: number | undefined;
   /** Most bytes a second to write. */
-  maxWriteBytesPerSecond?: number;
+  maxWriteBytesPerSecond?: number | undefined;
   /** Most bytes that either may move at once after a pause. */
-  burstBytes?: number;
+  burstBytes?: number | undefined;
 }
 
 /** Throttles `flow`; `undefined` where no rate was asked for. */

@@ -29,7 +29,7 @@ export interface ListenerWithMode {
    * for. Where the early clients cannot be told from others it rejects, and the listener is
    * still open.
    */
-  readonly ready?: Promise<void>;
+  readonly ready?: Promise<void> | undefined;
 }
 
 /** Listens at `path`; without `mode`, the umask decides who may connect. */

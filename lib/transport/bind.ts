@@ -55,9 +55,11 @@ export interface PlainBinding {
    * Makes a connection speak TLS, where that is asked for. The handshake is yet to come.
    * A connection of which no session can be made is closed.
    */
-  secure?: (conn: AcceptedTransport) => Promise<AcceptedTransport>;
+  secure?:
+    | ((conn: AcceptedTransport) => Promise<AcceptedTransport>)
+    | undefined;
   /** Another certificate, as of `Acceptor`. */
-  setCertificate?: (certificate: NewCertificate) => void;
+  setCertificate?: ((certificate: NewCertificate) => void) | undefined;
 }
 
 /**

@@ -29,7 +29,7 @@ export { checkDialOptions };
 /** How far a dial has come: a time limit that passes names it in its error. */
 export interface DialProgress {
   /** What is under way; absent while there is no connection yet. */
-  stage?: "header" | "handshake";
+  stage?: "header" | "handshake" | undefined;
 }
 
 /** The details for a `TimeoutError` of a dial: where to, and which step did not end. */

@@ -29,25 +29,25 @@ export interface MemoryTransportOptions {
    *
    * @default {65_536}
    */
-  highWaterMarkBytes?: number;
+  highWaterMarkBytes?: number | undefined;
   /**
    * Cuts every read and write at a random size, the same sizes for the same seed.
    * Without it a call moves all that fits.
    */
-  seed?: number;
+  seed?: number | undefined;
   /**
    * Whose reads and writes are cut where there is a `seed`: those of both ends, or of the
    * left one alone.
    *
    * @default {"both"}
    */
-  cut?: "both" | "left";
+  cut?: "both" | "left" | undefined;
   /**
    * What the two addresses are called.
    *
    * @default {["left", "right"]}
    */
-  names?: readonly [string, string];
+  names?: readonly [string, string] | undefined;
 }
 
 /**

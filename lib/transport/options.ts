@@ -90,7 +90,7 @@ export interface TlsTransport extends Transport {
    * The peer's certificate, after the handshake, where it was asked for one and TLS
    * runs on `node:tls`; `null` otherwise.
    */
-  readonly peerCertificate?: PeerCertificate | null;
+  readonly peerCertificate?: PeerCertificate | null | undefined;
 }
 
 /**
@@ -105,11 +105,11 @@ export interface AcceptedTransport extends Transport {
    */
   handshake?(): Promise<unknown>;
   /** The protocol that the handshake agreed on; `null` for none. */
-  readonly alpnProtocol?: string | null;
+  readonly alpnProtocol?: string | null | undefined;
   /** The client's certificate, where the server checks them; after the handshake. */
-  readonly peerCertificate?: PeerCertificate | null;
+  readonly peerCertificate?: PeerCertificate | null | undefined;
   /** What a PROXY header has said of the connection. `remoteAddr` is then the client's. */
-  readonly proxy?: ProxyInfo;
+  readonly proxy?: ProxyInfo | undefined;
 }
 
 /**
@@ -165,7 +165,7 @@ export interface Acceptor<A extends Addr = Addr> {
  */
 export interface NewCertificate extends ServerCertificate {
   /** Authorities of clients, in PEM form, where these are asked for certificates. */
-  clientCaCerts?: readonly string[];
+  clientCaCerts?: readonly string[] | undefined;
 }
 
 /**
@@ -180,13 +180,13 @@ export interface PeerCheckOptions {
    * call fails with a `TlsError` of which it is the cause. So do `false` and an `Error`
    * that it returns.
    */
-  verify?: (peer: PeerCertificate) => void | Promise<void>;
+  verify?: ((peer: PeerCertificate) => void | Promise<void>) | undefined;
   /**
    * SHA-256 of the certificate that the peer must have, as hexadecimal digits with or
    * without colons; of several, one. Asked beside the check of the chain, before
    * `verify`.
    */
-  pinnedFingerprint256?: string | readonly string[];
+  pinnedFingerprint256?: string | readonly string[] | undefined;
   /**
    * Takes the end of the connection for the end of the stream where the peer left out
    * TLS's own (`close_notify`), as careless peers do, and lets this side still answer.
@@ -195,7 +195,7 @@ export interface PeerCheckOptions {
    *
    * @default {false}
    */
-  allowTruncation?: boolean;
+  allowTruncation?: boolean | undefined;
 }
 
 /**
@@ -213,21 +213,21 @@ export interface TlsDialOptions extends PeerCheckOptions {
    * Certificates of authorities to trust beside the usual ones, in PEM form. None by
    * default.
    */
-  caCerts?: readonly string[];
+  caCerts?: readonly string[] | undefined;
   /** Protocols to offer (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
-  alpnProtocols?: readonly string[];
+  alpnProtocols?: readonly string[] | undefined;
   /**
    * The name the certificate must be for, which is also sent as SNI. The host that is
    * connected to by default, and `"localhost"` where there is no host.
    */
-  serverName?: string;
+  serverName?: string | undefined;
   /**
    * This side's certificate, in PEM form, for servers that ask for one. Without
    * `serverName` Deno's own TLS is used, which then cannot set `noDelay`.
    */
-  cert?: string;
+  cert?: string | undefined;
   /** The private key of `cert`, in PEM form. */
-  key?: string;
+  key?: string | undefined;
   /**
    * Accepts any certificate: its signature, its dates and its name are not
    * checked. Only beside `pinnedFingerprint256` or `verify`, which then are all that tells
@@ -235,7 +235,7 @@ export interface TlsDialOptions extends PeerCheckOptions {
    *
    * @default {false}
    */
-  dangerouslySkipChainCheck?: boolean;
+  dangerouslySkipChainCheck?: boolean | undefined;
 }
 
 /**
@@ -288,7 +288,7 @@ export type TlsBindOptions =
        * Chooses a certificate by the name that the client wants. What it throws, or rejects
        * with, ends the handshake. TLS then runs on `node:tls`. None by default.
        */
-      resolveCertificate?: ResolveCertificate;
+      resolveCertificate?: ResolveCertificate | undefined;
     }
     | {
       /** Chooses the certificate of each client; one for which there is none is refused. */
@@ -312,22 +312,22 @@ export interface TlsServerOptions extends PeerCheckOptions {
    *
    * @default {false}
    */
-  renewable?: boolean;
+  renewable?: boolean | undefined;
   /**
    * Whether a client must show a certificate where there are `clientCaCerts`, or may. One
    * that is shown must be good; `peerCertificate` is `null` for a client without one.
    *
    * @default {"require"}
    */
-  clientCertificate?: "require" | "request";
+  clientCertificate?: "require" | "request" | undefined;
   /** Protocols to agree to (ALPN), the best one first; of 1 to 255 bytes each. None by default. */
-  alpnProtocols?: readonly string[];
+  alpnProtocols?: readonly string[] | undefined;
   /**
    * Authorities, in PEM form, one of which must have signed the certificate of every
    * client: the handshake fails for all others. By default no client is asked for one.
    * `verify` and `pinnedFingerprint256` take it.
    */
-  clientCaCerts?: readonly string[];
+  clientCaCerts?: readonly string[] | undefined;
   /**
    * Lets go of clients that are closed before their handshake is over. Deno (2.9) keeps
    * the descriptor of such a client for as long as it stays silent, whatever
@@ -338,7 +338,7 @@ export interface TlsServerOptions extends PeerCheckOptions {
    *
    * @default {false}
    */
-  dropSilent?: boolean;
+  dropSilent?: boolean | undefined;
 }
 
 /**
@@ -352,35 +352,35 @@ export interface TcpDialOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Port of the host, from 1 to 65535. */
   port: number;
   /** As addresses have it, so that `connect(server.addr)` works: only `"tcp"` can be meant. */
-  transport?: Deno.NetAddr["transport"];
+  transport?: Deno.NetAddr["transport"] | undefined;
   /**
    * Sends small writes at once (no Nagle).
    *
    * @default {true}
    */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /**
    * Lets the system ask a silent peer now and then whether it is still there; on Linux
    * it begins to after two hours of silence, unless told otherwise.
    *
    * @default {false}
    */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /**
    * Speaks TLS: `true`, or how.
    *
    * @default {false}
    */
-  tls?: boolean | TlsDialOptions;
+  tls?: boolean | TlsDialOptions | undefined;
   /**
    * A PROXY header that is sent before anything else, TLS included: for programs that
    * connect on behalf of a client, and say where it is. None by default.
    */
-  proxyProtocol?: ProxyHeaderInit;
+  proxyProtocol?: ProxyHeaderInit | undefined;
   /** Absent: a path has no host. */
   path?: undefined;
   /** Absent: see `DialerOptions`. */
@@ -405,19 +405,19 @@ export interface UnixDialOptions {
    */
   path: string;
   /** As addresses have it, so that `connect(server.addr)` works: only `"unix"` can be meant. */
-  transport?: Deno.UnixAddr["transport"];
+  transport?: Deno.UnixAddr["transport"] | undefined;
   /**
    * Speaks TLS: `true`, or how. The certificate must be for `"localhost"` where there is
    * no `serverName`.
    *
    * @default {false}
    */
-  tls?: boolean | TlsDialOptions;
+  tls?: boolean | TlsDialOptions | undefined;
   /**
    * A PROXY header that is sent before anything else, TLS included: for programs that
    * connect on behalf of a client, and say where it is. None by default.
    */
-  proxyProtocol?: ProxyHeaderInit;
+  proxyProtocol?: ProxyHeaderInit | undefined;
   /** Absent: a host has no path. */
   hostname?: undefined;
   /** Absent: a Unix socket has no port. */
@@ -455,7 +455,7 @@ export interface DialTarget {
  */
 export interface DialContext {
   /** Gives up, in whatever phase, and leaves nothing behind. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -483,21 +483,21 @@ export interface DialerOptions {
   /** Makes the connection. */
   dialer: Dialer;
   /** Name or address of the host, for the dialer; TLS checks the certificate against it. */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Port of the host, for the dialer. */
-  port?: number;
+  port?: number | undefined;
   /**
    * Speaks TLS over what the dialer makes: `true`, or how. The certificate must be for
    * `serverName`, or else `hostname`, or else `"localhost"`.
    *
    * @default {false}
    */
-  tls?: boolean | TlsDialOptions;
+  tls?: boolean | TlsDialOptions | undefined;
   /**
    * A PROXY header that is sent before anything else, TLS included: for programs that
    * connect on behalf of a client, and say where it is. None by default.
    */
-  proxyProtocol?: ProxyHeaderInit;
+  proxyProtocol?: ProxyHeaderInit | undefined;
   /** Absent: a path is for Unix sockets. */
   path?: undefined;
   /** Absent: it is about TCP. */
@@ -523,11 +523,11 @@ export interface DialHost {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Its port, from 1 to 65535. */
   port: number;
   /** As addresses have it: only `"tcp"` can be meant. */
-  transport?: Deno.NetAddr["transport"];
+  transport?: Deno.NetAddr["transport"] | undefined;
 }
 
 /**
@@ -559,7 +559,7 @@ export interface HostsDialOptions {
    *
    * @default {"random"}
    */
-  order?: "random" | "given";
+  order?: "random" | "given" | undefined;
   /**
    * How long one host is given before the next one is tried beside it, in milliseconds, at
    * least 0; less where the time limit would not leave as much to each of them. A host
@@ -568,30 +568,30 @@ export interface HostsDialOptions {
    *
    * @default {250}
    */
-  hostDelayMs?: number;
+  hostDelayMs?: number | undefined;
   /** Makes the connections, to one host at a time. */
-  dialer?: Dialer;
+  dialer?: Dialer | undefined;
   /**
    * Sends small writes at once (no Nagle). Absent beside `dialer`.
    *
    * @default {true}
    */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /**
    * As {@linkcode TcpDialOptions.keepAlive}. Absent beside `dialer`.
    *
    * @default {false}
    */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /**
    * Speaks TLS: `true`, or how. The certificate must be for `serverName`, or else the
    * `hostname` of the host.
    *
    * @default {false}
    */
-  tls?: boolean | TlsDialOptions;
+  tls?: boolean | TlsDialOptions | undefined;
   /** As {@linkcode TcpDialOptions.proxyProtocol}. None by default. */
-  proxyProtocol?: ProxyHeaderInit;
+  proxyProtocol?: ProxyHeaderInit | undefined;
   /** Absent: see `hosts`. */
   hostname?: undefined;
   /** Absent: see `hosts`. */
@@ -621,7 +621,7 @@ export interface TcpBindOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /** Port to listen on; 0 for one that is free. */
   port: number;
   /**
@@ -631,7 +631,7 @@ export interface TcpBindOptions {
    *
    * @default {511}
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Shares the port with other processes and workers that set it, too (`SO_REUSEPORT`): the
    * system spreads connections over them. Each has a backlog of its own, and a listener
@@ -641,9 +641,9 @@ export interface TcpBindOptions {
    *
    * @default {false}
    */
-  reusePort?: boolean;
+  reusePort?: boolean | undefined;
   /** As addresses have it: only `"tcp"` can be meant. */
-  transport?: Deno.NetAddr["transport"];
+  transport?: Deno.NetAddr["transport"] | undefined;
   /**
    * Sends small writes at once (no Nagle). Deno's own TLS cannot: there, what follows a
    * write that the client has yet to confirm waits up to 40 ms, as do messages of more
@@ -652,7 +652,7 @@ export interface TcpBindOptions {
    *
    * @default {true, but for TLS}
    */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /**
    * Lets the system ask a silent client now and then whether it is still there; on
    * Linux it begins to after two hours of silence, unless told otherwise. With TLS it
@@ -660,9 +660,9 @@ export interface TcpBindOptions {
    *
    * @default {false}
    */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /** Speaks TLS, with this certificate. Plain text by default. */
-  tls?: TlsBindOptions;
+  tls?: TlsBindOptions | undefined;
   /** Absent: a path has no host. */
   path?: undefined;
   /** Absent: it is about the file of a Unix socket. */
@@ -687,14 +687,14 @@ export interface UnixBindOptions {
    */
   path: string;
   /** As addresses have it: only `"unix"` can be meant. */
-  transport?: Deno.UnixAddr["transport"];
+  transport?: Deno.UnixAddr["transport"] | undefined;
   /**
    * Who may connect, for instance `0o660`. By default what the umask says. It is set right
    * after the socket was made: clients that connected before, as the umask let them, are dropped.
    */
-  mode?: number;
+  mode?: number | undefined;
   /** Speaks TLS, with this certificate, on `node:tls`. Plain text by default. */
-  tls?: TlsBindOptions;
+  tls?: TlsBindOptions | undefined;
   /** Absent: a host has no path. */
   hostname?: undefined;
   /** Absent: a Unix socket has no port. */
@@ -746,15 +746,15 @@ export interface DescriptorBindOptions {
    *
    * @default {true}
    */
-  noDelay?: boolean;
+  noDelay?: boolean | undefined;
   /**
    * As {@linkcode TcpBindOptions.keepAlive}, on TCP.
    *
    * @default {false}
    */
-  keepAlive?: boolean;
+  keepAlive?: boolean | undefined;
   /** Speaks TLS, with this certificate, on `node:tls`. Plain text by default. */
-  tls?: TlsBindOptions;
+  tls?: TlsBindOptions | undefined;
   /** Absent: the socket has its address. */
   hostname?: undefined;
   /** Absent: the socket has its address. */
@@ -782,7 +782,7 @@ export interface AcceptorOptions<A extends Addr = Addr> {
   /** Yields the connections, and belongs to the listener from now on. */
   acceptor: Acceptor<A>;
   /** Speaks TLS over what it yields, with this certificate, on `node:tls`. Plain text by default. */
-  tls?: TlsBindOptions;
+  tls?: TlsBindOptions | undefined;
   /** Absent: the acceptor listens already. */
   hostname?: undefined;
   /** Absent: the acceptor listens already. */

@@ -29,11 +29,11 @@ export interface ErrorContext {
   /** The verb, for instance `"connect"` or `"read"`. */
   operation: string;
   /** This side's address, where known. */
-  localAddr?: Addr;
+  localAddr?: Addr | undefined;
   /** The peer's address, where known. */
-  remoteAddr?: Addr;
+  remoteAddr?: Addr | undefined;
   /** What to name in the message where there is no address yet: `"localhost:80"`. */
-  target?: string;
+  target?: string | undefined;
 }
 
 const BY_CODE: Record<string, BrokenReason> = {

@@ -131,7 +131,7 @@ export type FromWorker = ReturnType<typeof fromWorker.decode>;
 export type ListenSettings =
   /** On a socket that comes beside the pipe. */
   | { passed: true }
-  | { hostname: string; port: number; backlog?: number };
+  | { hostname: string; port: number; backlog?: number | undefined };
 
 /** What a worker is told at its start. */
 export interface WorkerSettings {

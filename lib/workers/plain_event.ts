@@ -21,9 +21,9 @@ export interface PlainError {
   /** Its message. */
   readonly message: string;
   /** Where it was thrown, in that process. */
-  readonly stack?: string;
+  readonly stack?: string | undefined;
   /** Its code, if it has one. */
-  readonly code?: string;
+  readonly code?: string | undefined;
 }
 
 /**
@@ -35,11 +35,11 @@ export interface PlainServerEvent {
   /** The kind of the event: see `ServerEvent`. */
   readonly type: string;
   /** The number of the connection, where it is about one. */
-  readonly id?: number;
+  readonly id?: number | undefined;
   /** The client's address, where it is about one. */
-  readonly remoteAddr?: Addr;
+  readonly remoteAddr?: Addr | undefined;
   /** What went wrong. */
-  readonly error?: PlainError;
+  readonly error?: PlainError | undefined;
   /** The other fields of the event: counts and reasons. */
   readonly [field: string]: unknown;
 }

@@ -52,13 +52,13 @@ export interface RestartOptions {
    *
    * @default {100}
    */
-  minDelayMs?: number;
+  minDelayMs?: number | undefined;
   /**
    * Longest pause, in milliseconds, at least `minDelayMs`.
    *
    * @default {10_000}
    */
-  maxDelayMs?: number;
+  maxDelayMs?: number | undefined;
   /**
    * Restarts of all workers together within `withinMs`: with one more the group gives up,
    * shuts down, and `closed` rejects (restart intensity, as Erlang's supervisors have it). 0
@@ -66,13 +66,13 @@ export interface RestartOptions {
    *
    * @default {5}
    */
-  maxRestarts?: number;
+  maxRestarts?: number | undefined;
   /**
    * The time in which restarts count, in milliseconds, above 0.
    *
    * @default {60_000}
    */
-  withinMs?: number;
+  withinMs?: number | undefined;
 }
 
 /**
@@ -88,7 +88,7 @@ export interface SuperviseOptions {
    *
    * @default {navigator.hardwareConcurrency}
    */
-  workers?: number;
+  workers?: number | undefined;
   /** The port that they share, from 0 to 65,535; 0 for any that is free. */
   port: number;
   /**
@@ -96,13 +96,13 @@ export interface SuperviseOptions {
    *
    * @default {"127.0.0.1"}
    */
-  hostname?: string;
+  hostname?: string | undefined;
   /**
    * Clients that may wait in the system until they are accepted.
    *
    * @default {511}
    */
-  backlog?: number;
+  backlog?: number | undefined;
   /**
    * Processes keep a crash, a leak and an endless loop to themselves, and have permissions
    * of their own. Threads start faster, take less memory, and have those of this process;
@@ -111,7 +111,7 @@ export interface SuperviseOptions {
    *
    * @default {"process"}
    */
-  isolation?: Isolation;
+  isolation?: Isolation | undefined;
   /**
    * With `"fd"` all workers accept from one socket, which outlives them: a reload loses no
    * connection. With `"reuse-port"` each has its own, and the system spreads connections
@@ -120,76 +120,76 @@ export interface SuperviseOptions {
    *
    * @default {"fd"} for processes, `"reuse-port"` for threads.
    */
-  share?: ShareMode;
+  share?: ShareMode | undefined;
   /**
    * The permissions of each worker, as flags of Deno, for instance
    * `["--allow-net=127.0.0.1:8888"]`; it gets these and no others. None by default. Refused
    * together with threads.
    */
-  permissions?: readonly string[];
+  permissions?: readonly string[] | undefined;
   /**
    * Other flags of `deno run`, for processes: `--config=FILE`, `--v8-flags=LIST`. None by
    * default; none of this process's own are passed on.
    */
-  denoFlags?: readonly string[];
+  denoFlags?: readonly string[] | undefined;
   /** Arguments of each worker, as `Deno.args` has them. None by default. */
-  args?: readonly string[];
+  args?: readonly string[] | undefined;
   /** Variables of the environment beside those of this process, for processes. None by default. */
-  env?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>> | undefined;
   /** How soon and how often workers that died are started again. */
-  restart?: RestartOptions;
+  restart?: RestartOptions | undefined;
   /**
    * Longest that a worker may take to accept, from its start, in milliseconds, above 0; it
    * is killed then.
    *
    * @default {30_000}
    */
-  startTimeoutMs?: number;
+  startTimeoutMs?: number | undefined;
   /**
    * Longest that a worker may take to answer, in milliseconds, above 0: it is asked every
    * quarter of that, and killed where it hangs. `Infinity` to ask none.
    *
    * @default {5_000}
    */
-  healthMs?: number;
+  healthMs?: number | undefined;
   /**
    * Shuts down at SIGINT and SIGTERM (on Windows at Ctrl-C and Ctrl-Break); a second
    * signal cuts what is left.
    *
    * @default {false}
    */
-  drainOnSignals?: boolean;
+  drainOnSignals?: boolean | undefined;
   /**
    * Longest that a shutdown, or the worker that a reload replaces, waits for handlers, in
    * milliseconds; 0 for no time at all.
    *
    * @default {15_000}
    */
-  shutdownTimeoutMs?: number;
+  shutdownTimeoutMs?: number | undefined;
   /**
    * Messages that may wait for a worker, at least 1; with more, messages to it are left
    * out, and it is told how many.
    *
    * @default {1_000}
    */
-  maxQueuedMessages?: number;
+  maxQueuedMessages?: number | undefined;
   /**
    * Bytes of messages that may wait for a worker, at least 1. A message larger than that
    * goes out where nothing else waits.
    *
    * @default {1_048_576}
    */
-  maxQueuedBytes?: number;
+  maxQueuedBytes?: number | undefined;
   /**
    * Shuts the group down when it aborts; while it starts, `supervise` rejects with the
    * signal's reason. None by default.
    */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Is called with what happens; see {@linkcode GroupEvent}. What it throws is printed. None
    * by default.
    */
-  onEvent?: (event: GroupEvent) => unknown;
+  onEvent?: ((event: GroupEvent) => unknown) | undefined;
   /**
    * Tells OpenTelemetry of the workers, through the global API that Deno registers with
    * `OTEL_DENO=true`, or an SDK before this call: how many there are, restarts, and how long
@@ -198,7 +198,7 @@ export interface SuperviseOptions {
    *
    * @default {false}
    */
-  telemetry?: boolean;
+  telemetry?: boolean | undefined;
 }
 
 /**

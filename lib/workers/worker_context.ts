@@ -20,7 +20,7 @@ export interface ChannelGap {
    */
   readonly reason: "slow" | "restarted";
   /** How many messages, where it is known. */
-  readonly count?: number;
+  readonly count?: number | undefined;
 }
 
 /**
@@ -33,7 +33,7 @@ export interface ChannelSubscribeOptions {
    * Called where messages of the topic were lost, between those before and those after.
    * What it throws is printed. None by default.
    */
-  onGap?: (gap: ChannelGap) => unknown;
+  onGap?: ((gap: ChannelGap) => unknown) | undefined;
 }
 
 /**
@@ -149,11 +149,11 @@ export interface WorkerServer {
    */
   shutdown(options: { timeoutMs: number }): Promise<ShutdownReport | void>;
   /** Counters, which the supervisor adds up. */
-  readonly stats?: ServerStats;
+  readonly stats?: ServerStats | undefined;
   /** Resolves when it has ended. Where it ends by itself, so does the worker. */
-  readonly closed?: Promise<unknown>;
+  readonly closed?: Promise<unknown> | undefined;
   /** Resolves when it accepts. */
-  readonly ready?: Promise<unknown>;
+  readonly ready?: Promise<unknown> | undefined;
 }
 
 /**

@@ -185,6 +185,7 @@ Deno.test(
       JSON.stringify({
         compilerOptions: {
           lib: ["esnext", "dom", "dom.iterable", "dom.asynciterable"],
+          exactOptionalPropertyTypes: true,
         },
       }),
     );
@@ -192,7 +193,11 @@ Deno.test(
     await folder.write(
       "program.ts",
       `import type { Addr } from "${specifier("./codec")}";
-    import { TimeoutError } from "${specifier("./timeout")}";
+    import { lines } from "${specifier("./codec")}";
+    import { sleep, TimeoutError } from "${specifier("./timeout")}";
+    export function handOn(signal?: AbortSignal, maxLineBytes?: number) {
+      return sleep(1, { signal }).then(() => lines({ maxLineBytes }));
+    }
     // @ts-expect-error it has no port
     export const addr: Addr = { transport: "tcp", hostname: "::1" };
     const error = new TimeoutError("wait", 1);
