@@ -109,7 +109,7 @@ export interface Field<In, Out = In, Ref extends string = never> {
 
   /** Carries the types; there is nothing at run time. */
   readonly types?:
-    | { readonly in: In; readonly out: Out; readonly ref: Ref }
+    | { readonly in: In; out(value: Out): void; readonly ref: Ref }
     | undefined;
 }
 
@@ -150,7 +150,7 @@ export abstract class FieldImpl<
 > implements Field<In, Out, Ref> {
   declare readonly types?: {
     readonly in: In;
-    readonly out: Out;
+    out(value: Out): void;
     readonly ref: Ref;
   };
   abstract readonly kind: string;

@@ -280,6 +280,24 @@ Deno.test("literal() takes what its field holds", () => {
   for (const mistake of mistakes) assertThrows(mistake, TypeError);
 });
 
+Deno.test("a packet that takes more than is sent fits an annotation", () => {
+  interface Sized {
+    size: number;
+    body: Uint8Array;
+  }
+  // The length may be left out, and may be there: as programs annotate what they export.
+  const packet: Packet<Sized> = struct({ size: u8, body: bytes("size") });
+  const codec: Codec<Sized> = packets(packet);
+  const sent: Sized = { size: 2, body: new Uint8Array(2) };
+  assertEquals(packet.decode(packet.encode(sent)), sent);
+  assertEquals(typeof codec.decoder, "function");
+  const field: Field<string | number, "a"> = enumOf(u8, { a: 1, b: 2 });
+  assertEquals(field.fixedBytes, 1);
+  // @ts-expect-error it receives no size
+  const wrong: Packet<Sized> = struct({ body: bytes() });
+  assertEquals(typeof wrong.decode, "function");
+});
+
 Deno.test("packets() carries the types on", () => {
   const codec = packets(message, lengthPrefixed());
   isTrue<
