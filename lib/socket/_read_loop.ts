@@ -98,6 +98,8 @@ interface ReadEnd {
   failure?: SocketError;
   /** Whether a caller has been told so. */
   reported?: boolean;
+  /** The same, where bytes were lost that had been read: a decoder may have failed of it. */
+  lost?: SocketError;
   /** Nothing at all may be read any more, whatever the queue holds. */
   closed?: EndReason;
   /** Whether the peer's end had been read by then. */
@@ -343,7 +345,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     take: Take<T, S>,
     subject: S,
   ): Promise<T> {
-    let mayTake: boolean;
+    let mayTake = false;
     try {
       mayTake = this.begin(operation, options);
       if (mayTake) {
@@ -351,8 +353,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
         if (found !== undefined) return Promise.resolve(found);
       }
     } catch (error) {
-      const lost = error instanceof TypeError && !this.queue.isIntact;
-      return Promise.reject(lost ? this.#failLost() : error);
+      return Promise.reject(mayTake ? this.errorOf(error) : error);
     }
     return this.wait(operation, options, take, subject, mayTake);
   }
@@ -364,6 +365,16 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   begin(operation: string, options?: CallOptions): boolean {
     this.check(operation, options);
     return this.#spendUnit();
+  }
+
+  /**
+   * What a call rejects with whose `take` has thrown `error`: where bytes were lost, that they
+   * were, and not what a decoder says of an array without memory.
+   */
+  errorOf(error: unknown): unknown {
+    if (!(error instanceof TypeError)) return error;
+    if (!this.queue.isIntact) return this.#failLost();
+    return this.#end?.lost === undefined ? error : this.#end.lost;
   }
 
   /**
@@ -640,7 +651,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     this.#context.onReadFailure(error);
     const end = this.#end!;
     end.reported = true;
-    return end.failure;
+    return end.lost = end.failure;
   }
 
   #failRead(error: unknown): void {

@@ -30,6 +30,7 @@ import {
   type Codec,
   decodeStream,
   delimited,
+  mapped,
   netstring,
   packets,
   struct,
@@ -159,6 +160,52 @@ for (const [name, codec] of Object.entries(codecs)) {
     assertInstanceOf(error, TypeError);
     assert(error.message.includes("transferred"), error.message);
     assertStrictEquals(await writing, error);
+  });
+}
+
+const careless: Codec<Uint8Array> = {
+  decoder: () => ({
+    decode(queue) {
+      if (queue.length === 0) return undefined;
+      transfer(queue.take(1));
+      return queue.take(1);
+    },
+  }),
+  encoder: () => lengthPrefixed().encoder(),
+};
+const giving = mapped(lengthPrefixed(), (frame) => {
+  transfer(frame);
+  return bytes(1);
+}, (frame: Uint8Array) => frame);
+for (
+  const [what, codec, when] of [
+    ["decoder that transfers what has arrived", careless, "before"],
+    ["decoder that transfers what is waited for", careless, "after"],
+    ["hook that transfers a frame", giving, "after"],
+  ] as const
+) {
+  Deno.test(`a ${what} ends all calls with one error`, async () => {
+    for (const how of ["receive", "next", "batch"] as const) {
+      const [left, right] = memoryPair();
+      const receiver = framed(right, codec);
+      const frames = receiver[Symbol.asyncIterator]();
+      const batches = receiver.batches()[Symbol.asyncIterator]();
+      const call = {
+        receive: () => receiver.receive(),
+        next: () => frames.next(),
+        batch: () => batches.next(),
+      }[how];
+      const waiting = when === "after" ? call() : undefined;
+      const sender = framed(left, lengthPrefixed());
+      await sender.sendAll([bytes(9), bytes(9), bytes(9)]);
+      if (waiting !== undefined) await assertLost(() => waiting, call);
+      else {
+        await right.peek(39);
+        await assertLost(call, call);
+      }
+      right.abort();
+      left.abort();
+    }
   });
 }
 
