@@ -37,25 +37,8 @@ export class History implements Disposable {
    */
   constructor(path = ":memory:", retention: Retention = {}) {
     this.#maxSamples = retention.maxSamples ?? 20_000;
-    this.#database = new DatabaseSync(path);
+    this.#database = open(path);
     try {
-      this.#database.exec(`
-        -- Another monitor may use the same file: wait for it, but not for long.
-        PRAGMA busy_timeout = 2000;
-        -- A power cut may cost the last results, never the database; and what is measured
-        -- meanwhile does not wait for the disk at each result.
-        PRAGMA journal_mode = WAL;
-        PRAGMA synchronous = NORMAL;
-        CREATE TABLE IF NOT EXISTS samples (
-          id INTEGER PRIMARY KEY,
-          target TEXT NOT NULL,
-          at INTEGER NOT NULL,
-          ok INTEGER NOT NULL,
-          value REAL,
-          detail TEXT NOT NULL
-        ) STRICT;
-        CREATE INDEX IF NOT EXISTS samples_by_target ON samples (target, id);
-      `);
       this.#database.prepare("DELETE FROM samples WHERE at < ?")
         .run(Date.now() - (retention.maxDays ?? 30) * 86_400_000);
       this.#insert = this.#database.prepare(
@@ -98,5 +81,56 @@ export class History implements Disposable {
   /** Closes the database. */
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+}
+
+function open(path: string): DatabaseSync {
+  try {
+    return openAs(path, "NORMAL");
+  } catch (error) {
+    // On a full disk there is no room for the index of the log, which monitors share: this
+    // one keeps it in memory, and the file for itself.
+    if (!/disk I\/O error/.test((error as Error).message)) throw error;
+    return openAs(path, "EXCLUSIVE");
+  }
+}
+
+function openAs(path: string, locking: "NORMAL" | "EXCLUSIVE"): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    database.exec(`
+      -- Another monitor may use the same file: wait for it, but not for long.
+      PRAGMA busy_timeout = 2000;
+      PRAGMA locking_mode = ${locking};
+    `);
+    logAhead(database);
+    database.exec(`
+      PRAGMA synchronous = NORMAL;
+      CREATE TABLE IF NOT EXISTS samples (
+        id INTEGER PRIMARY KEY,
+        target TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        ok INTEGER NOT NULL,
+        value REAL,
+        detail TEXT NOT NULL
+      ) STRICT;
+      CREATE INDEX IF NOT EXISTS samples_by_target ON samples (target, id);
+    `);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/**
+ * A power cut may cost the last results, never the database; and what is measured meanwhile
+ * does not wait for the disk at each result.
+ */
+function logAhead(database: DatabaseSync): void {
+  try {
+    database.exec("PRAGMA journal_mode = WAL");
+  } catch {
+    // A database of before stays as it was while its disk is full.
   }
 }

@@ -8,6 +8,7 @@ import {
   type Socket,
 } from "@sluice/net";
 import { clientSide } from "../../examples/game/protocol.ts";
+import { History } from "../../examples/monitor/history.ts";
 import { freePort } from "../_support/free_port.ts";
 import { Workspace } from "./files/_workspace.ts";
 import { Example, exampleCommand } from "./_example.ts";
@@ -230,6 +231,45 @@ Deno.test("monitor/watch goes on though the disk of its history is full", {
   monitor.interrupt();
   assertEquals((await ended).errors, "");
   await target.shutdown({ timeoutMs: 0 });
+});
+
+Deno.test("monitor/watch starts though the disk of its history is full", {
+  timeout,
+  ignore: !canMount(),
+}, async () => {
+  await using space = await Workspace.create();
+  const kept = `${space.path}/kept.db`;
+  {
+    using history = new History(kept);
+    history.add("a", { at: Date.now(), ok: true, value: 1, detail: "" });
+  }
+  const path = `${space.path}/shared/history.db`;
+  const command = await programOf(
+    "monitor/watch",
+    ...["--config", "stdin", "--web", "off", "--probe", "off"],
+    ...["--history", path],
+  );
+  command.splice(2, 0, `--allow-read=${path}`, `--allow-write=${path}`);
+  await using monitor = Example.spawn("unshare", {
+    args: [
+      "-rm",
+      "sh",
+      "-c",
+      'disk="${0%/*}" && mount -t tmpfs -o size=128k tmpfs "$disk" && ' +
+      'cp "$1" "$0" && { cat /dev/zero >"$disk/rest" 2>&-; shift; exec "$@"; }',
+      path,
+      kept,
+      ...command,
+    ],
+    cwd: ROOT,
+  });
+  await using target = serve({ port: 0 }, (socket) => socket.close());
+  const address = `127.0.0.1:${target.addr.port}`;
+  await monitor.type(JSON.stringify({ targets: [{ name: "a", address }] }));
+  const ended = monitor.ended();
+  await monitor.printed(/the history cannot be kept: database or disk is full/);
+  monitor.interrupt();
+  assertEquals((await ended).errors, "");
 });
 
 Deno.test("programs end with one line where their output has no room", {
