@@ -260,8 +260,16 @@ export class AcceptLoop<A extends Addr = Addr> {
 /** Throws unless an acceptor gave what a socket can run on, and closes it then. */
 function checkTransport(transport: AcceptedTransport): void {
   try {
-    const methods = ["read", "write", "closeWrite", "close"];
-    checkMethods("accept", "the connection", transport, ...methods);
+    const what = "the connection";
+    checkMethods(
+      "accept",
+      what,
+      transport,
+      "read",
+      "write",
+      "closeWrite",
+      "close",
+    );
     const { localAddr, remoteAddr } = transport;
     checkObject("accept", "localAddr of the connection", localAddr);
     checkObject("accept", "remoteAddr of the connection", remoteAddr);
