@@ -203,8 +203,15 @@ export class Folder {
       signal?.throwIfAborted();
       const inner = [...names, name];
       const found = this.#join(inner);
-      const info = await statOf(found);
       const path = inner.join("/");
+      let info: Deno.FileInfo | undefined;
+      try {
+        info = await statOf(found);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
+        onLeftOut(path, NOT_READABLE);
+        continue;
+      }
       if (info?.isFile) yield { path, size: info.size };
       else if (info?.isDirectory) {
         if (inner.length === MAX_LEVELS) onLeftOut(path, "it is too deep");
@@ -237,13 +244,15 @@ export class Folder {
         }
       } catch (error) {
         if (error instanceof Deno.errors.PermissionDenied) {
-          onLeftOut(above.join("/"), "this user may not read it");
+          onLeftOut(above.join("/"), NOT_READABLE);
         } else if (!isMissing(error)) throw error; // It has just vanished.
       }
       return names.sort().reverse();
     }
   }
 }
+
+const NOT_READABLE = "this user may not read it";
 
 /** Why a file of this name cannot be asked for; undefined where it can. */
 function whyNotNamed(name: string): string | undefined {

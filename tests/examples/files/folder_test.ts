@@ -137,3 +137,29 @@ Deno.test("Folder bounds what it lists, and offers no odd name", {
     await Deno.remove(base, { recursive: true });
   }
 });
+
+Deno.test("Folder names what this user may not look at, and goes on", async () => {
+  const base = await Deno.makeTempDir();
+  const { lstat } = Deno;
+  try {
+    await Deno.mkdir(`${base}/b`);
+    for (const name of ["a", "b/x", "c"]) {
+      await Deno.writeTextFile(`${base}/${name}`, "");
+    }
+    const folder = await Folder.open(base);
+    // A folder of another user, or what another user has mounted: root may look at all.
+    Deno.lstat = (path) =>
+      /b\/x$/.test(`${path}`)
+        ? Promise.reject(new Deno.errors.PermissionDenied("os error 13"))
+        : lstat(path);
+    const leftOut: string[] = [];
+    const onLeftOut = (path: string, why: string) =>
+      leftOut.push(`${path}: ${why}`);
+    const entries = await Array.fromAsync(folder.entries("", { onLeftOut }));
+    assertEquals(entries.map(({ path }) => path), ["a", "c"]);
+    assertEquals(leftOut, ["b/x: this user may not read it"]);
+  } finally {
+    Deno.lstat = lstat;
+    await Deno.remove(base, { recursive: true });
+  }
+});
