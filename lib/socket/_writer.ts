@@ -255,7 +255,11 @@ export class Writer
 
   /** Throws if nothing may be written. */
   check(operation: string, options?: CallOptions): void {
-    if (options !== undefined) checkCall(operation, options);
+    if (options !== undefined) {
+      checkCall(operation, options);
+      // Not only when the call waits: by then its bytes are on their way.
+      checkCallNames(operation, options);
+    }
     if (this.#filling !== undefined) this.#checkPending(operation);
     if (this.#state !== "open" || this.#frameStart >= 0) {
       this.#refuse(operation);
@@ -397,11 +401,6 @@ export class Writer
     if (options === undefined) {
       const later = Math.min(SHARED_BYTES, this.#highWaterMarkBytes / 16);
       return this.#untilSent(position, later);
-    }
-    try {
-      checkCallNames(operation, options);
-    } catch (error) {
-      return observed(Promise.reject(error));
     }
     return this.#untilSentWithin(operation, position, options, (reason) => {
       // How much of it is on the wire is not known.

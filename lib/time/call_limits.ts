@@ -16,7 +16,8 @@ import { checkEnds, Deadline, limitOf, signalsOf } from "./deadline.ts";
 
 /**
  * Limits of one call, taken by every Socket and Framed call. Several may be given:
- * whichever ends first ends the call. A call that has to wait refuses any other name.
+ * whichever ends first ends the call. Any other name is refused: by a read when it has to
+ * wait, by a call that sends before it sends anything.
  *
  * @category Time
  *
@@ -94,7 +95,7 @@ const CALL_OPTION_NAMES: ReadonlySet<string> = new Set(
 
 /**
  * Throws where an option of a call has an unknown name, as its limit would not hold. The
- * check costs a tenth of a read that is served at once, so calls make it when they are
+ * check costs a tenth of a read that is served at once, so reads make it when they are
  * about to wait.
  */
 export function checkCallNames(
