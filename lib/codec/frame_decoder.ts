@@ -140,8 +140,8 @@ export class FrameDecoder<T> {
     }
     const taken = before - queue.length;
     if (taken > 0) {
-      // An asynchronous decode shows in its first frame. To test every frame would cost 5
-      // %.
+      // An asynchronous decode shows in its first frame: to test every frame would cost a
+      // twentieth.
       if (this.#taken < ENOUGH_BYTES && frame instanceof Promise) {
         throw this.#promised([frame]);
       }

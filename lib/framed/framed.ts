@@ -369,8 +369,8 @@ export class Framed<In, Out = In>
 
   /**
    * Appends frames from `index` on, until they should leave, and returns the index at which
-   * the next call goes on. No code of the caller runs between two frames, so what they have
-   * in common is looked up once.
+   * the next call goes on. What the frames have in common is looked up once: a getter of the
+   * array, or a trap of a Proxy, that sends meanwhile gets the `BusyError` of one in a frame.
    */
   #encodeFrom(index: number, frames: readonly Out[]): number {
     if (this.#detached) throw detachedError();
@@ -638,7 +638,7 @@ export class Framed<In, Out = In>
   }
 }
 
-/** Whether a loop over it runs no code but the engine's. */
+/** Whether a loop over it is one over its indexes: it has no iterator of its own. */
 function isPlainArray<T>(frames: Iterable<T>): frames is readonly T[] {
   return Array.isArray(frames) &&
     frames[Symbol.iterator] === Array.prototype[Symbol.iterator];

@@ -19,6 +19,7 @@ import {
 } from "../../lib/errors.ts";
 import { type Framed, framed } from "../../lib/framed/framed.ts";
 import { halvesOf, type Socket } from "../../lib/socket/socket.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { FakeTime } from "../time/_fake_time.ts";
 import {
   bytes,
@@ -536,4 +537,26 @@ Deno.test("sendAll() waits for an array that it holds, whatever the high-water m
     spy.release();
     await Promise.all([sending, right.readExactly(140_012)]);
   }
+});
+
+Deno.test("a getter of an array that sends is refused, and the frames keep their order", async () => {
+  const [left, right] = memoryPair();
+  const sender = framed(left, lines());
+  const nested: Promise<void>[] = [];
+  const frames = ["one", "two", "three"];
+  Object.defineProperty(frames, 1, {
+    get() {
+      nested.push(sender.send("nested"));
+      return "two";
+    },
+  });
+  await sender.sendAll(frames);
+  assertEquals(nested.length, 1);
+  await assertRejects(() => nested[0], BusyError, "is being encoded");
+  await sender.send("four");
+  await sender.closeWrite();
+  assertEquals(
+    await Array.fromAsync(framed(right, lines())),
+    ["one", "two", "three", "four"],
+  );
 });
