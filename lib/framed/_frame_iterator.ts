@@ -40,7 +40,7 @@ export class FrameIterator<T, In> implements AsyncIterableIterator<T> {
   next(): Promise<IteratorResult<T>> {
     const { frames } = this;
     const { readLoop } = frames;
-    let mayTake = false;
+    let mayTake: boolean;
     try {
       mayTake = readLoop.begin("receive");
       if (mayTake) {
@@ -54,7 +54,7 @@ export class FrameIterator<T, In> implements AsyncIterableIterator<T> {
         }
       }
     } catch (error) {
-      return Promise.reject(mayTake ? readLoop.errorOf(error) : error);
+      return Promise.reject(readLoop.errorOf(error));
     }
     return readLoop.wait(
       "receive",

@@ -320,6 +320,13 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   /** What every call checks first: limits, state, overlap. */
   check(operation: string, options?: CallOptions): void {
     if (options !== undefined) checkCall(operation, options);
+    if (
+      this.#end !== undefined || this.#operation !== undefined ||
+      !this.queue.isIntact
+    ) this.#checkState(operation);
+  }
+
+  #checkState(operation: string): void {
     // Before overlap: while a socket closes, it is the socket itself that reads.
     if (this.#end !== undefined) {
       const closed = this.#end.closed ?? this.#end.detached;
@@ -345,7 +352,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     take: Take<T, S>,
     subject: S,
   ): Promise<T> {
-    let mayTake = false;
+    let mayTake: boolean;
     try {
       mayTake = this.begin(operation, options);
       if (mayTake) {
@@ -353,7 +360,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
         if (found !== undefined) return Promise.resolve(found);
       }
     } catch (error) {
-      return Promise.reject(mayTake ? this.errorOf(error) : error);
+      return Promise.reject(this.errorOf(error));
     }
     return this.wait(operation, options, take, subject, mayTake);
   }
