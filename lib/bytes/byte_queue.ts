@@ -23,6 +23,12 @@ const scratch = /* @__PURE__ */ new DataView(
   /* @__PURE__ */ new ArrayBuffer(8),
 );
 
+function checkWidth(width: number): void {
+  if (!(width > 0 && width <= 6 && width >>> 0 === width)) {
+    refuseInteger("read an integer", "width", width, 1, 6);
+  }
+}
+
 /** Not every runtime's `DataView` has it. */
 function toFloat16(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
@@ -142,20 +148,9 @@ export class ByteQueue {
    * @throws {RangeError} There are no such bytes, or `width` is out of range.
    */
   uintAt(index: number, width: number, littleEndian = false): number {
-    const position = this.#start + index;
-    if (
-      width === 4 && position + 4 <= this.#end && index >>> 0 === index
-    ) {
-      // The usual length field.
-      return readUint(this.#bytes, position, 4, littleEndian);
-    }
-    return this.#uintOfWidth(index, width, littleEndian);
-  }
-
-  #uintOfWidth(index: number, width: number, littleEndian: boolean): number {
-    if (!(width > 0 && width <= 6 && width >>> 0 === width)) {
-      refuseInteger("read an integer", "width", width, 1, 6);
-    }
+    // The usual length field; the rest is apart, so that the engine puts this into the
+    // decoder.
+    if (width !== 4) checkWidth(width);
     const position = this.#start + index;
     if (position + width <= this.#end && index >>> 0 === index) {
       return readUint(this.#bytes, position, width, littleEndian);
