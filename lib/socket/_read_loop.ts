@@ -345,12 +345,14 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
    * Runs a call: at once if the queue can serve it, else as soon as it can.
    *
    * @param subject What `take` is given each time.
+   * @param names Of the options, where the call takes more than limits.
    */
   run<T, S>(
     operation: string,
     options: CallOptions | undefined,
     take: Take<T, S>,
     subject: S,
+    names?: ReadonlySet<string>,
   ): Promise<T> {
     let mayTake: boolean;
     try {
@@ -362,7 +364,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     } catch (error) {
       return Promise.reject(this.errorOf(error));
     }
-    return this.wait(operation, options, take, subject, mayTake);
+    return this.wait(operation, options, take, subject, mayTake, names);
   }
 
   /**
@@ -395,11 +397,12 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     take: Take<T, S>,
     subject: S,
     hasTaken: boolean,
+    names?: ReadonlySet<string>,
   ): Promise<T> {
     try {
       // A hook of a decoder may have closed the socket, or begun to read itself.
       if (hasTaken) this.check(operation);
-      if (options !== undefined) checkNamesOf(operation, options);
+      checkCallNames(operation, options, names);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -667,12 +670,6 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     if (this.#end?.detached !== undefined) this.interrupt(error);
     else this.#context.onReadFailure(this.#end?.broken ?? error);
   }
-}
-
-/** Callers that take more options have checked the names themselves. */
-function checkNamesOf(operation: string, options: CallOptions): void {
-  if (operation === "readUntil" || operation === "readLine") return;
-  checkCallNames(operation, options);
 }
 
 function wrongCount(count: unknown, most: number): TypeError {

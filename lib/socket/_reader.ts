@@ -113,13 +113,19 @@ export class Reader {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.loop.run("readUntil", options, (ended) => {
-      const bytes = this.#delimiterBytes(delimiter);
-      const end = this.#find("readUntil", bytes, bytes.length, options);
-      if (end !== undefined) return queue.take(end);
-      if (ended) this.#endedEarly("readUntil", undefined);
-      return undefined;
-    }, undefined);
+    return this.loop.run(
+      "readUntil",
+      options,
+      (ended) => {
+        const bytes = this.#delimiterBytes(delimiter);
+        const end = this.#find("readUntil", bytes, bytes.length, options);
+        if (end !== undefined) return queue.take(end);
+        if (ended) this.#endedEarly("readUntil", undefined);
+        return undefined;
+      },
+      undefined,
+      READ_UNTIL_OPTION_NAMES,
+    );
   }
 
   readLine(options?: ReadUntilOptions): Promise<string | null> {
@@ -129,19 +135,25 @@ export class Reader {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.loop.run("readLine", options, (ended) => {
-      const end = this.#find("readLine", LF, 1, options);
-      if (end === undefined) {
-        if (!ended) return undefined;
-        // A last line without an ending counts.
-        return queue.length === 0 ? null : text.decode(queue.takeAll());
-      }
-      let length = end - 1;
-      if (length > 0 && queue.at(length - 1) === CR) length--;
-      const line = text.decode(queue.peek(length));
-      queue.skip(end);
-      return line;
-    }, undefined);
+    return this.loop.run(
+      "readLine",
+      options,
+      (ended) => {
+        const end = this.#find("readLine", LF, 1, options);
+        if (end === undefined) {
+          if (!ended) return undefined;
+          // A last line without an ending counts.
+          return queue.length === 0 ? null : text.decode(queue.takeAll());
+        }
+        let length = end - 1;
+        if (length > 0 && queue.at(length - 1) === CR) length--;
+        const line = text.decode(queue.peek(length));
+        queue.skip(end);
+        return line;
+      },
+      undefined,
+      READ_UNTIL_OPTION_NAMES,
+    );
   }
 
   /** Where the first delimiter ends, or `undefined` when it has not come. */
