@@ -23,6 +23,7 @@ import {
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
   watchCall,
 } from "../time/call_limits.ts";
@@ -185,6 +186,11 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     if (queued !== undefined) return Promise.resolve(shape(queued));
     if (this.#end instanceof ClosedError) return Promise.resolve(shape(null));
     if (this.#end !== undefined) return Promise.reject(this.#end);
+    try {
+      checkCallNames("receive", options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#wait(shape, options);
   }
 
@@ -194,6 +200,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     options?: CallOptions,
   ): Promise<void> {
     checkCall("send", options);
+    checkCallNames("send", options);
     const bytes = typeof data === "string" ? ENCODER.encode(data) : data;
     checkBytes("send", "data", bytes, TEXT_OR_BYTES);
     const { length } = bytes;
@@ -262,6 +269,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
 
   async close(options: CallOptions = {}): Promise<void> {
     checkEnds("close", options);
+    checkCallNames("close", options);
     const { signal, timeoutMs = CLOSE_TIMEOUT_MS, deadline } = options;
     checkCall("close", { timeoutMs });
     this.#stop();

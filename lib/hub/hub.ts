@@ -22,6 +22,7 @@ import { observed } from "../socket/observed.ts";
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
 } from "../time/call_limits.ts";
 import { ENVELOPE_BYTES, newPublisher, writeEnvelope } from "./_envelope.ts";
@@ -74,6 +75,7 @@ export class Membership implements Disposable {
   ready(options?: CallOptions): Promise<void> {
     try {
       checkCall("join a topic", options);
+      checkCallNames("join a topic", options);
     } catch (error) {
       return Promise.reject(error);
     }

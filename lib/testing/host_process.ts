@@ -19,7 +19,11 @@ import type { Listener } from "../server/listen.ts";
 import type { Server } from "../server/serve.ts";
 import type { Handler } from "../server/serve_options.ts";
 import type { Socket } from "../socket/socket.ts";
-import type { CallOptions } from "../time/call_limits.ts";
+import {
+  type CallOptions,
+  checkCall,
+  checkCallNames,
+} from "../time/call_limits.ts";
 import { Deadline } from "../time/deadline.ts";
 import { sleep } from "../time/sleep.ts";
 import type { Dialer } from "../transport/options.ts";
@@ -250,6 +254,8 @@ export class HostProcess {
    * @throws {unknown} As of `sleep`.
    */
   async sleep(ms: number, options: CallOptions = {}): Promise<void> {
+    checkCall("sleep", options);
+    checkCallNames("sleep", options);
     const { signal, timeoutMs, deadline } = options;
     using end = Deadline.after(Infinity, { signal: this.signal, deadline });
     await sleep(ms, { signal, timeoutMs, deadline: end });

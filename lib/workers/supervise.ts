@@ -14,6 +14,7 @@ import { onTermination, shutdownWithin } from "../server/termination.ts";
 import {
   type CallOptions,
   checkCall,
+  checkCallNames,
   waitWithin,
 } from "../time/call_limits.ts";
 import { openAddress, type SharedAddress } from "./_address.ts";
@@ -259,6 +260,7 @@ export class WorkerGroup implements AsyncDisposable {
    */
   async stats(options: CallOptions = {}): Promise<GroupStats> {
     checkCall("ask for stats", options);
+    checkCallNames("ask for stats", options);
     await waitWithin("ask for stats", this.#workers.refresh(), options);
     return this.#workers.stats;
   }
@@ -281,6 +283,7 @@ export class WorkerGroup implements AsyncDisposable {
    */
   async reload(options: CallOptions = {}): Promise<void> {
     checkCall("reload", options);
+    checkCallNames("reload", options);
     await waitWithin("reload", this.#workers.reload(), options);
   }
 

@@ -13,6 +13,7 @@ import {
   TimeoutError,
 } from "@sluice/net";
 import {
+  connectDatagram,
   datagram,
   type DatagramTransport,
   type UdpOptions,
@@ -485,6 +486,30 @@ Deno.test("datagram() refuses bad options at once", async () => {
   await assertRejects(open({ path: "/x", ttl: 1 }), TypeError, "beside path");
   await assertRejects(open({ path: `/${"x".repeat(200)}` }), RangeError);
   await assertRejects(open({ port: 0, transport: "tcp" }), RangeError);
+});
+
+Deno.test("each call refuses limits of an unknown name, before it sends or closes", async () => {
+  const made = handMade();
+  await using socket = await made.open();
+  await using peer = await connectDatagram({ port: 9 });
+  const wrong = { timeoutMS: 5 } as object;
+  const calls: [string, () => Promise<unknown>][] = [
+    ["receive", () => socket.receive(wrong)],
+    ["receive", () => peer.receive(wrong)],
+    ["send", () => socket.send("x", THERE, wrong)],
+    ["send", () => peer.send("x", wrong)],
+    ["close", () => socket.close(wrong)],
+    ["close", () => peer.close(wrong)],
+  ];
+  for (const [action, call] of calls) {
+    await assertRejects(
+      call,
+      TypeError,
+      `Cannot ${action}: unknown option "timeoutMS", did you mean timeoutMs?`,
+    );
+  }
+  assertEquals([socket.stats.sent, peer.stats.sent], [0, 0]);
+  await socket.send("still open", THERE);
 });
 
 Deno.test("a broadcast without its option says what it takes (node)", async () => {

@@ -250,6 +250,11 @@ Deno.test("Membership.ready() settles when the engine has subscribed, and a fail
   using ann = reader();
   const membership = hub.join("room", ann.connection);
   assertEquals(await isSettled(membership.ready()), false);
+  await assertRejects(
+    () => membership.ready({ timeoutMS: 1 } as object),
+    TypeError,
+    'Cannot join a topic: unknown option "timeoutMS"',
+  );
   await membership.ready({ timeoutMs: 1 }).catch(({ code }) =>
     assertEquals(code, "timeout")
   );

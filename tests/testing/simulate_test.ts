@@ -628,6 +628,11 @@ Deno.test("the process of a host that crashed has no network, also after the res
     const first = host.process;
     const listener = host.listen();
     const socket = await host.connect({ name: "other" });
+    await assertRejects(
+      () => host.sleep(1_000, { timeoutMS: 1 } as object),
+      TypeError,
+      'Cannot sleep: unknown option "timeoutMS"',
+    );
     const ends = [
       assertRejects(() => socket.read(), BrokenError),
       assertRejects(() => host.connect({ name: "other" }), BrokenError),

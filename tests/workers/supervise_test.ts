@@ -20,6 +20,14 @@ Deno.test(
     assertEquals(stats.workers.map(({ index }) => index), [0, 1]);
     const [a, b] = stats.workers;
     assertEquals(a.server.accepted + b.server.accepted, stats.accepted);
+    const wrong = { timeoutMS: 1 } as object;
+    for (const call of ["stats", "reload"] as const) {
+      await assertRejects(
+        () => group[call](wrong),
+        TypeError,
+        'unknown option "timeoutMS", did you mean timeoutMs?',
+      );
+    }
     // The clients are gone; the workers see it a moment later.
     while ((await group.stats()).active > 0);
     const report = await group.shutdown();
