@@ -24,6 +24,8 @@ const MAX_WRITE_BYTES = 64 * 1024;
  * that goes on with them would keep the process busy.
  */
 const MAX_EMPTY_CHUNKS = 1_000;
+/** How long what was written may take to leave when the transport is closed gracefully. */
+export const CLOSE_MS = 1_000;
 
 /** What carries the bytes of a transport. */
 export interface Carrier {

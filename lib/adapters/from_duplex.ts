@@ -16,7 +16,11 @@ import {
   type AddressOptions,
   checkAddresses,
 } from "./adapted_transport.ts";
-import { CarriedTransport, type Carrier } from "./_carried_transport.ts";
+import {
+  CarriedTransport,
+  type Carrier,
+  CLOSE_MS,
+} from "./_carried_transport.ts";
 
 const { BrokenPipe, ConnectionReset } = Deno.errors;
 
@@ -45,7 +49,8 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(ADDRESS_OPTION_NAMES);
  * It reads what the stream has and keeps what does not fit; the stream itself reads ahead
  * up to its own high-water mark. A write resolves when the stream has taken a copy of
  * its bytes. `closeWrite` ends the writable side, and the readable side goes on, as
- * `allowHalfOpen` is set. `close` destroys the stream.
+ * `allowHalfOpen` is set. `close` destroys the stream: where the peer has ended its side,
+ * after what was written has left, or a second later; otherwise at once.
  *
  * A stream of strings or of objects breaks the connection, and one that is destroyed before
  * its end is a reset.
@@ -161,7 +166,12 @@ class DuplexCarrier implements Carrier {
   close(gracefully: boolean): void {
     const destroy = () => void quietly(() => this.#duplex.destroy());
     if (gracefully && !this.#duplex.writableFinished) {
-      this.#duplex.end(destroy);
+      // One that does not end must not stay for ever.
+      const timer = setTimeout(destroy, CLOSE_MS);
+      this.#duplex.end(() => {
+        clearTimeout(timer);
+        destroy();
+      });
     } else {
       destroy();
     }

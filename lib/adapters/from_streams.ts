@@ -22,7 +22,11 @@ import {
   checkAddresses,
   checkHalfClose,
 } from "./adapted_transport.ts";
-import { CarriedTransport, type Carrier } from "./_carried_transport.ts";
+import {
+  CarriedTransport,
+  type Carrier,
+  CLOSE_MS,
+} from "./_carried_transport.ts";
 
 const { BrokenPipe, ConnectionReset } = Deno.errors;
 
@@ -182,8 +186,6 @@ function sourceOf(readable: ReadableStream<Uint8Array>): Source {
   return new ByobSource(byob);
 }
 
-/** How long what was written may take to leave before `close` is called. */
-const CLOSE_MS = 1_000;
 const MIN_BUFFER_BYTES = 1024;
 const MAX_BUFFER_BYTES = 64 * 1024;
 

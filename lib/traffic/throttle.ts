@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkNames, checkNumber, wrongKind } from "../_check.ts";
+import { checkBytes, checkNames, checkNumber } from "../_check.ts";
 import { TokenBucket } from "./_token_bucket.ts";
 import type { ThrottleOptions } from "./throttle_options.ts";
 
@@ -30,7 +30,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set(
  *
  * @param options Rate and burst.
  * @returns A pair for `pipeThrough`. Its readable rejects with `TypeError` if a
- * chunk is not a `Uint8Array`.
+ * chunk is not a `Uint8Array`, or is transferred before all of it was read.
  * @throws {TypeError} An option is not a number.
  * @throws {RangeError} An option is below 1.
  * @category Traffic
@@ -100,8 +100,9 @@ class Throttle implements TransformStream<Uint8Array, Uint8Array> {
   }
 
   #write(chunk: Uint8Array): Promise<void> | void {
-    if (!(chunk instanceof Uint8Array)) {
-      const error = wrongKind("throttle", "a chunk", "a Uint8Array", chunk);
+    try {
+      checkBytes("throttle", "a chunk", chunk);
+    } catch (error) {
       this.#abort(error);
       throw error;
     }
@@ -120,13 +121,16 @@ class Throttle implements TransformStream<Uint8Array, Uint8Array> {
       this.#wanted = undefined;
     }
     let allowed = 0;
-    while (this.#rest !== undefined && !this.#bucket.stopped) {
+    while (
+      this.#rest !== undefined && this.#rest.length > 0 && !this.#bucket.stopped
+    ) {
       allowed = this.#bucket.allow(this.#rest.length);
       if (allowed > 0) break;
       await this.#bucket.wait(this.#rest.length);
     }
     const chunk = this.#rest;
     if (chunk === undefined || this.#bucket.stopped) return;
+    if (chunk.length === 0) return this.#lose();
     this.#bucket.spend(allowed);
     this.#output.enqueue(chunk.subarray(0, allowed));
     if (allowed < chunk.length) {
@@ -135,6 +139,15 @@ class Throttle implements TransformStream<Uint8Array, Uint8Array> {
       this.#rest = undefined;
       this.#passed!.resolve();
     }
+  }
+
+  /** The chunk was transferred or shrunk before all of it has passed. */
+  #lose(): void {
+    const error = new TypeError(
+      "Cannot throttle: a chunk was transferred or resized before it was read",
+    );
+    this.#passed!.reject(error);
+    this.#abort(error);
   }
 
   #close(): void {

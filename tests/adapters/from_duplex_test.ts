@@ -9,6 +9,7 @@ import { Duplex, duplexPair as nodeDuplexPair, PassThrough } from "node:stream";
 import { once } from "node:events";
 import { BrokenError, Socket } from "@sluice/net";
 import { fromDuplex, type FromDuplexOptions } from "@sluice/net/adapters";
+import { fakeClock } from "@sluice/net/testing";
 import { bytes, outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
 import {
   duplexes,
@@ -124,6 +125,7 @@ Deno.test(
 );
 
 Deno.test("fromDuplex() notices the end of a stream that it does not read", async () => {
+  using clock = fakeClock();
   // Each end finishes when the other one has seen that.
   const [left, right] = nodeDuplexPair();
   const [ending, other] = [fromDuplex(left), fromDuplex(right)];
@@ -131,6 +133,9 @@ Deno.test("fromDuplex() notices the end of a stream that it does not read", asyn
   assertEquals(await other.read(bytes(1)), null);
   ending.close();
   other.close();
+  assertEquals([left.destroyed, right.destroyed], [true, false]);
+  await clock.advance(1_000);
+  assertEquals(right.destroyed, true);
 });
 
 Deno.test("fromDuplex() ends its side before it lets go, where the peer has ended", async () => {
@@ -158,6 +163,31 @@ Deno.test("fromDuplex() ends its side before it lets go, where the peer has ende
   transport.close();
   await once(duplex, "close");
   assertEquals(events, ["bye", "end", "destroy"]);
+});
+
+Deno.test("fromDuplex() destroys a stream that does not end, a second after the peer has", async () => {
+  using clock = fakeClock();
+  for (const end of ["close", "abort"] as const) {
+    const duplex = new Duplex({
+      read() {},
+      write: (_chunk, _encoding, done) => done(),
+      final() {},
+    });
+    duplex.push(null);
+    const socket = new Socket(fromDuplex(duplex));
+    const reading = socket.read();
+    await clock.advance(0);
+    assertEquals(await reading, null);
+    const ending = end === "close"
+      ? socket.close({ timeoutMs: 10 })
+      : socket.abort();
+    await clock.advance(900);
+    await ending;
+    assertEquals([end, duplex.destroyed], [end, false]);
+    await clock.advance(200);
+    assertEquals([end, duplex.destroyed], [end, true]);
+  }
+  assertEquals(clock.pending, 0);
 });
 
 Deno.test("fromDuplex() refuses what is no Duplex, or an option that it does not know", () => {

@@ -246,6 +246,42 @@ Deno.test("throttle() refuses a chunk that is no Uint8Array, on both sides", asy
   await assertRejects(() => ended, TypeError, message);
 });
 
+Deno.test("throttle() refuses a chunk without its memory, on both sides", async () => {
+  const transferred = new Uint8Array(4);
+  transferred.buffer.transfer();
+  for (const chunk of [transferred, new Proxy(new Uint8Array(4), {})]) {
+    const { readable, writable } = throttle({ bytesPerSecond: 1_000 });
+    const { ended } = drain(readable);
+    const writer = writable.getWriter();
+    writer.closed.catch(() => {});
+    const message = "Cannot throttle: a chunk must be a Uint8Array with its";
+    await assertRejects(() => writer.write(chunk), TypeError, message);
+    await assertRejects(() => ended, TypeError, message);
+  }
+});
+
+Deno.test("throttle() ends both sides where a chunk is transferred before it was read", async () => {
+  using clock = fakeClock();
+  const { readable, writable } = throttle({ bytesPerSecond: 1_000 });
+  const { seen, ended } = drain(readable);
+  const writer = writable.getWriter();
+  writer.closed.catch(() => {});
+  const chunk = new Uint8Array(10_000);
+  const message = "Cannot throttle: a chunk was transferred or resized";
+  const written = assertRejects(
+    () => writer.write(chunk),
+    TypeError,
+    message,
+  );
+  await clock.advance(1_000);
+  chunk.buffer.transfer();
+  await clock.advance(1_000);
+  await written;
+  await assertRejects(() => ended, TypeError, message);
+  assert(seen.bytes < 1_100, `${seen.bytes} bytes`);
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("throttle() passes everything at once at an infinite rate", async () => {
   using clock = fakeClock();
   const { readable, writable } = throttle({ bytesPerSecond: Infinity });
