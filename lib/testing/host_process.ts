@@ -9,7 +9,7 @@
  * @module
  */
 
-import { checkNames, readOptions } from "../_check.ts";
+import { checkFunction, checkNames, readOptions } from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { datagram } from "../datagram/datagram.ts";
 import type { DatagramSocket } from "../datagram/datagram_socket.ts";
@@ -239,9 +239,11 @@ export class HostProcess {
    * Runs a task beside others. What it throws while the process is alive fails the
    * simulation, whether what is returned is awaited or not.
    *
+   * @throws {TypeError} `task` is not a function.
    * @throws {unknown} What the task throws.
    */
   spawn<T>(task: () => T | Promise<T>): Promise<T> {
+    checkFunction("spawn", "task", task);
     const running = Promise.try(task);
     running.catch((error) => this.#fail(error));
     return running;

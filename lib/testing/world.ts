@@ -138,7 +138,7 @@ export class World {
    * Runs a task beside others. The scenario ends when all of them have, and fails with the
    * first that does, whether what is returned is awaited or not.
    *
-   * @throws {TypeError} `task` is no function.
+   * @throws {TypeError} `task` is not a function.
    * @throws {unknown} What the task throws.
    */
   spawn<T>(task: () => T | Promise<T>): Promise<T> {

@@ -3,6 +3,7 @@ import {
   assertEquals,
   assertRejects,
   assertStrictEquals,
+  assertStringIncludes,
   assertThrows,
 } from "@std/assert";
 import { lengthPrefixed, serve, TimeoutError } from "@sluice/net";
@@ -157,6 +158,26 @@ Deno.test("the hosts of a simulation take options of a class, and refuse what is
         TypeError,
         "unknown option",
       );
+    }
+    for (const runner of [world, one, one.process]) {
+      assertThrows(
+        () => runner.spawn("task" as never),
+        TypeError,
+        'Cannot spawn: task must be a function, got "task"',
+      );
+    }
+    for (
+      const [options, text] of [
+        [null, "options must be an object, got null"],
+        [{ timeoutMS: 5 }, 'unknown option "timeoutMS"'],
+        [{ signal: 5 }, "signal must be an AbortSignal, got 5"],
+        [{ deadline: 5 }, "deadline must be a Deadline, got 5"],
+        [{ timeoutMs: 0 }, "timeoutMs must be above 0, got 0"],
+      ] as const
+    ) {
+      const error = await outcome(one.sleep(5, options as never));
+      assert(error instanceof Error);
+      assertStringIncludes(error.message, `Cannot sleep: ${text}`);
     }
   });
   // Twice, as each seed runs.
