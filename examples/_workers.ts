@@ -42,6 +42,7 @@ export async function superviseWorkers(
     stop(`Cannot run: --workers must be 1 on a Unix socket, got ${workers}`, 2);
   }
   const reading = front.files.join();
+  let isDraining = false;
   const group = await supervise({
     module,
     workers,
@@ -56,12 +57,16 @@ export async function superviseWorkers(
     shutdownTimeoutMs: 3_000,
     onEvent: (event) => {
       logDrain(event);
+      if (event.type === "drain") isDraining = true;
       if (event.type === "restart") {
         complain("a worker died, another one starts");
       }
     },
   });
-  log(`listening on ${formatAddress(group.addr)}, ${workers} workers`);
+  // Ctrl-C may have come while they started: then nothing listens.
+  if (!isDraining) {
+    log(`listening on ${formatAddress(group.addr)}, ${workers} workers`);
+  }
   const onHangup = () =>
     group.reload().then(
       () => log("the workers were replaced"),

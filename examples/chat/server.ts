@@ -190,6 +190,9 @@ async function runWorkers(): Promise<void> {
       }
     },
   });
-  log(`listening on ${formatAddress(group.addr)} with ${workers} workers`);
+  // Ctrl-C may have come while they started: then nothing listens.
+  if (!isDraining) {
+    log(`listening on ${formatAddress(group.addr)} with ${workers} workers`);
+  }
   await logEnd(group);
 }

@@ -6,6 +6,8 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { BrokenError, connect } from "@sluice/net";
+import { withImportMap } from "../../tools/_command.ts";
+import { findStdSource } from "../../tools/_std.ts";
 import { type Certificate, createAuthority } from "../_support/certificates.ts";
 import { lacksPrograms, program } from "../_support/programs.ts";
 import {
@@ -223,6 +225,28 @@ Deno.test(
     assertMatch(output, /\ndrained: \d+ finished, 0 cut off\n$/);
     assertEquals(code, 0);
     await Deno.remove(dir, { recursive: true });
+  },
+);
+
+Deno.test(
+  "--workers does not say that it listens where Ctrl-C came while its workers started",
+  { timeout, ignore: Deno.build.os === "windows" },
+  async () => {
+    const program = new URL("_interrupted_workers.ts", import.meta.url);
+    const flags = ["--allow-net=127.0.0.1", "--allow-run", "--allow-env"];
+    const args = withImportMap(
+      ["run", "--quiet", ...flags, program.pathname],
+      await findStdSource(),
+    );
+    await using server = Example.spawn(Deno.execPath(), { args, cwd: "." });
+    const { code, output, errors } = await server.ended();
+    assertEquals(errors, "");
+    assertEquals(
+      output,
+      "waiting for 1 worker to end; Ctrl-C again cuts off the rest\n" +
+        "drained: 0 finished, 0 cut off\n",
+    );
+    assertEquals(code, 0);
   },
 );
 
