@@ -23,6 +23,7 @@ import { startProcess } from "./_process.ts";
 import type { WorkerSettings } from "./_protocol.ts";
 import { Relay } from "./_relay.ts";
 import { Restarts } from "./_restarts.ts";
+import { signalsHandled } from "./_signals_handled.ts";
 import { startThread } from "./_thread.ts";
 import type { GroupEvent } from "./events.ts";
 import type {
@@ -31,13 +32,6 @@ import type {
   GroupWorker,
   SuperviseRules,
 } from "./supervise_options.ts";
-
-/**
- * Ctrl-C goes to all processes of a terminal, as what systemd sends does: a worker that has
- * yet to load its module dies of it. For so long the supervisor waits for its own signal,
- * before it takes that for a fault of the worker.
- */
-const OWN_SIGNAL_MS = 500;
 
 /** What the group is told. */
 export interface WorkersOwner {
@@ -243,12 +237,14 @@ export class Workers {
     place.current = this.#spawn(place, true);
   }
 
-  /** Where a worker has died of a signal of the operator, the supervisor's own is to come. */
+  /**
+   * Ctrl-C goes to all processes of a terminal, as what systemd sends does: a worker that
+   * has yet to load its module dies of it. That is no fault of the worker, and the
+   * supervisor's own signal was sent before the worker's end could be seen.
+   */
   async #awaitOwnSignal(ending: Ending | undefined): Promise<void> {
     if (ending === undefined || !this.#rules.drainOnSignals) return;
-    if (!isOfOperator(ending)) return;
-    const { signal } = this.#stopping;
-    await sleep(OWN_SIGNAL_MS, { signal }).catch(() => {});
+    if (isOfOperator(ending)) await signalsHandled(this.#stopping.signal);
   }
 
   #tooMany({ index }: Place, ending: Ending | undefined): WorkerError {

@@ -1,11 +1,13 @@
 import {
   assertEquals,
   assertMatch,
+  assertRejects,
   assertStrictEquals,
   assertStringIncludes,
 } from "@std/assert";
 import { connect } from "@sluice/net";
-import { supervise } from "@sluice/net/workers";
+import { fakeClock } from "@sluice/net/testing";
+import { supervise, WorkerError } from "@sluice/net/workers";
 import { lacksPrograms } from "../_support/programs.ts";
 import { runInTerminal } from "../_support/terminal.ts";
 
@@ -124,6 +126,37 @@ Deno.test(
       "during a reload: 0 workers, 0 aborted",
     ]);
     assertEquals([code, signal], [0, null]);
+  },
+);
+
+Deno.test(
+  "a worker that dies of a signal of its own does not make its supervisor wait for Ctrl-C",
+  {
+    ignore: onWindows,
+    timeout: 60_000,
+  },
+  async () => {
+    const holdsProcess = setInterval(() => {}, 60_000);
+    using clock = new DisposableStack();
+    clock.defer(() => clearInterval(holdsProcess));
+    // No limit passes on a clock that stands still.
+    clock.use(fakeClock());
+    const error = await assertRejects(
+      () =>
+        supervise({
+          module: new URL("fixtures/echo.ts", import.meta.url),
+          workers: 1,
+          port: 0,
+          drainOnSignals: true,
+          onEvent: (event) => {
+            if (event.type !== "worker-started") return;
+            Deno.kill(event.pid!, "SIGTERM");
+          },
+        }),
+      WorkerError,
+      "before it accepted",
+    );
+    assertEquals(error.failure, "exited");
   },
 );
 
