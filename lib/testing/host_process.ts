@@ -9,7 +9,12 @@
  * @module
  */
 
-import { checkFunction, checkNames, readOptions } from "../_check.ts";
+import {
+  checkFunction,
+  checkNames,
+  checkObject,
+  readOptions,
+} from "../_check.ts";
 import type { MemoryAddr } from "../addr.ts";
 import { datagram } from "../datagram/datagram.ts";
 import type { DatagramSocket } from "../datagram/datagram_socket.ts";
@@ -256,9 +261,10 @@ export class HostProcess {
    * @throws {unknown} As of `sleep`.
    */
   async sleep(ms: number, options: CallOptions = {}): Promise<void> {
-    checkCall("sleep", options);
+    checkObject("sleep", "options", options);
     checkCallNames("sleep", options);
     const { signal, timeoutMs, deadline } = options;
+    checkCall("sleep", { signal, timeoutMs, deadline });
     using end = Deadline.after(Infinity, { signal: this.signal, deadline });
     await sleep(ms, { signal, timeoutMs, deadline: end });
   }
