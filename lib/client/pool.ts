@@ -30,7 +30,7 @@
 
 import { answerOf, checkFunction, checkNames, isThenable } from "../_check.ts";
 import { guard } from "../_guard.ts";
-import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
+import { ClosedError, LimitError } from "../errors.ts";
 import {
   type CallOptions,
   checkCall,
@@ -332,9 +332,9 @@ export class Pool<T> implements AsyncDisposable {
     const closing = this.#closing ??= this.#close();
     let abort: { reason: unknown } | undefined;
     const limits = { signal, timeoutMs, deadline };
-    const unwatch = watchCall("close the pool", limits, (reason) => {
+    const unwatch = watchCall("close the pool", limits, (reason, byTime) => {
       // A time limit that passes is no error here; an abort of the signal is.
-      if (!(reason instanceof TimeoutError)) abort = { reason };
+      if (!byTime) abort = { reason };
       const cut = this.#options.close ?? cutOf;
       for (const entry of this.#leased) this.#retire(entry, reason, cut);
     });
@@ -388,9 +388,9 @@ export class Pool<T> implements AsyncDisposable {
       };
       this.#waiters.add(waiter);
       const limits = { signal, timeoutMs, deadline };
-      const unwatch = watchCall("acquire", limits, (reason) => {
+      const unwatch = watchCall("acquire", limits, (reason, byTime) => {
         this.#waiters.delete(waiter);
-        if (reason instanceof TimeoutError) this.#stats.timeouts++;
+        if (byTime) this.#stats.timeouts++;
         reject(reason);
       });
       this.#supply();

@@ -306,14 +306,14 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
         },
       };
       this.#waiters.add(waiter);
-      const unwatch = watchCall("connect", options, (reason) => {
+      const unwatch = watchCall("connect", options, (reason, byTime) => {
         this.#waiters.delete(waiter);
         const cause = this.#lastError;
+        if (!byTime || cause === undefined) return reject(reason);
         // "Not in time" alone would leave open what is wrong.
-        const isPlain = !(reason instanceof TimeoutError) ||
-          cause === undefined;
+        const { timeoutMs } = reason as TimeoutError;
         reject(
-          isPlain ? reason : new TimeoutError("connect", reason.timeoutMs, {
+          new TimeoutError("connect", timeoutMs, {
             cause,
             waitedFor: `the last attempt failed (${thrownText(cause)})`,
           }),
@@ -364,9 +364,9 @@ export class ReconnectingSession<T, R> implements Disposable, AsyncDisposable {
     this.#end({ endedBy: "close" }, Infinity);
     let abort: { reason: unknown } | undefined;
     const limits = { signal, timeoutMs, deadline };
-    const unwatch = watchCall("close", limits, (reason) => {
+    const unwatch = watchCall("close", limits, (reason, byTime) => {
       // A time limit that passes is no error here; an abort of the signal is.
-      if (!(reason instanceof TimeoutError)) abort = { reason };
+      if (!byTime) abort = { reason };
       this.#cut();
     });
     try {

@@ -13,13 +13,7 @@
  */
 
 import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
-import {
-  BrokenError,
-  BusyError,
-  ClosedError,
-  SocketError,
-  TimeoutError,
-} from "../errors.ts";
+import { BrokenError, BusyError, ClosedError, SocketError } from "../errors.ts";
 import {
   type CallOptions,
   checkCall,
@@ -277,9 +271,9 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     let abort: { reason: unknown } | undefined;
     // A limit cuts what is left.
     const limits = { signal, timeoutMs, deadline };
-    const unwatch = watchCall("close", limits, (reason) => {
+    const unwatch = watchCall("close", limits, (reason, byTime) => {
       // A time limit that passes is no error here; an abort of the signal is.
-      if (!(reason instanceof TimeoutError)) abort = { reason };
+      if (!byTime) abort = { reason };
       resolve();
     });
     Promise.resolve(this.#lastSend).then(() => resolve(), () => resolve());

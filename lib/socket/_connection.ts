@@ -435,10 +435,10 @@ export class Connection implements ConnectionContext, AlarmListener {
     const unwatch = watchCall(
       "close",
       { signal, timeoutMs, deadline },
-      (reason) => {
+      (reason, byTime) => {
         // A time limit that passes is no error where all was sent; an abort of the signal
         // always is.
-        if (!(reason instanceof TimeoutError)) abort = { reason };
+        if (!byTime) abort = { reason };
         this.#cutClosing(reason);
       },
     );

@@ -166,17 +166,29 @@ export function waitWithin<T>(
 }
 
 /**
+ * Is called once, when a limit has ended a call.
+ *
+ * @param reason What to reject with.
+ * @param byTime Whether time has passed, and no signal has aborted: the reason of a signal
+ * may be a `TimeoutError` as well.
+ */
+export type OnLimit = (reason: unknown, byTime: boolean) => void;
+
+/**
  * Watches the limits of one call: `onLimit` is called once, for the first that ends it,
  * with the reason to reject with. Call what is returned when the call is over.
+ *
+ * Never throws. Limits with getters may be others than when they were checked: what is wrong
+ * with them now ends the call.
  */
 export function watchCall(
   operation: string,
   options: CallOptions,
-  onLimit: (reason: unknown) => void,
+  onLimit: OnLimit,
   details?: LimitDetails,
 ): () => void {
-  const watch = new Watch(operation, options, onLimit, details);
-  watch.start();
+  const watch = new Watch(operation, onLimit, details);
+  watch.start(options);
   return watch.stop;
 }
 
@@ -185,38 +197,48 @@ const NO_SIGNALS: readonly AbortSignal[] = [];
 /** The limits of one call that waits. */
 class Watch implements AlarmListener {
   readonly #operation: string;
-  readonly #options: CallOptions;
-  readonly #onLimit: (reason: unknown) => void;
+  readonly #onLimit: OnLimit;
   readonly #details: LimitDetails | undefined;
+  #signal: AbortSignal | undefined;
+  #deadline: Deadline | undefined;
   /** Those of the deadline. */
-  readonly #signals: readonly AbortSignal[];
+  #signals = NO_SIGNALS;
   #callAlarm: Alarm | undefined;
   #deadlineAlarm: Alarm | undefined;
 
   constructor(
     operation: string,
-    options: CallOptions,
-    onLimit: (reason: unknown) => void,
+    onLimit: OnLimit,
     details: LimitDetails | undefined,
   ) {
     this.#details = details;
     this.#operation = operation;
-    this.#options = options;
     this.#onLimit = onLimit;
-    const { deadline } = options;
-    this.#signals = deadline === undefined ? NO_SIGNALS : signalsOf(deadline);
   }
 
-  start(): void {
+  start(options: CallOptions): void {
+    try {
+      this.#start(options);
+    } catch (error) {
+      this.stop();
+      this.#onLimit(error, false);
+    }
+  }
+
+  #start(options: CallOptions): void {
+    // Each is read once: a getter may give another signal each time.
+    const { signal, timeoutMs = Infinity, deadline } = options;
+    if (deadline !== undefined) this.#signals = signalsOf(deadline);
+    this.#signal = signal;
+    this.#deadline = deadline;
     if (this.#aborted !== undefined) return this.#abort();
-    const { signal, timeoutMs = Infinity, deadline } = this.#options;
     if (signal !== undefined) addAbortListener(signal, this.#abort);
     for (const signal of this.#signals) {
       addAbortListener(signal, this.#abort);
     }
     // Both exist before one starts: see `#schedule` in coarse_timer.ts.
     if (deadline !== undefined) this.#deadlineAlarm = new Alarm(this, EXACT);
-    if (timeoutMs < Infinity) {
+    if (timeoutMs !== Infinity) {
       this.#callAlarm = new Alarm(this, EXACT);
       this.#callAlarm.limitMs = timeoutMs;
       this.#callAlarm.arm();
@@ -225,7 +247,7 @@ class Watch implements AlarmListener {
   }
 
   readonly stop = (): void => {
-    const { signal } = this.#options;
+    const signal = this.#signal;
     if (signal !== undefined) removeAbortListener(signal, this.#abort);
     for (const signal of this.#signals) {
       removeAbortListener(signal, this.#abort);
@@ -236,7 +258,7 @@ class Watch implements AlarmListener {
 
   onAlarm(alarm: Alarm): void {
     if (alarm === this.#callAlarm) return this.#expire(alarm.limitMs);
-    const deadline = this.#options.deadline!;
+    const deadline = this.#deadline!;
     const leftMs = deadline.remainingMs;
     if (leftMs === 0) return this.#expire(limitOf(deadline));
     // At first, and again where it was extended meanwhile.
@@ -248,17 +270,17 @@ class Watch implements AlarmListener {
     this.stop();
     this.#onLimit(
       new TimeoutError(this.#operation, limitMs, ask(this.#details)),
+      true,
     );
   }
 
   get #aborted(): AbortSignal | undefined {
-    const { signal } = this.#options;
-    if (signal?.aborted) return signal;
+    if (this.#signal?.aborted) return this.#signal;
     return this.#signals.find((signal) => signal.aborted);
   }
 
   readonly #abort = (): void => {
     this.stop();
-    this.#onLimit(this.#aborted!.reason);
+    this.#onLimit(this.#aborted!.reason, false);
   };
 }

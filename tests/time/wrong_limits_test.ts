@@ -1,4 +1,15 @@
-import { assertRejects, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { Pool, reconnect, Requests } from "../../lib/client/mod.ts";
+import { lines } from "../../lib/codec/lines.ts";
+import { datagram } from "../../lib/datagram/datagram.ts";
+import { TimeoutError } from "../../lib/errors.ts";
+import { framed } from "../../lib/framed/framed.ts";
+import { memoryNetwork } from "../../lib/testing/memory_network.ts";
 import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import type { CallOptions } from "../../lib/time/call_limits.ts";
 import {
@@ -70,4 +81,72 @@ Deno.test("retry() refuses delays that are no numbers, and names them", async ()
       "Cannot retry: minDelayMs must be a number, got",
     );
   }
+});
+
+Deno.test("limits with getters are read once for a wait, and what is wrong by then ends it", async () => {
+  const [left, right] = memoryPair();
+  const signals = {
+    get signal() {
+      return AbortSignal.timeout(5);
+    },
+  };
+  await assertRejects(() => left.read(signals), DOMException, "timeout");
+  const deadlines = {
+    get deadline() {
+      return Deadline.after(5);
+    },
+  };
+  await assertRejects(() => left.read(deadlines), TimeoutError, "read");
+  for (const [second, error] of [[-1, RangeError], ["1", TypeError]] as const) {
+    const times = {
+      count: 0,
+      get timeoutMs() {
+        return (this.count++ === 0 ? 60_000 : second) as number;
+      },
+    };
+    Object.defineProperty(times, "count", { enumerable: false });
+    await assertRejects(() => left.read(times), error, "limitMs must be");
+    times.count = 0;
+    await assertRejects(() => sleep(60_000, times), error, "limitMs must be");
+  }
+  // Nothing is left of them.
+  await right.write("x");
+  assertEquals((await left.read())?.length, 1);
+  left.abort();
+});
+
+Deno.test("a signal that aborts with a TimeoutError is no time that has passed", async () => {
+  const reason = new TimeoutError("wait for something else", 5);
+  const signal = AbortSignal.abort(reason);
+  const rejects = async (call: (options: CallOptions) => Promise<unknown>) => {
+    const error = await assertRejects(() => call({ signal }));
+    assertStrictEquals(error, reason);
+  };
+  const [left, right] = memoryPair();
+  await rejects((options) => left.close(options));
+  const requests = new Requests(framed(right, lines()), { match: "order" });
+  await rejects((options) => requests.close(options));
+  const pool = new Pool({ open: () => ({}) });
+  await pool.acquire();
+  await rejects((options) => pool.close(options));
+  const link = reconnect({ open: () => ({}) }, () => new Promise(() => {}));
+  await link.connected();
+  await rejects((options) => link.close(options));
+  const backend = memoryNetwork().datagrams();
+  const udp = await datagram({ port: 0, backend });
+  await rejects((options) => udp.close(options));
+
+  // With an error of its own beside it.
+  const down = new Error("down");
+  await using failing = reconnect({
+    open: () => Promise.reject(down),
+    retry: { minDelayMs: 60_000, jitter: 0, retryIf: () => true },
+  }, () => {});
+  await new Promise((resolve) => {
+    failing.onEvent = ({ type }) => type === "waiting" && resolve(type);
+  });
+  const late = new AbortController();
+  const waiting = failing.connected({ signal: late.signal });
+  late.abort(reason);
+  assertStrictEquals(await assertRejects(() => waiting), reason);
 });
