@@ -83,12 +83,11 @@ export function hasEnded(connection: unknown): boolean {
  */
 export function lossOf(connection: unknown): unknown {
   if (!isSocket(connection)) return undefined;
-  const { readLoop, isOpen } = halvesOf(connection);
-  if (readLoop.endedFirst) {
-    const { localAddr, remoteAddr } = connection;
-    return endedError("the peer ended the stream", { localAddr, remoteAddr });
+  const halves = halvesOf(connection);
+  if (halves.readLoop.endedFirst) {
+    return endedError("the peer ended the stream", halves.addresses());
   }
-  if (isOpen) return undefined;
+  if (halves.isOpen) return undefined;
   const { signal } = connection;
   const isOwn = !signal.aborted || signal.reason instanceof ClosedError;
   return isOwn ? undefined : signal.reason;

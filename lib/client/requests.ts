@@ -638,14 +638,12 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   }
 
   #ended(when: string, cause?: unknown): BrokenError {
-    const { localAddr, remoteAddr } = this.#parts.socket;
     return new BrokenError(
       "ended",
       `Cannot receive an answer: the peer ended its stream ${when}`,
       {
         operation: RECEIVE,
-        localAddr,
-        remoteAddr,
+        ...this.#parts.halves.addresses(),
         ...(cause === undefined ? {} : { cause }),
       },
     );
@@ -663,8 +661,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   /** No answer has come for too long. */
   #onStall(): void {
     const { stallMs } = this.#limits;
-    const { localAddr, remoteAddr } = this.#parts.socket;
-    const options = { localAddr, remoteAddr };
+    const options = this.#parts.halves.addresses();
     this.#break(
       this.#writeFailure ??
         new TimeoutError(RECEIVE, stallMs, options),
@@ -762,14 +759,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   /** An error of its own for one request. */
   #lossOf(cause: unknown, sent: boolean): SocketError {
-    const { localAddr, remoteAddr } = this.#parts.socket;
-    const options = {
-      operation: "request",
-      cause,
-      sent,
-      localAddr,
-      remoteAddr,
-    };
+    const addresses = this.#parts.halves.addresses();
+    const options = { operation: "request", cause, sent, ...addresses };
     if (cause instanceof ClosedError) {
       const why = "Cannot request: this side closed the connection";
       return new ClosedError(`${why} ${when(sent)}`, options);
@@ -800,8 +791,8 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     const unwatch = watchCall(
       "close",
       { signal, timeoutMs, deadline },
-      (reason) => {
-        if (!(reason instanceof TimeoutError)) abort = { reason };
+      (reason, byTime) => {
+        if (!byTime) abort = { reason };
         this.abort(reason);
       },
     );

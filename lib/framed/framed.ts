@@ -581,7 +581,7 @@ export class Framed<In, Out = In>
   ): Disposable {
     const halves = halvesOf(this.#socket);
     const frames = this.#frames;
-    const { stats, localAddr, remoteAddr } = this.#socket;
+    const { stats } = this.#socket;
     if (frames.heartbeat !== undefined) {
       throw new BusyError("Cannot start a heartbeat: one is under way", {
         operation: "heartbeat",
@@ -609,10 +609,10 @@ export class Framed<In, Out = In>
         }
         return sent;
       },
-      onSilence: (timeoutMs) => {
-        const options = { localAddr, remoteAddr };
-        halves.expire(new TimeoutError("heartbeat", timeoutMs, options));
-      },
+      onSilence: (timeoutMs) =>
+        halves.expire(
+          new TimeoutError("heartbeat", timeoutMs, halves.addresses()),
+        ),
     }, options);
     frames.heartbeat = heartbeat;
     const { isPong } = options;

@@ -167,7 +167,7 @@ export class Member<Out> {
     const [option, limit] = queue.length >= maxQueuedFrames
       ? ["maxQueuedFrames", maxQueuedFrames] as const
       : ["maxQueuedBytes", maxQueuedBytes] as const;
-    const { halves, socket: { localAddr, remoteAddr } } = partsOf(this.#framed);
+    const { halves } = partsOf(this.#framed);
     halves.expire(
       new LimitError(
         option,
@@ -175,7 +175,7 @@ export class Member<Out> {
         `Cannot publish to a member: more than ${
           option === "maxQueuedFrames" ? `${limit} frames` : `${limit} bytes`
         } would wait for it (its peer reads too slowly)`,
-        { operation: "publish", localAddr, remoteAddr },
+        { operation: "publish", ...halves.addresses() },
       ),
     );
   }

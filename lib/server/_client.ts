@@ -70,21 +70,27 @@ export class Client {
   /** Under which address it was let in; `undefined` until a proxy has said where it is. */
   admittedAs: Addr | undefined;
   #transport: AcceptedTransport;
+  #remoteAddr: Addr;
   readonly #owner: ClientOwner;
   #stage: Stage = "handshake";
   #socket: Socket | undefined;
   #age: ConnectionAge | undefined;
 
-  /** @param isProxied Whether a PROXY header comes first. */
+  /**
+   * @param remoteAddr That of the transport.
+   * @param isProxied Whether a PROXY header comes first.
+   */
   constructor(
     id: number,
     transport: AcceptedTransport,
+    remoteAddr: Addr,
     owner: ClientOwner,
     isProxied: boolean,
   ) {
     this.id = id;
-    this.admittedAs = isProxied ? undefined : transport.remoteAddr;
+    this.admittedAs = isProxied ? undefined : remoteAddr;
     this.#transport = transport;
+    this.#remoteAddr = remoteAddr;
     this.#owner = owner;
   }
 
@@ -97,9 +103,17 @@ export class Client {
     return this.#socket;
   }
 
-  /** The peer's address, or the client's once a proxy has said it. */
+  /**
+   * The peer's address, or the client's once a proxy has said it. Where a transport of the
+   * user's fails to say it, the last one that is known.
+   */
   get remoteAddr(): Addr {
-    return this.#transport.remoteAddr;
+    try {
+      this.#remoteAddr = this.#transport.remoteAddr;
+    } catch {
+      // The client's end must not fail by it.
+    }
+    return this.#remoteAddr;
   }
 
   start(): void {
@@ -187,8 +201,8 @@ export class Client {
     this.#stage = "handling";
     this.#owner.onHandling();
     this.#owner.emit({ type: "accepted", id: this.id, socket });
-    // The hook may have ended the socket, or the server.
-    if (!halvesOf(socket).isOpen) return this.#end("completed");
+    // The hook may have ended the socket, or the server; or closes it, which takes a while.
+    if (!halvesOf(socket).isOpen) return void this.#close();
     // Or the drain has begun by it, which has limits of its own.
     if (ageLimits !== undefined && !context.signal.aborted) {
       this.#age = new ConnectionAge(

@@ -93,7 +93,13 @@ export class Clients implements ClientOwner {
       this.#counts.rejected++;
       return this.emit({ type: "rejected", reason, remoteAddr });
     }
-    const client = new Client(++this.#lastId, transport, this, isProxied);
+    const client = new Client(
+      ++this.#lastId,
+      transport,
+      remoteAddr,
+      this,
+      isProxied,
+    );
     this.#all.add(client);
     client.start();
   }
@@ -184,12 +190,11 @@ export class Clients implements ClientOwner {
     this.#admission.leave(client.admittedAs);
     if (this.#isEnding) this.#outcomes[outcome]++;
     if (client.socket === undefined) this.#counts.rejected++;
-    else this.#account(client.id, client.socket);
+    else this.#account(client, client.socket);
     if (this.#all.size === 0) this.#left?.resolve();
   }
 
-  #account(id: number, socket: Socket): void {
-    const { remoteAddr } = socket;
+  #account({ id, remoteAddr }: Client, socket: Socket): void {
     const { bytesRead, bytesWritten, ageMs } = halvesOf(socket).stats;
     this.#bytesRead += bytesRead;
     this.#bytesWritten += bytesWritten;

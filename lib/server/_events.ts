@@ -47,7 +47,8 @@ export class EventSink {
   }
 
   emit(event: ServerEvent): void {
-    this.telemetry?.onEvent(event);
+    const { telemetry } = this;
+    if (telemetry !== undefined) guard(() => telemetry.onEvent(event));
     const hook = this.#hook;
     if (hook !== undefined) guard(() => hook(event));
     if (tracing?.hasSubscribers) {

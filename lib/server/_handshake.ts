@@ -14,7 +14,11 @@ import {
 } from "../time/call_limits.ts";
 import { closeQuietly } from "../transport/close_quietly.ts";
 import type { AcceptedTransport } from "../transport/options.ts";
-import { translateError, whereOf } from "../transport/translate_error.ts";
+import {
+  type ErrorContext,
+  translateError,
+  whereOf,
+} from "../transport/translate_error.ts";
 import type { AcceptLoop } from "./_accept_loop.ts";
 
 /**
@@ -43,21 +47,23 @@ export async function performHandshake(
   timeoutMs: number | undefined,
   signal: AbortSignal,
 ): Promise<string | null> {
-  const { localAddr, remoteAddr } = transport;
   const operation = "handshake";
+  const context: ErrorContext = { operation };
   try {
+    const { localAddr, remoteAddr } = transport;
+    Object.assign(context, { localAddr, remoteAddr });
     const done = Promise.resolve(transport.handshake!());
     const limits = { timeoutMs: timeoutMs ?? 10_000, signal };
-    await waitWithin(operation, done, limits, () => {
-      const context = { operation, localAddr, remoteAddr };
-      return { ...context, where: whereOf(context) };
-    });
+    await waitWithin(operation, done, limits, () => ({
+      ...context,
+      where: whereOf(context),
+    }));
     const { alpnProtocol } = transport;
     // Anything else, of an acceptor of the user's, is no name.
     return typeof alpnProtocol === "string" ? alpnProtocol : null;
   } catch (error) {
     closeQuietly(transport);
-    throw translateError(error, { operation, localAddr, remoteAddr });
+    throw translateError(error, context);
   }
 }
 

@@ -65,13 +65,12 @@ export class MemoryGuard {
     for (const { socket, bytes } of largest) {
       if (total <= this.#limit) return;
       total -= bytes;
-      const { localAddr, remoteAddr } = socket;
       socket.abort(
         new LimitError(
           "maxBufferedBytes",
           this.#limit,
           `Cannot go on: the connections of the server buffer more than ${this.#limit} bytes together, and this one holds ${bytes}`,
-          { localAddr, remoteAddr },
+          halvesOf(socket).addresses(),
         ),
       );
     }

@@ -16,7 +16,7 @@ import {
   type SocketErrorCode,
   TlsError,
 } from "../errors.ts";
-import type { Socket } from "../socket/socket.ts";
+import { halvesOf, type Socket } from "../socket/socket.ts";
 
 /** What a peer can cause. `busy`, `closed` and `permission` are this side's. */
 const BY_PEER: ReadonlySet<SocketErrorCode> = new Set<SocketErrorCode>([
@@ -86,6 +86,13 @@ export function isClosedError(error: unknown, socket: Socket): boolean {
  * made, to a database say, has an address of its own.
  */
 function isOf({ remoteAddr }: SocketError, socket: Socket): boolean {
-  return remoteAddr === undefined || remoteAddr === socket.remoteAddr ||
-    formatAddress(remoteAddr) === formatAddress(socket.remoteAddr);
+  if (remoteAddr === undefined) return true;
+  const own = halvesOf(socket).addresses().remoteAddr;
+  // A transport of the user's may not say it any more.
+  if (own === undefined || own === remoteAddr) return true;
+  try {
+    return formatAddress(remoteAddr) === formatAddress(own);
+  } catch {
+    return false;
+  }
 }

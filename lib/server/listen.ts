@@ -195,14 +195,21 @@ export class Listener<A extends Addr = Addr>
     this.#socketOptions = socketOptionsOf("listen", options);
     const loop = this.#loop = new AcceptLoop(acceptor, {
       onAcceptError: (error, retryMs) =>
-        this.#emit({ type: "accept-error", error, retryMs }),
-      onCloseError: (error) => this.#emit({ type: "close-error", error }),
+        this.#emit(() => ({ type: "accept-error", error, retryMs })),
+      onCloseError: (error) =>
+        this.#emit(() => ({ type: "close-error", error })),
     });
     this.#queue = new HandshakeQueue(loop, options.handshakeTimeoutMs, {
-      onHandshake: ({ remoteAddr }, alpnProtocol) =>
-        this.#emit({ type: "tls", remoteAddr, alpnProtocol }),
-      onHandshakeError: (error, { remoteAddr }) =>
-        this.#emit({ type: "tls-failed", error, remoteAddr }),
+      onHandshake: (transport, alpnProtocol) =>
+        this.#emit(() => {
+          const { remoteAddr } = transport;
+          return { type: "tls", remoteAddr, alpnProtocol };
+        }),
+      onHandshakeError: (error, transport) =>
+        this.#emit(() => {
+          const { remoteAddr } = transport;
+          return { type: "tls-failed", error, remoteAddr };
+        }),
     });
     // `accept` rejects with it as well; `ready` need not be waited for.
     loop.ready.catch(() => {});
@@ -324,8 +331,9 @@ export class Listener<A extends Addr = Addr>
     return this.close();
   }
 
-  #emit(event: ListenerEvent): void {
+  /** @param event Makes the event; a transport of the user's may fail at its address. */
+  #emit(event: () => ListenerEvent): void {
     const { onEvent } = this.#options;
-    if (onEvent !== undefined) guard(() => onEvent(event));
+    if (onEvent !== undefined) guard(() => onEvent(event()));
   }
 }

@@ -176,10 +176,7 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       proxies,
     );
     this.#loop = new AcceptLoop(acceptor, {
-      onAcceptError: (error, retryMs) => {
-        this.#acceptErrors++;
-        clients.emit({ type: "accept-error", error, retryMs });
-      },
+      onAcceptError: (error, retryMs) => this.#onAcceptError(error, retryMs),
       onCloseError: (error) => clients.emit({ type: "close-error", error }),
     });
     if (options.drainOnSignals) this.#drainOnSignals();
@@ -316,10 +313,25 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
       if (transport === undefined) break;
       // It came in the moment in which the drain began, which counts without it.
       if (loop.closed) closeQuietly(transport);
-      else clients.admit(transport);
+      else this.#admit(transport);
     }
     // The loop may have ended by itself: the acceptor was closed from outside.
     if (this.#shutdown === undefined) this.shutdown();
+  }
+
+  #admit(transport: AcceptedTransport): void {
+    try {
+      this.#clients.admit(transport);
+    } catch (error) {
+      // A transport of the user's that does not say where it comes from.
+      closeQuietly(transport);
+      this.#onAcceptError(error, 0);
+    }
+  }
+
+  #onAcceptError(error: unknown, retryMs: number): void {
+    this.#acceptErrors++;
+    this.#clients.emit({ type: "accept-error", error, retryMs });
   }
 
   /** Before the first client comes: there is no event that it does not follow. */

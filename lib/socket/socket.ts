@@ -49,6 +49,7 @@ export type SocketHalves = Pick<
   | "drain"
   | "expire"
   | "onReadOrphaned"
+  | "addresses"
 >;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */

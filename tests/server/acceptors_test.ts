@@ -11,13 +11,20 @@ import {
   assertLess,
   assertThrows,
 } from "@std/assert";
-import { ClosedError } from "../../lib/errors.ts";
+import { ClosedError, TimeoutError } from "../../lib/errors.ts";
 import { listen } from "../../lib/server/listen.ts";
 import { serve } from "../../lib/server/serve.ts";
 import type { ServerEvent } from "../../lib/server/events.ts";
 import { MemoryAcceptor } from "../../lib/testing/_memory_acceptor.ts";
-import { memoryTransportPair } from "../../lib/transport/memory.ts";
-import type { AcceptedTransport } from "../../lib/transport/options.ts";
+import {
+  type MemoryTransport,
+  memoryTransportPair,
+} from "../../lib/transport/memory.ts";
+import type {
+  AcceptedTransport,
+  Transport,
+} from "../../lib/transport/options.ts";
+import { FailedHooks } from "../_support/failed_hooks.ts";
 import { textOf, TIMEOUT, turn } from "../_support/sockets.ts";
 import { until } from "./_clients.ts";
 
@@ -382,5 +389,99 @@ Deno.test(
     }, () => {});
     server.unref();
     server.ref();
+  },
+);
+
+/** A transport that says its peer's address so many times, and then fails at that. */
+function forgetful(transport: MemoryTransport, times: number): Transport {
+  return {
+    read: (p) => transport.read(p),
+    write: (p) => transport.write(p),
+    closeWrite: () => transport.closeWrite(),
+    close: () => transport.close(),
+    localAddr: transport.localAddr,
+    get remoteAddr() {
+      if (times-- === 0) throw failure;
+      return transport.remoteAddr;
+    },
+  };
+}
+
+Deno.test(
+  "a transport that fails at its address, however late, harms no server",
+  TIMEOUT,
+  async () => {
+    using _hooks = new FailedHooks();
+    for (const isSecure of [false, true]) {
+      for (let times = 0; times < 12; times++) {
+        const acceptor = new MemoryAcceptor("forgetful", () => {});
+        const accept = acceptor.accept.bind(acceptor);
+        Object.assign(acceptor, {
+          async accept() {
+            const transport = forgetful(await accept(), times);
+            if (!isSecure) return transport;
+            const handshake = () => Promise.resolve();
+            return Object.assign(transport, { handshake, alpnProtocol: null });
+          },
+        });
+        const events: string[] = [];
+        const onEvent = ({ type }: ServerEvent) => void events.push(type);
+        const server = serve(
+          { acceptor, onEvent, onError: () => {} },
+          async (socket) => {
+            await socket.read();
+            // The address is asked for, to tell who is to blame.
+            const remoteAddr = { transport: "memory", name: "?" } as const;
+            throw new TimeoutError("wait", 1, { remoteAddr });
+          },
+        );
+        await turn();
+        const [left, right] = memoryTransportPair();
+        acceptor.offer(right);
+        await left.write(new Uint8Array(1)).catch(() => {});
+        await until(() => events.length > 0);
+        await until(() => server.stats.active === 0);
+        // It has been closed, perhaps with a byte that was not read.
+        const end = await left.read(new Uint8Array(1)).catch(() => null);
+        assertEquals(end, null);
+        left.close();
+        await server.shutdown();
+        const { accepted, failed, acceptErrors, rejected } = server.stats;
+        assertEquals(accepted, failed);
+        assertEquals(accepted + acceptErrors + rejected, 1, `${times}`);
+      }
+    }
+  },
+);
+
+Deno.test(
+  "a transport that fails at its address ends no listener",
+  TIMEOUT,
+  async () => {
+    for (let times = 1; times < 5; times++) {
+      using hooks = new FailedHooks();
+      const acceptor = new MemoryAcceptor("forgetful", () => {});
+      const accept = acceptor.accept.bind(acceptor);
+      let accepted = 0;
+      Object.assign(acceptor, {
+        async accept() {
+          const transport = await accept();
+          const handshake = () => Promise.resolve();
+          const made = accepted++ === 0
+            ? forgetful(transport, times)
+            : transport;
+          return Object.assign(made, { handshake, alpnProtocol: null });
+        },
+      });
+      await using listener = listen({ acceptor, onEvent: () => {} });
+      const accepting = listener.accept();
+      await turn();
+      for (let i = 0; i < 2; i++) {
+        acceptor.offer(memoryTransportPair()[1]);
+        await turn();
+      }
+      (await accepting)!.abort();
+      assert(hooks.errors.every((error) => error === failure));
+    }
   },
 );

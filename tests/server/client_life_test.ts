@@ -438,3 +438,35 @@ Deno.test(
     }
   },
 );
+
+Deno.test(
+  "a client that the hook of its event closes is the server's until it has ended",
+  TIMEOUT,
+  async () => {
+    let handled = 0;
+    const server = serve({
+      port: 0,
+      maxConnections: 1,
+      onLimit: "reject",
+      closeTimeoutMs: 60_000,
+      onEvent: (event) => {
+        if (event.type !== "accepted") return;
+        event.socket.write("busy\n");
+        void event.socket.close();
+      },
+    }, () => void handled++);
+    // Keeps its side open.
+    using client = await dial(server);
+    assertEquals(await client.readLine(), "busy");
+    const { active, closing } = server.stats;
+    assertEquals([active, closing], [1, 1]);
+    // It takes the place that there is.
+    using other = await dial(server);
+    assertEquals(await other.readLine(), null);
+    const [{ socket }] = server.connections;
+    const report = await server.shutdown({ timeoutMs: 20 });
+    assertEquals(report, { ...NONE, completed: 1 });
+    await socket.closed;
+    assertEquals([handled, server.stats.bytesWritten], [0, 5]);
+  },
+);
