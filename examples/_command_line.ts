@@ -12,6 +12,8 @@ import { print } from "./_output.ts";
 import { visibleText } from "./_safe_text.ts";
 import { whyUnreadable } from "./_unreadable.ts";
 
+export { UNSET } from "./_unset.ts";
+
 /** What the command line said. */
 export interface CommandLine<
   Name extends string,
@@ -39,7 +41,9 @@ const EXIT_CODES =
 
 /**
  * Reads the flags of an example. `--help` and `-h` print the help and end the program; a
- * flag that it does not know, or one without a value, ends it with exit code 2.
+ * flag that it does not know, or one without a value, ends it with exit code 2. What follows
+ * a flag that takes a value is its value, also where it is empty or begins with `-`, as
+ * temperatures do, but for other flags of the program.
  *
  * @param help What `--help` prints: what the program does, its usage, each flag with its
  * default, and examples. The exit codes are added where it says nothing of them.
@@ -72,20 +76,29 @@ export function commandLine<
   const names = Object.keys(defaults) as Name[];
   const known = [...names, ...listNames, ...switchNames, "help"]
     .map((name) => `--${name}`).join(", ");
-  const args = parseArgs(Deno.args, {
+  const refuse = (arg: string): never =>
+    stop(
+      `Cannot run: each flag must be one of ${known}, ` +
+        `got ${arg || '""'} (--help explains them)`,
+      BAD_USAGE,
+    );
+  const { parsed, rest } = withValues(Deno.args, {
+    valued: new Set([...names, ...listNames]),
+    switches: new Set(["help", ...switchNames]),
+    letters: { h: "help", ...letters },
+    stopEarly,
+  });
+  if (rest.length > 0 && !mayHaveTexts) refuse(rest[0]);
+  const args = parseArgs(parsed, {
     // Texts, too: `007` is no number, and no other name for `7`.
     string: [...names, ...listNames, "_"],
     collect: listNames,
-    stopEarly,
     boolean: ["help", ...switchNames],
     default: defaults,
     alias: { h: "help", ...letters },
     unknown: (arg, key) => {
       if (key === undefined && mayHaveTexts) return;
-      stop(
-        `Cannot run: each flag must be one of ${known}, got ${arg} (--help explains them)`,
-        BAD_USAGE,
-      );
+      refuse(arg);
     },
   });
   if (args.help) {
@@ -109,7 +122,48 @@ export function commandLine<
   for (const name of switchNames) {
     switches[name] = given[name] === true;
   }
-  return { flags, lists, switches, texts: args._.map(String) };
+  return { flags, lists, switches, texts: [...args._.map(String), ...rest] };
+}
+
+/**
+ * Binds values to their flags by `=`: `parseArgs` takes none that is empty or begins with
+ * `-`, and leaves out `--` wherever it stands.
+ *
+ * @returns What is for `parseArgs`, and the texts that are none of its business.
+ */
+function withValues(
+  args: readonly string[],
+  { valued, switches, letters, stopEarly }: {
+    valued: ReadonlySet<string>;
+    switches: ReadonlySet<string>;
+    letters: Readonly<Record<string, string>>;
+    stopEarly: boolean;
+  },
+): { parsed: string[]; rest: string[] } {
+  /** The flag that an argument names, with a value or without. */
+  const flagOf = (arg: string): string | undefined => {
+    const [, long, letter] = /^(?:--([^=]+)|-([^\W\d_]))(?:=|$)/s.exec(arg) ??
+      [];
+    const name = letter === undefined ? long : letters[letter];
+    return valued.has(name) || switches.has(name) ? name : undefined;
+  };
+  const parsed: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i];
+    if (arg === "--") return { parsed, rest: args.slice(i + 1) };
+    if (stopEarly && !/^-./s.test(arg)) return { parsed, rest: args.slice(i) };
+    const name = flagOf(arg);
+    if (name === undefined || !valued.has(name) || arg.includes("=")) {
+      parsed.push(arg);
+      continue;
+    }
+    const next = args[i + 1];
+    const isValue = next !== undefined && next !== "--" &&
+      flagOf(next) === undefined;
+    parsed.push(`--${name}=${isValue ? next : ""}`);
+    if (isValue) i++;
+  }
+  return { parsed, rest: [] };
 }
 
 /** The address in a flag; ends the program with exit code 2 if it is none. */

@@ -13,9 +13,10 @@ import {
 import { complain, log } from "./_log.ts";
 import { visibleText } from "./_safe_text.ts";
 import { whyUnreadable } from "./_unreadable.ts";
+import { UNSET } from "./_unset.ts";
 
 /** The flags, with what they are when they are not given. */
-export const FRONT_FLAGS = { cert: "none", key: "none" };
+export const FRONT_FLAGS = { cert: UNSET, key: UNSET };
 
 /** Flags that may be given several times. */
 export const FRONT_LISTS = ["proxy-protocol"] as const;
@@ -33,7 +34,7 @@ export const FRONT_HELP = `
 
 /** What the flags said; plain data, so that workers can be told. */
 export interface FrontSettings {
-  /** Files, or `"none"`. */
+  /** Files, or {@linkcode UNSET}. */
   readonly cert: string;
   readonly key: string;
   readonly trustedProxies: readonly string[];
@@ -61,7 +62,7 @@ export class Front {
   /** Refuses a certificate without its key, and the other way round. */
   constructor(settings: FrontSettings, refuse: Refuse = throwIt) {
     const { cert, key } = settings;
-    if ((cert === "none") !== (key === "none")) {
+    if ((cert === UNSET) !== (key === UNSET)) {
       refuse("Cannot speak TLS: --cert and --key must be given together");
     }
     this.settings = settings;
@@ -71,7 +72,7 @@ export class Front {
   /** The files that it reads. */
   get files(): string[] {
     const { cert, key } = this.settings;
-    return cert === "none" ? [] : [cert, key];
+    return cert === UNSET ? [] : [cert, key];
   }
 
   /**

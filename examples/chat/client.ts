@@ -20,6 +20,7 @@ import {
   readFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { cleanText } from "../_safe_text.ts";
 import { openScreen, type Screen } from "./screen.ts";
@@ -51,22 +52,21 @@ Examples:
     --connect localhost:7000 --ca ca.pem
 `;
 
-const NONE = "-"; // No name, and stands for none.
 const { flags, switches } = commandLine(HELP, {
   connect: "127.0.0.1:7000",
-  name: NONE,
-  room: NONE,
-  ca: NONE,
+  name: UNSET,
+  room: UNSET,
+  ca: UNSET,
 }, { switches: ["times", "tls"] });
 const address = connectFlag("connect", flags.connect);
 const who = { name: nameFlag("name"), room: nameFlag("room") };
-if (flags.room !== NONE && flags.name === NONE) {
+if (flags.room !== UNSET && flags.name === UNSET) {
   stop("Cannot run: --room must come with --name", 2);
 }
 
 function nameFlag(flag: "name" | "room"): string | undefined {
   const value = flags[flag];
-  if (value === NONE) return undefined;
+  if (value === UNSET) return undefined;
   if (isName(value)) return value;
   const shown = cleanText(value);
   stop(
@@ -77,7 +77,7 @@ function nameFlag(flag: "name" | "room"): string | undefined {
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "connect" }));
-  const caCerts = flags.ca === NONE ? [] : [await readFlag("ca", flags.ca)];
+  const caCerts = flags.ca === UNSET ? [] : [await readFlag("ca", flags.ca)];
   const isTls = switches.tls || caCerts.length > 0 || "tls" in address;
   const { tls: _, ...where } = { tls: undefined, ...address };
   let screen: Screen | undefined;

@@ -18,6 +18,7 @@ import {
   readFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
@@ -53,8 +54,8 @@ Usage: deno task examples [PERMISSION...] chat/server
   --workers N           processes that share the port, up to 64; 0, the default,
                         for none but this one. Needs --allow-run and --allow-env.
   --nats ADDRESS        a NATS server, such as 127.0.0.1:4222, over which the
-                        servers of one chat talk; - by default, for none. Needs
-                        --allow-net for it.
+                        servers of one chat talk; none by default. Needs --allow-net
+                        for it.
   --help                shows this text
 
 Examples:
@@ -67,7 +68,6 @@ Examples:
     --cert cert.pem --key key.pem
 `;
 
-const NONE = "-";
 const { flags, lists } = commandLine(HELP, {
   listen: "127.0.0.1:7000",
   rate: "5",
@@ -75,10 +75,10 @@ const { flags, lists } = commandLine(HELP, {
   slow: "drop",
   history: "20",
   "per-address": "100",
-  cert: NONE,
-  key: NONE,
+  cert: UNSET,
+  key: UNSET,
   workers: "0",
-  nats: NONE,
+  nats: UNSET,
 }, { lists: ["trusted-proxy"] });
 const address = listenFlag("listen", flags.listen);
 const tls = tlsFlags();
@@ -103,8 +103,8 @@ const workers = integerFlag("workers", flags.workers, { least: 0, most: 64 });
 
 function tlsFlags(): ChatSettings["tls"] {
   const { cert, key } = flags;
-  if (cert === NONE && key === NONE) return undefined;
-  if (cert === NONE || key === NONE) {
+  if (cert === UNSET && key === UNSET) return undefined;
+  if (cert === UNSET || key === UNSET) {
     stop("Cannot run: --cert must come with --key, and --key with --cert", 2);
   }
   return { certFile: cert, keyFile: key };
@@ -125,7 +125,7 @@ function proxyFlag(value: string): string {
 }
 
 function natsFlag(value: string): ChatSettings["nats"] {
-  if (value === NONE) return undefined;
+  if (value === UNSET) return undefined;
   const where = addressFlag("nats", value.replace(/^nats:\/\//, ""));
   if ("path" in where || "tls" in where) {
     stop(`Cannot run: --nats must be a host and a port, got ${value}`, 2);

@@ -18,6 +18,7 @@ import {
   listenFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { log } from "../_log.ts";
 import { RCODES } from "./message.ts";
@@ -51,7 +52,7 @@ Examples:
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:5300",
   upstream: "127.0.0.1:5301",
-  allow: "none",
+  allow: UNSET,
   cache: "8",
   rate: "1000",
 });
@@ -115,7 +116,7 @@ await run(async () => {
 
 function networksFlag(value: string): Networks {
   try {
-    return new Networks(value === "none" ? "" : value);
+    return new Networks(value === UNSET ? "" : value);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     stop(`Cannot use --allow: ${error.message}`, 2);

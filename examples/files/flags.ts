@@ -10,7 +10,13 @@ import {
   type PermissionPlan,
   permissionsFor,
 } from "@sluice/net/permissions";
-import { connectFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
+import {
+  connectFlag,
+  integerFlag,
+  readFlag,
+  stop,
+  UNSET,
+} from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Refusal } from "./messages.ts";
 import { SharedRate } from "./rate.ts";
@@ -18,8 +24,8 @@ import { SharedRate } from "./rate.ts";
 /** The flags of every client, with their defaults. */
 export const CLIENT_FLAGS = {
   connect: "127.0.0.1:8890",
-  ca: "none",
-  limit: "none",
+  ca: UNSET,
+  limit: UNSET,
   parallel: "4",
 };
 
@@ -57,14 +63,14 @@ export async function clientOptions(
     least: 1,
     most: 16,
   });
-  if (flags.ca !== "none" && !("tls" in address)) {
+  if (flags.ca !== UNSET && !("tls" in address)) {
     stop("Cannot trust --ca: --connect must begin with tls://", 2);
   }
   await ensurePermissions(
     permissionsFor(address, { action: "connect" }),
     ...plans,
   );
-  const tls = flags.ca === "none"
+  const tls = flags.ca === UNSET
     ? {}
     : { tls: { caCerts: [await readFlag("ca", flags.ca)] } };
   return {
@@ -97,7 +103,7 @@ export function needs(
 
 /** The bytes a second in a flag; ends the program with exit code 2 if it is no rate. */
 export function rateFlag(name: string, value: string): number {
-  return value === "none" ? Infinity : sizeFlag(name, value);
+  return value === UNSET ? Infinity : sizeFlag(name, value);
 }
 
 /** The bytes in a flag; ends the program with exit code 2 if it is no number of them. */

@@ -21,6 +21,7 @@ import {
   readFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
@@ -64,16 +65,16 @@ const ORDINARY_ERRORS = [
 
 const { flags, texts } = commandLine(HELP, {
   listen: "127.0.0.1:8890",
-  limit: "none",
-  cert: "none",
-  key: "none",
+  limit: UNSET,
+  cert: UNSET,
+  key: UNSET,
 }, { texts: true });
 const address = listenFlag("listen", flags.listen);
 const limit = rateFlag("limit", flags.limit);
 if (texts.length > 1) {
   stop(`Cannot serve: DIR must be one folder, got ${texts.length}`, 2);
 }
-if ((flags.cert === "none") !== (flags.key === "none")) {
+if ((flags.cert === UNSET) !== (flags.key === UNSET)) {
   stop("Cannot speak TLS: --cert and --key must be given together", 2);
 }
 
@@ -83,7 +84,7 @@ await run(async () => {
     permissionsFor(address, { action: "listen" }),
     needs("serve", ["read", "write"], [dir]),
   );
-  const tls = flags.cert === "none" ? undefined : {
+  const tls = flags.cert === UNSET ? undefined : {
     cert: await readFlag("cert", flags.cert),
     key: await readFlag("key", flags.key),
   };

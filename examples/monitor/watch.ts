@@ -12,7 +12,7 @@ import {
   type PermissionPlan,
   permissionsFor,
 } from "@sluice/net/permissions";
-import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { commandLine, listenFlag, run, stop, UNSET } from "../_command_line.ts";
 import { complain } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
 import { permissionToRead, whyUnreadable } from "../_unreadable.ts";
@@ -53,7 +53,7 @@ What is not on 127.0.0.1 must be allowed to Deno as well; the monitor says how.
 
 const { flags, switches } = commandLine(HELP, {
   config: "sample.json",
-  history: "memory",
+  history: UNSET,
   webhook: "off",
   web: "127.0.0.1:8080",
   probe: "127.0.0.1:7070",
@@ -74,7 +74,7 @@ await run(async () => {
       permissionsFor(address, { action: "connect" })
     ),
     ...webhook === undefined ? [] : [webhookPlan(webhook)],
-    ...flags.history === "memory" ? [] : [historyPlan(flags.history)],
+    ...flags.history === UNSET ? [] : [historyPlan(flags.history)],
   );
   using history = openHistory(flags.history);
   if (switches.once) await checkOnce(targets, history);
@@ -191,7 +191,7 @@ function historyPlan(path: string): PermissionPlan {
 
 function openHistory(path: string): History {
   try {
-    return new History(path === "memory" ? undefined : path);
+    return new History(path === UNSET ? undefined : path);
   } catch (error) {
     stop(`Cannot keep the history in ${path}: ${(error as Error).message}`);
   }

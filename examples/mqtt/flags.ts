@@ -6,7 +6,13 @@
 
 import { SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { connectFlag, integerFlag, readFlag, stop } from "../_command_line.ts";
+import {
+  connectFlag,
+  integerFlag,
+  readFlag,
+  stop,
+  UNSET,
+} from "../_command_line.ts";
 import { complain } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Client } from "./client.ts";
@@ -15,9 +21,9 @@ import { RefusedError } from "./errors.ts";
 /** The flags of both, with their defaults. */
 export const CLIENT_FLAGS = {
   connect: "127.0.0.1:1883",
-  ca: "none",
-  id: "none",
-  user: "none",
+  ca: UNSET,
+  id: UNSET,
+  user: UNSET,
   qos: "0",
   "keep-alive": "60",
 };
@@ -67,14 +73,14 @@ export async function startClient(
     least: 1,
     most: 65_535,
   });
-  if (flags.ca !== "none" && !("tls" in address)) {
+  if (flags.ca !== UNSET && !("tls" in address)) {
     stop("Cannot trust --ca: --connect must begin with mqtts://", 2);
   }
   await ensurePermissions(permissionsFor(address, { action: "connect" }));
-  const tls = flags.ca === "none"
+  const tls = flags.ca === UNSET
     ? {}
     : { tls: { caCerts: [await readFlag("ca", flags.ca)] } };
-  const user = flags.user === "none"
+  const user = flags.user === UNSET
     ? {}
     : { username: flags.user, password: passwordOfUser() };
   let wasThere = false;
@@ -83,7 +89,7 @@ export async function startClient(
       ...address,
       ...tls,
       ...user,
-      ...(flags.id === "none" ? {} : { clientId: flags.id }),
+      ...(flags.id === UNSET ? {} : { clientId: flags.id }),
       clean,
       keepAliveMs: keepAlive * 1_000,
       onEvent(event) {

@@ -6,7 +6,7 @@
  */
 
 import { decodeStream, delimited } from "@sluice/net/codec";
-import { commandLine, run, stop } from "../_command_line.ts";
+import { commandLine, run, stop, UNSET } from "../_command_line.ts";
 import { visibleText } from "../_safe_text.ts";
 import type { Client } from "./client.ts";
 import {
@@ -36,22 +36,24 @@ Examples:
   deno task examples mqtt/pub --connect mqtts://localhost:8883 --ca ca.pem -t logs < lines.txt
 `;
 
-const NONE = "-"; // No topic and no message begins so on a command line.
 const { flags, switches } = commandLine(
   HELP,
-  { ...CLIENT_FLAGS, topic: NONE, message: NONE },
+  { ...CLIENT_FLAGS, topic: UNSET, message: UNSET },
   {
     switches: ["null", "retain"],
     letters: { ...CLIENT_LETTERS, m: "message", n: "null", r: "retain" },
   },
 );
-if (flags.topic === NONE) {
+if (flags.topic === UNSET) {
   stop("Cannot publish: --topic must be given, got none", 2);
 }
 const fault = topicFault(flags.topic);
 if (fault !== undefined) {
   const shown = visibleText(flags.topic);
   stop(`Cannot publish: --topic must be ${fault}, got ${shown}`, 2);
+}
+if (switches.null && flags.message !== UNSET) {
+  stop("Cannot publish: --null must be without --message", 2);
 }
 const options = { qos: qosFlag(flags.qos), retain: switches.retain };
 
@@ -98,7 +100,7 @@ async function* messages(
   signal: AbortSignal,
 ): AsyncGenerator<string | Uint8Array> {
   if (switches.null) yield "";
-  else if (flags.message !== NONE) yield flags.message;
+  else if (flags.message !== UNSET) yield flags.message;
   else {
     try {
       yield* Deno.stdin.readable.pipeThrough(decodeStream(LINES), { signal });

@@ -5,7 +5,13 @@
  * @module
  */
 
-import { commandLine, integerFlag, run, stop } from "../_command_line.ts";
+import {
+  commandLine,
+  integerFlag,
+  run,
+  stop,
+  UNSET,
+} from "../_command_line.ts";
 import { complain } from "../_log.ts";
 import { hasWritten } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
@@ -65,7 +71,7 @@ for (const filter of filters) {
   const shown = visibleText(filter);
   stop(`Cannot subscribe: --topic must be ${fault}, got ${shown}`, 2);
 }
-if (switches["keep-session"] && flags.id === "none") {
+if (switches["keep-session"] && flags.id === UNSET) {
   stop("Cannot keep the session: --id must be given, got none", 2);
 }
 const qos = qosFlag(flags.qos);

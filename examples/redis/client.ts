@@ -14,6 +14,7 @@ import {
   integerFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { complain } from "../_log.ts";
 import { print, writeOutput } from "../_output.ts";
@@ -57,8 +58,6 @@ Exit code: 0 if the last reply was none of an error, 1 if it was or there was no
 flag was wrong.
 `;
 
-/** No argument can be this: "none" could be a password. */
-const NONE = "\0";
 /** Longest that connecting, and a reply, may take; a command that waits takes longer. */
 const CONNECT_MS = 5_000;
 const REPLY_MS = 600_000;
@@ -66,8 +65,8 @@ const REPLY_MS = 600_000;
 const { flags, switches, texts } = commandLine(HELP, {
   host: "127.0.0.1",
   port: "6379",
-  user: NONE,
-  password: NONE,
+  user: UNSET,
+  password: UNSET,
 }, { texts: true, switches: ["tls", "resp3", "raw"], stopEarly: true });
 const port = integerFlag("port", flags.port, { least: 1, most: 65_535 });
 const hostname = hostFlag(flags.host);
@@ -79,8 +78,8 @@ const options: ConnectionOptions = {
   // A character for each byte, so that all of them can be shown.
   encoding: "latin1",
   stallMs: REPLY_MS,
-  ...(flags.user === NONE ? {} : { user: flags.user }),
-  ...(flags.password === NONE ? {} : { password: flags.password }),
+  ...(flags.user === UNSET ? {} : { user: flags.user }),
+  ...(flags.password === UNSET ? {} : { password: flags.password }),
 };
 const name = formatAddress({ transport: "tcp", hostname, port });
 
@@ -114,7 +113,13 @@ class Conversation implements AsyncDisposable {
     this.failed = true;
     const verb = command[0].toUpperCase();
     try {
-      if (verb === "SUBSCRIBE" && command.length > 1) {
+      if (verb === "SUBSCRIBE") {
+        if (command.length === 1) {
+          // In the words that a server has for it.
+          throw new RedisError(
+            "ERR wrong number of arguments for 'subscribe' command",
+          );
+        }
         await this[Symbol.asyncDispose]();
         return await listen(command.slice(1));
       }

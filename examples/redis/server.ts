@@ -13,6 +13,7 @@ import {
   listenFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { logDrain, logEnd } from "../_drain.ts";
 import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "../_front.ts";
@@ -47,15 +48,13 @@ Examples:
   deno task examples redis/server --listen 127.0.0.1:6380 --password secret
 `;
 
-/** No argument can be this: "none" could be a password. */
-const NO_PASSWORD = "\0";
 const MEGABYTE = 1024 * 1024;
 /** How often expired keys are dropped, and what clients hold is counted. */
 const SWEEP_MS = 100;
 
 const { flags, lists } = commandLine(HELP, {
   listen: "127.0.0.1:6379",
-  password: NO_PASSWORD,
+  password: UNSET,
   memory: "64",
   clients: "256",
   workers: "1",
@@ -74,7 +73,7 @@ const clients = integerFlag("clients", flags.clients, SIZES);
 const db = new Database({
   maxBytes: memory * MEGABYTE,
   maxClientBytes: clients * MEGABYTE,
-  password: flags.password === NO_PASSWORD ? undefined : flags.password,
+  password: flags.password === UNSET ? undefined : flags.password,
 });
 
 const limits = {

@@ -14,7 +14,7 @@ import {
   type Socket,
 } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
-import { commandLine, listenFlag, run, stop } from "../_command_line.ts";
+import { commandLine, listenFlag, run, stop, UNSET } from "../_command_line.ts";
 import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
 import { PendingConnections } from "../_pending_connections.ts";
@@ -63,12 +63,12 @@ const MAX_PENDING = 50;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:1080",
-  users: "none",
-  local: "none",
+  users: UNSET,
+  local: UNSET,
 });
 const address = listenFlag("listen", flags.listen);
 const localPorts = portsFlag(flags.local);
-if (flags.users === "none" && !isLocal(address)) {
+if (flags.users === UNSET && !isLocal(address)) {
   stop(
     `Cannot listen on ${flags.listen} without --users: anyone could use the proxy`,
     2,
@@ -77,7 +77,7 @@ if (flags.users === "none" && !isLocal(address)) {
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "listen" }));
-  const users = flags.users === "none"
+  const users = flags.users === UNSET
     ? undefined
     : await readUsers(flags.users);
   const negotiating = new PendingConnections({
@@ -153,7 +153,7 @@ async function readUsers(path: string): Promise<Users> {
 }
 
 function portsFlag(value: string): Set<number> {
-  if (value === "none") return new Set();
+  if (value === UNSET) return new Set();
   const ports = value.split(",").map((port) =>
     /^\d{1,5}$/.test(port) ? Number(port) : 0
   );

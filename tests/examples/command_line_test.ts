@@ -67,6 +67,34 @@ Deno.test("stop() shows nothing that a terminal would obey", {
   });
 });
 
+Deno.test(
+  "commandLine() takes what follows a flag as its value, whatever it is",
+  {
+    timeout: 60_000,
+  },
+  async () => {
+    const seed =
+      "Cannot run: --seed must be a whole number from 0 to 1000000, got";
+    const flag = "Cannot run: each flag must be one of --seed, --help, got";
+    const none = "Cannot run: --seed must have a value, got none\n";
+    const cases: [args: string[], errors: string][] = [
+      [["--seed", "-5"], `${seed} -5\n`],
+      [["--seed", "-x\n"], `${seed} -x\\u{a}\n`],
+      [["--seed", ""], none],
+        [["--seed", "--"], none],
+      [["--seed=1", ""], `${flag} "" (--help explains them)\n`],
+      [["--", "more"], `${flag} more (--help explains them)\n`],
+    ];
+    const endings = await Promise.all(
+      cases.map(([args]) => runExample("game/lag_demo", ...args)),
+    );
+    assertEquals(
+      endings.map(({ code, errors }) => [code, errors]),
+      cases.map(([, errors]) => [2, errors]),
+    );
+  },
+);
+
 Deno.test("connectFlag() refuses port 0, which is no place to connect to", {
   timeout: 30_000,
 }, async () => {

@@ -41,7 +41,7 @@ Deno.test("mqtt/pub publishes to mosquitto_sub: a text, lines, nothing", {
   await using tool = startTool(
     "mosquitto_sub",
     broker.port,
-    ...["-t", "a/#", "-q", "1", "-C", "6", "-F", "%t %q %r %p"],
+    ...["-t", "a/#", "-q", "1", "-C", "7", "-F", "%t %q %r %p"],
   );
   assertEquals(await tool.line(), "a/ready 1 1 it is there");
   const pub = (...args: string[]) =>
@@ -49,6 +49,8 @@ Deno.test("mqtt/pub publishes to mosquitto_sub: a text, lines, nothing", {
   const silent = { code: 0, output: "", errors: "" };
   assertEquals(await pub("-t", "a/text", "-m", "héllo", "-q", "1"), silent);
   assertEquals(await tool.line(), "a/text 1 0 héllo");
+  assertEquals(await pub("-t", "a/cold", "-m", "-5.5"), silent);
+  assertEquals(await tool.line(), "a/cold 0 0 -5.5");
   assertEquals(await pub("--topic", "a/null", "--null", "--retain"), silent);
   assertEquals(await tool.line(), "a/null 0 0 ");
   await using lines = await Example.start(
@@ -267,6 +269,14 @@ Deno.test("mqtt/pub and mqtt/sub say in a line what is wrong", {
       2,
       "--connect must begin with mqtts:",
     ],
+    [
+      "pub",
+      ["-t", "a", "-n", "-m", "b"],
+      2,
+      "--null must be without --message",
+    ],
+    ["pub", ["-t", "a", "-m", ""], 2, "--message must have a value, got none"],
+    ["pub", ["-t", "a", "-u", "none"], 2, "--user must come with the variable"],
     ["pub", ["-t", "a", "-u", "ann"], 2, "--user must come with the variable"],
     ["pub", ["-t", "a", "--connect", "mqtt://x y"], 2, "--connect: "],
     ["pub", ["-t", "a", ...at(1)], 1, "connection refused"],

@@ -128,6 +128,12 @@ Deno.test("redis/client says one command that stands behind its flags", {
     [["GET", "nothing"], "(nil)\n", 0],
     [["STRLEN", "grüß"], "(integer) 0\n", 0],
     [["ECHO", ""], '""\n', 0],
+    [["ECHO", "--"], '"--"\n', 0],
+    [
+      ["SUBSCRIBE"],
+      "(error) ERR wrong number of arguments for 'subscribe' command\n",
+      1,
+    ],
     [["INCR"], "(error) ERR wrong number of arguments for 'incr' command\n", 1],
     [["KEYS", "-*"], '1) "-5"\n', 0],
   ];
