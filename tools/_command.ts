@@ -97,6 +97,11 @@ function forwardSignals(child: Deno.ChildProcess): () => void {
   };
 }
 
+/** An argument as it is, or in quotes where it is empty or a terminal would obey it. */
+export function shown(arg: string): string {
+  return /^[\x21-\x7e]+$/.test(arg) ? arg : JSON.stringify(arg);
+}
+
 /** The same arguments of `deno`, with the import map where the command takes one. */
 export function withImportMap(
   [name, ...rest]: string[],

@@ -1,5 +1,5 @@
 import { fileURLToPath as fromFileUrl } from "node:url";
-import { ROOT, runDeno } from "./_command.ts";
+import { ROOT, runDeno, shown } from "./_command.ts";
 import type { StdSource } from "./_std.ts";
 
 const FOLDER = new URL("examples/", ROOT);
@@ -60,7 +60,9 @@ export async function runExample(
   const wrong = permissions.find((flag) => !/^--(allow|deny)-/.test(flag));
   if (wrong !== undefined) {
     console.error(
-      `Cannot run an example: what comes before its name must be a permission, got ${wrong}\n` +
+      `Cannot run an example: what comes before its name must be a permission, got ${
+        shown(wrong)
+      }\n` +
         USAGE,
     );
     return 2;
@@ -72,7 +74,9 @@ export async function runExample(
   }
   if (!names.includes(name)) {
     console.error(
-      `Cannot run ${name}: it must be the name of an example (deno task examples lists them)`,
+      `Cannot run ${
+        shown(name)
+      }: it must be the name of an example (deno task examples lists them)`,
     );
     return 2;
   }

@@ -13,7 +13,7 @@ interface Step {
  * `deno task check`: all that needs no test to run, in the order in which it is
  * cheapest to fail.
  */
-export function check(_: string[], std: StdSource): Promise<number> {
+export function check(std: StdSource): Promise<number> {
   return runSteps("check", staticSteps(std));
 }
 

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { runDeno } from "./_command.ts";
+import { runDeno, shown } from "./_command.ts";
 import { check, ok } from "./_gate.ts";
 import { updateExports } from "./_exports.ts";
 import { updateOptions } from "./_options.ts";
@@ -30,14 +30,27 @@ const TASKS: Record<string, Task> = {
   "bench:peers": runProgram("bench/peers/main.ts"),
   "bench:compare": runProgram("bench/compare/main.ts"),
   site: runProgram("tools/site/main.ts"),
-  "site:pictures": runProgram("tools/site/pictures.ts"),
-  check,
-  ok: (_, std) => ok(std, test),
+  "site:pictures": withoutArguments((std) =>
+    runProgram("tools/site/pictures.ts")([], std)
+  ),
+  check: withoutArguments(check),
+  ok: withoutArguments((std) => ok(std, test)),
   examples: runExample,
-  "exports:update": updateExports,
-  "preload:update": updatePreload,
-  "options:update": updateOptions,
+  "exports:update": withoutArguments(updateExports),
+  "preload:update": withoutArguments(updatePreload),
+  "options:update": withoutArguments(updateOptions),
 };
+
+/** A task that takes no arguments: what it was not told to do is not done. */
+function withoutArguments(task: (std: StdSource) => Promise<number>): Task {
+  return async (args, std) => {
+    if (args.length === 0) return await task(std);
+    console.error(
+      `Cannot run the task: it must have no arguments, got ${shown(args[0])}`,
+    );
+    return 2;
+  };
+}
 
 function runProgram(file: string): Task {
   return async (args, std) =>
@@ -61,7 +74,7 @@ if (import.meta.main) {
     console.error(
       `Cannot run a task: its name must be one of ${
         Object.keys(TASKS).join(", ")
-      }, got ${name}`,
+      }, got ${shown(name ?? "none")}`,
     );
     Deno.exit(2);
   }

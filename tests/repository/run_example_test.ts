@@ -115,3 +115,27 @@ Deno.test("an example gets the permissions that stand before its name", {
     "must be a permission, got --inspect",
   );
 });
+
+Deno.test("a task that takes no arguments does nothing where it gets one", {
+  timeout: 30_000,
+}, async () => {
+  const [refused, unknown] = await Promise.all([
+    ["exports:update", "--help"],
+    ["examples", "\x1b[31m"],
+  ].map(async (args) => {
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...taskArguments().slice(0, -1), ...args],
+      env: { SLUICE_STD: "npm" },
+    }).output();
+    return { code, errors: new TextDecoder().decode(stderr) };
+  }));
+  assertEquals(refused, {
+    code: 2,
+    errors: "Cannot run the task: it must have no arguments, got --help\n",
+  });
+  assertEquals(unknown, {
+    code: 2,
+    errors: 'Cannot run "\\u001b[31m": it must be the name of an example ' +
+      "(deno task examples lists them)\n",
+  });
+});

@@ -6,6 +6,7 @@ import {
 } from "../../tools/_examples.ts";
 import { findStdSource, importMapFlags } from "../../tools/_std.ts";
 import { pathToFileURL } from "node:url";
+import { holdsOther } from "../../tools/site/main.ts";
 import { formatTally, tallyTests } from "../../tools/_tally.ts";
 
 Deno.test("findStdSource() does as it is told", async () => {
@@ -112,4 +113,19 @@ Deno.test("shebangFlags() gives nothing for another first line", () => {
     undefined,
   );
   assertEquals(shebangFlags("#!/usr/bin/env node\n"), undefined);
+});
+
+Deno.test("holdsOther() lets the site take the place of a site alone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    assertEquals(await holdsOther(`${folder}/new`), false);
+    assertEquals(await holdsOther(folder), false);
+    await Deno.writeTextFile(`${folder}/notes.txt`, "");
+    assertEquals(await holdsOther(folder), true);
+    assertEquals(await holdsOther(`${folder}/notes.txt`), true);
+    await Deno.writeTextFile(`${folder}/hashmap.json`, "{}");
+    assertEquals(await holdsOther(folder), false);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

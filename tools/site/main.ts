@@ -16,7 +16,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "node:path";
 import { fileURLToPath as fromFileUrl } from "node:url";
-import { ROOT } from "../_command.ts";
+import { ROOT, shown } from "../_command.ts";
 import { assemble } from "./_assemble.ts";
 import { checkSite } from "./_check_site.ts";
 
@@ -27,7 +27,8 @@ Usage: deno task site [--out FOLDER] [--base PATH] [--repository URL]
        deno task site:dev
 
   --out FOLDER      where to put it; docs/.vitepress/dist by default. Relative paths
-                    start where the task was called
+                    start where the task was called. What is there is removed: it must
+                    be a site that was made before, or be empty
   --base PATH       the path that it is served under, / by default
   --repository URL  where links to files lead that have no page on the site, such as
                     https://github.com/OWNER/NAME/blob/main/; without it they are text
@@ -37,6 +38,8 @@ Usage: deno task site [--out FOLDER] [--base PATH] [--repository URL]
 
 /** Where VitePress's configuration and packages are. */
 const HOME = new URL("docs/.vitepress/", ROOT);
+/** Where the site is put, if nothing else is said. */
+const DIST = fromFileUrl(new URL("dist", HOME));
 
 /** How the site is made. */
 export interface SiteOptions {
@@ -71,12 +74,27 @@ export async function makeSite(
   return problems.length === 0 ? 0 : 1;
 }
 
+/**
+ * Whether a place has anything but a site that was made before: VitePress removes what is in
+ * the folder that it builds into.
+ */
+export async function holdsOther(folder: string): Promise<boolean> {
+  try {
+    const entries = await Array.fromAsync(Deno.readDir(folder));
+    const names = entries.map(({ name }) => name);
+    // VitePress writes this one into each site.
+    return names.length > 0 && !names.includes("hashmap.json");
+  } catch (error) {
+    return !(error instanceof Deno.errors.NotFound);
+  }
+}
+
 if (import.meta.main) {
   const flags = parseArgs(Deno.args, {
     string: ["out", "base", "repository"],
     boolean: ["help", "serve"],
-    default: { out: fromFileUrl(new URL("dist", HOME)), base: "/" },
-    unknown: (flag) => refuse(`there is no ${flag}`),
+    default: { out: DIST, base: "/" },
+    unknown: (arg) => refuse(`there is no ${shown(arg)}`),
   });
   if (flags.help) {
     console.log(HELP);
@@ -84,15 +102,25 @@ if (import.meta.main) {
   }
   const { base, repository, serve } = flags;
   if (!/^\/([\w.~-]+\/)*$/.test(base)) {
-    refuse(`--base must be a path with a slash at both ends, got ${base}`);
+    refuse(
+      `--base must be a path with a slash at both ends, got ${shown(base)}`,
+    );
   }
   if (repository !== undefined && !/^https?:\/\/.+\/$/.test(repository)) {
     refuse(
-      `--repository must be an address with a slash at its end, got ${repository}`,
+      `--repository must be an address with a slash at its end, got ${
+        shown(repository)
+      }`,
     );
   }
   // Where `deno task` was called; it runs in the folder of deno.json itself.
   const out = resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), flags.out);
+  if (flags.out !== DIST && !serve && await holdsOther(out)) {
+    refuse(
+      `--out must be a folder that is empty or a site, as all in it is removed, ` +
+        `got ${shown(flags.out)}`,
+    );
+  }
   Deno.exit(await makeSite({ out, base, repository, serve }));
 }
 

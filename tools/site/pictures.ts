@@ -38,7 +38,15 @@ if (import.meta.main) {
   for (const { name, path, width, height, ...more } of PICTURES) {
     await page.setViewportSize({ width, height });
     await page.emulateMedia({ colorScheme: more.isDark ? "dark" : "light" });
-    await page.goto(site.url + path, { waitUntil: "networkidle" });
+    const answer = await page.goto(site.url + path, {
+      waitUntil: "networkidle",
+    });
+    if (answer?.ok() !== true) {
+      console.error(
+        `Cannot take the pictures: ${path} must be there, which deno task site makes`,
+      );
+      Deno.exit(1);
+    }
     if (more.press !== undefined) {
       await page.locator(more.press).first().click();
       await page.mouse.move(0, 0);
