@@ -81,7 +81,7 @@ Deno.test(
       [["--seed", "-5"], `${seed} -5\n`],
       [["--seed", "-x\n"], `${seed} -x\\u{a}\n`],
       [["--seed", ""], none],
-        [["--seed", "--"], none],
+      [["--seed", "--"], none],
       [["--seed=1", ""], `${flag} "" (--help explains them)\n`],
       [["--", "more"], `${flag} more (--help explains them)\n`],
     ];
