@@ -192,11 +192,25 @@ export function checkConnectOptions(
   return { options, socketOptions };
 }
 
+/** How many hosts an error names. */
+const MAX_NAMES = 4;
+
 /** Where `connect` connects to, as a `TimeoutError` says it. */
 function placeOf(
   options: ConnectOptions,
 ): { where?: string; remoteAddr?: Addr } {
-  if (options.hosts !== undefined) return { where: "to any of the hosts" };
+  const { hosts } = options;
+  if (hosts === undefined) return whereTo(options);
+  if (hosts.length === 1) return whereTo(hosts[0]);
+  // Without "to".
+  const names = hosts.slice(0, MAX_NAMES).map((each) =>
+    whereTo(each).where?.slice(3)
+  );
+  if (hosts.length > MAX_NAMES) names.push("...");
+  return { where: `to any of ${hosts.length} hosts (${names.join(", ")})` };
+}
+
+function whereTo(options: DialOptions): { where?: string; remoteAddr?: Addr } {
   const { where, remoteAddr } = describeDial(options, {});
   return { where, remoteAddr };
 }
@@ -219,9 +233,12 @@ async function connectAgain(
   const { signal, timeoutMs, deadline, attemptTimeoutMs = TIMEOUT_MS, ...how } =
     readOptions(again, RETRY_OPTION_NAMES);
   const own = { signal, timeoutMs, deadline };
+  /** Of the last attempt. */
+  let failure: unknown;
   const place = () => ({
     ...placeOf(options),
     waitedFor: "no attempt succeeded",
+    cause: failure,
   });
   checkLimits(own, place);
   checkRetryRules("connect", { ...how, attemptTimeoutMs });
@@ -231,14 +248,18 @@ async function connectAgain(
   const unwatch = watchCall("connect", limits, end, place);
   const unwatchOwn = watchCall("connect", own, end, place);
   let made: Socket | undefined;
-  const attempt = async (): Promise<Socket> =>
-    made = new Socket(
-      await dialWithin(options, {
-        signal: controller.signal,
-        timeoutMs: attemptTimeoutMs,
-      }),
-      socketOptions,
-    );
+  const attempt = async (): Promise<Socket> => {
+    const within = { signal: controller.signal, timeoutMs: attemptTimeoutMs };
+    try {
+      return made = new Socket(
+        await dialWithin(options, within),
+        socketOptions,
+      );
+    } catch (error) {
+      failure = error;
+      throw error;
+    }
+  };
   try {
     return await retry(attempt, {
       ...how,

@@ -116,15 +116,17 @@ class HostRace {
   describeLimit(): {
     where: string;
     waitedFor: string;
+    remoteAddr?: Addr;
     cause?: AggregateError;
   } {
     const pending = this.#hosts.slice(0, this.#tried)
       .filter((host) => !this.#errors.has(host))
       .map((host) => formatAddress(addressOf(host)));
     const more = pending.length > MAX_TEXTS ? ", ..." : "";
-    const { length } = this.#hosts;
+    const { length, 0: first } = this.#hosts;
     return {
       where: `to ${length === 1 ? pending[0] : `any of ${length} hosts`}`,
+      remoteAddr: length === 1 ? addressOf(first) : undefined,
       waitedFor: `no connection to ${
         pending.slice(0, MAX_TEXTS).join(", ")
       }${more}`,

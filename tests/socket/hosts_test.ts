@@ -299,6 +299,46 @@ Deno.test("connect() says after its time what had failed before", async () => {
   assertEquals(clock.pending, 0);
 });
 
+Deno.test("connect() names its hosts where the time of all attempts passes", async () => {
+  using clock = fakeClock();
+  const many = new Hosts(
+    { a: "refused", b: "refused", c: "refused", d: "refused", e: "refused" },
+  );
+  const { hosts } = many;
+  const retry = { attempts: Infinity, minDelayMs: 300, jitter: 0 };
+  const connecting = outcome(
+    connect({ hosts, dialer: many, retry, timeoutMs: 400 }),
+  );
+  await clock.advance(400);
+  const error = await connecting;
+  assertIsError(
+    error,
+    TimeoutError,
+    "Cannot connect to any of 5 hosts (a:1, b:1, c:1, d:1, ...) within 400 ms: no attempt succeeded",
+  );
+  assertIsError(error.cause, BrokenError, "any of 5 hosts: ");
+  assertEquals(error.cause.reason, "refused");
+
+  const none = Deadline.after(0);
+  const early = await outcome(
+    connect({ hosts: hosts.slice(0, 2), dialer: many, deadline: none }),
+  );
+  assertIsError(early, TimeoutError, "to any of 2 hosts (a:1, b:1) within 0");
+  const one = new Hosts({ a: "silent" });
+  for (const options of [{}, { retry }]) {
+    const connecting = outcome(
+      connect({ hosts: one.hosts, dialer: one, timeoutMs: 400, ...options }),
+    );
+    await clock.advance(400);
+    const error = await connecting;
+    assertIsError(error, TimeoutError, "Cannot connect to a:1 within 400 ms");
+    const addr = { transport: "tcp", hostname: "a", port: 1 } as const;
+    assertEquals(error.remoteAddr, addr);
+    assertEquals(error.cause, undefined);
+  }
+  assertEquals(clock.pending, 0);
+});
+
 Deno.test("connect() passes on the reason of its signal, and leaves no host behind", async () => {
   using clock = fakeClock();
   const network = new Hosts({ a: "refused", b: "silent", c: 900 });
