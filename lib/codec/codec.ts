@@ -117,7 +117,8 @@ export interface Encoder<T> {
    * It is asked once, when this side ends its stream gracefully (`closeWrite` and
    * `close` of the framing or of its socket, the end of an `encodeStream`) or changes
    * codecs (`switch`); never after `abort`, `detach` or a failed write. It must append
-   * before it returns, as `encode` must, and leave alone what was written before.
+   * before it returns, as `encode` must, and leave alone what was written before. A socket
+   * has one: a second framing whose encoder has a `finish`, too, is refused.
    *
    * When it throws, the peer must not take what it got for the whole: what was sent before
    * still leaves, the call that ends the stream rejects, and nothing can be written any

@@ -50,6 +50,8 @@ import {
  * @param options Limits of the frames.
  * @throws {TypeError} `codec` is not a codec, or an option is of the wrong kind or not known.
  * @throws {RangeError} `frameTimeoutMs` is not at least 1.
+ * @throws {BusyError} The encoder has a `finish`, and so has that of another framing of
+ * this socket, which was not detached.
  * @category Frames and codecs
  *
  * @example An echo of lines
@@ -151,6 +153,8 @@ export class Framed<In, Out = In>
   readonly #frames: FrameReader<In>;
   #codec: Codec<In, Out>;
   #encoder: Encoder<Out>;
+  /** Asks `finish` of the encoder, where that has one, before this side ends. */
+  #trailer: ((out: ByteWriter) => void) | undefined;
   /** Calls of `sendAll` that are under way. */
   #sendingAll = 0;
   #detached = false;
@@ -171,24 +175,40 @@ export class Framed<In, Out = In>
     const halves = halvesOf(socket);
     const { readLoop, writer } = halves;
     this.#writer = writer;
+    const decoder = codec.decoder();
+    const encoder = encoderOf(codec);
+    this.#checkTrailer("frame a socket", encoder);
     this.#frames = new FrameReader(
       readLoop,
-      codec.decoder(),
+      decoder,
       options,
       halves.options.frameTimeoutMs,
     );
     this.#codec = codec;
-    this.#encoder = encoderOf(codec);
-    if (this.#encoder.finish !== undefined) this.#finishAtEnd();
+    this.#encoder = encoder;
+    this.#setTrailer();
     if (options.heartbeat !== undefined) {
       this.#startHeartbeat(options.heartbeat);
     }
   }
 
+  /** Throws where two framings of the socket would each end this side. */
+  #checkTrailer(action: string, { finish }: Encoder<never>): void {
+    const { trailer, isOver } = this.#writer;
+    if (finish === undefined || trailer === undefined || isOver) return;
+    if (trailer === this.#trailer) return;
+    throw new BusyError(
+      `Cannot ${action}: another framing of the socket ends it with the finish of its own encoder (detach that one first)`,
+      { operation: action },
+    );
+  }
+
   /** However the socket is gracefully ended, `finish` is asked before. */
-  #finishAtEnd(): void {
+  #setTrailer(): void {
     const encoder = this.#encoder;
-    this.#writer.trailer = (out) => finishFrames(encoder, out);
+    if (encoder.finish === undefined) return;
+    this.#trailer = (out) => finishFrames(encoder, out);
+    this.#writer.trailer = this.#trailer;
   }
 
   /**
@@ -448,7 +468,8 @@ export class Framed<In, Out = In>
    * @param codec How frames look from now on.
    * @returns This framing, under its new type.
    * @throws {TypeError} `codec` is not a codec.
-   * @throws {BusyError} It is not a moment between two frames.
+   * @throws {BusyError} It is not a moment between two frames, or another framing of the
+   * socket has a `finish`, as the new codec does.
    * @throws {CodecError} The `finish` of the old codec fails; nothing can be sent any more.
    * @throws {ClosedError} This side was closed, or `detach` was called.
    * @throws {unknown} The error that has ended the frames, if one has.
@@ -493,9 +514,11 @@ export class Framed<In, Out = In>
     const encoder = encoderOf(codec);
     const switched = this as unknown as Framed<NewIn, NewOut>;
     if (!writer.isOver && encoder !== switched.#encoder) {
-      writer.endFrames(action);
+      switched.#checkTrailer(action, encoder);
+      if (this.#trailer !== undefined) writer.endFrames(action);
+      switched.#trailer = undefined;
       switched.#encoder = encoder;
-      if (encoder.finish !== undefined) switched.#finishAtEnd();
+      switched.#setTrailer();
     }
     switched.#frames.switchDecoder(decoder);
     switched.#codec = codec;
@@ -570,7 +593,9 @@ export class Framed<In, Out = In>
     this.#frames.readLoop.check("detach");
     this.#writer.endSources();
     this.#detached = true;
-    this.#writer.trailer = undefined;
+    if (this.#writer.trailer === this.#trailer) {
+      this.#writer.trailer = undefined;
+    }
     this.#frames.fail(detachedError());
     return { socket: this.#socket };
   }

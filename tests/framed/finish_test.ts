@@ -4,6 +4,7 @@ import {
   assertInstanceOf,
   assertRejects,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
 import type { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import type { Codec, Encoder } from "../../lib/codec/codec.ts";
@@ -18,6 +19,7 @@ import {
   u8,
 } from "../../lib/codec/mod.ts";
 import {
+  BusyError,
   ClosedError,
   CodecError,
   MalformedFrameError,
@@ -263,6 +265,43 @@ Deno.test("finish() comes behind a frame whose getter ends the stream, without t
   assertInstanceOf(await sent, ClosedError);
   await Promise.all(ended);
   assertEquals(await restOf(right), "part1end");
+});
+
+Deno.test("finish() of two framings of a socket is refused, whichever comes second", async () => {
+  using pair = spiedPair();
+  const refusal = (action: string) =>
+    `Cannot ${action}: another framing of the socket ends it with the finish of its own encoder (detach that one first)`;
+  const first = framed(pair.left, counted());
+  assertThrows(
+    () => framed(pair.left, counted()),
+    BusyError,
+    refusal("frame a socket"),
+  );
+  // One without a finish is welcome, and neither adds nor takes away that of the other.
+  const plain = framed(pair.left, lines());
+  assertThrows(
+    () => plain.switch(counted()),
+    BusyError,
+    refusal("switch codecs"),
+  );
+  await first.send("a");
+  await plain.send("b");
+  plain.switch(lines({ newline: "\r\n" }));
+  await plain.send("c");
+  plain.detach();
+  // Its own is no obstacle: it is sent, and the next one counts anew.
+  first.switch(counted());
+  await first.send("d");
+  first.detach();
+  const third = framed(pair.left, counted());
+  await third.send("e");
+  await third.closeWrite();
+  // This side has ended, so what comes now ends nothing.
+  framed(pair.left, counted());
+  assertEquals(
+    await restOf(pair.right),
+    "a\nb\nc\r\n1 lines\nd\ne\n1 lines\n",
+  );
 });
 
 Deno.test("a large trailer is sent whole", async () => {
