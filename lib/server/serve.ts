@@ -401,7 +401,10 @@ export class Server<A extends Addr = Addr> implements AsyncDisposable {
     if (this.#loop.canStop) {
       await this.#handOver(Math.min(HANDOVER_MS, timeoutMs / 2));
     }
-    await Promise.all([this.#loop.close(), clients.drain()]);
+    const drained = Promise.all([this.#loop.close(), clients.drain()]);
+    // Those that came after the cut, while the socket was handed over.
+    if (this.#cut.signal.aborted) clients.cut();
+    await drained;
     this.#ignoreSignals?.();
     this.#closed.resolve();
     return clients.report;

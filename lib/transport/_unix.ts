@@ -75,10 +75,12 @@ class UnixAcceptor implements Acceptor<Deno.UnixAddr> {
     }
     const { promise, resolve, reject } = Promise.withResolvers<Transport>();
     this.#rejectAccept = reject;
-    this.#listener.accept().then(
-      (conn) => this.#closed ? conn.close() : resolve(conn),
-      reject,
-    );
+    this.#listener.accept().then((conn) => {
+      if (!this.#closed) return resolve(conn);
+      // It came in the turn in which this was closed.
+      conn.close();
+      reject(new BadResource("Listener has been closed"));
+    }, reject);
     return promise;
   }
 

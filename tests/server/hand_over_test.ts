@@ -173,3 +173,24 @@ Deno.test(
     for (const socket of [first, second]) socket.abort();
   },
 );
+
+Deno.test(
+  "a client that is accepted while a cut ends the hand-over is cut as well",
+  TIMEOUT,
+  async () => {
+    // In each step between the cut and the drain.
+    for (let ticks = 0; ticks < 16; ticks++) {
+      const { acceptor, server } = echo();
+      server.suspend();
+      const clients = [1, 2, 3, 4].map(() => acceptor.connect());
+      const cut = new AbortController();
+      // Now they are accepted, one after the other.
+      const reporting = server.shutdown({ signal: cut.signal });
+      for (let i = 0; i < ticks; i++) await undefined;
+      cut.abort();
+      const { aborted } = await reporting;
+      assertEquals(aborted, server.stats.accepted);
+      for (const client of clients) client.abort();
+    }
+  },
+);

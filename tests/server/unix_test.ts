@@ -66,3 +66,29 @@ Deno.test(
       await client.close();
     }),
 );
+
+Deno.test(
+  "a client that comes in the moment in which a server closes holds nothing up",
+  OPTIONS,
+  () =>
+    withPath(async (path) => {
+      for (let ticks = 0; ticks < 8; ticks++) {
+        const failures: unknown[] = [];
+        const server = serve({
+          path,
+          onEvent: (event) => {
+            if (event.type === "close-error") failures.push(event.error);
+          },
+        }, (socket) => socket.read());
+        await server.ready;
+        const dial = () => Deno.connect({ transport: "unix", path });
+        const clients = [dial(), dial()];
+        // The turn that brings the clients theirs may bring the server its own.
+        await clients[0];
+        for (let i = 0; i < ticks; i++) await undefined;
+        await server.shutdown({ timeoutMs: 0 });
+        assertEquals(failures, []);
+        for (const client of clients) (await client).close();
+      }
+    }),
+);
