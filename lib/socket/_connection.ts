@@ -361,13 +361,13 @@ export class Connection implements ConnectionContext, AlarmListener {
   ref(): void {
     if (this.#cold?.unreferenced) this.#cold.unreferenced = false;
     holdProcess(this.#transport, true);
-    this.readLoop.renewLimit();
+    this.readLoop.holdLimit(true);
   }
 
   unref(): void {
     (this.#cold ??= {}).unreferenced = true;
     holdProcess(this.#transport, false);
-    this.readLoop.renewLimit();
+    this.readLoop.holdLimit(false);
   }
 
   /**

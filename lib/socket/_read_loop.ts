@@ -207,13 +207,9 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
   }
 
   /** `ref` or `unref` was called: the limit of a call holds the process as its read does. */
-  renewLimit(): void {
+  holdLimit(holdsProcess: boolean): void {
     const alarm = this.#limits?.call;
-    if (alarm === undefined || this.#isOver) return;
-    const { limitMs } = alarm;
-    alarm.dispose();
-    this.#limits!.call = undefined;
-    this.limitMs = limitMs;
+    if (alarm !== undefined) alarm.holdsProcess = holdsProcess;
   }
 
   /**

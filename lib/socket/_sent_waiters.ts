@@ -19,6 +19,8 @@ interface Waiter {
   position: number;
   /** How far `position` may move for calls that join. */
   latest: number;
+  /** A limit has ended the call, which is forgotten. */
+  isOver: boolean;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
   /** What calls without limits get that wait for about this position. */
@@ -29,10 +31,12 @@ interface Waiter {
 export class SentWaiters {
   /** Sorted by position. */
   #waiters: Waiter[] = [];
+  /** How many of them are over. */
+  #over = 0;
 
   /** How many promises wait. */
   get length(): number {
-    return this.#waiters.length;
+    return this.#waiters.length - this.#over;
   }
 
   /** Resolves when `position` is sent, or `later` bytes after it at the latest. */
@@ -46,7 +50,13 @@ export class SentWaiters {
     }
     const { promise, ...settle } = Promise.withResolvers<void>();
     const latest = position + later;
-    this.#insert(index, { ...settle, position, latest, shared: promise });
+    this.#insert(index, {
+      ...settle,
+      position,
+      latest,
+      isOver: false,
+      shared: promise,
+    });
     return observed(promise);
   }
 
@@ -65,6 +75,7 @@ export class SentWaiters {
     const waiter: Waiter = {
       position,
       latest: position,
+      isOver: false,
       shared: undefined,
       resolve: () => {
         unwatch();
@@ -77,11 +88,19 @@ export class SentWaiters {
     };
     this.#insert(this.#indexOf(position), waiter);
     const unwatch = watchCall(operation, options, (reason) => {
-      this.#waiters = this.#waiters.filter((other) => other !== waiter);
+      this.#forget(waiter);
       reject(reason);
       onLimit(reason);
     });
     return observed(promise);
+  }
+
+  /** Most are taken out at once: thousands may end with one signal. */
+  #forget(waiter: Waiter): void {
+    waiter.isOver = true;
+    if (++this.#over <= this.#waiters.length / 2) return;
+    this.#waiters = this.#waiters.filter(({ isOver }) => !isOver);
+    this.#over = 0;
   }
 
   /** Resolves those that wait for no more than `sent`. */
@@ -89,7 +108,9 @@ export class SentWaiters {
     const waiters = this.#waiters;
     let done = 0;
     while (done < waiters.length && waiters[done].position <= sent) {
-      waiters[done++].resolve();
+      const waiter = waiters[done++];
+      if (waiter.isOver) this.#over--;
+      else waiter.resolve();
     }
     if (done > 0) waiters.splice(0, done);
   }
@@ -98,7 +119,8 @@ export class SentWaiters {
   reject(reason: unknown): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const { reject } of waiters) reject(reason);
+    this.#over = 0;
+    for (const { isOver, reject } of waiters) if (!isOver) reject(reason);
   }
 
   /** Where a waiter for `position` belongs: nearly always at the end. */

@@ -109,18 +109,26 @@ class Bucket {
 
   /** An alarm has come: ticks from now on, if it does not yet. */
   enter(holdsProcess: boolean): void {
-    if (holdsProcess) this.#holding++;
+    if (holdsProcess) this.hold();
     if (!this.#ticking) {
       this.#tickedAt = this.#source.now();
       this.#schedule(this.#tickMs);
-    } else if (holdsProcess && this.#holding === 1) {
-      this.#source.ref(this.#timer);
     }
+  }
+
+  /** One more alarm in here holds the process. */
+  hold(): void {
+    if (++this.#holding === 1 && this.#ticking) this.#source.ref(this.#timer);
+  }
+
+  /** One alarm fewer does. */
+  unhold(): void {
+    if (--this.#holding === 0) this.#source.unref(this.#timer);
   }
 
   /** An alarm has left. */
   leave(holdsProcess: boolean): void {
-    if (holdsProcess && --this.#holding === 0) this.#source.unref(this.#timer);
+    if (holdsProcess) this.unhold();
     // At once and not at the next tick: nothing may outlive the last socket.
     if (this.alarms.length > 0) return;
     // The next alarm has seen no stall, and what comes before it is over gets its tick.
@@ -228,7 +236,7 @@ export function sharedClock(): CoarseClock {
  */
 export class Alarm {
   readonly #listener: AlarmListener;
-  readonly #options: AlarmOptions;
+  #options: AlarmOptions;
   #limitMs = NONE;
   #armedAt = DISARMED;
   #bucket: Bucket | undefined;
@@ -263,6 +271,18 @@ export class Alarm {
     if (this.armed) this.arm();
   }
 
+  /** Whether the process waits for it. Setting it does not change when it goes off. */
+  get holdsProcess(): boolean {
+    return this.#options.holdsProcess ?? true;
+  }
+
+  set holdsProcess(holdsProcess: boolean) {
+    if (holdsProcess === this.holdsProcess) return;
+    this.#options = { ...this.#options, holdsProcess };
+    if (holdsProcess) this.#bucket?.hold();
+    else this.#bucket?.unhold();
+  }
+
   /** Counts from now on. Does nothing once it is disposed of. */
   arm(): void {
     if (this.#index === DISPOSED) return;
@@ -294,11 +314,11 @@ export class Alarm {
 
   #join(): void {
     this.#leave();
-    const { clock = sharedClock(), exact, holdsProcess = true } = this.#options;
+    const { clock = sharedClock(), exact } = this.#options;
     const bucket = clock.bucket(this.#limitMs);
     this.#bucket = bucket;
     this.#index = bucket.alarms.push(this) - 1;
-    bucket.enter(holdsProcess);
+    bucket.enter(this.holdsProcess);
     if (exact === true) this.#armedAt = Math.ceil(bucket.readExactMs());
   }
 
@@ -312,7 +332,7 @@ export class Alarm {
       last.#index = this.#index;
     }
     this.#index = NOWHERE;
-    bucket.leave(this.#options.holdsProcess ?? true);
+    bucket.leave(this.holdsProcess);
   }
 
   /**

@@ -95,3 +95,32 @@ Deno.test("flush() that waits rejects on abort", async () => {
   left.abort();
   await waiting;
 });
+
+Deno.test("of a hundred calls of flush() each ends once, by its signal or when it is sent", async () => {
+  for (let given = 1; given < 100; given += 7) {
+    using pair = spiedPair();
+    const { left, spy } = pair;
+    spy.hold();
+    left.write("1");
+    const [early, late] = [new AbortController(), new AbortController()];
+    const outcomes: string[] = [];
+    const calls = Array.from({ length: 100 }, (_, i) => {
+      left.write("x");
+      const isEarly = i * 31 % 100 < given;
+      const { signal } = isEarly ? early : late;
+      return left.flush({ signal }).then(
+        () => outcomes.push("sent"),
+        (reason) => outcomes.push(reason),
+      );
+    });
+    early.abort("early");
+    await Promise.resolve();
+    await Promise.resolve();
+    assertEquals(outcomes, Array(given).fill("early"));
+    spy.release();
+    await Promise.all(calls);
+    late.abort("late");
+    const sent = outcomes.filter((outcome) => outcome === "sent").length;
+    assertEquals([outcomes.length, sent], [100, 100 - given]);
+  }
+});

@@ -463,3 +463,19 @@ Deno.test("a bad timeoutMs is refused by every call, by name", async () => {
   await turn();
   assertEquals([spy.reads, spy.writes], [0, []]);
 });
+
+Deno.test("ref() and unref() of a socket do not make the limit of a call count anew", async () => {
+  using time = FakeTime.install();
+  const { left } = spiedPair();
+  left.setTimeouts({ readMs: 1_000 });
+  let ended: unknown;
+  left.read().catch((error) => ended = error);
+  for (let i = 0; i < 4; i++) {
+    assertEquals(ended, undefined);
+    await pass(time, 300);
+    left.unref();
+    left.ref();
+  }
+  assert(ended instanceof TimeoutError, "1000 ms");
+  left.abort();
+});

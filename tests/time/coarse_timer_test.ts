@@ -513,6 +513,16 @@ Deno.test("a bucket holds the process while it has an alarm that does", () => {
   third.disarm();
   time.advance(100);
   assertEquals(holds, false, "one that was disarmed, from the next tick on");
+  for (const holdsProcess of [true, true, false, false, true]) {
+    idle.holdsProcess = holdsProcess;
+    assertEquals([holds, idle.holdsProcess], [holdsProcess, holdsProcess]);
+    time.advance(100);
+    assertEquals(holds, holdsProcess, "each tick");
+  }
+  idle.stop();
+  idle.holdsProcess = false;
+  idle.arm();
+  assertEquals(holds, false);
   idle.dispose();
   assertEquals(time.pending, 0);
 });
