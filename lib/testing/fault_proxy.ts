@@ -54,6 +54,8 @@ export class FaultProxy implements AsyncDisposable {
   #changed: PromiseWithResolvers<void> | undefined;
   #port: number;
   #isUp = false;
+  /** A call of `up` that is under way. */
+  #listening: Promise<void> | undefined;
   readonly #stats = {
     accepted: 0,
     refused: 0,
@@ -126,6 +128,8 @@ export class FaultProxy implements AsyncDisposable {
    * until {@linkcode FaultProxy.up}. Safe to call twice.
    */
   async down(): Promise<void> {
+    // A server that is closed before it listens never says that it does.
+    if (this.#listening !== undefined) await this.#listening.catch(() => {});
     const { promise, resolve } = Promise.withResolvers<void>();
     // It calls back with an error where it was down.
     this.#server.close(() => resolve());
@@ -142,6 +146,13 @@ export class FaultProxy implements AsyncDisposable {
    */
   async up(): Promise<void> {
     if (this.#isUp) return;
+    this.#listening ??= this.#listen().finally(() =>
+      this.#listening = undefined
+    );
+    await this.#listening;
+  }
+
+  async #listen(): Promise<void> {
     const server = this.#server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);

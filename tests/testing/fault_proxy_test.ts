@@ -284,6 +284,9 @@ Deno.test(
     await reading;
     const refused = await assertRejects(() => connect({ port }), BrokenError);
     assertEquals(refused.reason, "refused");
+    // Side by side they take effect in their order.
+    await Promise.all([proxy.up(), proxy.up(), proxy.down()]);
+    await assertRejects(() => connect({ port }), BrokenError);
     await proxy.up();
     await proxy.up();
     assertEquals(proxy.addr.port, port);
