@@ -116,6 +116,11 @@ export class Member<Out> {
   /** Puts a frame behind those that wait. Follow with {@linkcode Member.pull}. */
   push(frame: SharedBytes, topic: MemberTopic): void {
     const { counters, settings: { onSlow } } = this.#context;
+    // Another frame of the same turn has disconnected it.
+    if (this.#isDone) {
+      counters.discarded++;
+      return;
+    }
     let queue = this.#queue ??= new FrameQueue();
     while (this.#isFull(queue, frame)) {
       if (onSlow === "disconnect") return this.#disconnect(queue, topic);

@@ -187,17 +187,26 @@ export class Topic implements Flushable {
 
   // ---- what is published --------------------------------------------------
 
-  /** @param bytes A frame, which does not change any more. */
+  /**
+   * Puts a frame behind those that were published before. No hook is called. Follow with
+   * {@linkcode Topic.flushIfLarge}.
+   *
+   * @param bytes A frame, which does not change any more.
+   */
   publish(bytes: Uint8Array, except: Member<never> | undefined): void {
     const { length } = bytes;
     if (length === 0) return;
     this.#pending.push({ length, segments: [bytes], except });
     this.#pendingBytes += length;
     noteWrite();
-    if (this.#pendingBytes >= FLUSH_BYTES) this.flush();
-    if (this.#isScheduled || this.#pending.length === 0) return;
+    if (this.#isScheduled) return;
     this.#isScheduled = true;
     flushSoon(this);
+  }
+
+  /** Hands out what was published where it is as much as leaves in one write. */
+  flushIfLarge(): void {
+    if (this.#pendingBytes >= FLUSH_BYTES) this.flush();
   }
 
   onFlush(): void {
@@ -283,6 +292,7 @@ export class Topic implements Flushable {
     const bytes = new Uint8Array(data.length - ENVELOPE_BYTES);
     bytes.set(data.subarray(ENVELOPE_BYTES));
     this.publish(bytes, undefined);
+    this.flushIfLarge();
   }
 
   #onEngineGap(gap: EngineGap): void {

@@ -28,6 +28,7 @@ import {
 import { ENVELOPE_BYTES, newPublisher, writeEnvelope } from "./_envelope.ts";
 import { Member } from "./_member.ts";
 import { OutgoingSequences } from "./_sequences.ts";
+import type { Engine } from "./engine.ts";
 import { Topic, type TopicContext, type TopicMember } from "./_topic.ts";
 import {
   checkJoinOptions,
@@ -371,25 +372,37 @@ export class Hub<Out> implements Disposable {
       ? undefined
       : this.#members.get(options.except);
     const to = this.#topics.get(topic);
+    const latest = this.#latest;
+    // First, as hooks that are called below may publish, too: that comes after this frame.
     if (to !== undefined) {
-      if (to !== this.#latest) this.#latest?.flush();
       this.#latest = to;
       to.publish(bytes, except as Member<never>);
     }
-    if (engine === undefined) return DONE;
-    writeEnvelope(message, this.#sequences.next(topic));
-    let taken: Promise<void>;
-    try {
-      const publishing = Promise.resolve(engine.publish(topic, message));
-      taken = publishing.catch((error) => {
-        throw engineError(action, error);
-      });
-    } catch (error) {
-      taken = Promise.reject(engineError(action, error));
+    const taken = engine === undefined
+      ? undefined
+      : this.#carry(engine, topic, message);
+    if (to !== undefined) {
+      if (to !== latest) latest?.flush();
+      to.flushIfLarge();
     }
+    if (taken === undefined) return DONE;
     return observed(
       options === undefined ? taken : waitWithin(action, taken, options),
     );
+  }
+
+  /** Hands a message to the engine. */
+  #carry(engine: Engine, topic: string, message: Uint8Array): Promise<void> {
+    const action = "publish a frame";
+    writeEnvelope(message, this.#sequences.next(topic));
+    try {
+      const publishing = Promise.resolve(engine.publish(topic, message));
+      return publishing.catch((error) => {
+        throw engineError(action, error);
+      });
+    } catch (error) {
+      return Promise.reject(engineError(action, error));
+    }
   }
 
   /** The bytes of a frame, behind room for an envelope where there is an engine. */

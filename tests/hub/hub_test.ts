@@ -22,6 +22,7 @@ import {
 import { framed } from "../../lib/framed/framed.ts";
 import { Hub } from "../../lib/hub/hub.ts";
 import type { HubOptions } from "../../lib/hub/hub_options.ts";
+import { memoryEngine } from "../../lib/hub/memory_engine.ts";
 import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { FailedHooks } from "../_support/failed_hooks.ts";
 import {
@@ -209,7 +210,7 @@ Deno.test("disconnect ends a member with a LimitError, and only that one", async
   using ann = reader();
   hub.join("room", ann.connection);
   const received = outcome(connection.receive());
-  for (const line of numbers(0, 4)) hub.publish("room", line);
+  for (const line of numbers(0, 6)) hub.publish("room", line);
   await socket.closed;
   const error = await received;
   assertInstanceOf(error, LimitError);
@@ -218,11 +219,12 @@ Deno.test("disconnect ends a member with a LimitError, and only that one", async
     error.message,
     "Cannot publish to a member: more than 3 frames would wait for it (its peer reads too slowly)",
   );
-  assertEquals(await ann.read(4), numbers(0, 4));
+  assertEquals(await ann.read(6), numbers(0, 6));
+  // Those behind the one too many do not wait for a connection that has ended.
   const { members, disconnected, dropped, discarded, queuedFrames } = hub.stats;
   assertEquals(
     { members, disconnected, dropped, discarded, queuedFrames },
-    { members: 1, disconnected: 1, dropped: 1, discarded: 3, queuedFrames: 0 },
+    { members: 1, disconnected: 1, dropped: 1, discarded: 5, queuedFrames: 0 },
   );
   assertEquals(spy.closed, 1);
 });
@@ -489,6 +491,35 @@ Deno.test("what a hook publishes while a frame is handed out comes after it, at 
   assertEquals(hub.stats.disconnected, 1);
   assertEquals(await bob.read(3), numbers(0, 3));
   assertEquals(await bob.read(2), [large, large]);
+});
+
+Deno.test("what a hook publishes within publish() comes after that frame, in every process", async () => {
+  const engine = memoryEngine();
+  const hub = new Hub(lines(), {
+    engine,
+    maxQueuedFrames: 1,
+    onSlow: "disconnect",
+  });
+  const elsewhere = new Hub(lines(), { engine });
+  using ann = reader();
+  using bob = reader();
+  using eve = reader();
+  hub.join("room", ann.connection, {
+    onDropped: () => void hub.publish("news", "second"),
+  });
+  hub.join("news", bob.connection);
+  elsewhere.join("news", eve.connection);
+  ann.spy.hold();
+  for (const line of numbers(0, 2)) {
+    hub.publish("room", line);
+    await turn();
+  }
+  hub.publish("room", "one too many");
+  // It comes behind that one, which disconnects ann.
+  hub.publish("news", "first");
+  assertEquals(hub.stats.disconnected, 1);
+  assertEquals(await bob.read(2), ["first", "second"]);
+  assertEquals(await eve.read(2), ["first", "second"]);
 });
 
 Deno.test("no more than 64 KiB of a queue are on their way at a time", async () => {
