@@ -4,8 +4,9 @@
  * @module
  */
 
+import { show } from "../_check.ts";
 import { formatAddress } from "../addr.ts";
-import { PermissionError } from "../errors.ts";
+import { BrokenError, PermissionError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
 import type {
   DatagramBinding,
@@ -82,10 +83,10 @@ function checkPermission({ hostname, port }: DatagramBinding): void {
 
 function configure(
   socket: NodeSocket,
-  { broadcast }: DatagramBinding,
+  binding: DatagramBinding,
   options: UdpCarrierOptions,
 ): void {
-  if (broadcast) socket.setBroadcast(true);
+  if (binding.broadcast) socket.setBroadcast(true);
   const { ttl, multicastTtl, multicastLoopback, multicastInterface } = options;
   if (ttl !== undefined) socket.setTTL(ttl);
   if (multicastTtl !== undefined) socket.setMulticastTTL(multicastTtl);
@@ -93,7 +94,26 @@ function configure(
     socket.setMulticastLoopback(multicastLoopback);
   }
   if (multicastInterface !== undefined) {
-    socket.setMulticastInterface(multicastInterface);
+    chooseInterface(socket, binding, multicastInterface);
+  }
+}
+
+function chooseInterface(
+  socket: NodeSocket,
+  { hostname, port }: DatagramBinding,
+  name: string,
+): void {
+  try {
+    socket.setMulticastInterface(name);
+  } catch (cause) {
+    const localAddr = { transport: "udp" as const, hostname, port };
+    throw new BrokenError(
+      "not-available",
+      `Cannot bind to ${formatAddress(localAddr)}: multicastInterface is ${
+        show(name)
+      }, which is no interface of this machine`,
+      { operation: "bind", localAddr, cause },
+    );
   }
 }
 
@@ -204,14 +224,48 @@ class NodeTransport implements DatagramTransport<Deno.NetAddr> {
   }
 }
 
-/** Node takes a number as the zone of an address. */
+/** For IPv4 an address; for IPv6 a number, which the options give. */
 function interfaceOf(
   group: string,
   options: MulticastOptions,
 ): string | undefined {
   const chosen = options.interface;
   if (chosen === undefined) return undefined;
-  return group.includes(":") && /^\d+$/.test(`${chosen}`)
-    ? `::%${chosen}`
+  return group.includes(":")
+    ? interfaceByNumber(group, Number(chosen))
     : `${chosen}`;
+}
+
+/** On all systems. */
+const LOOPBACK_NUMBER = 1;
+
+/**
+ * An interface as the zone of an address. Of a number there `node:dgram` (Deno 2.9) takes no
+ * notice when it joins a group, and takes the system's choice.
+ */
+function interfaceByNumber(group: string, number: number): string | undefined {
+  if (number === 0) return undefined;
+  if (number === LOOPBACK_NUMBER) return "::1";
+  const kind = "networkInterfaces";
+  const { state } = Deno.permissions.requestSync({ name: "sys", kind });
+  if (state !== "granted") {
+    const flag = `--allow-sys=${kind}`;
+    throw new PermissionError(
+      [flag],
+      `Cannot join or leave ${group}: run again with ${flag}, which finds the interface of a number (or with --unstable-net, which needs none)`,
+      { operation: "join" },
+    );
+  }
+  // Link-local addresses alone have it.
+  const found = Deno.networkInterfaces().find(({ scopeid }) =>
+    scopeid === number
+  );
+  if (found === undefined) {
+    throw new BrokenError(
+      "not-available",
+      `Cannot join or leave ${group}: no interface of this machine has the number ${number} and an address`,
+      { operation: "join" },
+    );
+  }
+  return `::%${found.name}`;
 }

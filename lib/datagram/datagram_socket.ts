@@ -318,13 +318,15 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     } catch (thrown) {
       // What the system says to a call that closing has cut is of no interest.
       this.#endpoint.checkOpen(operation);
-      const context = { operation, localAddr, target: group };
-      const error = translateError(thrown, context);
+      const error = translateError(thrown, { operation, localAddr });
+      if (!(error instanceof BrokenError)) throw error;
       // It goes by another name of the interface, or was joined on the one that it stands for.
-      const isTaken = error instanceof BrokenError && error.reason === "in-use";
-      throw isTaken && operation === "join"
-        ? wrongMembership(operation, group, localAddr, thrown)
-        : error;
+      if (error.reason === "in-use" && operation === "join") {
+        throw wrongMembership(operation, group, localAddr, thrown);
+      }
+      throw error === thrown
+        ? error
+        : refusedMembership(operation, group, chosen, error);
     } finally {
       if (isMemberNow) this.#groups.set(membership, "joined");
       else this.#groups.delete(membership);
@@ -365,12 +367,32 @@ function wrongMembership(
     );
 }
 
+/** Systems say no more than `EINVAL` for most of it. */
+function refusedMembership(
+  operation: "join" | "leave",
+  group: string,
+  chosen: MulticastOptions["interface"],
+  { reason, localAddr, cause }: BrokenError,
+): BrokenError {
+  const doubt = chosen === undefined
+    ? ""
+    : ` (is ${chosen} an interface of this machine?)`;
+  return new BrokenError(
+    reason,
+    `Cannot ${operation} ${group}: the system refuses it${doubt}`,
+    { operation, localAddr, cause },
+  );
+}
+
 function isIpv4(addr: DatagramAddr): addr is Deno.NetAddr {
   return "hostname" in addr && parseIp(addr.hostname)?.length === 4;
 }
 
 function isInterfaceFor(group: string, chosen: unknown): boolean {
-  if (group.includes(":")) return /^\d+$/.test(String(chosen));
+  if (group.includes(":")) {
+    // The system has 32 bits for it.
+    return /^\d+$/.test(String(chosen)) && Number(chosen) < 2 ** 32;
+  }
   return typeof chosen === "string" && !chosen.includes(":") &&
     parseIp(chosen) !== undefined;
 }

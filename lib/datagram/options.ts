@@ -208,7 +208,8 @@ export interface UdpCarrierOptions {
   multicastLoopback?: boolean | undefined;
   /**
    * The interface from which datagrams leave that are sent to a group: its address, or for
-   * IPv6 `"::%eth0"`. The system's choice by default. Only with `"node"`.
+   * IPv6 `"::%eth0"`; a name that is unknown is no error there, and the system chooses. The
+   * system's choice by default. Only with `"node"`.
    */
   multicastInterface?: string | undefined;
 }
@@ -330,8 +331,8 @@ export interface UnixPeerOptions extends DatagramQueueOptions {
  */
 export interface MulticastOptions {
   /**
-   * The interface: for IPv4 its address, for IPv6 its number. The system's choice by
-   * default.
+   * The interface: for IPv4 its address, for IPv6 its number, which takes
+   * `--allow-sys=networkInterfaces` with `"node"`. The system's choice by default.
    */
   interface?: string | number | undefined;
 }

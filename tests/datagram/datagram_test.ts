@@ -817,9 +817,62 @@ testBackends(
       TypeError,
       `${start}interface must be the number of an interface for IPv6`,
     );
+    await assertRejects(
+      join("ff02::1", { interface: 2 ** 32 + 1 }),
+      TypeError,
+      `${start}interface must be the number of an interface for IPv6`,
+    );
     await assertRejects(join(group, { iface: 1 }), TypeError, "unknown option");
+    await assertRejects(
+      join(group, { interface: "9.9.9.9" }),
+      BrokenError,
+      `Cannot join ${group}: the system refuses it (is 9.9.9.9 an interface of this machine?)`,
+    );
   },
 );
+
+/** The interfaces of a machine of Linux that have joined a group of IPv6, by number. */
+function joinedBy(group: string): number[] {
+  return Deno.readTextFileSync("/proc/net/igmp6").split("\n")
+    .filter((line) => line.includes(group))
+    .map((line) => parseInt(line));
+}
+
+testBackends(
+  "joinMulticast() of IPv6 joins on the interface of that number, or on none",
+  async ({ name, open }) => {
+    if (Deno.build.os !== "linux") return;
+    const numbers = Deno.networkInterfaces().map(({ scopeid }) => scopeid ?? 0);
+    // Other processes of this machine run this test, too.
+    const id = crypto.randomUUID().slice(0, 8);
+    const group = `ff02::${id.slice(0, 4)}:${id.slice(4)}`;
+    await using socket = await open({ hostname: "::" });
+    for (const number of new Set([1, ...numbers.filter((n) => n > 0)])) {
+      await socket.joinMulticast(group, { interface: number });
+      assertEquals(joinedBy(id), [number]);
+      await socket.leaveMulticast(group, { interface: `${number}` });
+      assertEquals(joinedBy(id), []);
+    }
+    await assertRejects(
+      () => socket.joinMulticast(group, { interface: 99_999 }),
+      BrokenError,
+      name === "node"
+        ? `Cannot join or leave ${group}: no interface of this machine has the number 99999`
+        : `Cannot join ${group}: the system refuses it (is 99999 an interface of this machine?)`,
+    );
+    assertEquals(joinedBy(id), []);
+  },
+);
+
+Deno.test("a multicastInterface that is none of this machine is told as such", async () => {
+  const error = await assertRejects(
+    () =>
+      datagram({ port: 0, hostname: "0.0.0.0", multicastInterface: "9.9.9.9" }),
+    BrokenError,
+    'Cannot bind to 0.0.0.0:0: multicastInterface is "9.9.9.9", which is no interface of this machine',
+  );
+  assertEquals(error.reason, "not-available");
+});
 
 /** A transport whose sends end when the test says. */
 function slow() {
