@@ -118,6 +118,8 @@ await run(async () => {
         ? `${report.user} was at ${target}: ${report.bytesOut} bytes out, ${report.bytesIn} in`
         : `${report.user} was kept from ${target}: ${report.refusal}`,
     );
+    // The client is to see that its connection broke.
+    if (report.error !== undefined) throw report.error;
   });
   log(`listening on ${formatAddress(server.addr)}`);
   await logEnd(server);

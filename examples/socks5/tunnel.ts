@@ -30,6 +30,8 @@ export interface TunnelReport {
   /** Bytes from the client, and to it. */
   bytesOut: number;
   bytesIn: number;
+  /** What broke off its tunnel, or its answer; it is reported all the same. */
+  error?: unknown;
 }
 
 /** What tunnels may do. */
@@ -52,8 +54,8 @@ export async function openTunnel(
 ): Promise<TunnelReport> {
   const { user = ANONYMOUS, hostname, port } = request;
   const refuse = async (refusal: Refusal): Promise<TunnelReport> => {
-    await request.refuse(refusal);
-    return { user: user.name, refusal, bytesOut: 0, bytesIn: 0 };
+    const error = await errorOf(request.refuse(refusal));
+    return { user: user.name, refusal, bytesOut: 0, bytesIn: 0, error };
   };
   using place = user.enter();
   if (place === undefined) return await refuse("too-many");
@@ -83,14 +85,23 @@ export async function openTunnel(
   if (target === undefined || !mayBeLocal && isOwnConnection(target)) {
     return await refuse("own-address");
   }
-  await request.accept(target.localAddr);
-  const { bytesAToB, bytesBToA, error } = await relay(client, target, {
+  const report = { user: user.name, refusal: undefined };
+  const error = await errorOf(request.accept(target.localAddr));
+  if (error !== undefined) return { ...report, bytesOut: 0, bytesIn: 0, error };
+  const { bytesAToB, bytesBToA, ...end } = await relay(client, target, {
     idleMs: options.idleMs,
     beforeWrite: (bytes) => user.spend(bytes, target.signal),
   });
-  if (error !== undefined) throw error;
-  const bytes = { bytesOut: bytesAToB, bytesIn: bytesBToA };
-  return { user: user.name, refusal: undefined, ...bytes };
+  return {
+    ...report,
+    bytesOut: bytesAToB,
+    bytesIn: bytesBToA,
+    error: end.error,
+  };
+}
+
+function errorOf(answered: Promise<void>): Promise<unknown> {
+  return answered.then(() => undefined, (error) => error);
 }
 
 /**

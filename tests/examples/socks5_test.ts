@@ -142,6 +142,24 @@ Deno.test("socks5/proxy carries curl by SOCKS 5 and by CONNECT, on one port", {
   );
 });
 
+Deno.test("socks5/proxy logs also tunnels that their clients break off", {
+  timeout,
+}, async () => {
+  await using web = serve({ port: 0, onError() {} }, async (socket) => {
+    await socket.write(new Uint8Array(4_000_000));
+  });
+  const { server, port } = await startProxy(portOf(web));
+  await using _ = server;
+  const target = `127.0.0.1:${portOf(web)}`;
+  using client = await connect({ port });
+  await client.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`);
+  await client.readExactly(100_000, LIMITS);
+  client.abort(); // With bytes that it has not read: a reset.
+  await server.printed(
+    new RegExp(`anonymous was at ${target}: 0 bytes out, \\d+ in\n`),
+  );
+});
+
 Deno.test("socks5/proxy asks curl for a user and a password", {
   timeout,
   ignore: lacksPrograms("curl"),
