@@ -101,6 +101,13 @@ export function needs(
   };
 }
 
+/** Refuses empty paths: a variable of a script that is not set must not mean everything. */
+export function checkPaths(verb: string, paths: readonly string[]): void {
+  if (paths.includes("")) {
+    stop(`Cannot ${verb}: a path must not be empty, got ""`, 2);
+  }
+}
+
 /** The bytes a second in a flag; ends the program with exit code 2 if it is no rate. */
 export function rateFlag(name: string, value: string): number {
   return value === UNSET ? Infinity : sizeFlag(name, value);

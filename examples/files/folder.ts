@@ -221,7 +221,10 @@ export class Folder {
         }
       } else if (info !== undefined) {
         onLeftOut(path, "it is neither a file nor a folder");
-      }
+      } else if (name.includes("\ufffd")) {
+        // Deno puts U+FFFD for bytes that are no text, and finds nothing of that name.
+        onLeftOut(path, "its name is not UTF-8");
+      } // Else it has just vanished.
     }
 
     async function readNames(

@@ -10,6 +10,7 @@ import { complain } from "../_log.ts";
 import { Line, listed, moveAll } from "./client.ts";
 import { ExistingFile } from "./existing_file.ts";
 import {
+  checkPaths,
   CLIENT_FLAGS,
   CLIENT_HELP,
   clientOptions,
@@ -50,6 +51,7 @@ const { flags, switches, texts } = commandLine(
   { ...CLIENT_FLAGS, into: "received", "at-most": "10G" },
   { texts: true, switches: ["again", "dry-run", "overwrite"] },
 );
+checkPaths("get", texts);
 if (texts.length === 0) {
   stop("Cannot get: PATH must be at least one file, got none", 2);
 }

@@ -10,7 +10,13 @@ import { complain } from "../_log.ts";
 import { print } from "../_output.ts";
 import { visibleText } from "../_safe_text.ts";
 import { Line, listed } from "./client.ts";
-import { CLIENT_FLAGS, CLIENT_HELP, clientOptions, reasonOf } from "./flags.ts";
+import {
+  checkPaths,
+  CLIENT_FLAGS,
+  CLIENT_HELP,
+  clientOptions,
+  reasonOf,
+} from "./flags.ts";
 import { amount, filesOf } from "./progress.ts";
 
 const HELP = `
@@ -27,6 +33,7 @@ Examples:
 `;
 
 const { flags, texts } = commandLine(HELP, CLIENT_FLAGS, { texts: true });
+checkPaths("list", texts);
 if (texts.length > 1) {
   stop(`Cannot list: PATH must be one file or folder, got ${texts.length}`, 2);
 }

@@ -10,6 +10,7 @@ import { complain } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
 import { moveAll } from "./client.ts";
 import {
+  checkPaths,
   CLIENT_FLAGS,
   CLIENT_HELP,
   clientOptions,
@@ -54,6 +55,7 @@ const { flags, switches, texts } = commandLine(HELP, CLIENT_FLAGS, {
   texts: true,
   switches: ["again", "dry-run"],
 });
+checkPaths("send", texts);
 if (texts.length === 0) {
   stop(
     "Cannot send: PATH must be at least one file, got none",

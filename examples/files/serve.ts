@@ -28,7 +28,7 @@ import { complain, log } from "../_log.ts";
 import { PendingError } from "../_pending_connections.ts";
 import { visibleAddress, visibleText } from "../_safe_text.ts";
 import { Folder } from "./folder.ts";
-import { needs, rateFlag, reasonOf } from "./flags.ts";
+import { checkPaths, needs, rateFlag, reasonOf } from "./flags.ts";
 import { serveClient } from "./serve_client.ts";
 import { SlowTransferError, Transfers } from "./transfers.ts";
 
@@ -71,6 +71,7 @@ const { flags, texts } = commandLine(HELP, {
 }, { texts: true });
 const address = listenFlag("listen", flags.listen);
 const limit = rateFlag("limit", flags.limit);
+checkPaths("serve", texts);
 if (texts.length > 1) {
   stop(`Cannot serve: DIR must be one folder, got ${texts.length}`, 2);
 }

@@ -573,6 +573,13 @@ Deno.test("files/ programs refuse wrong flags and missing files in one line", {
     [["serve"], 1, /^Cannot serve: there is no folder shared$/],
     [["serve", "shared", "--cert", "x"], 2, /^Cannot speak TLS: --cert and/],
     [["send"], 2, /^Cannot send: PATH must be at least one file/],
+    ...["serve", "send", "get", "list"].map((
+      verb,
+    ): [string[], number, RegExp] => [
+      [verb, ""],
+      2,
+      new RegExp(`^Cannot ${verb}: a path must not be empty, got ""$`),
+    ]),
     [["send", "none"], 1, /^Cannot send none: there is no such file$/],
     [
       ["send", "folder", "--limit", "fast"],

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Folder, namesIn } from "../../../examples/files/folder.ts";
 import { Refusal } from "../../../examples/files/messages.ts";
 
@@ -162,4 +162,29 @@ Deno.test("Folder names what this user may not look at, and goes on", async () =
     Deno.lstat = lstat;
     await Deno.remove(base, { recursive: true });
   }
+});
+
+Deno.test({
+  name: "a folder names what Deno cannot name",
+  // Elsewhere names are text.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const base = await Deno.makeTempDir();
+    try {
+      const { success } = await new Deno.Command("sh", {
+        args: ["-c", "touch a \"$(printf 'b\\377')\" c\ufffd"],
+        cwd: base,
+      }).output();
+      assert(success);
+      const folder = await Folder.open(base);
+      const leftOut: string[] = [];
+      const onLeftOut = (path: string, why: string) =>
+        leftOut.push(`${path}: ${why}`);
+      const entries = await Array.fromAsync(folder.entries("", { onLeftOut }));
+      assertEquals(entries.map(({ path }) => path), ["a", "c\ufffd"]);
+      assertEquals(leftOut, ["b\ufffd: its name is not UTF-8"]);
+    } finally {
+      await Deno.remove(base, { recursive: true });
+    }
+  },
 });
