@@ -63,6 +63,7 @@ await run(async () => {
     return await superviseWorkers(address, { module, workers, front });
   }
   const server = await echo(address, front, { drainOnSignals: true });
+  await server.ready;
   log(`listening on ${formatAddress(server.addr)}`);
   await logEnd(server);
 });

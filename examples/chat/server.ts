@@ -147,6 +147,7 @@ await run(workers === 0 ? runAlone : runWorkers);
 async function runAlone(): Promise<void> {
   await checkPermissions();
   const server = await startChat(address, settings, { drainOnSignals: true });
+  await server.ready;
   log(`listening on ${formatAddress(server.addr)}`);
   await logEnd(server);
 }

@@ -100,7 +100,7 @@ await run(async () => {
   const start = () =>
     serve({
       ...address,
-      ...("path" in address ? {} : { tls }),
+      tls,
       // The transfers, and the clients that have nothing under way: see `serve_client.ts`. With
       // TLS, others that are silent in their handshake.
       maxConnections: tls === undefined ? 320 : 600,
@@ -126,6 +126,7 @@ await run(async () => {
           ),
       }));
   const server = startWith(tls !== undefined, start);
+  await server.ready;
   log(`serving ${visibleText(dir)} on ${formatAddress(server.addr)}`);
   await logEnd(server);
 });

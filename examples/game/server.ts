@@ -113,6 +113,7 @@ await run(async () => {
     onEvent: logDrain,
     onError: report,
   }, (socket, context) => host.handle(socket, context));
+  await server.ready;
   log(`listening on ${formatAddress(server.addr)}`);
   log(`seed ${options.seed}, first to ${options.goal} gems`);
 

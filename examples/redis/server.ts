@@ -108,6 +108,7 @@ async function serveHere(): Promise<void> {
       (socket, { signal }) => converse(socket, db, signal),
     )
   );
+  await server.ready;
   log(`listening on ${formatAddress(server.addr)}`);
   await logEnd(server);
 }

@@ -121,6 +121,7 @@ await run(async () => {
     // The client is to see that its connection broke.
     if (report.error !== undefined) throw report.error;
   });
+  await server.ready;
   log(`listening on ${formatAddress(server.addr)}`);
   await logEnd(server);
 });

@@ -38,6 +38,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   readonly #stop = new AbortController();
   /** Resolves when clients can connect; rejects when the address cannot be had. */
   readonly ready: Promise<void>;
+  readonly #opening: Promise<void>;
   #isOpen = false;
   #busy = false;
   #referenced = true;
@@ -52,7 +53,9 @@ export class AcceptLoop<A extends Addr = Addr> {
   constructor(acceptor: Acceptor<A>, events: AcceptLoopEvents) {
     this.#acceptor = acceptor;
     this.#events = events;
-    this.ready = this.#open();
+    this.#opening = this.#open();
+    // Of its own: that accepting waits for the opening is not to handle this one's rejection.
+    this.ready = this.#opening.then();
   }
 
   async #open(): Promise<void> {
@@ -177,7 +180,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   async #next(): Promise<AcceptedTransport | undefined> {
     this.#busy = true;
     try {
-      if (!this.#isOpen) await this.ready;
+      if (!this.#isOpen) await this.#opening;
       while (!this.closed) {
         try {
           if (this.#resumed !== undefined) await this.#untilResumed();

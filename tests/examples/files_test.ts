@@ -600,3 +600,41 @@ Deno.test("files/ programs refuse wrong flags and missing files in one line", {
     assertEquals(ending.code, code, ending.errors);
   }
 });
+
+Deno.test({
+  name: "files/serve speaks TLS over a Unix socket, too, and takes no other's",
+  ignore: Deno.build.os === "windows",
+  timeout,
+  async fn() {
+    await using space = await Workspace.create();
+    const path = `${space.path}/s.sock`;
+    const paths = `${path},${space.path}/cert.pem,${space.path}/key.pem`;
+    space.flags = [
+      `--allow-read=${paths}`,
+      `--allow-write=${path}`,
+      `--allow-net=unix:${path}`,
+    ];
+    const authority = await createAuthority();
+    const { cert, key } = await authority.issue();
+    await Deno.writeTextFile(`${space.path}/cert.pem`, cert);
+    await Deno.writeTextFile(`${space.path}/key.pem`, key);
+    const args = ["shared", "--listen", `unix:${path}`];
+    await using server = await space.start(
+      "serve",
+      ...args,
+      ...["--cert", "cert.pem", "--key", "key.pem"],
+    );
+    await server.printed(/^serving/);
+    const caCerts = [authority.cert];
+    using _ = await connect({
+      path,
+      tls: { caCerts, serverName: "localhost" },
+    });
+    assertEquals(await space.run("serve", ...args), {
+      code: 1,
+      output: "",
+      errors: `Cannot listen on unix:${path}: address already in use ` +
+        "(something is listening there)\n",
+    });
+  },
+});

@@ -58,6 +58,19 @@ Deno.test(
       const error = await assertRejects(() => second.ready, BrokenError);
       assertEquals(error.reason, "in-use");
       await second.closed;
+      // Where it is not handled, the process ends, as with any server that cannot start.
+      const unhandled = Promise.withResolvers<unknown>();
+      const onUnhandled = (event: PromiseRejectionEvent) => {
+        event.preventDefault();
+        unhandled.resolve(event.reason);
+      };
+      addEventListener("unhandledrejection", onUnhandled);
+      try {
+        await serve({ path }, () => {}).closed;
+        assertEquals(`${await unhandled.promise}`, `${error}`);
+      } finally {
+        removeEventListener("unhandledrejection", onUnhandled);
+      }
       const third = listen({ path });
       await assertRejects(() => third.accept(), BrokenError);
       await third.close();
