@@ -15,6 +15,7 @@ import {
   listenFlag,
   run,
   stop,
+  UNSET,
 } from "../_command_line.ts";
 import { log } from "../_log.ts";
 import { visibleText } from "../_safe_text.ts";
@@ -33,7 +34,7 @@ Usage: deno task examples dns/server [--listen ADDRESS] [--zone FILE] [--rate N]
                     free. For other machines it takes the whole of --allow-net.
   --zone FILE       the zone, with records of the types A, AAAA, CNAME, NS, SOA, MX, TXT,
                     SRV and PTR. zone.txt can be read, another file must be allowed to
-                    Deno; by default it is sample.zone, with the names of sluice.test
+                    Deno; by default it has the names of sluice.test, for trying
   --rate N          most answers a second over UDP to one address, 1 to 100000; 100 by
                     default
   --help            shows this text
@@ -43,13 +44,12 @@ Examples:
   deno task examples dns/server --zone zone.txt
 `;
 
-const SAMPLE = "sample.zone";
 /** More would not be a small zone. */
 const MAX_ZONE_BYTES = 16 * 1024 * 1024;
 
 const { flags } = commandLine(HELP, {
   listen: "127.0.0.1:5301",
-  zone: SAMPLE,
+  zone: UNSET,
   rate: "100",
 });
 const address = listenFlag("listen", flags.listen);
@@ -78,11 +78,11 @@ await run(async () => {
 });
 
 async function readZone(path: string): Promise<Zone> {
-  if (path !== SAMPLE) {
+  if (path !== UNSET) {
     await ensurePermissions(permissionToRead(path));
   }
   try {
-    return new Zone(path === SAMPLE ? sample : await readText(path));
+    return new Zone(path === UNSET ? sample : await readText(path));
   } catch (error) {
     const why = error instanceof ZoneError || error instanceof RangeError
       ? error.message

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { resolve } from "node:path";
 import { formatAddress } from "@sluice/net";
 import {
   ensurePermissions,
@@ -32,7 +33,7 @@ A network monitor: checks, alerts, a history and a live page. Ctrl-C ends it.
 Usage: deno task examples monitor/watch [--config FILE] [--once] [...]
 
   --config FILE    what to watch, as JSON; "stdin" for standard input. By default
-                   sample.json: the monitor watches itself.
+                   the monitor watches itself.
   --once           checks everything once, prints the table and ends: with exit
                    code 0 if all is well, 1 if not. For cron.
   --webhook URL    sends each alert there as JSON (POST), off by default; its "text"
@@ -52,14 +53,14 @@ What is not on 127.0.0.1 must be allowed to Deno as well; the monitor says how.
 `;
 
 const { flags, switches } = commandLine(HELP, {
-  config: "sample.json",
+  config: UNSET,
   history: UNSET,
   webhook: "off",
   web: "127.0.0.1:8080",
   probe: "127.0.0.1:7070",
 }, { switches: ["once"] });
 // What it watches by default is itself, which has to be there for that.
-const isSilent = switches.once && flags.config !== "sample.json";
+const isSilent = switches.once && flags.config !== UNSET;
 const isOff = (flag: string) => isSilent || flag === "off";
 const web = isOff(flags.web) ? undefined : webFlag(flags.web);
 const webhook = flags.webhook === "off" ? undefined : urlFlag(flags.webhook);
@@ -150,6 +151,7 @@ async function watch(targets: Target[], history: History): Promise<void> {
   await using answering = probe && serveProbe(probe);
   const onError = (message: string) => screen.say(message);
   await using page = web && servePage({ ...web, onError }, monitor);
+  await answering?.ready;
   if (page) screen.say(`the page is at http://${formatAddress(page.addr)}/`);
   if (answering) {
     screen.say(`answering probes on ${formatAddress(answering.addr)}`);
@@ -170,7 +172,7 @@ async function readTargets(path: string): Promise<Target[]> {
 }
 
 async function readConfig(path: string): Promise<string> {
-  if (path === "sample.json") return sample;
+  if (path === UNSET) return sample;
   if (path === "stdin") return await new Response(Deno.stdin.readable).text();
   await ensurePermissions(permissionToRead(path));
   try {
@@ -191,7 +193,10 @@ function historyPlan(path: string): PermissionPlan {
 
 function openHistory(path: string): History {
   try {
-    return new History(path === UNSET ? undefined : path);
+    return new History(
+      // Whole: SQLite has a meaning of its own for names such as ":memory:".
+      path === UNSET ? undefined : resolve(path),
+    );
   } catch (error) {
     stop(`Cannot keep the history in ${path}: ${(error as Error).message}`);
   }

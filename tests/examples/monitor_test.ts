@@ -302,7 +302,8 @@ Deno.test("watch --history counts failures over runs, and reports them once", {
 }, async () => {
   const folder = await Deno.makeTempDir();
   try {
-    const path = `${folder}/history.db`;
+    // A file, whatever SQLite makes of its name.
+    const path = Deno.build.os === "windows" ? "history.db" : ":memory:";
     const config = `${folder}/config.json`;
     const target = {
       name: "nobody",
@@ -317,10 +318,10 @@ Deno.test("watch --history counts failures over runs, and reports them once", {
           `--allow-net=${target.address}`,
           `--allow-read=${path},${config}`,
           `--allow-write=${path}`,
-          "examples/monitor/watch.ts",
+          new URL("../../examples/monitor/watch.ts", import.meta.url).href,
           ...["--once", "--config", config, "--history", path],
         ], await findStdSource()),
-        cwd: new URL("../../", import.meta.url),
+        cwd: folder,
         env: { NO_COLOR: "1" },
       }).output();
       return [code, new TextDecoder().decode(stderr).replace(/^.*Z /, "")];
@@ -370,6 +371,11 @@ Deno.test(
         ["--config", "other.json"],
         1,
         "Cannot read other.json: run again with --allow-read=other.json",
+      ],
+      [
+        ["--config", "sample.json"], // A file of the user.
+        1,
+        "Cannot read sample.json: run again with --allow-read=sample.json",
       ],
       [
         ["--history", "other.db", "--once"],
