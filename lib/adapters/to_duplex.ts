@@ -132,8 +132,11 @@ export class SocketDuplex extends Duplex {
   server: null = null;
   /** Whether the socket speaks TLS. */
   encrypted: boolean;
-  /** The protocol that TLS agreed on (ALPN); `false` for none. */
-  alpnProtocol: string | false;
+  /**
+   * The protocol that TLS agreed on (ALPN), `false` for none; `undefined` without TLS, as
+   * servers of HTTP/2 refuse what is `false`.
+   */
+  alpnProtocol: string | false | undefined;
   readonly #socket: Socket;
   readonly #onChunk: (chunk: Uint8Array | null) => void;
   readonly #onReadError: (error: unknown) => void;
@@ -150,7 +153,9 @@ export class SocketDuplex extends Duplex {
     super({ allowHalfOpen });
     this.#socket = socket;
     this.encrypted = "alpnProtocol" in halvesOf(socket).transport;
-    this.alpnProtocol = socket.alpnProtocol ?? false;
+    this.alpnProtocol = this.encrypted
+      ? socket.alpnProtocol ?? false
+      : undefined;
     this.#onChunk = (chunk) => {
       this.#touch();
       this.push(chunk);
@@ -309,7 +314,8 @@ export class SocketDuplex extends Duplex {
     enable?: boolean | { readonly enable?: boolean },
     _initialDelayMs?: number,
   ): this {
-    const on = typeof enable === "object" ? enable.enable : enable;
+    // Node takes `null`, too, which is an object.
+    const on = typeof enable === "object" ? enable?.enable : enable;
     return this.#switch("setKeepAlive", on ?? false);
   }
 

@@ -347,7 +347,7 @@ Deno.test(
       family: "IPv4",
       port: local.port,
     });
-    assertEquals([duplex.encrypted, duplex.alpnProtocol], [false, false]);
+    assertEquals([duplex.encrypted, duplex.alpnProtocol], [false, undefined]);
     duplex.write("12345");
     assertEquals(duplex.bytesWritten, 5);
     await once(duplex, "data");
@@ -394,11 +394,13 @@ Deno.test("toDuplex() passes options of TCP on, also while a write is under way"
   assertStrictEquals(duplex.setKeepAlive(true, 1_000), duplex);
   duplex.setKeepAlive({ enable: true });
   duplex.setKeepAlive();
+  duplex.setKeepAlive(null as unknown as undefined);
   duplex.setNoDelay(false);
   assertEquals(calls, [
     ["noDelay", true],
     ["keepAlive", true],
     ["keepAlive", true],
+    ["keepAlive", false],
     ["keepAlive", false],
     ["noDelay", false],
   ]);

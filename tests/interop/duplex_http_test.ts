@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createServer, request as requestNode } from "node:http";
+import * as http2 from "node:http2";
 import { Agent, fetch, request } from "npm:undici@8.13.1";
 import { BrokenError, connect, serve, type Socket } from "@sluice/net";
 import { type SocketDuplex, toDuplex } from "@sluice/net/adapters";
@@ -151,4 +152,25 @@ Deno.test("toDuplex() carries node:http on both sides", TIMEOUT, async () => {
     });
     assertEquals(await answer, body);
   }
+});
+
+Deno.test("toDuplex() carries node:http2 on both sides", TIMEOUT, async () => {
+  const http = http2.createServer((request, response) =>
+    request.pipe(response)
+  );
+  await using server = serve({ port: 0 }, async (socket) => {
+    http.emit("connection", toDuplex(socket));
+    await socket.closed;
+  });
+  const socket = await connect({ port: server.addr.port });
+  const session = http2.connect("http://localhost", {
+    createConnection: () => toDuplex(socket),
+  });
+  const sent = new Uint8Array(100_000).map((_, index) => index * 31);
+  const request = session.request({ ":method": "POST", ":path": "/" });
+  request.end(sent);
+  const chunks = await Array.fromAsync<Uint8Array<ArrayBuffer>>(request);
+  assertEquals(await new Blob(chunks).bytes(), sent);
+  session.destroy();
+  await socket.closed;
 });
