@@ -88,7 +88,9 @@ export class Topology {
 }
 
 function isBetween({ hosts }: Barrier, a: string, b: string): boolean {
-  return hosts.every((host) => host === a || host === b);
+  // None is between a host and itself.
+  return hosts.every((host) => host === a || host === b) &&
+    (hosts.length < 2 || hosts[0] !== hosts[1]);
 }
 
 function sum(some = NOT_SLOW, others = NOT_SLOW): Slowness {
@@ -101,5 +103,6 @@ function sum(some = NOT_SLOW, others = NOT_SLOW): Slowness {
 
 function sameHosts(some: readonly string[], others: readonly string[]) {
   return some.length === others.length &&
-    some.every((host) => others.includes(host));
+    some.every((host) => others.includes(host)) &&
+    others.every((host) => some.includes(host));
 }

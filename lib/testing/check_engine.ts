@@ -118,17 +118,17 @@ export async function checkEngine(
   const conditions = { interrupt, burstMessages, settleMs, timeoutMs };
   for (const [name, check] of Object.entries(ENGINE_CHECKS)) {
     await using stack = new AsyncDisposableStack();
-    const participants = [await open(), await open()];
-    for (const each of participants) {
-      checkObject(ACTION, "what open gives", each);
+    const openOne = async (): Promise<EngineParticipant> => {
+      const opened = await open();
+      checkObject(ACTION, "what open gives", opened);
       stack.defer(async () => {
-        await each.close?.();
+        await opened.close?.();
       });
-    }
-    const [left, right] = participants;
-    for (const { engine } of participants) {
+      const { engine } = opened;
       checkMethods(ACTION, "engine", engine, "publish", "subscribe");
-    }
+      return opened;
+    };
+    const [left, right] = [await openOne(), await openOne()];
     try {
       for (const [one, other] of [[left, right], [right, left]]) {
         const checked = check(one.engine, other.engine, conditions);

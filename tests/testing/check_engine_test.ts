@@ -328,6 +328,17 @@ Deno.test("checkEngine() passes an engine that reports an interruption, and clos
   assertEquals(closed, opened);
 });
 
+Deno.test("checkEngine() closes the first participant where the second cannot be opened", async () => {
+  let opened = 0;
+  let closed = 0;
+  const open = () => {
+    if (++opened === 2) throw new Error("not now");
+    return { engine: memoryEngine(), close: () => void closed++ };
+  };
+  await assertRejects(() => checkEngine(open, QUICK), Error, "not now");
+  assertEquals(closed, 1);
+});
+
 Deno.test("checkEngine() refuses options that it does not know", async () => {
   const open = () => ({ engine: memoryEngine() });
   await assertRejects(

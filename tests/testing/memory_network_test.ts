@@ -415,6 +415,22 @@ Deno.test("a host reaches itself, whatever cuts it off from others", async () =>
   await self.close();
 });
 
+Deno.test("a host that is named twice is cut off nobody, and heal() tells it from others", async () => {
+  using clock = fakeClock();
+  using network = memoryNetwork();
+  const [client, other] = await twoClients(clock, network);
+  network.partition("left", "left");
+  network.hold("left", "left");
+  assertEquals(await answers(clock, client), true);
+  network.partition("left", "echo");
+  network.heal("left", "left");
+  assertEquals(await answers(clock, client), false);
+  network.partition("right", "right");
+  network.partition("right");
+  network.heal("right", "echo");
+  assertEquals(await answers(clock, other), false);
+});
+
 Deno.test("crash() and the end of a network cut servers whose handlers never end", async () => {
   const network = memoryNetwork();
   const failures: string[] = [];
