@@ -240,7 +240,7 @@ export class LineDecoder implements Decoder<string> {
     if (oversize === "fail") {
       throw new FrameTooLargeError(most, undefined, { operation: "decode" });
     }
-    // Before the hook is called, which may ask for more.
+    // All that uses the queue comes before the hook, which may ask for more, or close.
     this.#dropping = true;
     if (oversize === "skip") {
       reportOversize(onOversize, most, undefined);
@@ -248,10 +248,10 @@ export class LineDecoder implements Decoder<string> {
     }
     this.#dropped = most;
     const head = bytes.take(most);
-    reportOversize(onOversize, most, undefined);
-    if (this.#strict && head.includes(CR)) refuseStray("\r", head);
     // A frame takes at least a byte, also where it may have none.
     if (most === 0) this.#dropContent(bytes, 1);
+    reportOversize(onOversize, most, undefined);
+    if (this.#strict && head.includes(CR)) refuseStray("\r", head);
     return this.#encoding.decodeHead(head);
   }
 

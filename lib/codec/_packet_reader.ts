@@ -105,13 +105,12 @@ export class PacketReader implements FieldReader {
 
   /** How far the packet is of which bytes are missing. */
   get progress(): Progress {
-    const { frame, retryAt, needed, mark, items, saved } = this;
-    const taken = retryAt - frame.byteOffset;
+    const { frame, passed, needed, mark, items, saved } = this;
     return {
-      before: this.before + taken,
-      needed: needed - retryAt,
+      before: this.before + passed,
+      needed: needed - this.retryAt,
       mark,
-      seen: frame.length - taken,
+      seen: frame.length - passed,
       items,
       saved,
     };
@@ -127,7 +126,6 @@ export class PacketReader implements FieldReader {
     this.frame = NOTHING;
     this.end = this.position = 0;
     if (this.view.byteLength > KEPT_BYTES) this.view = NO_VIEW;
-    if (!this.isStopped && !this.isOpen) return;
     this.isOpen = this.isShort = this.isStopped = false;
     this.saved = NOTHING_SAVED;
   }
@@ -149,14 +147,19 @@ export class PacketReader implements FieldReader {
         `must have its ${count} bytes within the frame, got ${this.left} bytes left`,
       );
     }
-    const taken = this.before + this.position - this.frame.byteOffset;
-    if (count > this.limit - taken) {
-      const claimed = typeof count === "bigint"
-        ? BigInt(taken) + count
-        : taken + count;
-      return this.#tooLarge(claimed);
+    const room = this.#room;
+    if (count > room) {
+      // Beyond 2^53 a number would say another size.
+      const claimed = BigInt(this.limit - room) + BigInt(count);
+      const size = Number(claimed);
+      return this.#tooLarge(Number.isSafeInteger(size) ? size : claimed);
     }
     return this.#await(this.position + Number(count), -1);
+  }
+
+  /** Bytes that an open packet may still have. */
+  get #room(): number {
+    return this.limit - this.before - this.position + this.frame.byteOffset;
   }
 
   #await(needed: number, mark: number): unknown {
@@ -202,8 +205,7 @@ export class PacketReader implements FieldReader {
 
   #unended(end: number, maxBytes: number): unknown {
     const { left } = this;
-    const most = this.limit - this.before - this.position +
-      this.frame.byteOffset;
+    const most = this.#room;
     if (left > maxBytes || !this.isOpen) {
       const where = left > maxBytes ? `${maxBytes} bytes` : "the frame";
       return new Refusal(`must have a byte ${end} within ${where}, got none`);
@@ -214,9 +216,8 @@ export class PacketReader implements FieldReader {
 
   takeRest(): Uint8Array<ArrayBuffer> {
     if (this.isOpen) {
-      throw new CodecError(
-        "Cannot decode: a field that takes the rest must say so with takesRest",
-        { operation: "decode" },
+      throw brokenField(
+        "that takes the rest must say so with takesRest",
       );
     }
     return this.take(this.left);
@@ -315,6 +316,13 @@ export function borrowReader(): PacketReader {
 export function giveBack(reader: PacketReader): void {
   reader.close();
   idle = reader;
+}
+
+/** The error for a field that breaks its contract. */
+export function brokenField(how: string): CodecError {
+  return new CodecError(`Cannot decode: a field ${how}`, {
+    operation: "decode",
+  });
 }
 
 /** Refuses what is no length. */

@@ -13,11 +13,11 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { FrameTooLargeError } from "../errors.ts";
 import type { Decoder, Encoder } from "./codec.ts";
 import type { PacketImpl } from "./packet.ts";
 import {
   borrowReader,
+  brokenField,
   giveBack,
   malformedPacket,
   NOTHING_SAVED,
@@ -26,38 +26,44 @@ import {
   SHORT,
 } from "./_packet_reader.ts";
 import { unexpectedEof } from "./policy.ts";
+import { checkSize } from "./_sized_codec.ts";
 import { Refusal } from "./_refusal.ts";
 
 /** What is looked at of a packet at first: between these, and twice the last packet. */
 const LEAST_WINDOW = 64;
 const MOST_WINDOW = 65_536;
 
+/** Of a packet nothing was read. */
+const START: Progress = {
+  before: 0,
+  needed: 1,
+  mark: -1,
+  seen: 0,
+  items: 0,
+  saved: NOTHING_SAVED,
+};
+
 /** Reads packets of one connection. */
 export class PacketStreamDecoder<In> implements Decoder<In> {
   readonly #packet: PacketImpl<In, unknown>;
   readonly #limit: number;
-  readonly #start: Progress;
-  #progress: Progress;
+  #progress = START;
   #window = LEAST_WINDOW;
+  /** Whether a packet is being read, which may run code of the user. */
+  #isReading = false;
 
   constructor(packet: PacketImpl<In, unknown>, limit: number) {
     this.#packet = packet;
     this.#limit = limit;
-    this.#progress = this.#start = {
-      before: 0,
-      needed: 1,
-      mark: -1,
-      seen: 0,
-      items: 0,
-      saved: NOTHING_SAVED,
-    };
   }
 
   get midFrame(): boolean {
-    return this.#progress.before > 0;
+    return this.#isReading || this.#progress.before > 0;
   }
 
   decode(bytes: ByteQueue): In | undefined {
+    // It would get this packet a second time, and that would cost the next one.
+    if (this.#isReading) throw brokenField("must not decode its packet");
     for (;;) {
       const size = this.#dueBytes(bytes);
       if (size === 0) return undefined;
@@ -67,6 +73,7 @@ export class PacketStreamDecoder<In> implements Decoder<In> {
         chunk = bytes.peek(Math.min(window, bytes.length));
       }
       const reader = borrowReader();
+      this.#isReading = true;
       try {
         reader.openStream(chunk, this.#limit, this.#progress);
         const value = this.#packet.read(reader);
@@ -77,6 +84,7 @@ export class PacketStreamDecoder<In> implements Decoder<In> {
         // A field that is read again from its first byte asks for one byte after another.
         this.#window = Math.max(this.#window, 2 * chunk.length);
       } finally {
+        this.#isReading = false;
         giveBack(reader);
       }
     }
@@ -95,39 +103,45 @@ export class PacketStreamDecoder<In> implements Decoder<In> {
   }
 
   #end(bytes: ByteQueue, size: number): void {
-    // Taken, as there may be views of it.
-    bytes.take(size);
+    take(bytes, size);
     const window = 2 * (this.#progress.before + size);
     this.#window = Math.min(MOST_WINDOW, Math.max(LEAST_WINDOW, window));
-    this.#progress = this.#start;
+    this.#progress = START;
   }
 
   /** Goes on, or throws: the packet has not come, or cannot be. */
   #stop(bytes: ByteQueue, reader: PacketReader, thrown: unknown): void {
-    const { passed } = reader;
-    if (thrown === SHORT) this.#progress = reader.progress;
-    if (passed > 0) bytes.take(passed);
-    if (thrown === SHORT) return;
-    throw thrown instanceof Refusal
-      ? malformedPacket(thrown, { recoverable: false })
-      : thrown;
+    const { passed, progress } = reader;
+    take(bytes, passed);
+    if (thrown !== SHORT) {
+      throw thrown instanceof Refusal
+        ? malformedPacket(thrown, { recoverable: false })
+        : thrown;
+    }
+    this.#progress = progress;
   }
 
   finish(bytes: ByteQueue): undefined {
     const { before, needed, mark } = this.#progress;
     const received = before + bytes.length;
     if (received === 0) return undefined;
-    throw unexpectedEof(received, mark < 0 ? before + needed : undefined);
+    const size = before + needed;
+    const isKnown = mark < 0 && Number.isSafeInteger(size);
+    throw unexpectedEof(received, isKnown ? size : undefined);
   }
+}
+
+/** Takes what was read, as there may be views of it. A field may have emptied the queue. */
+function take(bytes: ByteQueue, size: number): void {
+  bytes.take(Math.min(size, bytes.length));
 }
 
 /** Appends packets that are whole, with nothing around them. */
 export function plainEncoder(limit: number): Encoder<Uint8Array> {
   return {
     encode(packet: Uint8Array, out: ByteWriter): void {
-      const size = packet.length;
-      if (size <= limit) return out.write(packet);
-      throw new FrameTooLargeError(limit, size, { operation: "encode" });
+      checkSize(packet.length, limit);
+      out.write(packet);
     },
   };
 }

@@ -54,11 +54,6 @@ export class Refusal {
   within(name: string): void {
     if (name !== "") this.#names.push(name);
   }
-
-  /** Whether the text would be the same as without any names. */
-  get isNameless(): boolean {
-    return this.#names.length === 0;
-  }
 }
 
 /** What is wrong with values that could not be encoded, by the error that says so. */
@@ -138,8 +133,9 @@ function valueError(
 /** What `encode` throws: with the name of the field, where there is one. */
 export function locatedError(thrown: unknown): unknown {
   const refusal = refusals.get(thrown as object);
-  if (refusal === undefined || refusal.isNameless) return thrown;
-  return valueError(thrown instanceof RangeError, refusal);
+  return refusal === undefined
+    ? thrown
+    : valueError(thrown instanceof RangeError, refusal);
 }
 
 /** What making a field throws whose `name` no value of another field is. */

@@ -105,9 +105,9 @@ export interface HeaderReader {
   /** The claimed size where `frameBytes` is `Infinity`. */
   hugeSize(bytes: ByteQueue): bigint;
   /** Takes the `tailBytes` bytes at the front, and throws when they are wrong. */
-  takeTail(bytes: ByteQueue): void;
+  takeTail?(bytes: ByteQueue): void;
   /** Size of a header of which only a part came, where it is known. */
-  expectedHeadBytes(): number | undefined;
+  expectedHeadBytes?(): number;
 }
 
 /** Cuts out frames behind headers, and applies the policies. */
@@ -144,7 +144,7 @@ export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
     if (bytes.length < headBytes + frameBytes + tailBytes) return undefined;
     bytes.skip(headBytes);
     const frame = bytes.take(frameBytes);
-    if (tailBytes > 0) header.takeTail(bytes);
+    if (tailBytes > 0) header.takeTail!(bytes);
     return frame;
   }
 
@@ -178,7 +178,7 @@ export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
     const header = this.#header;
     let size = this.#size;
     if (this.#dropping === 0) {
-      if (!header.read(bytes)) return header.expectedHeadBytes();
+      if (!header.read(bytes)) return header.expectedHeadBytes?.();
       size = header.headBytes + header.frameBytes + header.tailBytes;
     }
     return Number.isSafeInteger(size) ? size : undefined;
@@ -221,7 +221,7 @@ export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
     this.#dropping -= count;
     this.#dropped += count;
     if (this.#dropping > tailBytes || bytes.length < tailBytes) return false;
-    if (tailBytes > 0) this.#header.takeTail(bytes);
+    if (tailBytes > 0) this.#header.takeTail!(bytes);
     this.#dropping = this.#dropped = 0;
     return true;
   }

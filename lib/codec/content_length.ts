@@ -163,10 +163,6 @@ class ContentLengthHeader implements HeaderReader {
   hugeSize(bytes: ByteQueue): bigint {
     return BigInt(parseLength(bytes.peek(this.headBytes - 4)));
   }
-
-  takeTail(): void {}
-
-  expectedHeadBytes(): undefined {}
 }
 
 /** The digits of the one Content-Length in a header block. */

@@ -215,7 +215,7 @@ class PartsDecoder implements Decoder<FramePart> {
     this.#left -= size;
     if (left > 0) return { part: bytes.take(size) };
     this.#inFrame = false;
-    if (tailBytes > 0) this.#header.takeTail(bytes);
+    if (tailBytes > 0) this.#header.takeTail!(bytes);
     return { end: true };
   }
 

@@ -290,8 +290,6 @@ class LengthHeader implements HeaderReader {
     return BigInt(bytes.uintAt(offset, width, littleEndian));
   }
 
-  takeTail(): void {}
-
   expectedHeadBytes(): number {
     return this.#due;
   }

@@ -116,8 +116,6 @@ class NetstringHeader implements HeaderReader {
     if (byte !== COMMA) refuse("its last byte must be a comma", byte);
     bytes.skip(1);
   }
-
-  expectedHeadBytes(): undefined {}
 }
 
 function refuse(must: string, byte: number): never {

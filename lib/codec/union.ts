@@ -8,6 +8,7 @@ import { checkObject, outOfRange, show, wrongKind } from "../_check.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { literal, namesOf } from "./choice_fields.ts";
 import { type AnyField, type Field, soleField } from "./field.ts";
+import { isInherited, ownValue } from "./_names.ts";
 import { type Packet, PacketImpl } from "./packet.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, oneOf, Refusal, within } from "./_refusal.ts";
@@ -118,7 +119,7 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
   readonly fixedBytes: number | undefined;
   readonly minBytes: number;
   override readonly takesRest: boolean;
-  readonly #tagName: string;
+  readonly #tagPart: { readonly name: string; readonly inherited: boolean };
   readonly #tag: AnyField;
   /** A struct with the tag in front, for each tag. */
   readonly #variants = new Map<unknown, StructImpl<In, Out>>();
@@ -131,7 +132,7 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
     if (tagName === undefined || others.length > 0) {
       throw wrongKind(ACTION, "tag", "an object of one field", tag);
     }
-    this.#tagName = tagName;
+    this.#tagPart = { name: tagName, inherited: isInherited(tagName) };
     this.#tag = soleField(ACTION, tag[tagName]);
     const names = checkTags(this.#tag, Object.keys(variants));
     for (const name of Object.keys(variants)) {
@@ -169,7 +170,7 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
       if (variant !== undefined) return variant;
       throw new Refusal(`must be ${this.#tags()}, got ${show(tag)}`);
     } catch (thrown) {
-      throw within(thrown, this.#tagName);
+      throw within(thrown, this.#tagPart.name);
     }
   }
 
@@ -177,13 +178,11 @@ class UnionImpl<In, Out> extends PacketImpl<In, Out> {
     if (typeof value !== "object" || value === null) {
       throw badValue("an object", value, []);
     }
-    const tag = Object.hasOwn(value, this.#tagName)
-      ? (value as Record<string, unknown>)[this.#tagName]
-      : undefined;
+    const tag = ownValue(value as Record<string, unknown>, this.#tagPart);
     const variant = this.#variants.get(tag);
     if (variant === undefined) {
       const types = ["string", "number"];
-      throw within(badValue(this.#tags(), tag, types), this.#tagName);
+      throw within(badValue(this.#tags(), tag, types), this.#tagPart.name);
     }
     return variant.write(value, out);
   }

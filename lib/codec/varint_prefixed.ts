@@ -122,10 +122,6 @@ class VarintHeader implements HeaderReader {
     }
     return value;
   }
-
-  takeTail(): void {}
-
-  expectedHeadBytes(): undefined {}
 }
 
 function refuse(must: string, value: number | string): never {

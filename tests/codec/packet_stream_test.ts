@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { connect, framed, serve } from "../../mod.ts";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ClosedError, connect, framed, serve } from "../../mod.ts";
+import { memoryPair } from "../../lib/testing/memory_pair.ts";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import {
@@ -10,10 +11,12 @@ import {
   type Codec,
   CodecError,
   cstring,
+  type Decoder,
   type Field,
   FrameTooLargeError,
   literal,
   MalformedFrameError,
+  mappedField,
   packets,
   rest,
   sized,
@@ -124,6 +127,11 @@ Deno.test("packets() without frames refuses a packet above its limit once that i
     FrameTooLargeError,
   );
   assertEquals(huge.claimed, 2n ** 64n - 1n + 10n);
+  // A claim that is a number, and no number any more with what was before it.
+  const most = bytes(255, 255, 255, 255, 255, 255, 255, 15);
+  const near = feed(packets(struct({ a: u8, b: bytesField(varint()) })));
+  const sum = assertThrows(() => near.add(1, ...most), FrameTooLargeError);
+  assertEquals(sum.claimed, 2n ** 53n - 1n + 9n);
   // No end, and no end within the limit.
   const text = feed(packets(struct({ t: cstring() }), { maxFrameBytes: 4 }));
   assertEquals(text.add(97, 97, 97), undefined);
@@ -348,6 +356,64 @@ Deno.test("packets() without frames is not disturbed by a getter that encodes me
   };
   encoder.encode(value, out);
   assertEquals(out.toBytes(), bytes(0x33, 1, 1, 0x33, 1, 2));
+});
+
+Deno.test("packets() without frames says what is due only where a number can", () => {
+  for (const first of [1, 128]) {
+    const any = packets(struct({ a: u8, b: bytesField(u64) }), {
+      maxFrameBytes: Infinity,
+    });
+    const { add, decoder, queue } = feed(any);
+    assertEquals(add(1, first, 0, 0, 0, 0, 0, 0, 1, 7), undefined);
+    const error = assertThrows(
+      () => decoder.finish?.(queue),
+      UnexpectedEofError,
+    );
+    assertEquals([error.received, error.expected], [10, undefined]);
+  }
+});
+
+Deno.test("packets() without frames loses nothing to a field that asks for a packet meanwhile", () => {
+  const asked: unknown[] = [];
+  const queue = new ByteQueue();
+  const hooked = mappedField(u8, (value): unknown => {
+    try {
+      asked.push(decoder.decode(queue));
+    } catch (error) {
+      asked.push((error as Error).message);
+    }
+    return [value, decoder.midFrame];
+  }, () => 0);
+  const decoder: Decoder<unknown> = packets(struct({ a: hooked, b: u8 }))
+    .decoder();
+  queue.append(bytes(1, 2, 3, 4));
+  assertEquals(decoder.decode(queue), { a: [1, true], b: 2 });
+  assertEquals(decoder.midFrame, false);
+  assertEquals(decoder.decode(queue), { a: [3, true], b: 4 });
+  assertEquals(
+    asked,
+    Array(2).fill(
+      "Cannot decode: a field must not decode its packet",
+    ),
+  );
+});
+
+Deno.test("packets() without frames lets a field close its connection", {
+  timeout: 10_000,
+}, async () => {
+  const [left, right] = memoryPair();
+  const closing = mappedField(u8, (value) => {
+    if (value === 7) right.abort();
+    return value;
+  }, (value: number) => value);
+  const frames = framed(
+    right,
+    packets(struct({ a: closing, b: bytesField(u8) })),
+  );
+  await left.write(bytes(1, 0, 7, 1, 8, 1, 0));
+  assertEquals(await frames.receive(), { a: 1, b: bytes() });
+  assertEquals(await frames.receive(), { a: 7, b: bytes(8) });
+  await assertRejects(() => frames.receive(), ClosedError);
 });
 
 Deno.test(

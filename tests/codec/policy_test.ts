@@ -164,3 +164,26 @@ Deno.test("a hook that asks for a frame meanwhile gets the next one, and no call
     assertEquals(queue.length <= 1, true);
   }
 });
+
+Deno.test("a hook may empty the queue, or ask for more, where a frame is cut to nothing", () => {
+  for (const newline of ["\n", "\r\n"] as const) {
+    const queue = new ByteQueue();
+    let hook = (): void => queue.clear();
+    const decoder = lines({
+      newline,
+      maxLineBytes: 0,
+      oversize: "truncate",
+      onOversize: () => hook(),
+    }).decoder();
+    queue.append(utf8(`11${newline}`));
+    // As by a socket that the hook closes: this came to no end.
+    assertEquals(decoder.decode(queue), "");
+    queue.append(utf8(newline));
+    assertEquals(decoder.decode(queue), undefined);
+    const asked: unknown[] = [];
+    hook = () => void asked.push(decoder.decode(queue));
+    queue.append(utf8(`11${newline.repeat(4)}`));
+    for (let i = 0; i < 4; i++) asked.push(decoder.decode(queue));
+    assertEquals(asked, ["", "", "", "", undefined]);
+  }
+});

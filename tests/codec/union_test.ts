@@ -223,6 +223,22 @@ Deno.test("union() takes no tag that an object inherits", () => {
   assertThrows(() => odd.encode(inherited), TypeError, '"constructor"');
 });
 
+Deno.test("union() takes its tag and its fields from an object alike", () => {
+  const message = union({ type: enumOf(u8, { a: 1, b: 2 }) }, {
+    a: struct({ x: u8 }),
+    b: struct({}),
+  });
+  class A {
+    get type() {
+      return "a" as const;
+    }
+    get x() {
+      return 7;
+    }
+  }
+  assertEquals(message.encode(new A()), bytes(1, 7));
+});
+
 Deno.test("packets() keeps two connections apart, whatever a getter sends meanwhile", () => {
   const codec = packets(
     struct({ a: u8, b: u8 }),
