@@ -4,7 +4,7 @@
  * @module
  */
 
-import { isSocket } from "../socket/socket.ts";
+import { halvesOf, isSocket } from "../socket/socket.ts";
 
 /**
  * Calls `onEnd` when the peer of an idle socket ends its stream: a socket that is not read
@@ -19,7 +19,9 @@ export function watchEnd(
 ): (() => void) | undefined {
   if (!isSocket(value)) return undefined;
   const controller = new AbortController();
-  value.unref();
+  // Where its owner has done so, it stays like that.
+  const { isUnreferenced } = halvesOf(value);
+  if (!isUnreferenced) value.unref();
   value.peek(1, { signal: controller.signal }).then(
     ({ length }) => {
       if (length === 0 && !controller.signal.aborted) onEnd();
@@ -29,6 +31,6 @@ export function watchEnd(
   );
   return () => {
     controller.abort();
-    value.ref();
+    if (!isUnreferenced) value.ref();
   };
 }

@@ -360,7 +360,7 @@ export class Connection implements ConnectionContext, AlarmListener {
 
   ref(): void {
     if (this.#cold?.unreferenced) this.#cold.unreferenced = false;
-    holdProcess(this.#transport, true);
+    holdProcess(this.#transport, !this.readLoop.isOrphaned);
     this.readLoop.holdLimit(true);
   }
 

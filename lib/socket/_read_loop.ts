@@ -179,6 +179,11 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
     return this.#target !== undefined;
   }
 
+  /** Whether that is one for which no call waits any more. */
+  get isOrphaned(): boolean {
+    return this.#target !== undefined && this.#resolve === undefined;
+  }
+
   /** Whether the peer's end was read, and not only after this side was closed. */
   get endedFirst(): boolean {
     return this.#end?.closed === undefined

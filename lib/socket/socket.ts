@@ -50,6 +50,7 @@ export type SocketHalves = Pick<
   | "expire"
   | "onReadOrphaned"
   | "addresses"
+  | "isUnreferenced"
 >;
 
 /** Reaches a socket's two halves. Not for users: `mod.ts` does not export it. */

@@ -206,3 +206,34 @@ Deno.test(
   `);
   },
 );
+
+Deno.test(
+  "ref() does not make a read keep a process alive for which no call waits",
+  TIMEOUT,
+  async () => {
+    await endsByItself(`
+    await socket.read({ timeoutMs: 5 }).catch(() => {});
+    socket.ref();
+  `);
+  },
+);
+
+Deno.test(
+  "a pool whose connections were idle keeps no process alive, nor one that was unref'd",
+  TIMEOUT,
+  async () => {
+    await endsByItself(`
+    const { Pool } = await import("@sluice/net/client");
+    const other = new Socket(conn);
+    other.unref();
+    const sockets = [socket, other];
+    const pool = new Pool({ open: () => sockets.pop(), max: 2, min: 2 });
+    // By then the pool looks for their ends.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const leases = [await pool.acquire(), await pool.acquire()];
+    // It does not hold the process, as its owner has said.
+    other.read();
+    console.log(leases.length);
+  `);
+  },
+);
