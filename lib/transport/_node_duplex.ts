@@ -58,20 +58,24 @@ function errorOf(thrown: unknown): Error {
  * Makes a stream of a transport, which belongs to it from now on.
  *
  * @param room Waits, where it has to, before more is read.
- * @param onWriteError Is told at once of a write that failed. The stream's own error comes
- * later, and Deno's TLS above it then says that the write was done.
+ * @param onWritten Is called after each write, and at once with the error of one that
+ * failed: the stream's own error comes later, and Deno's TLS above it then says that the
+ * write was done.
  */
 export function duplexOver(
   conn: Transport,
   room: () => Promise<void>,
-  onWriteError: (error: Error) => void = () => {},
+  onWritten: (error?: Error) => void = () => {},
 ): NodeDuplex {
   const { Duplex } = loadStream();
   const buffer = new Uint8Array(READ_BYTES);
   const settle = (writing: Promise<void>, done: (error?: Error) => void) =>
-    writing.then(() => done(), (thrown) => {
+    writing.then(() => {
+      done();
+      onWritten();
+    }, (thrown) => {
       const error = errorOf(thrown);
-      onWriteError(error);
+      onWritten(error);
       done(error);
     });
   return new Duplex({

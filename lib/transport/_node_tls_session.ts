@@ -71,6 +71,7 @@ export class NodeTlsSession implements TlsTransport {
   #opened: Promise<NodeTlsSocket> | undefined;
   #socket: NodeTlsSocket | undefined;
   #closed = false;
+  #isDestroyed = false;
   #ended = false;
   #failure: Error | undefined;
   /** Why the connection below took no more. */
@@ -98,7 +99,10 @@ export class NodeTlsSession implements TlsTransport {
     this.#duplex = duplexOver(
       conn,
       () => this.#room(),
-      (error) => this.#writeFailure ??= error,
+      (error) => {
+        this.#writeFailure ??= error;
+        this.#notify();
+      },
     );
     this.#duplex.once("end", () => this.#connEnded = true);
   }
@@ -170,8 +174,10 @@ export class NodeTlsSession implements TlsTransport {
     if (this.#ended) return;
     this.#ended = true;
     socket.end(() => this.#notify());
+    // What it ends with, `close_notify`, may still wait for room below by then.
     await this.#until(() =>
-      socket.writableFinished || this.#failure !== undefined
+      this.#failure !== undefined || this.#writeFailure !== undefined ||
+      (socket.writableFinished && this.#duplex.writableLength === 0)
     );
   }
 
@@ -197,6 +203,7 @@ export class NodeTlsSession implements TlsTransport {
   }
 
   #destroy(): void {
+    this.#isDestroyed = true;
     this.#socket?.destroy();
     this.#duplex.destroy();
     closeQuietly(this.#conn);
@@ -274,6 +281,11 @@ export class NodeTlsSession implements TlsTransport {
       }
       return push(chunk, encoding);
     };
+    const destroy = socket.destroy.bind(socket);
+    // Node does so by itself when both sides have ended, and what still waits for room below
+    // would be lost.
+    socket.destroy = (error) =>
+      error === undefined && !this.#isDestroyed ? socket : destroy(error);
     const notify = (): void => this.#notify();
     socket.on("readable", notify).on("end", notify).on("close", notify);
     socket.on("error", (error: Error) => {

@@ -576,3 +576,32 @@ Deno.test("close() during startTls says that written bytes were lost", async () 
   await assertRejects(() => client.close(), ClosedError);
   await assertRejects(() => starting, ClosedError);
 });
+
+Deno.test(
+  "close() over TLS is an end for the peer, however little room there is below",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = await authority.issue();
+    const caCerts = [authority.cert];
+    for (const highWaterMarkBytes of [5, 24, 25]) {
+      for (const isServer of [false, true]) {
+        const [left, right] = memoryTransportPair({ highWaterMarkBytes });
+        const [server, client] = [new Socket(left), new Socket(right)];
+        const starting = client.startTls({ caCerts });
+        await Promise.all([server.acceptTls(tls), starting]);
+        const [closing, peer] = isServer ? [server, client] : [client, server];
+        // So that the last word is all that is left to send.
+        const ending = peer.closeWrite();
+        assertEquals(await closing.read(), null);
+        await ending;
+        void closing.write(new Uint8Array(100));
+        const closed = closing.close();
+        let received = 0;
+        for await (const chunk of peer) received += chunk.length;
+        assertEquals(received, 100);
+        await Promise.all([closed, peer.close()]);
+      }
+    }
+  },
+);
