@@ -17,13 +17,6 @@ import type {
   MulticastOptions,
 } from "./options.ts";
 
-/**
- * For so many microtasks the next datagram is left where it is, while one that was waited
- * for is answered. Asked for before, it would mostly not be there yet, and take a turn of
- * the event loop and a system call more.
- */
-const ANSWER_MICROTASKS = 8;
-
 /** Whether the flag is there without which Deno has no datagrams. */
 export function hasListenDatagram(): boolean {
   return typeof Deno.listenDatagram === "function";
@@ -81,6 +74,13 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
   #closed = false;
   /** Whether a call waits for a datagram. */
   #isAwaited = false;
+  /** Called when one does again. */
+  #onAwaited: (() => void) | undefined;
+  #awaitsTurn = false;
+  readonly #onTurn = (): void => {
+    this.#awaitsTurn = false;
+    this.#onAwaited?.();
+  };
 
   constructor(conn: Deno.DatagramConn, maxDatagramBytes: number) {
     this.#conn = conn;
@@ -114,6 +114,7 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
   ref(): void {
     this.#isAwaited = true;
     refOf(this.#conn).ref();
+    this.#onAwaited?.();
   }
 
   unref(): void {
@@ -137,6 +138,20 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
     this.#memberships.delete(key);
   }
 
+  /**
+   * Resolves when the caller that got a datagram waits for the next one, or in the next turn
+   * of the event loop. Until then the next one stays in the system: most callers answer
+   * first, and asked for before it would mostly not be there yet, which takes a turn of the
+   * event loop and a system call more.
+   */
+  #answered(): Promise<void> {
+    if (!this.#awaitsTurn) {
+      this.#awaitsTurn = true;
+      setImmediate(this.#onTurn);
+    }
+    return new Promise((resolve) => this.#onAwaited = resolve);
+  }
+
   async #receive(sink: DatagramSink<A>): Promise<void> {
     // One byte more than a datagram may have, as Deno cuts off what does not fit.
     const limit = this.#limit;
@@ -144,10 +159,10 @@ class DenoTransport<A extends DatagramAddr> implements DatagramTransport<A> {
     for (;;) {
       try {
         const [data, from] = await this.#conn.receive(buffer);
-        let patience = this.#isAwaited ? ANSWER_MICROTASKS : 0;
+        const wasAwaited = this.#isAwaited;
         if (data.length > limit) sink.onOversize();
         else sink.onDatagram(copyOf(data), named(from) as A);
-        while (!this.#isAwaited && patience-- > 0) await undefined;
+        if (wasAwaited && !this.#isAwaited) await this.#answered();
       } catch (error) {
         if (this.#closed) return;
         if (isAboutEarlierSend(error)) continue;
