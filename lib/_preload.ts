@@ -45,7 +45,7 @@ import "./server/serve_options.ts";
 import "./server/termination.ts";
 import "./socket/_connection.ts";
 import "./socket/_end_reason.ts";
-import "./socket/_io_budget.ts";
+import "./socket/io_budget.ts";
 import "./socket/_io_limits.ts";
 import "./socket/_outgoing_batch.ts";
 import "./socket/_read_loop.ts";

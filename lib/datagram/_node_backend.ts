@@ -8,6 +8,13 @@ import { show } from "../_check.ts";
 import { formatAddress } from "../addr.ts";
 import { BrokenError, PermissionError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
+import {
+  type BudgetWaiter,
+  noteReadEnd,
+  noteReadStart,
+  spendUnit,
+  waitForBudget,
+} from "../socket/io_budget.ts";
 import type {
   DatagramBinding,
   DatagramSink,
@@ -149,16 +156,47 @@ class Hold {
   }
 }
 
+/**
+ * What `node:dgram` (Deno 2.9) does for a datagram, as bytes that are read: it makes an array
+ * for the largest that there is, and takes several times as long as Deno's own.
+ */
+const OWN_COST_BYTES = 2_048;
+
+/** The loop inside a socket of Node's. */
+interface NodeLoop {
+  recvStart(): void;
+  /** Where it is called for a datagram, none is asked for after that one. */
+  recvStop(): void;
+}
+
+/**
+ * The loop of `socket`, or `undefined` where Deno keeps it elsewhere than 2.9 does. No
+ * method of Node's pauses a socket, and its `_handle` prints a warning.
+ */
+function loopOf(socket: NodeSocket): NodeLoop | undefined {
+  for (const symbol of Object.getOwnPropertySymbols(socket)) {
+    const state: unknown = Reflect.get(socket, symbol);
+    const { handle } = Object(state) as { handle?: Partial<NodeLoop> };
+    if (
+      typeof handle?.recvStart === "function" &&
+      typeof handle.recvStop === "function"
+    ) return handle as NodeLoop;
+  }
+  return undefined;
+}
+
 /** One socket of Node's. */
-class NodeTransport implements DatagramTransport<Deno.NetAddr> {
+class NodeTransport implements DatagramTransport<Deno.NetAddr>, BudgetWaiter {
   readonly localAddr: Deno.NetAddr;
   readonly #socket: NodeSocket;
+  readonly #loop: NodeLoop | undefined;
   readonly #limit: number;
   readonly #hold = new Hold();
   #closing: Promise<void> | undefined;
 
   constructor(socket: NodeSocket, maxDatagramBytes: number) {
     this.#socket = socket;
+    this.#loop = loopOf(socket);
     this.#limit = maxDatagramBytes;
     const { address: hostname, port } = socket.address();
     this.localAddr = { transport: "udp", hostname, port };
@@ -167,15 +205,31 @@ class NodeTransport implements DatagramTransport<Deno.NetAddr> {
   start(sink: DatagramSink<Deno.NetAddr>): void {
     const limit = this.#limit;
     this.#socket.on("message", (message, { address: hostname, port }) => {
-      if (message.length > limit) return sink.onOversize();
-      // A copy: the array of each has room for the largest that there is.
-      sink.onDatagram(new Uint8Array(message), {
-        transport: "udp",
-        hostname,
-        port,
-      });
+      const { length } = message;
+      noteReadEnd(this, length + OWN_COST_BYTES, true);
+      if (length > limit) sink.onOversize();
+      else {
+        // A copy: the array of each has room for the largest that there is.
+        sink.onDatagram(new Uint8Array(message), {
+          transport: "udp",
+          hostname,
+          port,
+        });
+      }
+      if (this.#loop === undefined || spendUnit()) noteReadStart(this, true);
+      else this.#pause(this.#loop);
     });
     this.#socket.on("error", (error) => sink.onEnd(error));
+  }
+
+  /** Other sockets have their turn: see `io_budget.ts`. */
+  #pause(loop: NodeLoop): void {
+    loop.recvStop();
+    waitForBudget(this);
+  }
+
+  onNewBudget(): void {
+    if (this.#closing === undefined) this.#loop!.recvStart();
   }
 
   send(

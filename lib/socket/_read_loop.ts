@@ -33,7 +33,7 @@ import {
   noteReadStart,
   spendUnit,
   waitForBudget,
-} from "./_io_budget.ts";
+} from "./io_budget.ts";
 import { type MinimumRate, ReadLimits } from "./_io_limits.ts";
 import { observed } from "./observed.ts";
 
@@ -130,7 +130,7 @@ interface ReadEnd {
  * | in flight alone | answers from the queue, or waits | its bytes stay in the queue; idle | nothing |
  * | held (TLS handshake) | `BusyError` | | nothing |
  *
- * A call that finds the budget of `_io_budget.ts` spent waits without a read in flight
+ * A call that finds the budget of `io_budget.ts` spent waits without a read in flight
  * until other sockets have had their turn, and is asked then.
  *
  * The end of the peer's side, a failure, `close` and `detach` are {@linkcode ReadEnd}:

@@ -52,7 +52,7 @@ import {
   spendBytes,
   spendUnit,
   waitForBudget,
-} from "./_io_budget.ts";
+} from "./io_budget.ts";
 import type { MinimumRate } from "./_io_limits.ts";
 import { observed } from "./observed.ts";
 import { type BatchSender, OutgoingBatch } from "./_outgoing_batch.ts";

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { isBudgetSpent } from "./_io_budget.ts";
+import { isBudgetSpent } from "./io_budget.ts";
 
 /** A writer that has something to send. */
 export interface Flushable {

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { framed, lines, Socket } from "@sluice/net";
 import { Hub } from "@sluice/net/hub";
 import { seededRandom } from "../../lib/_random.ts";
-import { spendUnit } from "../../lib/socket/_io_budget.ts";
+import { spendUnit } from "../../lib/socket/io_budget.ts";
 import { turn } from "../_support/sockets.ts";
 
 /** A transport of the system's kind, as far as a socket can see, which writes when it is told. */

@@ -75,7 +75,16 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     "addr",
     "ip",
   ],
-  datagram: ["codec", "transport", "time", "bytes", "errors", "addr", "ip"],
+  datagram: [
+    "socket",
+    "codec",
+    "transport",
+    "time",
+    "bytes",
+    "errors",
+    "addr",
+    "ip",
+  ],
   adapters: ["socket", "transport", "time", "bytes", "errors", "addr"],
   workers: [
     "telemetry",

@@ -3,7 +3,7 @@ import {
   noteReadEnd,
   spendUnit,
   waitForBudget,
-} from "../../lib/socket/_io_budget.ts";
+} from "../../lib/socket/io_budget.ts";
 
 /** Turns of the event loop from when the budget is spent until there is a new one. */
 async function turnsOfPause(

@@ -26,6 +26,9 @@
  * halves what a peer that is alone can send; an operation of the thread pool
  * (`crypto.subtle.digest`) does only where that thread is slower than this one.
  *
+ * Datagrams over `node:dgram` have a part in it. Those of `Deno.listenDatagram` have none:
+ * what waits beside a flood of them waits no less with it, and a seventh of them is lost.
+ *
  * Transports in memory have no part in it: they keep no I/O waiting, and what is simulated
  * must not depend on the clock of this machine.
  *
