@@ -7,6 +7,7 @@
 import { formatAddress } from "../addr.ts";
 import { BrokenError, PermissionError } from "../errors.ts";
 import { parseIp } from "../ip.ts";
+import { Alarm } from "../time/coarse_timer.ts";
 import { translateError } from "../transport/translate_error.ts";
 import type {
   DatagramAddr,
@@ -210,19 +211,36 @@ function denoAddr(to: DatagramTarget): Deno.Addr {
   return { transport: "udp", hostname, port };
 }
 
+/** How long a receiver whose queue in the system is full may hold up what is sent to others. */
+const FULL_MS = 100;
+
+/** Receivers that may be full at a time: each takes a descriptor. */
+const MAX_FULL = 64;
+
 /**
  * A Unix socket, which is two: Deno (2.9) refuses to send on one that waits for a datagram,
  * and it always does. The sender was bound to the path first, and its file removed. So what
  * it sends says that it comes from the path, and what goes to the path reaches the receiver.
+ *
+ * The system makes a sender wait for a receiver that reads nothing, and Deno can neither
+ * send to others meanwhile nor give that up. So after a while another sender takes its
+ * place, and that one is left to its receiver.
  *
  * It removes its file when it ends, as Deno does not.
  */
 class UnixTransport extends DenoTransport<Deno.UnixAddr> {
   /** The system says how much: by default some 212,000 bytes on Linux. */
   readonly maxSendBytes = Infinity;
-  readonly #sender: Deno.DatagramConn;
+  #sender: Deno.DatagramConn;
   readonly #path: string;
   readonly #identity: string | undefined;
+  /** Receivers that a sender is left to. */
+  readonly #full = new Set<string>();
+  readonly #alarm = new Alarm({ onAlarm: () => this.#onFull() }, {
+    holdsProcess: false,
+  });
+  /** What to do where the send that is under way takes too long. */
+  #onFull = (): void => {};
 
   constructor(
     sender: Deno.DatagramConn,
@@ -234,24 +252,100 @@ class UnixTransport extends DenoTransport<Deno.UnixAddr> {
     this.#sender = sender;
     this.#path = path;
     this.#identity = identify(path);
+    this.#alarm.limitMs = FULL_MS;
   }
 
+  // No async function, and no race: every datagram comes this way.
   override send(
     data: Uint8Array,
     to: DatagramTarget<Deno.UnixAddr>,
   ): Promise<number> {
-    return this.#sender.send(data, denoAddr(to));
+    const { path } = to;
+    if (this.#full.has(path)) return Promise.reject(this.#fullError(path));
+    const sender = this.#sender;
+    return new Promise((resolve, reject) => {
+      this.#onFull = () => {
+        if (this.#full.size >= MAX_FULL || !this.#replaceSender()) return;
+        this.#full.add(path);
+        reject(this.#fullError(path));
+      };
+      this.#alarm.arm();
+      // A copy, as it may still be on its way when the call has ended.
+      sender.send(copyOf(data), denoAddr(to)).then((count) => {
+        this.#onSettled(path, sender);
+        resolve(count);
+      }, (error) => {
+        this.#onSettled(path, sender);
+        reject(error);
+      });
+    });
+  }
+
+  /** A send has settled, which may have been given up. */
+  #onSettled(path: string, sender: Deno.DatagramConn): void {
+    if (sender === this.#sender) return this.#alarm.disarm();
+    this.#full.delete(path);
+    sender.close();
+  }
+
+  #fullError(path: string): BrokenError {
+    const remoteAddr = { transport: "unixpacket" as const, path };
+    return new BrokenError(
+      "exhausted",
+      `Cannot send to ${
+        formatAddress(remoteAddr)
+      }: its receiver takes nothing (as many datagrams as the system keeps wait for it)`,
+      { operation: "send", localAddr: this.localAddr, remoteAddr },
+    );
+  }
+
+  /**
+   * Makes another sender of the same path. Not where the path is another socket's by now, or
+   * Deno may not write beside it.
+   */
+  #replaceSender(): boolean {
+    const path = this.#path;
+    const aside = `${path}.${crypto.randomUUID().slice(0, 8)}`;
+    if (this.closed || !this.#isOwnFile || !mayMoveTo(aside)) return false;
+    try {
+      Deno.renameSync(path, aside);
+    } catch {
+      // The folder takes no new names any more.
+      return false;
+    }
+    try {
+      this.#sender = Deno.listenDatagram({ transport: "unixpacket", path });
+      return true;
+    } catch {
+      // There are no descriptors left, say.
+      return false;
+    } finally {
+      // In the place of the sender's own file.
+      Deno.renameSync(aside, path);
+    }
+  }
+
+  get #isOwnFile(): boolean {
+    return this.#identity !== undefined &&
+      identify(this.#path) === this.#identity;
   }
 
   override async close(): Promise<void> {
     if (this.closed) return await super.close();
     // Looked at before its end, as until then no other socket can take the path.
-    const isOwn = this.#identity !== undefined &&
-      identify(this.#path) === this.#identity;
+    const isOwn = this.#isOwnFile;
+    this.#alarm.dispose();
     this.#sender.close();
     await super.close();
     if (isOwn) removeQuietly(this.#path);
   }
+}
+
+/** Whether Deno lets a file be moved there, without asking the user. */
+function mayMoveTo(path: string): boolean {
+  return (["read", "write"] as const).every((name) =>
+    Deno.permissions.querySync({ name, path }).state === "granted"
+  );
 }
 
 function identify(path: string): string | undefined {

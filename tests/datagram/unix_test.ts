@@ -148,3 +148,41 @@ testUnix("requests work over Unix sockets, again and again", async (folder) => {
   await server.close();
   await serving;
 });
+
+testUnix(
+  "a receiver that takes nothing holds up no other, and what is sent to it fails",
+  async (folder) => {
+    const stuck = { path: `${folder}/stuck` };
+    const receiver = Deno.listenDatagram({ transport: "unixpacket", ...stuck });
+    await using other = await datagram({ path: `${folder}/other` });
+    await using socket = await datagram({ path: `${folder}/socket` });
+    let sent = 0;
+    const refused = async () => {
+      // The system takes some before it makes a sender wait.
+      for (;; sent++) await socket.send(new Uint8Array([sent]), stuck, soon);
+    };
+    const error = await assertRejects(refused, BrokenError);
+    assertEquals(error.reason, "exhausted");
+    assertEquals(
+      error.message,
+      `Cannot send to unix:${stuck.path}: its receiver takes nothing (as many datagrams as the system keeps wait for it)`,
+    );
+    await assertRejects(() => socket.send("again", stuck), BrokenError);
+    // From the same address, to which the answer comes.
+    await socket.send("hello", other.localAddr);
+    const received = await other.receive(soon);
+    assertEquals(received!.from, socket.localAddr);
+    await other.send("yes", received!.from);
+    assertEquals(textOf(await socket.receive(soon)), "yes");
+    // What waited is on its way still, as it was when it was given up.
+    for (let count = 0; count <= sent; count++) {
+      assertEquals((await receiver.receive())[0], new Uint8Array([count]));
+    }
+    const free = async () => {
+      await socket.send("free", stuck);
+      assertEquals(textOf({ data: (await receiver.receive())[0] }), "free");
+    };
+    while (await free().then(() => false, () => true));
+    receiver.close();
+  },
+);
