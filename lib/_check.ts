@@ -274,7 +274,7 @@ export function checkMethods(
   action: string,
   name: string,
   value: unknown,
-  ...methods: string[]
+  methods: readonly string[],
 ): void {
   const found = Object(value) as Record<string, unknown>;
   // By index, as an iterator would be garbage of half a kilobyte for each connection.
@@ -283,6 +283,18 @@ export function checkMethods(
     const must = `an object with ${methods.join("() and ")}()`;
     throw wrongKind(action, name, must, value);
   }
+}
+
+// Made once, as a list in the call would be garbage of each connection.
+const TRANSPORT_METHODS = ["read", "write", "closeWrite", "close"];
+
+/** Throws unless `value` has the methods of a transport. */
+export function checkTransport(
+  action: string,
+  name: string,
+  value: unknown,
+): void {
+  checkMethods(action, name, value, TRANSPORT_METHODS);
 }
 
 /** Throws unless `value` is a signal that can be listened to. */
@@ -370,8 +382,11 @@ export function checkNames(
   known: ReadonlySet<string>,
 ): asserts options is object {
   checkObject(action, name, options);
-  for (const given of Object.keys(options)) {
-    if (!known.has(given)) throw unknownName(action, name, given, known);
+  // Not over `Object.keys`, which would be garbage for each call.
+  for (const given in options) {
+    if (!known.has(given) && Object.hasOwn(options, given)) {
+      throw unknownName(action, name, given, known);
+    }
   }
 }
 

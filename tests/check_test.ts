@@ -113,7 +113,7 @@ Deno.test("a wrong kind is a TypeError, a wrong value a RangeError", () => {
       "Cannot go: f must be a function, got an object",
     ],
     [
-      () => checkMethods("go", "m", {}, "a", "b"),
+      () => checkMethods("go", "m", {}, ["a", "b"]),
       TypeError,
       "Cannot go: m must be an object with a() and b(), got an object",
     ],
@@ -156,7 +156,7 @@ Deno.test("good values pass", () => {
   checkLimit("go", "n", Infinity);
   checkOneOf("go", "how", "slow", ["slow"]);
   checkBytes("go", "b", new Uint8Array());
-  checkMethods("go", "m", { a() {} }, "a");
+  checkMethods("go", "m", { a() {} }, ["a"]);
 });
 
 Deno.test("an array that was transferred has no bytes to give", () => {

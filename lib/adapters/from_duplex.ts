@@ -77,7 +77,7 @@ export function fromDuplex(
   duplex: Duplex,
   options: FromDuplexOptions = {},
 ): AdaptedTransport {
-  checkMethods(ACTION, "duplex", duplex, "read", "write", "end", "destroy");
+  checkMethods(ACTION, "duplex", duplex, ["read", "write", "end", "destroy"]);
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const given = readOptions(options, OPTION_NAMES);
   checkAddresses(given);

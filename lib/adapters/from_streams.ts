@@ -139,8 +139,8 @@ export function fromStreams(
 ): AdaptedTransport {
   checkObject(ACTION, "streams", streams);
   const { readable, writable } = streams;
-  checkMethods(ACTION, "readable", readable, "getReader");
-  checkMethods(ACTION, "writable", writable, "getWriter");
+  checkMethods(ACTION, "readable", readable, ["getReader"]);
+  checkMethods(ACTION, "writable", writable, ["getWriter"]);
   for (const [name, stream] of Object.entries({ readable, writable })) {
     if (!stream.locked) continue;
     throw wrongKind(ACTION, name, "a stream that is not locked", stream);

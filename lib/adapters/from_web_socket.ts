@@ -107,14 +107,11 @@ export function fromWebSocket(
   webSocket: WebSocket,
   options: FromWebSocketOptions = {},
 ): AdaptedTransport {
-  checkMethods(
-    ACTION,
-    "webSocket",
-    webSocket,
+  checkMethods(ACTION, "webSocket", webSocket, [
     "send",
     "close",
     "addEventListener",
-  );
+  ]);
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { maxBufferedBytes = 16 * 1024 * 1024 } = options;
   checkInteger(ACTION, "maxBufferedBytes", maxBufferedBytes, 1);

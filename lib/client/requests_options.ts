@@ -247,7 +247,7 @@ function checkMatch(action: string, match: unknown): void {
   if (typeof match !== "object" || match === null) {
     throw wrongKind(action, "match", must, match);
   }
-  checkMethods(action, "match", match, "request", "response");
+  checkMethods(action, "match", match, ["request", "response"]);
 }
 
 const STREAM_OPTION_NAMES: ReadonlySet<string> = new Set(

@@ -78,7 +78,7 @@ export function decodeStream<In>(
   options: DecodeStreamOptions = {},
 ): TransformStream<Uint8Array, In> {
   const action = "decode a stream";
-  checkMethods(action, "codec", codec, "decoder");
+  checkMethods(action, "codec", codec, ["decoder"]);
   checkNames(action, "options", options, OPTION_NAMES);
   const { onBadFrame } = options;
   if (onBadFrame !== undefined) {

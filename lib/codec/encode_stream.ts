@@ -36,9 +36,9 @@ import { encodeFrame, finishFrames } from "./encode_frame.ts";
 export function encodeStream<Out>(
   codec: Codec<unknown, Out>,
 ): TransformStream<Out, Uint8Array<ArrayBuffer>> {
-  checkMethods("encode a stream", "codec", codec, "encoder");
+  checkMethods("encode a stream", "codec", codec, ["encoder"]);
   const encoder = codec.encoder();
-  checkMethods("encode", "the encoder of a codec", encoder, "encode");
+  checkMethods("encode", "the encoder of a codec", encoder, ["encode"]);
   return new TransformStream<Out, Uint8Array<ArrayBuffer>>({
     transform(frame, controller) {
       const out = new ByteWriter();

@@ -83,7 +83,7 @@ export class FrameDecoder<T> {
     queue: ByteQueue,
     mostKeptFrames: number = MAX_KEPT_FRAMES,
   ) {
-    checkMethods("decode", "the decoder of a codec", decoder, "decode");
+    checkMethods("decode", "the decoder of a codec", decoder, ["decode"]);
     this.#decoder = decoder;
     this.queue = queue;
     this.#mostKeptFrames = mostKeptFrames;

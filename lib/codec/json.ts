@@ -91,7 +91,7 @@ export function json<In = unknown, Out = In>(
 ): Codec<In, Out> {
   const action = "make a json codec";
   checkNames(action, "options", options, OPTION_NAMES);
-  checkMethods(action, "codec", codec, "decoder", "encoder");
+  checkMethods(action, "codec", codec, ["decoder", "encoder"]);
   const { reviver, allowNull = false } = options;
   if (reviver !== undefined) checkFunction(action, "reviver", reviver);
   checkBoolean(action, "allowNull", allowNull);

@@ -59,7 +59,7 @@ export function mapped<In, Out, InnerIn, InnerOut>(
   encode: ((frame: Out) => unknown) & NoInfer<(frame: Out) => InnerOut>,
 ): Codec<In, Out> {
   const action = "make a mapped codec";
-  checkMethods(action, "codec", codec, "decoder", "encoder");
+  checkMethods(action, "codec", codec, ["decoder", "encoder"]);
   checkFunction(action, "decode", decode);
   checkFunction(action, "encode", encode);
   return mappedCodec(codec, (frame) => apply(decode, frame), encode);

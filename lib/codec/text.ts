@@ -52,7 +52,7 @@ export function text(
 ): TextCodec {
   const action = "make a text codec";
   checkNames(action, "options", options, OPTION_NAMES);
-  checkMethods(action, "codec", codec, "decoder", "encoder");
+  checkMethods(action, "codec", codec, ["decoder", "encoder"]);
   checkFrames(action, codec);
   const encoding = new TextEncoding(action, options);
   const { decoder } = mappedCodec(

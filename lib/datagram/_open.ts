@@ -65,7 +65,11 @@ async function openUdp(
   };
   if (isOwnBackend(backend)) {
     const transport = await backend.bind(binding);
-    checkMethods("bind", "the transport", transport, "start", "send", "close");
+    checkMethods("bind", "the transport", transport, [
+      "start",
+      "send",
+      "close",
+    ]);
     return transport;
   }
   const isDeno = backend === "deno" ||

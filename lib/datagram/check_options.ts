@@ -157,7 +157,7 @@ function checkUdp(action: string, options: UdpOptions | UdpPeerOptions): void {
   checkTransportName(action, options, "udp");
   const { backend = "auto", ...given } = options;
   if (typeof backend === "object" && backend !== null) {
-    checkMethods(action, "backend", backend, "bind");
+    checkMethods(action, "backend", backend, ["bind"]);
   } else checkOneOf(action, "backend", backend, ["auto", "node", "deno"]);
   const { broadcast = false, multicastLoopback = false } = given;
   checkBoolean(action, "broadcast", broadcast);

@@ -309,7 +309,7 @@ export function packetsOf<In, Out, A extends DatagramAddr>(
   if (onMalformed !== undefined) {
     checkFunction(ACTION, "onMalformed", onMalformed);
   }
-  checkMethods(ACTION, "packet", packet, ...methodsOf(packet));
+  checkMethods(ACTION, "packet", packet, methodsOf(packet));
   const format = formatOf(packet);
   if (socket instanceof DatagramPeer) {
     return new PacketPeer(socket, format, options);

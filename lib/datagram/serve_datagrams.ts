@@ -108,7 +108,7 @@ export async function serveDatagrams<
   handler: (received: In) => Out | undefined | Promise<Out | undefined>,
   options: ServeDatagramsOptions<In> = {},
 ): Promise<void> {
-  checkMethods(ACTION, "source", source, "receive", "send");
+  checkMethods(ACTION, "source", source, ["receive", "send"]);
   checkFunction(ACTION, "the handler", handler);
   checkNames(ACTION, "options", options, OPTION_NAMES);
   const { maxInFlight = 100, signal, onError } = options;

@@ -41,6 +41,10 @@ import {
   type SocketHalves,
 } from "../socket/socket.ts";
 
+// Made once, as lists in the calls would be garbage of each connection.
+const CODEC_METHODS = ["decoder", "encoder"];
+const ENCODER_METHODS = ["encode"];
+
 /**
  * Sends and receives frames over a socket. The socket belongs to the result until
  * {@linkcode Framed.detach}.
@@ -169,7 +173,7 @@ export class Framed<In, Out = In>
     options: FramedOptions<In, Out> = {},
   ) {
     checkSocket("frame a socket", "socket", socket);
-    checkMethods("frame a socket", "codec", codec, "decoder", "encoder");
+    checkMethods("frame a socket", "codec", codec, CODEC_METHODS);
     checkFramedOptions(options);
     this.#socket = socket;
     const halves = halvesOf(socket);
@@ -492,7 +496,7 @@ export class Framed<In, Out = In>
    */
   switch<NewIn, NewOut>(codec: Codec<NewIn, NewOut>): Framed<NewIn, NewOut> {
     const action = "switch codecs";
-    checkMethods(action, "codec", codec, "decoder", "encoder");
+    checkMethods(action, "codec", codec, CODEC_METHODS);
     if (this.#detached) throw detachedError();
     const frames = this.#frames;
     const writer = this.#writer;
@@ -671,13 +675,13 @@ function isPlainArray<T>(frames: Iterable<T>): frames is readonly T[] {
 
 function decoderOf<In>(codec: Codec<In, never>): Decoder<In> {
   const decoder = codec.decoder();
-  checkMethods("decode", "the decoder of a codec", decoder, "decode");
+  checkMethods("decode", "the decoder of a codec", decoder, ["decode"]);
   return decoder;
 }
 
 function encoderOf<Out>(codec: Codec<unknown, Out>): Encoder<Out> {
   const encoder = codec.encoder();
-  checkMethods("encode", "the encoder of a codec", encoder, "encode");
+  checkMethods("encode", "the encoder of a codec", encoder, ENCODER_METHODS);
   return encoder;
 }
 

@@ -115,7 +115,7 @@ export class Topic implements Flushable {
       { onGap: (gap) => this.#onEngineGap(gap) },
     );
     const what = "what subscribe() gives";
-    checkMethods("subscribe", what, subscription, "close");
+    checkMethods("subscribe", what, subscription, ["close"]);
     this.#subscription = subscription;
     this.#ready!.resolve(subscription.ready);
     this.ready.catch((cause) => this.#onEngineGap({ reason: "ended", cause }));

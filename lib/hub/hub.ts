@@ -184,7 +184,7 @@ export class Hub<Out> implements Disposable {
    * @throws {RangeError} An option is out of range.
    */
   constructor(codec: Codec<unknown, Out>, options: HubOptions = {}) {
-    checkMethods("make a hub", "codec", codec, "encoder");
+    checkMethods("make a hub", "codec", codec, ["encoder"]);
     this.#codec = codec;
     this.#settings = hubSettings(options);
     const publisher = newPublisher();

@@ -203,7 +203,7 @@ export function hubSettings(options: HubOptions): HubSettings {
     "disconnect",
   ]);
   if (engine !== undefined) {
-    checkMethods(action, "engine", engine, "publish", "subscribe");
+    checkMethods(action, "engine", engine, ["publish", "subscribe"]);
   }
   if (onGap !== undefined) checkFunction(action, "onGap", onGap);
   return { engine, ...sizes, onSlow, onGap };

@@ -128,16 +128,13 @@ export function natsEngine(
   options: NatsEngineOptions = {},
 ): Engine {
   const action = "make an engine";
-  checkMethods(
-    action,
-    "connection",
-    connection,
+  checkMethods(action, "connection", connection, [
     "publish",
     "subscribe",
     "flush",
     "status",
     "isClosed",
-  );
+  ]);
   checkNames(action, "options", options, OPTION_NAMES);
   const { prefix = "sluice", maxPendingBytes = 16 * 1024 * 1024 } = options;
   if (typeof prefix !== "string") {

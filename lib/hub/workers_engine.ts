@@ -50,7 +50,7 @@ export interface WorkersChannel {
  * ```
  */
 export function workersEngine(channel: WorkersChannel): Engine {
-  checkMethods("make an engine", "channel", channel, "publish", "subscribe");
+  checkMethods("make an engine", "channel", channel, ["publish", "subscribe"]);
   return {
     publish: (topic, data) => channel.publish(topic, data),
     subscribe: (topic, onMessage, { onGap }) =>

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkMethods, checkObject, checkText } from "../_check.ts";
+import { checkObject, checkText, checkTransport } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -186,7 +186,7 @@ export class AcceptLoop<A extends Addr = Addr> {
           if (this.#resumed !== undefined) await this.#untilResumed();
           if (this.closed) break;
           const transport = await this.#acceptor.accept();
-          checkTransport(transport);
+          checkAccepted(transport);
           this.#pauseMs = 0;
           this.#resets = 0;
           // It came during the suspension: it waits here instead of in the backlog.
@@ -261,18 +261,9 @@ export class AcceptLoop<A extends Addr = Addr> {
 }
 
 /** Throws unless an acceptor gave what a socket can run on, and closes it then. */
-function checkTransport(transport: AcceptedTransport): void {
+function checkAccepted(transport: AcceptedTransport): void {
   try {
-    const what = "the connection";
-    checkMethods(
-      "accept",
-      what,
-      transport,
-      "read",
-      "write",
-      "closeWrite",
-      "close",
-    );
+    checkTransport("accept", "the connection", transport);
     const { localAddr, remoteAddr } = transport;
     checkObject("accept", "localAddr of the connection", localAddr);
     checkObject("accept", "remoteAddr of the connection", remoteAddr);

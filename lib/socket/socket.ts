@@ -10,7 +10,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { checkMethods, wrongKind } from "../_check.ts";
+import { checkTransport, wrongKind } from "../_check.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type {
   AcceptedTransport,
@@ -155,15 +155,7 @@ export class Socket
    * ```
    */
   constructor(transport: Transport, options: SocketOptions = {}) {
-    checkMethods(
-      "make a socket",
-      "transport",
-      transport,
-      "read",
-      "write",
-      "closeWrite",
-      "close",
-    );
+    checkTransport("make a socket", "transport", transport);
     const checked = checkOnlySocketOptions("make a socket", options);
     this.#connection = new Connection(transport, checked);
   }

@@ -68,7 +68,7 @@ export function checkCodec<In, Out>(
   samples: readonly Out[],
   options: CheckCodecOptions<In, Out> = {},
 ): void {
-  checkMethods(ACTION, "codec", codec, "decoder", "encoder");
+  checkMethods(ACTION, "codec", codec, ["decoder", "encoder"]);
   if (!Array.isArray(samples)) {
     throw wrongKind(ACTION, "samples", "an array", samples);
   }

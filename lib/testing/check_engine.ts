@@ -125,7 +125,7 @@ export async function checkEngine(
         await opened.close?.();
       });
       const { engine } = opened;
-      checkMethods(ACTION, "engine", engine, "publish", "subscribe");
+      checkMethods(ACTION, "engine", engine, ["publish", "subscribe"]);
       return opened;
     };
     const [left, right] = [await openOne(), await openOne()];

@@ -414,7 +414,7 @@ export function checkDialOptions(options: DialOptions): DialOptions {
   const kind = checkKind(action, read);
   if (kind === "dialer") {
     const { dialer, hostname, port } = read;
-    checkMethods(action, "dialer", dialer, "dial");
+    checkMethods(action, "dialer", dialer, ["dial"]);
     optional(checkHostname, action, "hostname", hostname);
     if (port !== undefined) checkInteger(action, "port", port, 1, 65_535);
   } else if (kind === "path") checkUnix(action, read);
@@ -431,7 +431,7 @@ export function checkBindOptions(options: BindOptions): BindOptions {
   const read = readOptions(options, BIND_OPTION_NAMES);
   const kind = checkKind(action, read);
   if (kind === "acceptor") {
-    checkMethods(action, "acceptor", read.acceptor, "accept", "close");
+    checkMethods(action, "acceptor", read.acceptor, ["accept", "close"]);
   } else if (kind === "path") {
     checkUnix(action, read);
     const { path, mode } = read;

@@ -84,13 +84,14 @@ export function listenOptions(
 /** Listens on TCP. Accepted connections have `noDelay` and `keepAlive` set. */
 export function bindTcp(options: TcpBindOptions): Acceptor<Deno.NetAddr> {
   const listener = Deno.listen(listenOptions(options));
+  const prepare = (conn: Deno.TcpConn) => {
+    setTcpOptions(conn, options);
+    return conn;
+  };
   return {
     addr: listener.addr,
-    async accept(): Promise<Deno.TcpConn> {
-      const conn = await listener.accept();
-      setTcpOptions(conn, options);
-      return conn;
-    },
+    // Not async, which would cost each connection twice as much memory.
+    accept: () => listener.accept().then(prepare),
     close: () => closeQuietly(listener),
     ref: () => listener.ref(),
     unref: () => listener.unref(),

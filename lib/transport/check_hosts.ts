@@ -53,7 +53,7 @@ export function checkHosts(options: HostsDialOptions): void {
     if (dialer === undefined) continue;
     throw wrongKind(ACTION, name, "absent beside dialer", value);
   }
-  if (dialer !== undefined) checkMethods(ACTION, "dialer", dialer, "dial");
+  if (dialer !== undefined) checkMethods(ACTION, "dialer", dialer, ["dial"]);
   checkClientTls(ACTION, tls);
   optional(checkObject, ACTION, "proxyProtocol", proxyProtocol);
 }

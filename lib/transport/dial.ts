@@ -5,7 +5,7 @@
  */
 
 import { type Addr, formatAddress } from "../addr.ts";
-import { checkMethods } from "../_check.ts";
+import { checkTransport } from "../_check.ts";
 import { BrokenError } from "../errors.ts";
 import { parseIp, withoutBrackets } from "../ip.ts";
 import type { ProxyHeaderInit } from "../proxy_header/header.ts";
@@ -201,8 +201,7 @@ async function askDialer(
     closeQuietly,
   );
   try {
-    const methods = ["read", "write", "closeWrite", "close"];
-    checkMethods("connect", "what the dialer makes", made, ...methods);
+    checkTransport("connect", "what the dialer makes", made);
   } catch (error) {
     closeQuietly(made);
     throw error;

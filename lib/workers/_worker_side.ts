@@ -153,7 +153,7 @@ export class WorkerSide {
     try {
       const listen = await this.#whereToListen(settings.listen);
       const server = await this.#start(this.#contextOf(settings, listen));
-      checkMethods("start a worker", "its server", server, "shutdown");
+      checkMethods("start a worker", "its server", server, ["shutdown"]);
       this.#server = server;
       if (server.ready !== undefined) await server.ready;
       const { signal } = this.#draining;
