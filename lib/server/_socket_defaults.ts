@@ -8,7 +8,8 @@
  * @module
  */
 
-import { checkSocketOptions, type SocketOptions } from "../socket/options.ts";
+import { checkSocketOptions } from "../socket/check_options.ts";
+import type { SocketOptions } from "../socket/options.ts";
 
 const WRITE_MS = 60_000;
 const FRAME_TIMEOUT_MS = 60_000;

@@ -21,8 +21,8 @@ import { guard } from "../_guard.ts";
 import {
   checkSocketOptions,
   SOCKET_OPTION_NAMES,
-  type SocketOptions,
-} from "../socket/options.ts";
+} from "../socket/check_options.ts";
+import type { SocketOptions } from "../socket/options.ts";
 import { Socket } from "../socket/socket.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import { bind } from "../transport/bind.ts";

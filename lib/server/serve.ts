@@ -24,15 +24,14 @@ import { EventSink } from "./_events.ts";
 import { ProxyGate } from "./_proxy_gate.ts";
 import { onTermination, shutdownWithin } from "./termination.ts";
 import type { ServerStats } from "./events.ts";
-import {
-  checkServeOptions,
-  checkShutdownOptions,
-  type Handler,
-  type ServeOptions,
-  type ServerConnection,
-  type ServerOptions,
-  type ShutdownOptions,
-  type ShutdownReport,
+import { checkServeOptions, checkShutdownOptions } from "./check_options.ts";
+import type {
+  Handler,
+  ServeOptions,
+  ServerConnection,
+  ServerOptions,
+  ShutdownOptions,
+  ShutdownReport,
 } from "./serve_options.ts";
 
 /** Longest that a server waits for clients that have just come, before it drains. */

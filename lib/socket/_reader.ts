@@ -17,7 +17,8 @@ import { FrameTooLargeError, UnexpectedEofError } from "../errors.ts";
 import type { CallOptions } from "../time/call_limits.ts";
 import type { ConnectionContext } from "./_connection_context.ts";
 import { ReadLoop, type Take } from "./_read_loop.ts";
-import { READ_UNTIL_OPTION_NAMES, type ReadUntilOptions } from "./options.ts";
+import { READ_UNTIL_OPTION_NAMES } from "./check_options.ts";
+import type { ReadUntilOptions } from "./options.ts";
 
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 const utf8 = new TextEncoder();

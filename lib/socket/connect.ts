@@ -38,11 +38,8 @@ import type {
   HostsDialOptions,
   Transport,
 } from "../transport/options.ts";
-import {
-  checkSocketOptions,
-  SOCKET_OPTION_NAMES,
-  type SocketOptions,
-} from "./options.ts";
+import { checkSocketOptions, SOCKET_OPTION_NAMES } from "./check_options.ts";
+import type { SocketOptions } from "./options.ts";
 import { Socket } from "./socket.ts";
 
 /**

@@ -19,14 +19,13 @@ import type {
   Transport,
 } from "../transport/options.ts";
 import { Connection } from "./_connection.ts";
-import {
-  type AcceptTlsOptions,
-  checkOnlySocketOptions,
-  checkTimeouts,
-  type ReadUntilOptions,
-  type SocketOptions,
-  type SocketTimeouts,
-  type StartTlsOptions,
+import { checkOnlySocketOptions, checkTimeouts } from "./check_options.ts";
+import type {
+  AcceptTlsOptions,
+  ReadUntilOptions,
+  SocketOptions,
+  SocketTimeouts,
+  StartTlsOptions,
 } from "./options.ts";
 import type { Take } from "./_read_loop.ts";
 import type { SocketStats } from "./_stats.ts";

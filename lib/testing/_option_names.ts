@@ -7,7 +7,7 @@
 
 import { SOCKET_NAMES } from "../datagram/check_options.ts";
 import { LISTEN_OPTION_NAMES } from "../server/listen.ts";
-import { SERVE_OPTION_NAMES } from "../server/serve_options.ts";
+import { SERVE_OPTION_NAMES } from "../server/check_options.ts";
 import { CONNECT_OPTION_NAMES } from "../socket/connect.ts";
 
 type Names = ReadonlySet<string>;

@@ -6,10 +6,8 @@
 
 import { guard } from "../_guard.ts";
 import { PermissionError, type WorkerError } from "../errors.ts";
-import {
-  checkShutdownOptions,
-  type ShutdownOptions,
-} from "../server/serve_options.ts";
+import { checkShutdownOptions } from "../server/check_options.ts";
+import type { ShutdownOptions } from "../server/serve_options.ts";
 import { onTermination, shutdownWithin } from "../server/termination.ts";
 import {
   type CallOptions,

@@ -5,8 +5,8 @@ import { memoryPair } from "@sluice/net/testing";
 import {
   checkSocketOptions,
   SOCKET_OPTION_NAMES,
-  type SocketOptions,
-} from "../../lib/socket/options.ts";
+} from "../../lib/socket/check_options.ts";
+import type { SocketOptions } from "../../lib/socket/options.ts";
 import { memoryTransportPair } from "../../lib/transport/memory.ts";
 
 Deno.test("a wrong name of an option is refused, and the nearest one named", async () => {
