@@ -121,5 +121,7 @@ export function plainEvent(event: { readonly type: string }): PlainServerEvent {
     ...plain,
     ...(socket === undefined ? {} : { remoteAddr: socket.remoteAddr }),
     ...("error" in event ? { error: plainError(error) } : {}),
+    // It could make anything of the event, which the supervisor would not take for one.
+    toJSON: undefined,
   };
 }

@@ -98,7 +98,7 @@ export interface SuperviseOptions {
    */
   hostname?: string | undefined;
   /**
-   * Clients that may wait in the system until they are accepted.
+   * Clients that may wait in the system until they are accepted, from 1 to 65,535.
    *
    * @default {511}
    */
@@ -357,7 +357,9 @@ export function checkSuperviseOptions(
   if (!isHost(hostname)) {
     throw wrongKind(ACTION, "hostname", "a name or an address", hostname);
   }
-  if (backlog !== undefined) checkInteger(ACTION, "backlog", backlog, 1);
+  if (backlog !== undefined) {
+    checkInteger(ACTION, "backlog", backlog, 1, 65_535);
+  }
   checkAboveZero(ACTION, "startTimeoutMs", startTimeoutMs);
   checkAboveZero(ACTION, "healthMs", healthMs);
   checkBoolean(ACTION, "drainOnSignals", drainOnSignals);

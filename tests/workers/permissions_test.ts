@@ -102,6 +102,7 @@ Deno.test(
       [{ hostname: "fe80::1" }, "hostname must be link-local with its zone"],
       [{ workers: 0 }, "workers must be an integer from 1 to 1024, got 0"],
       [{ worker: 2 }, 'unknown option "worker", did you mean workers?'],
+      [{ backlog: 65_536 }, "backlog must be an integer from 1 to 65535"],
       [{ isolation: "fork" }, 'isolation must be "process" or "thread"'],
       [{ share: "port" }, 'share must be "fd" or "reuse-port"'],
       [{ permissions: "-A" }, "permissions must be an array of strings"],
