@@ -94,7 +94,8 @@ export interface Capture extends AsyncDisposable {
  * @param socket What to look at. It ends the capture when it ends or is detached.
  * @param writable Where the file goes: `file.writable`, for instance.
  * @param options Bounds of it.
- * @throws {TypeError} `socket` is not a socket, `writable` not a stream, or an option is wrong.
+ * @throws {TypeError} `socket` is not a socket, `writable` not a stream or locked, or an
+ * option is wrong.
  * @throws {ClosedError} The socket has ended.
  * @throws {BusyError} It is captured already.
  * @category Faults
@@ -126,6 +127,10 @@ export function capture(
   checkSocket(action, "socket", socket);
   if (!(writable instanceof WritableStream)) {
     throw wrongKind(action, "writable", "a WritableStream", writable);
+  }
+  if (writable.locked) {
+    const must = "a stream that is not locked";
+    throw wrongKind(action, "writable", must, writable);
   }
   checkNames(action, "options", options, OPTION_NAMES);
   const { maxQueuedBytes = 16_777_216, preventClose = false } = options;

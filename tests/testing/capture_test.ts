@@ -257,6 +257,13 @@ Deno.test("capture() refuses what is neither a socket nor a stream", () => {
     TypeError,
     "Cannot capture: writable must be a WritableStream",
   );
+  const locked = new WritableStream();
+  locked.getWriter();
+  assertThrows(
+    () => capture(left, locked),
+    TypeError,
+    "Cannot capture: writable must be a stream that is not locked",
+  );
   assertThrows(
     () => capture(left, writable, { maxQueuedBytes: 0 }),
     RangeError,
