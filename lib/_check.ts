@@ -63,32 +63,53 @@ export function messageOf(error: unknown): string {
 
 /** What was thrown, for an error text: the message of an error, or else the value. */
 export function thrownText(thrown: unknown): string {
-  return thrown instanceof Error ? messageOf(thrown) : show(thrown);
+  try {
+    if (thrown instanceof Error) return String(thrown.message);
+  } catch {
+    // As any other value.
+  }
+  return show(thrown);
 }
 
-function showObject(value: object): string {
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (ArrayBuffer.isView(value)) {
-    return `${
-      withArticle(nameOf(value) || "view")
-    } of ${value.byteLength} bytes`;
+/**
+ * Whether a value is of a class. Any value can be thrown, or be the reason of a signal, and
+ * a Proxy may throw when that is asked.
+ */
+export function isA<T>(
+  value: unknown,
+  type: abstract new (...args: never[]) => T,
+): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
   }
-  const name = nameOf(value);
-  return name === "" || name === "Object" ? "an object" : withArticle(name);
+}
+
+/** A getter or a Proxy that throws does not break the error text. */
+function showObject(value: object): string {
+  try {
+    if (Array.isArray(value)) return `an array of ${value.length}`;
+    if (ArrayBuffer.isView(value)) {
+      return `${
+        withArticle(nameOf(value) || "view")
+      } of ${value.byteLength} bytes`;
+    }
+    const name = nameOf(value);
+    return name === "" || name === "Object" ? "an object" : withArticle(name);
+  } catch {
+    return "an object";
+  }
 }
 
 function withArticle(noun: string): string {
   return `${/^[AEIO]/i.test(noun) ? "an" : "a"} ${noun}`;
 }
 
-/** The name of the object's class. A getter that throws does not break the error text. */
+/** The name of the object's class. */
 function nameOf(value: object): string {
-  try {
-    const name: unknown = value.constructor?.name;
-    return typeof name === "string" ? name : "";
-  } catch {
-    return "";
-  }
+  const name: unknown = value.constructor?.name;
+  return typeof name === "string" ? name : "";
 }
 
 /** An error to throw: `name` is of the wrong kind. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isA } from "../_check.ts";
 import {
   AbortError,
   BrokenError,
@@ -49,12 +50,21 @@ const MAX_CAUSES = 8;
  * something different.
  */
 export function isLoss(error: unknown, hasEnded: boolean): boolean {
+  try {
+    return isLossOrCause(error, hasEnded);
+  } catch {
+    // What is thrown by code of the user's may throw when it is looked at.
+    return false;
+  }
+}
+
+function isLossOrCause(error: unknown, hasEnded: boolean): boolean {
   let each = error;
   for (let i = 0; i < MAX_CAUSES; i++) {
-    if (each instanceof SocketError && !(each instanceof AbortError)) {
+    if (isA(each, SocketError) && !isA(each, AbortError)) {
       return isLossOfSocket(each, hasEnded);
     }
-    if (!(each instanceof Error)) return false;
+    if (!isA(each, Error)) return false;
     // Also that of `AbortSignal.timeout()`.
     if (each.name === "TimeoutError") return true;
     const known = translateError(each, { operation: "connect" });
@@ -89,7 +99,7 @@ export function lossOf(connection: unknown): unknown {
   }
   if (halves.isOpen) return undefined;
   const { signal } = connection;
-  const isOwn = !signal.aborted || signal.reason instanceof ClosedError;
+  const isOwn = !signal.aborted || isA(signal.reason, ClosedError);
   return isOwn ? undefined : signal.reason;
 }
 

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { answerOf, checkAboveZero, show, wrongKind } from "../_check.ts";
+import { answerOf, checkAboveZero, isA, show, wrongKind } from "../_check.ts";
 import { guard } from "../_guard.ts";
 import {
   AbortError,
@@ -496,7 +496,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     const wasDue = this.#matching.inFlight > 0;
     readLoop.run(RECEIVE, undefined, this.#take, undefined).catch((error) => {
       // The socket's own `readMs` counts from the beginning of the call.
-      const isReadLimit = error instanceof TimeoutError &&
+      const isReadLimit = isA(error, TimeoutError) &&
         error.operation === RECEIVE && this.#end === undefined;
       const isLate = wasDue && this.#matching.inFlight > 0 &&
         socket.stats.bytesRead === bytesRead;
@@ -609,12 +609,12 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   /** The codec refuses a frame. Where it has moved past it, that may have been an answer. */
   #onBadFrame(error: unknown): void {
-    if (error instanceof UnexpectedEofError) {
+    if (isA(error, UnexpectedEofError)) {
       throw this.#ended("inside an answer", error);
     }
-    const passed = error instanceof MalformedFrameError
+    const passed = isA(error, MalformedFrameError)
       ? error.recoverable
-      : error instanceof FrameTooLargeError && error.skipped;
+      : isA(error, FrameTooLargeError) && error.skipped;
     const { match, isUnsolicited } = this.#options;
     // Whose it was must be certain: the next answer would go to the wrong request.
     const request = passed && match === "order" && isUnsolicited === undefined
@@ -672,7 +672,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
   #onLimit(request: PendingRequest<In, Out>, reason: unknown): void {
     const sent = request.state === "inFlight";
-    if (reason instanceof TimeoutError) {
+    if (isA(reason, TimeoutError)) {
       const { operation, timeoutMs } = reason;
       const cause = operation === "request" ? {} : { cause: reason };
       const options = { sent, ...cause };
@@ -723,7 +723,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   /** Nothing can be written any more. Answers to what was sent may still come. */
   #onWriteFailure(error: SocketError): void {
     if (this.#end !== undefined || this.#writeFailure !== undefined) return;
-    const mayAnswer = error instanceof BrokenError &&
+    const mayAnswer = isA(error, BrokenError) &&
       (error.reason === "reset" || error.reason === "broken-pipe");
     if (!mayAnswer) return this.#break(error);
     this.#writeFailure = error;
@@ -750,7 +750,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
     }
     this.#drained?.resolve();
     // Where the peer has ended its side, so does this one; otherwise it is cut.
-    if (error instanceof BrokenError && error.reason === "ended") {
+    if (isA(error, BrokenError) && error.reason === "ended") {
       socket.close();
     } else {
       socket.abort(reason);
@@ -761,11 +761,11 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
   #lossOf(cause: unknown, sent: boolean): SocketError {
     const addresses = this.#parts.halves.addresses();
     const options = { operation: "request", cause, sent, ...addresses };
-    if (cause instanceof ClosedError) {
+    if (isA(cause, ClosedError)) {
       const why = "Cannot request: this side closed the connection";
       return new ClosedError(`${why} ${when(sent)}`, options);
     }
-    const reason = cause instanceof BrokenError ? cause.reason : "other";
+    const reason = isA(cause, BrokenError) ? cause.reason : "other";
     const why = `Cannot request: the connection broke ${when(sent)}`;
     return new BrokenError(reason, why, options);
   }
@@ -833,7 +833,7 @@ export class Requests<In, Out = In> implements Disposable, AsyncDisposable {
 
 /** An error of the codec, about one request, says whether that was sent. */
 function withSent(error: unknown, sent: boolean): unknown {
-  if (error instanceof SocketError) Reflect.set(error, "sent", sent);
+  if (isA(error, SocketError)) Reflect.set(error, "sent", sent);
   return error;
 }
 

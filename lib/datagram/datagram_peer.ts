@@ -10,6 +10,7 @@ import {
   checkFunction,
   checkInteger,
   checkNames,
+  isA,
   TEXT_OR_BYTES,
 } from "../_check.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
@@ -302,7 +303,7 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
       { signal, timeoutMs, deadline },
       (reason) => {
         request.fail(
-          reason instanceof TimeoutError
+          isA(reason, TimeoutError)
             ? new TimeoutError("request", reason.timeoutMs, {
               ...this.#addresses,
               sent: request.sent,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkObject, checkText, checkTransport } from "../_check.ts";
+import { checkObject, checkText, checkTransport, isA } from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -154,7 +154,7 @@ export class AcceptLoop<A extends Addr = Addr> {
     } catch (error) {
       const failure = this.#translate("close the listener", error);
       // One that was closed already is what this call is for.
-      if (!(failure instanceof ClosedError)) this.#events.onCloseError(failure);
+      if (!isA(failure, ClosedError)) this.#events.onCloseError(failure);
     }
   }
 
@@ -206,7 +206,7 @@ export class AcceptLoop<A extends Addr = Addr> {
   async #onFailure(error: unknown): Promise<void> {
     const failure = this.#translate("accept", error);
     // The acceptor was closed from outside.
-    if (failure instanceof ClosedError) this.#end();
+    if (isA(failure, ClosedError)) this.#end();
     else await this.#pause(failure);
   }
 
@@ -228,7 +228,7 @@ export class AcceptLoop<A extends Addr = Addr> {
    * second.
    */
   async #pause(failure: unknown): Promise<void> {
-    if (failure instanceof BrokenError && failure.reason === "reset") {
+    if (isA(failure, BrokenError) && failure.reason === "reset") {
       this.#events.onAcceptError(failure, 0);
       // An acceptor that fails so without end must not starve the process.
       if (++this.#resets % RESETS_IN_A_ROW === 0) await this.#sleep(0);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf } from "../_check.ts";
+import { isA, messageOf } from "../_check.ts";
 import { ClosedError } from "../errors.ts";
 import {
   type Attributes,
@@ -91,7 +91,7 @@ async function follow(
   end();
   const { reason } = socket.signal;
   let failure: Attributes = {};
-  if (!(reason instanceof ClosedError)) {
+  if (!isA(reason, ClosedError)) {
     const type = errorType(reason);
     failure = { "error.type": type };
     span?.fail(type, messageOf(reason));

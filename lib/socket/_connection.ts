@@ -12,7 +12,7 @@
  * @module
  */
 
-import { messageOf } from "../_check.ts";
+import { isA, messageOf } from "../_check.ts";
 import {
   BrokenError,
   BusyError,
@@ -666,7 +666,7 @@ export class Connection implements ConnectionContext, AlarmListener {
       if (signal.aborted) {
         this.#end(
           "broken",
-          error instanceof SocketError ? { error } : this.#closedReason(error),
+          isA(error, SocketError) ? { error } : this.#closedReason(error),
         );
         throw error;
       }

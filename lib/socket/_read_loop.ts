@@ -12,7 +12,7 @@
  */
 
 import { ByteQueue } from "../bytes/byte_queue.ts";
-import { show } from "../_check.ts";
+import { isA, show } from "../_check.ts";
 import { BusyError, type SocketError, TimeoutError } from "../errors.ts";
 import {
   type CallOptions,
@@ -382,7 +382,7 @@ export class ReadLoop implements AlarmListener, BudgetWaiter {
    * were, and not what a decoder says of an array without memory.
    */
   errorOf(error: unknown): unknown {
-    if (!(error instanceof TypeError)) return error;
+    if (!isA(error, TypeError)) return error;
     if (!this.queue.isIntact) return this.#failLost();
     return this.#end?.lost === undefined ? error : this.#end.lost;
   }

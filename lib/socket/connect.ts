@@ -9,6 +9,7 @@ import {
   checkNames,
   checkObject,
   checkSignal,
+  isA,
   readOptions,
 } from "../_check.ts";
 import { BrokenError, ProxyError, TimeoutError } from "../errors.ts";
@@ -304,9 +305,9 @@ async function dialWithin(
 
 /** Errors that may pass: a server that is starting, a network that fails for a while. */
 function isWorthRetrying(error: unknown): boolean {
-  if (error instanceof TimeoutError) return true;
-  if (error instanceof ProxyError) return error.reason === "closed";
-  return error instanceof BrokenError &&
+  if (isA(error, TimeoutError)) return true;
+  if (isA(error, ProxyError)) return error.reason === "closed";
+  return isA(error, BrokenError) &&
     (error.reason === "refused" || error.reason === "reset" ||
       error.reason === "unreachable" || error.reason === "not-found" ||
       error.reason === "exhausted");

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { messageOf } from "../_check.ts";
+import { isA, messageOf } from "../_check.ts";
 import { type Addr, formatAddress } from "../addr.ts";
 import {
   BrokenError,
@@ -160,7 +160,7 @@ class HostRace {
     if (this.#isOver) return;
     this.#errors.set(host, error);
     // A fault of this program: with another host it would be found only some day.
-    if (error instanceof PermissionError || error instanceof TypeError) {
+    if (isA(error, PermissionError) || isA(error, TypeError)) {
       return this.cancel(error);
     }
     if (this.#errors.size === this.#hosts.length) {
@@ -197,22 +197,22 @@ class HostRace {
     const text =
       `Cannot connect to any of ${errors.length} hosts: ${cause.message}`;
     const options = { operation: "connect", cause };
-    if (first instanceof TlsError && errors.every(isTls)) {
+    if (isA(first, TlsError) && errors.every(isTls)) {
       return new TlsError(first.reason, text, options);
     }
-    if (first instanceof ProxyError && errors.every(isProxy)) {
+    if (isA(first, ProxyError) && errors.every(isProxy)) {
       const { reason, reply } = first;
       return new ProxyError(reason, text, { ...options, reply });
     }
-    const broken = errors.filter((error) => error instanceof BrokenError);
+    const broken = errors.filter((error) => isA(error, BrokenError));
     // What may pass counts: the others may have been put right by then.
     const reason = broken.find((error) => error.reason !== "other")?.reason;
     return new BrokenError(reason ?? "other", text, options);
   }
 }
 
-const isTls = (error: unknown): boolean => error instanceof TlsError;
-const isProxy = (error: unknown): boolean => error instanceof ProxyError;
+const isTls = (error: unknown): boolean => isA(error, TlsError);
+const isProxy = (error: unknown): boolean => isA(error, ProxyError);
 
 function addressOf({ hostname = "127.0.0.1", port }: DialHost): Addr {
   return { transport: "tcp", hostname, port };
@@ -220,10 +220,10 @@ function addressOf({ hostname = "127.0.0.1", port }: DialHost): Addr {
 
 /** What an error says, without the host: that stands before it. */
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return messageOf(error);
-  return error instanceof SocketError
-    ? error.message.replace(/^Cannot connect to \S+:? /, "")
-    : error.message;
+  const message = messageOf(error);
+  return isA(error, SocketError)
+    ? message.replace(/^Cannot connect to \S+:? /, "")
+    : message;
 }
 
 /** In random order (Fisher and Yates). */

@@ -47,11 +47,22 @@ async function endWrites(conn: Transport): Promise<void> {
   await conn.closeWrite();
 }
 
-/** What a transport threw: a stream takes `undefined` for no error at all. */
+/**
+ * What a transport threw: a stream takes `undefined` for no error at all, and looks at an
+ * error where nothing catches what that throws.
+ */
 function errorOf(thrown: unknown): Error {
-  return thrown instanceof Error
-    ? thrown
-    : new Error("the transport failed", { cause: thrown });
+  try {
+    if (thrown instanceof Error) {
+      // Once is enough: only a getter or a Proxy throws.
+      void [thrown.stack, thrown.name, thrown.message, thrown.cause];
+      void ("code" in thrown && thrown.code);
+      return thrown;
+    }
+  } catch {
+    // As below.
+  }
+  return new Error("the transport failed", { cause: thrown });
 }
 
 /**
