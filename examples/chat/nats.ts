@@ -4,8 +4,12 @@
  * @module
  */
 
-import { BrokenError } from "@sluice/net";
+import { BrokenError, withTimeout } from "@sluice/net";
 import { type Engine, natsEngine } from "@sluice/net/hub";
+import { complain } from "../_log.ts";
+
+/** How long what is under way may take to leave: without a NATS server it never does. */
+const DRAIN_MS = 2_000;
 
 /** Where a NATS server is. */
 export interface NatsAddress {
@@ -34,9 +38,12 @@ export async function connectToNats(
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
     });
+    tellLosses(connection.status());
     return {
       engine: natsEngine(connection),
-      [Symbol.asyncDispose]: () => connection.drain().catch(() => {}),
+      [Symbol.asyncDispose]: () =>
+        withTimeout(DRAIN_MS, () => connection.drain())
+          .catch(() => connection.close()),
     };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
@@ -45,5 +52,15 @@ export async function connectToNats(
       `Cannot connect to NATS at ${host}:${port}: ${why}`,
       { operation: "connect", cause },
     );
+  }
+}
+
+/** Members hear what they missed; who runs the server hears why. */
+async function tellLosses(
+  status: AsyncIterable<{ type: string }>,
+): Promise<void> {
+  for await (const { type } of status) {
+    if (type === "disconnect") complain("NATS was lost; trying again");
+    else if (type === "reconnect") complain("NATS is back");
   }
 }

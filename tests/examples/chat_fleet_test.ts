@@ -161,6 +161,32 @@ async function startPermitted(
 }
 
 Deno.test(
+  "chat --nats ends at Ctrl-C also while NATS is lost, and says that it is",
+  {
+    timeout: 60_000,
+    ignore: lacksPrograms("nats-server"),
+  },
+  async () => {
+    await using nats = await NatsServer.start();
+    const { server } = await startPermitted(
+      [],
+      ...["--listen", "127.0.0.1:0", "--nats", `127.0.0.1:${nats.port}`],
+    );
+    await using _ = server;
+    await nats.kill();
+    await server.complained(/^NATS was lost; trying again$/m);
+    await nats.start();
+    await server.complained(/^NATS is back$/m);
+    await nats.kill();
+    await server.complained(/lost(.|\n)*lost/);
+    server.interrupt();
+    const { code, output } = await server.ended();
+    assertEquals(code, 0);
+    assertMatch(output, /drained: 0 finished, 0 cut off\n$/);
+  },
+);
+
+Deno.test(
   "chat --workers: members of all workers hear each other, also when one has died",
   {
     ignore: Deno.build.os !== "linux", // To find the workers.
