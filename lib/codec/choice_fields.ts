@@ -90,9 +90,9 @@ export function optional<In, Out>(
 export function enumOf<const Names extends Readonly<Record<string, number>>>(
   of: IntegerField,
   names: Names,
-): Field<keyof Names & string> {
+): Field<`${keyof Names & (string | number)}`> {
   const field = soleField("make an enumOf field", of);
-  return new EnumField<keyof Names & string>(field, names);
+  return new EnumField<`${keyof Names & (string | number)}`>(field, names);
 }
 
 /**

@@ -107,6 +107,7 @@ export {
   type ValueKeys,
 } from "./struct.ts";
 export {
+  type TagOf,
   union,
   type UnionIn,
   type UnionOut,

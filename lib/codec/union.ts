@@ -37,6 +37,18 @@ export type UnionVariants<Tag extends UnionTag> = Readonly<
 >;
 
 /**
+ * The value of the tag that the name of a variant stands for: a number where the tag is one,
+ * also where the name is `"1"`, and text where it is an {@linkcode enumOf}, also where that
+ * is 1.
+ *
+ * @category Typed packets
+ */
+export type TagOf<Tag extends UnionTag, Name> = InOf<Tag[keyof Tag]> extends
+  number ? Name extends `${infer Value extends number}` ? Value : Name
+  : Name extends number ? `${Name}`
+  : Name;
+
+/**
  * What decoding a union gives.
  *
  * @category Typed packets
@@ -46,7 +58,7 @@ export type UnionIn<
   Variants extends UnionVariants<Tag>,
 > = {
   [K in keyof Variants]: Plain<
-    { -readonly [T in keyof Tag]: K } & InOf<Variants[K]>
+    { -readonly [T in keyof Tag]: TagOf<Tag, K> } & InOf<Variants[K]>
   >;
 }[keyof Variants];
 
@@ -60,7 +72,7 @@ export type UnionOut<
   Variants extends UnionVariants<Tag>,
 > = {
   [K in keyof Variants]: Plain<
-    { -readonly [T in keyof Tag]: K } & OutOf<Variants[K]>
+    { -readonly [T in keyof Tag]: TagOf<Tag, K> } & OutOf<Variants[K]>
   >;
 }[keyof Variants];
 

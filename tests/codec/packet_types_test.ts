@@ -191,6 +191,34 @@ Deno.test("union() infers variants without fields", () => {
   assertEquals(message.encode({ op: 0 }), new Uint8Array(1));
 });
 
+Deno.test("names that are numbers have the type that they have at run time", () => {
+  // A bare number is one, however its variant's name is written.
+  const numbers = union({ op: u8 }, {
+    "1": struct({ a: u8 }),
+    2: struct({}),
+  });
+  isTrue<
+    Same<InOf<typeof numbers>, { op: 1; a: number } | { op: 2 }>
+  >();
+  isTrue<
+    Same<OutOf<typeof numbers>, { op: 1; a: number } | { op: 2 }>
+  >();
+  const one: OutOf<typeof numbers> = { op: 1, a: 7 };
+  assertEquals(numbers.decode(numbers.encode(one)), one);
+  // A name is text.
+  const status = enumOf(u8, { 200: 1, "404": 2 });
+  isTrue<Same<typeof status, Field<"200" | "404">>>();
+  const names = union({ status }, { 200: struct({ a: u8 }), 404: struct({}) });
+  isTrue<
+    Same<
+      InOf<typeof names>,
+      { status: "200"; a: number } | { status: "404" }
+    >
+  >();
+  const ok: OutOf<typeof names> = { status: "200", a: 7 };
+  assertEquals(names.decode(names.encode(ok)), ok);
+});
+
 Deno.test("union() infers a discriminated union", () => {
   type In = InOf<typeof message>;
   isTrue<
