@@ -18,6 +18,9 @@ const GATHER_BYTES = 4_096;
 const FRONT_GATHER_BYTES = 64;
 const FRONT_SLAB_BYTES = 512;
 
+/** Larger arrays become several slabs: all positions in one are numbers of 32 bits. */
+const MOST_SLAB_BYTES = 2_147_483_648;
+
 /** Where numbers are put together. */
 const scratch = /* @__PURE__ */ new DataView(
   /* @__PURE__ */ new ArrayBuffer(8),
@@ -359,14 +362,10 @@ export class ByteQueue {
   /** A copy of the first `length` bytes, which reach beyond the front slab. */
   #copyFirst(length: number): Uint8Array<ArrayBuffer> {
     const copy = new Uint8Array(length);
-    copy.set(this.peekChunk());
-    const { slabs, first } = this.#rest;
-    let filled = this.#end - this.#start;
-    for (let i = first; filled < length; i++) {
-      const { bytes, start, end } = slabs[i];
-      const stop = Math.min(end, start + length - filled);
-      copy.set(bytes.subarray(start, stop), filled);
-      filled += stop - start;
+    for (let filled = 0; filled < length;) {
+      const piece = this.peekChunk(length - filled, filled);
+      copy.set(piece, filled);
+      filled += piece.length;
     }
     return copy;
   }
@@ -436,6 +435,10 @@ export class ByteQueue {
       }
       return;
     }
+    if (bytes.length > MOST_SLAB_BYTES) {
+      this.append(bytes.subarray(0, MOST_SLAB_BYTES));
+      return this.append(bytes.subarray(MOST_SLAB_BYTES));
+    }
     const slab = slabOf(viewOf(bytes));
     if (this.length > 0) {
       this.#rest = this.#rest.push(slab);
@@ -458,6 +461,10 @@ export class ByteQueue {
     checkBytes("put bytes back", "bytes", bytes);
     const { length } = bytes;
     if (length === 0) return;
+    if (length > MOST_SLAB_BYTES) {
+      this.prepend(bytes.subarray(MOST_SLAB_BYTES));
+      return this.prepend(bytes.subarray(0, MOST_SLAB_BYTES));
+    }
     const place = this.revision - this.#shift;
     for (let each = this.#search; each !== undefined; each = each.next) {
       each.onPutBack(place);
@@ -546,9 +553,7 @@ export class ByteQueue {
    * @throws {RangeError} More than was offered.
    */
   commit(length: number): void {
-    if (!(length >>> 0 === length && length <= this.#offered)) {
-      refuseInteger("commit bytes", "length", length, 0, this.#offered);
-    }
+    checkSize("commit bytes", "length", length, 0, this.#offered);
     this.#slabSize = this.#slabSize.observe(length, this.#offered);
     this.#offered = 0;
     const { back } = this.#rest;

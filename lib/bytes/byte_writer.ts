@@ -320,7 +320,7 @@ export class ByteWriter {
    */
   truncate(length: number): void {
     const open = length - this.#segmentBytes;
-    if (open >= 0 && length <= this.length && length >>> 0 === length) {
+    if (open >= 0 && length <= this.length && Number.isInteger(length)) {
       this.#end = this.#sealed + open;
     } else {
       this.#truncateSegments(length);

@@ -13,7 +13,11 @@ import {
   type SizedOptions,
   sizedSettings,
 } from "./policy.ts";
-import { type HeaderReader, SizedCodecImpl } from "./_sized_codec.ts";
+import {
+  checkSize,
+  type HeaderReader,
+  SizedCodecImpl,
+} from "./_sized_codec.ts";
 
 /**
  * Options of {@linkcode contentLength}.
@@ -93,12 +97,7 @@ export function contentLength(
     header: () => new ContentLengthHeader(maxHeaderBytes),
     writeHead(size, out) {
       const block = `Content-Length: ${size}\r\n\r\n`;
-      if (block.length > maxHeaderBytes) {
-        const operation = "encode";
-        throw new FrameTooLargeError(maxHeaderBytes, block.length, {
-          operation,
-        });
-      }
+      checkSize(block.length, maxHeaderBytes);
       out.writeText(block);
     },
   });

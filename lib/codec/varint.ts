@@ -15,6 +15,7 @@ import type { ByteWriter } from "../bytes/byte_writer.ts";
 import { FieldImpl, type IntegerField } from "./field.ts";
 import type { PacketReader } from "./_packet_reader.ts";
 import { badValue, Refusal } from "./_refusal.ts";
+import { writeVarint } from "./varint_prefixed.ts";
 
 /**
  * Options of {@linkcode varint}.
@@ -228,15 +229,6 @@ class VarintField extends FieldImpl<number | bigint> {
     }
     return 0;
   }
-}
-
-/** Appends a safe whole number of at least 0. */
-function writeVarint(value: number, out: ByteWriter): void {
-  while (value > 0x7f) {
-    out.writeByte(value % 128 | 0x80);
-    value = Math.floor(value / 128);
-  }
-  out.writeByte(value);
 }
 
 function writeLong(value: bigint, out: ByteWriter): void {

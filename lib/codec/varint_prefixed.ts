@@ -131,7 +131,8 @@ function refuse(must: string, value: number | string): never {
   );
 }
 
-function writeVarint(value: number, out: ByteWriter): void {
+/** Appends a safe whole number of at least 0. */
+export function writeVarint(value: number, out: ByteWriter): void {
   while (value > 0x7f) {
     out.writeByte(value % 128 | 0x80);
     value = Math.floor(value / 128);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
+import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import { ByteSource } from "../../lib/testing/_pieces.ts";
 import { bytes, counting, read } from "./_support.ts";
 
@@ -132,4 +133,38 @@ Deno.test("ByteQueue lets go of an array of another's when its last byte is take
       assertEquals(queue.takeAll(), counting(3));
     }
   }
+});
+
+Deno.test("ByteQueue and ByteWriter count beyond 2^32", () => {
+  const size = 2 ** 32 + 10;
+  let huge: Uint8Array;
+  try {
+    // Takes no memory before it is written to.
+    huge = new Uint8Array(size);
+  } catch {
+    return;
+  }
+  huge[size - 2] = 7;
+  const queue = new ByteQueue();
+  queue.append(huge);
+  queue.append(bytes(8, 9));
+  assertEquals(queue.length, size + 2);
+  assertEquals([queue.at(size - 2), queue.getUint16(size)], [7, 0x0809]);
+  assertEquals(queue.peekChunk(2, size - 2), bytes(7, 0));
+  const first = queue.takeChunk().length;
+  assertEquals(first > 0, true);
+  queue.skip(size - 1 - first);
+  assertEquals(queue.takeAll(), bytes(0, 8, 9));
+  queue.prepend(huge);
+  assertEquals([queue.length, queue.at(size - 2)], [size, 7]);
+  queue.skip(size - 2);
+  assertEquals(queue.takeAll(), bytes(7, 0));
+
+  const out = new ByteWriter();
+  out.write(huge);
+  for (const byte of [1, 2, 3]) out.writeByte(byte);
+  out.setUint(size + 1, 4, 1);
+  out.truncate(size + 2);
+  assertEquals(out.length, size + 2);
+  assertEquals(out.segments().at(-1), bytes(1, 4));
 });
