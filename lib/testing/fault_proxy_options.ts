@@ -153,7 +153,7 @@ export interface FaultProxyOptions extends DirectedFaults {
    */
   seed?: number | undefined;
   /**
-   * Most connections at a time; others are turned away.
+   * Most connections at a time; others are turned away. `Infinity` for no limit.
    *
    * @default {1_000}
    */
@@ -233,7 +233,7 @@ export function checkFaultProxyOptions(
   checkText(action, "hostname", hostname);
   checkInteger(action, "port", port, 0, 65_535);
   checkInteger(action, "seed", seed, Number.MIN_SAFE_INTEGER);
-  checkInteger(action, "maxConnections", maxConnections, 1);
+  checkLimit(action, "maxConnections", maxConnections, 1);
   return {
     faults: checkFaults(action, faults),
     target: checkTarget(action, target),

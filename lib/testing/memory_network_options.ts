@@ -8,6 +8,7 @@ import {
   checkBoolean,
   checkFunction,
   checkInteger,
+  checkLimit,
   checkNames,
   checkNumber,
   readOptions,
@@ -91,7 +92,7 @@ export interface MemoryNetworkOptions {
    */
   maxDatagramBytes?: number | undefined;
   /**
-   * Events that {@linkcode MemoryNetwork.trace} keeps: the last ones.
+   * Events that {@linkcode MemoryNetwork.trace} keeps: the last ones. `Infinity` for all.
    *
    * @default {10_000}
    */
@@ -313,7 +314,7 @@ export function checkMemoryNetworkOptions(
     checkNumber(ACTION, name, rate, 0, 1);
   }
   checkInteger(ACTION, "maxDatagramBytes", options.maxDatagramBytes, 0);
-  checkInteger(ACTION, "maxTraceEvents", options.maxTraceEvents, 0);
+  checkLimit(ACTION, "maxTraceEvents", options.maxTraceEvents);
   checkFunction(ACTION, "onEvent", options.onEvent);
   return options;
 }

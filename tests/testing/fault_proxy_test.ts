@@ -374,7 +374,7 @@ Deno.test("faultProxy() refuses options of the wrong kind, out of range or unkno
       text,
     );
   }
-  await using proxy = await faultProxy({ target });
+  await using proxy = await faultProxy({ target, maxConnections: Infinity });
   assertThrows(() => proxy.set({ latencyMs: NaN }), RangeError, "latencyMs");
   assertThrows(
     () => proxy.set({ port: 5 } as never),
