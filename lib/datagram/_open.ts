@@ -8,6 +8,7 @@ import { checkMethods } from "../_check.ts";
 import { formatAddress } from "../addr.ts";
 import { BrokenError } from "../errors.ts";
 import { withoutBrackets } from "../ip.ts";
+import { waitWithin } from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { isOwnBackend, needsNode, withDefaults } from "./check_options.ts";
 import {
@@ -35,20 +36,28 @@ export async function open(
   const { signal } = options;
   signal?.throwIfAborted();
   try {
-    const transport = options.path === undefined
-      ? await openUdp(options)
-      : bindUnixDatagrams(
-        options.path,
-        withDefaults(options).maxDatagramBytes,
-      );
-    if (signal?.aborted) {
-      await transport.close();
-      throw signal.reason;
+    if (options.path !== undefined) {
+      const { maxDatagramBytes } = withDefaults(options);
+      return bindUnixDatagrams(options.path, maxDatagramBytes);
     }
-    return transport;
+    return await untilAborted(openUdp(options), signal);
   } catch (error) {
     signal?.throwIfAborted();
     throw bindError(error, addrOf(options));
+  }
+}
+
+/** What is bound after the signal has aborted is closed. */
+async function untilAborted(
+  opening: Promise<DatagramTransport<Deno.NetAddr>>,
+  signal: AbortSignal | undefined,
+): Promise<DatagramTransport<Deno.NetAddr>> {
+  if (signal === undefined) return await opening;
+  try {
+    return await waitWithin("bind", opening, { signal });
+  } catch (error) {
+    opening.then((transport) => transport.close()).catch(() => {});
+    throw error;
   }
 }
 

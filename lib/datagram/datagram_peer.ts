@@ -15,7 +15,12 @@ import {
 } from "../_check.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
 import { formatIp, parseIp } from "../ip.ts";
-import { type CallOptions, checkCall, watchCall } from "../time/call_limits.ts";
+import {
+  type CallOptions,
+  checkCall,
+  waitWithin,
+  watchCall,
+} from "../time/call_limits.ts";
 import { translateError } from "../transport/translate_error.ts";
 import { checkPeerOptions, isLoopback, withDefaults } from "./check_options.ts";
 import { Endpoint } from "./_endpoint.ts";
@@ -88,7 +93,8 @@ export async function connectDatagram(
   given: UdpPeerOptions | UnixPeerOptions,
 ): Promise<DatagramPeer<DatagramAddr>> {
   const options = checkPeerOptions(ACTION, given);
-  options.signal?.throwIfAborted();
+  const { signal } = options;
+  signal?.throwIfAborted();
   if (options.path !== undefined) {
     const { path, localPath, maxInFlight: _, ...rest } = options;
     const transport = await open({ ...rest, path: localPath });
@@ -97,7 +103,8 @@ export async function connectDatagram(
   }
   const remoteAddr = {
     transport: "udp" as const,
-    hostname: await addressOf(options),
+    // A look-up may take long, and ends by itself.
+    hostname: await waitWithin("connect", addressOf(options), { signal }),
     port: options.port,
   };
   const transport = await open(bindingOf(options, remoteAddr.hostname));

@@ -4,6 +4,7 @@ import {
   assertNotEquals,
   assertRejects,
 } from "@std/assert";
+import dns from "node:dns";
 import {
   BrokenError,
   BusyError,
@@ -972,6 +973,39 @@ Deno.test("a signal that aborts at any time of binding leaves nothing open", asy
     }
     assertEquals([turns, closes], [turns, 1]);
   }
+});
+
+Deno.test("a signal ends the wait for an address, and what is bound later is closed", async () => {
+  const made = handMade();
+  const closed = Promise.withResolvers<void>();
+  made.transport.close = () => Promise.resolve(closed.resolve());
+  const binding = Promise.withResolvers<typeof made.transport>();
+  const backend = { bind: () => binding.promise };
+  const controller = new AbortController();
+  const { signal } = controller;
+  const opening: Promise<unknown>[] = [
+    datagram({ port: 1, signal, backend }),
+    connectDatagram({ port: 1, signal, backend }),
+  ];
+  const { lookup } = dns.promises;
+  // A resolver that does not answer.
+  dns.promises.lookup = (() => new Promise(() => {})) as typeof lookup;
+  try {
+    const hostname = "slow.example";
+    opening.push(
+      datagram({ hostname, port: 0, signal, backend: "node" }),
+      connectDatagram({ hostname, port: 1, signal }),
+    );
+    await Promise.resolve();
+    controller.abort(new Error("not now"));
+    for (const each of opening) {
+      await assertRejects(() => each, Error, "not now");
+    }
+  } finally {
+    dns.promises.lookup = lookup;
+  }
+  binding.resolve(made.transport);
+  await closed.promise;
 });
 
 testBackends(
