@@ -102,12 +102,15 @@ export async function supervise(
   if (rules.isolation === "process") checkPermissions();
   // From here on: before, there is nothing that has to be ended.
   const signals = rules.drainOnSignals ? new OperatorSignals() : undefined;
-  let address: SharedAddress | undefined;
+  const { signal } = rules;
+  const opening = openAddress(rules);
+  let address: SharedAddress;
   try {
-    address = await openAddress(rules);
-    rules.signal?.throwIfAborted();
+    // A name may be looked up for long.
+    address = await waitWithin("listen", opening, { signal });
+    signal?.throwIfAborted();
   } catch (error) {
-    address?.close();
+    opening.then((late) => late.close(), () => {});
     signals?.ignore();
     throw error;
   }

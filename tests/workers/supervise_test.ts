@@ -1,4 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
+import net from "node:net";
 import { BrokenError, connect } from "@sluice/net";
 import { supervise, WorkerError } from "@sluice/net/workers";
 import { ask, askAll, fixture, start } from "./_group.ts";
@@ -79,5 +80,25 @@ Deno.test(
       BrokenError,
     );
     assertEquals(error.reason, "not-available");
+  },
+);
+
+Deno.test(
+  "a signal ends the wait for an address, before a worker is started",
+  options,
+  async () => {
+    const { createServer } = net;
+    // One whose name is looked up for ever.
+    const server = { once() {}, listen() {} };
+    net.createServer = (() => server) as unknown as typeof createServer;
+    try {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const starting = supervise({ module: fixture("echo"), port: 0, signal });
+      controller.abort(new Error("not now"));
+      await assertRejects(() => starting, Error, "not now");
+    } finally {
+      net.createServer = createServer;
+    }
   },
 );
