@@ -341,6 +341,6 @@ export function malformedPacket(
   return new MalformedFrameError(refusal.text("decode"), {
     ...options,
     operation: "decode",
-    cause,
+    ...(cause === undefined ? undefined : { cause }),
   });
 }

@@ -236,7 +236,7 @@ async function connectAgain(
   const place = () => ({
     ...placeOf(options),
     waitedFor: "no attempt succeeded",
-    cause: failure,
+    ...(failure === undefined ? undefined : { cause: failure }),
   });
   checkLimits(own, place);
   checkRetryRules("connect", { ...how, attemptTimeoutMs });

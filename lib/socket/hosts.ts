@@ -115,7 +115,7 @@ class HostRace {
    */
   describeLimit(): {
     where: string;
-    waitedFor: string;
+    waitedFor?: string;
     remoteAddr?: Addr;
     cause?: AggregateError;
   } {
@@ -124,13 +124,19 @@ class HostRace {
       .map((host) => formatAddress(addressOf(host)));
     const more = pending.length > MAX_TEXTS ? ", ..." : "";
     const { length, 0: first } = this.#hosts;
+    const remoteAddr = length === 1 ? addressOf(first) : undefined;
     return {
-      where: `to ${length === 1 ? pending[0] : `any of ${length} hosts`}`,
-      remoteAddr: length === 1 ? addressOf(first) : undefined,
-      waitedFor: `no connection to ${
-        pending.slice(0, MAX_TEXTS).join(", ")
-      }${more}`,
-      cause: this.#errors.size === 0 ? undefined : this.#causes(),
+      where: `to ${
+        remoteAddr === undefined
+          ? `any of ${length} hosts`
+          : formatAddress(remoteAddr)
+      }`,
+      remoteAddr,
+      // The time may have passed before the first was tried.
+      waitedFor: pending.length === 0
+        ? undefined
+        : `no connection to ${pending.slice(0, MAX_TEXTS).join(", ")}${more}`,
+      ...(this.#errors.size === 0 ? undefined : { cause: this.#causes() }),
     };
   }
 

@@ -250,12 +250,16 @@ export class Workers {
   #tooMany({ index }: Place, ending: Ending | undefined): WorkerError {
     const { maxRestarts, withinMs } = this.#rules.restart;
     const how = ending === undefined ? "" : ` (${ending.reason})`;
+    const cause = ending?.error;
     return new WorkerError(
       "too-many-restarts",
       index,
       `Cannot go on: worker ${index} has ended${how} after ${maxRestarts} restarts within ` +
         `${withinMs} ms`,
-      { operation: "supervise", cause: ending?.error },
+      {
+        operation: "supervise",
+        ...(cause === undefined ? undefined : { cause }),
+      },
     );
   }
 

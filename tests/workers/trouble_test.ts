@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect } from "@sluice/net";
 import {
   type SuperviseOptions,
@@ -133,7 +133,9 @@ Deno.test(
     });
     const closed = assertRejects(() => group.closed, WorkerError);
     await provoke(group, "exit");
-    assertEquals((await closed).failure, "too-many-restarts");
+    const error = await closed;
+    assertEquals(error.failure, "too-many-restarts");
+    assert(!("cause" in error), "none is shown");
     assertEquals(events.of("restart"), []);
   },
 );
