@@ -8,7 +8,7 @@ import { BrokenError, withTimeout } from "@sluice/net";
 import { type Engine, natsEngine } from "@sluice/net/hub";
 import { complain } from "../_log.ts";
 
-/** How long what is under way may take to leave: without a NATS server it never does. */
+/** How long what is under way may take to leave: a server that hangs never takes it. */
 const DRAIN_MS = 2_000;
 
 /** Where a NATS server is. */
@@ -41,6 +41,7 @@ export async function connectToNats(
     tellLosses(connection.status());
     return {
       engine: natsEngine(connection),
+      // Lost, it refuses to drain, and only closing ends the attempts to reach it.
       [Symbol.asyncDispose]: () =>
         withTimeout(DRAIN_MS, () => connection.drain())
           .catch(() => connection.close()),
