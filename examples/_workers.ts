@@ -5,11 +5,12 @@
  */
 
 import { formatAddress } from "@sluice/net";
-import { supervise } from "@sluice/net/workers";
+import { supervise, type WorkerEndedEvent } from "@sluice/net/workers";
 import { stop } from "./_command_line.ts";
 import { logDrain, logEnd } from "./_drain.ts";
 import type { Front } from "./_front.ts";
 import { complain, log } from "./_log.ts";
+import { visibleText } from "./_safe_text.ts";
 
 /** What `--help` says of the flag. */
 export const WORKERS_HELP = `
@@ -21,6 +22,13 @@ export const WORKERS_HELP = `
 
 /** How many there may be. */
 export const WORKERS_RANGE = { least: 1, most: 64 };
+
+/** How a worker has ended, and what it threw: a certificate that cannot be read, say. */
+export function whyEnded({ reason, error }: WorkerEndedEvent): string {
+  return error instanceof Error
+    ? visibleText(`${reason}: ${error.message}`)
+    : reason;
+}
 
 /** Starts workers, and keeps them until the program is told to end. */
 export async function superviseWorkers(
@@ -43,6 +51,7 @@ export async function superviseWorkers(
   }
   const reading = front.files.join();
   let isDraining = false;
+  let why = "";
   const group = await supervise({
     module,
     workers,
@@ -58,8 +67,9 @@ export async function superviseWorkers(
     onEvent: (event) => {
       logDrain(event);
       if (event.type === "drain") isDraining = true;
+      if (event.type === "worker-ended") why = whyEnded(event);
       if (event.type === "restart") {
-        complain("a worker died, another one starts");
+        complain(`a worker died (${why}), another one starts`);
       }
     },
   });

@@ -22,6 +22,7 @@ import {
 } from "../_command_line.ts";
 import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
+import { whyEnded } from "../_workers.ts";
 import { type ChatSettings, MAX_CONNECTIONS, startChat } from "./service.ts";
 
 const HELP = `
@@ -187,7 +188,7 @@ async function runWorkers(): Promise<void> {
       logDrain(event);
       if (event.type === "drain") isDraining = true;
       if (event.type === "worker-ended" && !isDraining) {
-        complain(`worker ${event.index} was lost: ${event.reason}`);
+        complain(`worker ${event.index} was lost: ${whyEnded(event)}`);
       }
     },
   });

@@ -214,6 +214,14 @@ Deno.test(
     Deno.kill(server.pid, "SIGHUP");
     await server.complained(/\(the old workers stay\)\n/);
     await isServed();
+    if (Deno.build.os === "linux") { // To find a worker.
+      const tasks = `/proc/${server.pid}/task/${server.pid}/children`;
+      const [worker] = (await Deno.readTextFile(tasks)).split(" ");
+      Deno.kill(Number(worker), "SIGKILL");
+      await server.complained(
+        /^a worker died \(exited\), another one starts\na worker died \(failed: Cannot .+\), another/m,
+      );
+    }
     await writePair(dir, second);
     Deno.kill(server.pid, "SIGHUP");
     await server.printed(/the workers were replaced\n/);
