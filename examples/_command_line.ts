@@ -227,7 +227,8 @@ export async function readFlag(name: string, path: string): Promise<string> {
 /** What went wrong, in one line, which may quote what the other side sent. */
 export function lineOf({ name, message, cause }: SocketError): string {
   // That a limit passed does not say what failed meanwhile.
-  const failed = name === "TimeoutError" && cause instanceof SocketError;
+  const failed = name === "TimeoutError" && cause instanceof SocketError &&
+    cause.name !== "TimeoutError";
   return visibleText(failed ? `${message} (${cause.message})` : message);
 }
 

@@ -81,8 +81,17 @@ export async function askServer(
       ? answer
       : await askOverTcp(query, server, limits);
   };
-  const answer = await send(edns);
-  return edns && isUnknownEdns(answer) ? await send(false) : answer;
+  try {
+    const answer = await send(edns);
+    return edns && isUnknownEdns(answer) ? await send(false) : answer;
+  } catch (cause) {
+    if (!(cause instanceof TimeoutError)) throw cause;
+    throw new TimeoutError("ask", timeoutMs, {
+      where: formatAddress({ transport: tcp ? "tcp" : "udp", ...server }),
+      waitedFor: "no answer came",
+      cause,
+    });
+  }
 }
 
 async function askOverUdp(

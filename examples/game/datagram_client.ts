@@ -105,9 +105,21 @@ async function ask<Kind extends "challenge" | "opened">(
       });
       return answer!;
     } catch (error) {
-      if (!(error instanceof TimeoutError) || attempt === ATTEMPTS) throw error;
+      if (!(error instanceof TimeoutError)) throw error;
+      if (attempt === ATTEMPTS) throw noAnswer(peer, error);
     }
   }
+}
+
+function noAnswer(
+  { remoteAddr }: DatagramPeer<Deno.NetAddr>,
+  cause: TimeoutError,
+): TimeoutError {
+  return new TimeoutError("connect", ATTEMPTS * ATTEMPT_MS, {
+    where: `to ${formatAddress(remoteAddr)} over UDP`,
+    waitedFor: "no answer came (a server takes players over UDP with --udp)",
+    cause,
+  });
 }
 
 /** Passes on what comes until the connection has ended. */
