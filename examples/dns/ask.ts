@@ -12,9 +12,11 @@ import {
   type CallOptions,
   connect,
   Deadline,
+  formatAddress,
   framed,
   lengthPrefixed,
   MalformedFrameError,
+  TimeoutError,
 } from "@sluice/net";
 import { connectDatagram } from "@sluice/net/datagram";
 import {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { TimeoutError } from "@sluice/net";
+import { formatAddress, TimeoutError } from "@sluice/net";
 import {
   connectDatagram,
   type DatagramBackend,

@@ -349,6 +349,13 @@ Deno.test("dns programs say in one line what is wrong with their flags", {
     assertMatch(errors, message);
     assertEquals(errors.split("\n").length, 2);
   }));
+  // Nothing answers there.
+  const args = ["a.b", "--server", "127.0.0.1:1", "--timeout", "1"];
+  assertEquals(await runExample("dns/query", ...args), {
+    code: 1,
+    output: "",
+    errors: "Cannot ask 127.0.0.1:1 within 1000 ms: no answer came\n",
+  });
   const { code, errors } = await runWithoutPermissions("dns/server");
   assertEquals(code, 1);
   assertMatch(errors, /--allow-net=127\.0\.0\.1:5301,127\.0\.0\.1/);
