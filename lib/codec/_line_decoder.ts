@@ -242,17 +242,16 @@ export class LineDecoder implements Decoder<string> {
     }
     // All that uses the queue comes before the hook, which may ask for more, or close.
     this.#dropping = true;
-    if (oversize === "skip") {
-      reportOversize(onOversize, most, undefined);
-      return undefined;
+    let taken: Uint8Array | undefined;
+    if (oversize === "truncate") {
+      // A frame takes at least a byte, also where it may have none.
+      taken = bytes.take(Math.max(1, most));
+      this.#dropped = taken.length;
     }
-    this.#dropped = most;
-    const head = bytes.take(most);
-    // A frame takes at least a byte, also where it may have none.
-    if (most === 0) this.#dropContent(bytes, 1);
     reportOversize(onOversize, most, undefined);
-    if (this.#strict && head.includes(CR)) refuseStray("\r", head);
-    return this.#encoding.decodeHead(head);
+    if (taken === undefined) return undefined;
+    if (this.#strict && taken.includes(CR)) refuseStray("\r", taken);
+    return this.#encoding.decodeHead(taken.subarray(0, most));
   }
 
   /** Drops what is there of a line that is too large: `true` at its end. */
