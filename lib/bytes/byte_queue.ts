@@ -553,7 +553,9 @@ export class ByteQueue {
    * @throws {RangeError} More than was offered.
    */
   commit(length: number): void {
-    checkSize("commit bytes", "length", length, 0, this.#offered);
+    if (length >>> 0 !== length || length > this.#offered) {
+      checkSize("commit bytes", "length", length, 0, this.#offered);
+    }
     this.#slabSize = this.#slabSize.observe(length, this.#offered);
     this.#offered = 0;
     const { back } = this.#rest;
