@@ -167,6 +167,10 @@ class PacketEncoder<Out> implements Encoder<Out> {
     this.#inner = inner;
   }
 
+  get midFrame(): boolean | undefined {
+    return this.#inner.midFrame;
+  }
+
   encode(value: Out, out: ByteWriter): void {
     const scratch = borrowWriter();
     try {

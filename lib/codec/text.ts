@@ -59,7 +59,7 @@ export function text(
     codec,
     (frame) => encoding.decodeFrame(frame),
     // Never called: this decodes only.
-    (): never => refuse(undefined),
+    refuse,
   );
   return {
     frameType: "text",
@@ -77,6 +77,10 @@ class TextFrameEncoder implements Encoder<string> {
     this.finish = finishOf(inner);
     this.#encoding = encoding;
     this.#inner = inner;
+  }
+
+  get midFrame(): boolean | undefined {
+    return this.#inner.midFrame;
   }
 
   encode(frame: string, out: ByteWriter): void {

@@ -12,6 +12,10 @@ import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
 import { mapped } from "../../lib/codec/mapped.ts";
+import { packets } from "../../lib/codec/packets.ts";
+import { u8 } from "../../lib/codec/number_fields.ts";
+import { struct } from "../../lib/codec/struct.ts";
+import { text } from "../../lib/codec/text.ts";
 import {
   BusyError,
   ClosedError,
@@ -411,4 +415,24 @@ Deno.test("switch() inside a frame that is sent in parts is a BusyError, and cha
   await connection.switch(lines()).send("bye");
   assertEquals((await right.readExactly(4))[0], 3);
   assertEquals(await right.readLine(), "bye");
+});
+
+Deno.test("switch() inside a frame is a BusyError where its codec shapes the one that is sent in parts", () => {
+  const frame = lengthPrefixed();
+  const begun: Codec<Uint8Array> = {
+    decoder: () => frame.decoder(),
+    encoder: () => ({ encode() {}, midFrame: true }),
+  };
+  const shaped = [
+    text(begun),
+    json(begun),
+    json(text(begun)),
+    packets(struct({ x: u8 }), begun),
+    mapped(begun, (frame) => frame, (frame: Uint8Array) => frame),
+  ] as Codec<unknown>[];
+  for (const codec of shaped) {
+    using pair = spiedPair();
+    const connection = framed(pair.left, codec);
+    assertThrows(() => connection.switch(lines()), BusyError, "was sent");
+  }
 });
