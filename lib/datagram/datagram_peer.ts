@@ -14,7 +14,7 @@ import {
   TEXT_OR_BYTES,
 } from "../_check.ts";
 import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
-import { formatIp, parseIp } from "../ip.ts";
+import { formatIp, parseIp, withoutBrackets } from "../ip.ts";
 import {
   type CallOptions,
   checkCall,
@@ -115,7 +115,7 @@ export async function connectDatagram(
 async function addressOf(
   { hostname = "127.0.0.1", port, localHostname, backend }: UdpPeerOptions,
 ): Promise<string> {
-  if (typeof backend === "object") return hostname;
+  if (typeof backend === "object") return withoutBrackets(hostname);
   const isLocal6 = localHostname?.includes(":");
   const family = isLocal6 === undefined ? undefined : isLocal6 ? 6 : 4;
   try {

@@ -276,11 +276,15 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
   ): Promise<void> {
     const operation = method === "joinMulticast" ? "join" : "leave";
     checkText(operation, "group", group);
-    if (!isMulticast(group)) {
-      throw wrongKind(operation, "group", "a multicast address", group);
+    // The zone of an address is an option here.
+    if (!isMulticast(group) || group.includes("%")) {
+      const must = "a multicast address without a zone";
+      throw wrongKind(operation, "group", must, group);
     }
     checkNames(operation, "options", options, MULTICAST_NAMES);
-    const address = withoutBrackets(group);
+    // As the system has it: it may be left in another spelling than it was joined in.
+    const ip = parseIp(withoutBrackets(group))!;
+    const address = formatIp(ip);
     const chosen = options.interface;
     if (chosen !== undefined && !isInterfaceFor(address, chosen)) {
       const must = address.includes(":")
@@ -295,12 +299,12 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
         `Cannot ${operation} ${group}: what carries these datagrams knows no groups`,
       );
     }
-    const ip = parseIp(address)!;
     if (ip.length === 16 && isIpv4(localAddr)) {
       const must = `one of IPv4 (the socket is bound to ${localAddr.hostname})`;
       throw wrongKind(operation, "group", must, group);
     }
-    const membership = `${formatIp(ip)} ${interfaceKey(chosen)}`;
+    const key = interfaceKey(chosen);
+    const membership = `${address} ${key}`;
     const state = this.#groups.get(membership);
     if (state === "joining" || state === "leaving") {
       const why = `Cannot ${operation} ${group}: another call is ${state} it`;
@@ -314,7 +318,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
     this.#groups.set(membership, isMember ? "leaving" : "joining");
     let isMemberNow = isMember;
     try {
-      await transport[method](address, { interface: chosen });
+      await transport[method](address, { interface: key || undefined });
       isMemberNow = !isMember;
     } catch (thrown) {
       // What the system says to a call that closing has cut is of no interest.

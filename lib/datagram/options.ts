@@ -33,7 +33,7 @@ export type DatagramTarget<A extends DatagramAddr = DatagramAddr> = A extends
   Deno.NetAddr ? {
     /**
      * Name or address of the host. An IPv6 address may be in brackets. A name is looked
-     * up for each datagram.
+     * up for each datagram, and those behind it wait for that.
      *
      * @default {"127.0.0.1"}
      */

@@ -12,7 +12,7 @@
  */
 
 import { type Random, seededRandom } from "../_random.ts";
-import { isMulticast } from "../datagram/check_options.ts";
+import { isLoopback, isMulticast } from "../datagram/check_options.ts";
 import type {
   DatagramBackend,
   DatagramBinding,
@@ -24,6 +24,7 @@ import type {
   CheckedOptions,
   DatagramEvent,
 } from "./memory_network_options.ts";
+import { formatIp, parseIp, withoutBrackets } from "../ip.ts";
 import { MAX_DELAY_MS } from "./_fake_timers.ts";
 import type { Topology } from "./_topology.ts";
 
@@ -35,10 +36,11 @@ const OVERTAKEN_MS = 20;
 
 const BROADCAST = "255.255.255.255";
 
-/** Names by which a host is itself, wherever it is. */
-const OWN_NAMES: ReadonlySet<string> = new Set([
-  ...["127.0.0.1", "::1", "localhost", "0.0.0.0", "::"],
-]);
+/** Whether it is a name by which a host is itself, wherever it is. */
+function isOwnName(hostname: string): boolean {
+  return hostname === "0.0.0.0" || hostname === "::" ||
+    isLoopback(hostname.toLowerCase());
+}
 
 /** What the network tells the switch. */
 export interface SwitchContext {
@@ -100,7 +102,7 @@ export class DatagramSwitch {
     { hostname, port }: DatagramBinding,
   ): MemoryDatagrams {
     this.#context.checkUp(host);
-    if (hostname !== host && !OWN_NAMES.has(hostname)) {
+    if (hostname !== host && !isOwnName(hostname)) {
       throw new Deno.errors.AddrNotAvailable("Cannot assign requested address");
     }
     const free = port === 0 ? this.#freePort(host) : port;
@@ -132,36 +134,43 @@ export class DatagramSwitch {
   #send(
     from: MemoryDatagrams,
     data: Uint8Array,
-    { hostname = "127.0.0.1", port }: DatagramTarget<Deno.NetAddr>,
+    { hostname: given = "127.0.0.1", port }: DatagramTarget<Deno.NetAddr>,
   ): void {
-    const { localAddr } = from;
-    for (const host of this.#receivers(localAddr.hostname, hostname, port)) {
+    const hostname = withoutBrackets(given);
+    const sender = from.localAddr.hostname;
+    // What a host sends itself by such a name comes from there, as the answer will.
+    const addr = isOwnName(hostname)
+      ? { ...from.localAddr, hostname }
+      : from.localAddr;
+    for (const host of this.#receivers(sender, hostname, port)) {
       // The sender may write to its array as soon as it was sent.
-      this.#sendOne(localAddr, { host, port }, new Uint8Array(data));
+      this.#sendOne(sender, addr, { host, port }, new Uint8Array(data));
     }
   }
 
   #receivers(from: string, hostname: string, port: number): string[] {
     const isGroup = isMulticast(hostname);
     if (!isGroup && hostname !== BROADCAST) {
-      return [OWN_NAMES.has(hostname) ? from : hostname];
+      return [isOwnName(hostname) ? from : hostname];
     }
+    const group = isGroup ? formatIp(parseIp(hostname)!) : "";
     return [...this.#sockets.values()]
       .filter((socket) =>
         socket.localAddr.port === port &&
-        (!isGroup || socket.groups.has(hostname))
+        (!isGroup || socket.groups.has(group))
       )
       .map(({ localAddr }) => localAddr.hostname);
   }
 
   #sendOne(
+    sender: string,
     from: Deno.NetAddr,
     { host, port }: { host: string; port: number },
     data: Uint8Array<ArrayBuffer>,
   ): void {
     const { options, topology } = this.#context;
     const way = {
-      from: keyOf(from.hostname, from.port),
+      from: keyOf(sender, from.port),
       to: keyOf(host, port),
       bytes: data.length,
     };
@@ -173,13 +182,13 @@ export class DatagramSwitch {
     const delays = [random(), random()];
 
     if (data.length > options.maxDatagramBytes) return lose("size");
-    if (topology.isPartitioned(from.hostname, host)) return lose("partition");
-    const freeMs = this.#useLine(from.hostname, host, data.length);
+    if (topology.isPartitioned(sender, host)) return lose("partition");
+    const freeMs = this.#useLine(sender, host, data.length);
     if (freeMs === undefined) return lose("queue");
     if (loss < options.lossRate) return lose("chance");
 
     const copies = duplicate < options.duplicateRate ? 2 : 1;
-    const { slowness } = topology.route(from.hostname, host);
+    const { slowness } = topology.route(sender, host);
     const latencyMs = options.latencyMs + slowness.latencyMs;
     const jitterMs = options.jitterMs + slowness.jitterMs;
     for (let copy = 0; copy < copies; copy++) {
@@ -190,7 +199,10 @@ export class DatagramSwitch {
         : 0;
       const dueMs = freeMs + latencyMs + delays[copy] * jitterMs + laterMs;
       const bytes = copy === 0 ? data : new Uint8Array(data);
-      this.#later(dueMs, () => this.#arrive(from, host, port, bytes, lose));
+      this.#later(
+        dueMs,
+        () => this.#arrive(sender, from, { host, port }, bytes, lose),
+      );
     }
   }
 
@@ -223,24 +235,25 @@ export class DatagramSwitch {
   }
 
   #arrive(
+    sender: string,
     from: Deno.NetAddr,
-    host: string,
-    port: number,
+    to: { host: string; port: number },
     data: Uint8Array<ArrayBuffer>,
     lose: (why: DatagramEvent["why"]) => void,
   ): void {
     const { topology, emit } = this.#context;
-    if (topology.isPartitioned(from.hostname, host)) return lose("partition");
-    const { waiting } = topology.route(from.hostname, host);
+    const { host, port } = to;
+    if (topology.isPartitioned(sender, host)) return lose("partition");
+    const { waiting } = topology.route(sender, host);
     if (waiting !== undefined) {
-      waiting.then(() => this.#arrive(from, host, port, data, lose));
+      waiting.then(() => this.#arrive(sender, from, to, data, lose));
       return;
     }
     const socket = this.#sockets.get(keyOf(host, port));
     if (socket === undefined) return lose("no-socket");
     emit({
       type: "datagram-arrived",
-      from: keyOf(from.hostname, from.port),
+      from: keyOf(sender, from.port),
       to: keyOf(host, port),
       bytes: data.length,
     });

@@ -825,6 +825,11 @@ testBackends(
     );
     await assertRejects(join(group, { iface: 1 }), TypeError, "unknown option");
     await assertRejects(
+      join("ff02::1%lo", {}),
+      TypeError,
+      `${start}group must be a multicast address without a zone`,
+    );
+    await assertRejects(
       join(group, { interface: "9.9.9.9" }),
       BrokenError,
       `Cannot join ${group}: the system refuses it (is 9.9.9.9 an interface of this machine?)`,
@@ -845,7 +850,8 @@ testBackends(
     if (Deno.build.os !== "linux") return;
     const numbers = Deno.networkInterfaces().map(({ scopeid }) => scopeid ?? 0);
     // Other processes of this machine run this test, too.
-    const id = crypto.randomUUID().slice(0, 8);
+    const digits = crypto.randomUUID();
+    const id = `1${digits.slice(0, 3)}1${digits.slice(3, 6)}`;
     const group = `ff02::${id.slice(0, 4)}:${id.slice(4)}`;
     await using socket = await open({ hostname: "::" });
     for (const number of new Set([1, ...numbers.filter((n) => n > 0)])) {
@@ -854,6 +860,12 @@ testBackends(
       await socket.leaveMulticast(group, { interface: `${number}` });
       assertEquals(joinedBy(id), []);
     }
+    // It is left as it was joined, however it is written.
+    await socket.joinMulticast(group);
+    assertEquals(joinedBy(id).length, 1);
+    const other = `[${group.toUpperCase().replace("::", ":0::")}]`;
+    await socket.leaveMulticast(other, { interface: 0 });
+    assertEquals(joinedBy(id), []);
     await assertRejects(
       () => socket.joinMulticast(group, { interface: 99_999 }),
       BrokenError,

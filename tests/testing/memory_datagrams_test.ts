@@ -1,6 +1,10 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { BrokenError, ClosedError } from "@sluice/net";
-import { connectDatagram, datagram } from "@sluice/net/datagram";
+import {
+  connectDatagram,
+  datagram,
+  serveDatagrams,
+} from "@sluice/net/datagram";
 import {
   fakeClock,
   type MemoryNetwork,
@@ -10,6 +14,9 @@ import {
   simulate,
   SimulationError,
 } from "@sluice/net/testing";
+
+/** A limit that is only there so that a test which fails ends. */
+const soon = { timeoutMs: 10_000 };
 
 /** A socket on a host of a network. */
 const open = (network: MemoryNetwork, from: string, port = 0) =>
@@ -231,6 +238,27 @@ Deno.test("a peer on a memory network is known by the name of its host", async (
   await server.send("yes", query!.from);
   assertEquals(new TextDecoder().decode(await asking), "yes");
   assertEquals(peer.stats.ignored, 1);
+});
+
+Deno.test("a host asks itself by any name of its own, and a group in any spelling is the same", async () => {
+  using network = memoryNetwork();
+  const backend = network.datagrams({ from: "here" });
+  const server = await datagram({ port: 5, hostname: "127.0.0.2", backend });
+  const serving = serveDatagrams(server, ({ data }) => data);
+  const names = ["127.0.0.1", "127.0.0.2", "localhost", "[::1]", "0.0.0.0"];
+  for (const hostname of [undefined, "here", ...names]) {
+    await using peer = await connectDatagram({ hostname, port: 5, backend });
+    const answer = await peer.request("?", { accept: () => true, ...soon });
+    assertEquals([hostname, answer.length], [hostname, 1]);
+  }
+  await server.close();
+  await serving;
+  const member = await open(network, "member", 7);
+  const sender = await open(network, "sender");
+  await member.joinMulticast("FF02:0::5");
+  await sender.send("x", { hostname: "[ff02::5]", port: 7 });
+  assertEquals((await member.receive(soon))!.from, sender.localAddr);
+  await member.leaveMulticast("[ff02::0:5]");
 });
 
 Deno.test("the end of a network ends its sockets, and what receives", async () => {
