@@ -13,6 +13,7 @@ import { owned } from "./latin1.ts";
 import { type Reply, Status } from "./reply.ts";
 import {
   command,
+  exactInteger,
   integer,
   OK,
   ONE_KEY,
@@ -119,7 +120,7 @@ function expire(
   unit: number,
   since: number,
 ): number {
-  const at = timeOf(integer(time), unit, since, name);
+  const at = timeOf(exactInteger(time), unit, since, name);
   return keyspace.expire(key, at) ? 1 : 0;
 }
 

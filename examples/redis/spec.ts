@@ -81,7 +81,6 @@ export const SYNTAX_ERROR = "ERR syntax error";
 export const NOT_AN_INTEGER = "ERR value is not an integer or out of range";
 /** Digits of 2^63, and a sign. */
 const MAX_INTEGER_LENGTH = 20;
-const MAX_TIME_MS = 2 ** 63;
 
 /** A whole number of 64 bits: a `bigint` where a `number` would not be exact. */
 export function exactInteger(text: string): number | bigint {
@@ -105,19 +104,23 @@ export function isInt64(value: bigint): boolean {
 }
 
 /**
- * A time in milliseconds since 1970.
+ * A time in milliseconds since 1970, to the next `number`: one second in 292 million years.
  *
  * @param count How many units of `unit` milliseconds after `since`.
  * @param name The command that has it, for its error.
  */
 export function timeOf(
-  count: number,
+  count: number | bigint,
   unit: number,
   since: number,
   name: string,
 ): number {
-  const at = since + count * unit;
-  if (Math.abs(at) < MAX_TIME_MS) return at;
+  const at = since + Number(count) * unit;
+  if (Number.isSafeInteger(at)) return at;
+  const ms = BigInt(count) * BigInt(unit);
+  const exact = BigInt(since) + ms;
+  // As in Redis, 64 bits are enough for all of it.
+  if (isInt64(ms) && isInt64(exact)) return Number(exact);
   throw invalidTime(name);
 }
 

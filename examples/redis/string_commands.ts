@@ -92,7 +92,9 @@ export const STRING_COMMANDS: Record<string, Spec> = {
     return add(db, key, exactInteger(step));
   }, ONE_WRITTEN),
   DECRBY: command(2, 2, ([, key, step], db) => {
-    return add(db, key, -exactInteger(step));
+    const decrement = exactInteger(step);
+    if (isInt64(-BigInt(decrement))) return add(db, key, -decrement);
+    throw new CommandError("ERR decrement would overflow");
   }, ONE_WRITTEN),
 };
 
@@ -164,7 +166,7 @@ function futureTime(
   since: number,
   name: string,
 ): number {
-  const count = integer(text);
+  const count = exactInteger(text);
   if (count <= 0) throw invalidTime(name);
   return timeOf(count, unit, since, name);
 }
