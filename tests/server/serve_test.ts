@@ -13,6 +13,7 @@ import { serve } from "../../lib/server/serve.ts";
 import type { ServeContext } from "../../lib/server/serve_options.ts";
 import { connect } from "../../lib/socket/connect.ts";
 import type { Socket } from "../../lib/socket/socket.ts";
+import { freePort } from "../_support/free_port.ts";
 import { isSettled, outcome, textOf, TIMEOUT } from "../_support/sockets.ts";
 import { captureErrors, dial, resetAtOnce, until } from "./_clients.ts";
 
@@ -111,11 +112,9 @@ Deno.test(
   TIMEOUT,
   async () => {
     using console = captureErrors();
-    const gone = serve({ port: 0 }, () => {});
-    await gone.shutdown();
     await using server = serve({ port: 0 }, async () => {
       // A database that is down, for instance.
-      await connect({ port: gone.addr.port });
+      await connect({ port: freePort() });
     });
     using client = await dial(server);
     await client.read();

@@ -2,6 +2,7 @@ import { assertEquals, assertRejects } from "@std/assert";
 import net from "node:net";
 import { BrokenError, connect } from "@sluice/net";
 import { supervise, WorkerError } from "@sluice/net/workers";
+import { freePort } from "../_support/free_port.ts";
 import { ask, askAll, fixture, start } from "./_group.ts";
 
 const onWindows = Deno.build.os === "windows";
@@ -11,8 +12,10 @@ Deno.test(
   "a group accepts on one address with all its workers, and ends",
   options,
   async () => {
-    const { group, events } = await start("echo");
-    const { port } = group.addr;
+    // No other program is given this port once it is free again.
+    const port = freePort();
+    const { group, events } = await start("echo", { port });
+    assertEquals(group.addr.port, port);
     assertEquals(events.of("worker-ready").length, 2);
     assertEquals(await ask(group, "hello"), "hello");
     assertEquals(await askAll(group, "who", 2), new Set(["0", "1"]));
