@@ -64,11 +64,11 @@ export function namesIn(path: string): string[] {
 
 /** A folder, and the paths in it. */
 export class Folder {
-  /** The folder itself, with all links followed. */
-  readonly #root: string;
+  /** The folder itself, with all links followed: what Deno must allow. */
+  readonly root: string;
 
   private constructor(root: string) {
-    this.#root = root;
+    this.root = root;
   }
 
   /**
@@ -129,7 +129,7 @@ export class Folder {
    */
   async place(path: string): Promise<string> {
     const names = namesIn(path);
-    let folder = this.#root;
+    let folder = this.root;
     // A link must be seen before anything is made behind it.
     for (const name of names.slice(0, -1)) {
       folder += SEPARATOR + name;
@@ -143,8 +143,15 @@ export class Folder {
       }
       if (!info?.isDirectory) throw new Refusal(`${name} is not a folder`);
     }
+    let real: string;
+    try {
+      real = await Deno.realPath(folder);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      throw new Refusal("the folder that it belongs into is gone");
+    }
     // On some systems two spellings are one folder: only one of them is taken.
-    if (await Deno.realPath(folder) !== folder) {
+    if (real !== folder) {
       throw new Refusal("a folder on its way has another name");
     }
     const target = folder + SEPARATOR + names.at(-1);
@@ -156,7 +163,7 @@ export class Folder {
   }
 
   #join(names: string[]): string {
-    return [this.#root, ...names].join(SEPARATOR);
+    return [this.root, ...names].join(SEPARATOR);
   }
 
   /**

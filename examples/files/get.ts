@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ensurePermissions } from "@sluice/net/permissions";
 import { commandLine, run, stop } from "../_command_line.ts";
 import { complain } from "../_log.ts";
 import { Line, listed, moveAll } from "./client.ts";
@@ -56,11 +57,13 @@ if (texts.length === 0) {
   stop("Cannot get: PATH must be at least one file, got none", 2);
 }
 const atMost = sizeFlag("at-most", flags["at-most"]);
+/** A link leads elsewhere, which must be allowed, too. */
+const mayWrite = (path: string) => needs("write to", ["read", "write"], [path]);
 
 await run(async () => {
   const options = await clientOptions(
     flags,
-    needs("write to", ["read", "write"], [flags.into]),
+    mayWrite(flags.into),
   );
   const jobs = new Map<string, Entry>();
   let folder: Folder;
@@ -82,6 +85,7 @@ await run(async () => {
     }
     if (switches["dry-run"]) return printPlan([...jobs.values()], "got");
     folder = await Folder.open(flags.into, true);
+    await ensurePermissions(mayWrite(folder.root));
   } catch (error) {
     stop(`Cannot get ${texts.join(", ")}: ${reasonOf(error)}`);
   }
@@ -95,7 +99,7 @@ await run(async () => {
         await folder.hasUnchanged(path, { size, ...attributes })
       ) return undefined;
       if (!switches.overwrite && await folder.has(path)) {
-        const file = await ExistingFile.read(await folder.find(path));
+        const file = await ExistingFile.read(await folder.place(path));
         const peer = await connected();
         await peer.send({ type: "get", path });
         return await receiveFile(peer, file, { size, onBytes });

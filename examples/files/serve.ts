@@ -92,6 +92,7 @@ await run(async () => {
   const folder = await Folder.open(dir).catch((error) => {
     stop(`Cannot serve: ${reasonOf(error)}`);
   });
+  await ensurePermissions(needs("serve", ["read", "write"], [folder.root]));
   const transfers = new Transfers({
     max: 150, // Each holds half a megabyte.
     maxPerAddress: 50,

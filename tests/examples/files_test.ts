@@ -602,6 +602,48 @@ Deno.test("files/ programs refuse wrong flags and missing files in one line", {
 });
 
 Deno.test({
+  name: "files/get and files/serve say what is in their way",
+  ignore: Deno.build.os === "windows",
+  timeout,
+  async fn() {
+    await using space = await Workspace.create();
+    const { server, address } = await space.serve();
+    await using _ = server;
+    const at = ["--connect", address];
+    await space.write("shared/a", 5);
+    await Deno.mkdir(`${space.path}/received/a`, { recursive: true });
+    const taken = await space.run("get", "a", ...at);
+    assertMatch(
+      taken.errors,
+      /^a: something that is not a file has its name$/m,
+    );
+
+    await Deno.rename(`${space.path}/received`, `${space.path}/real`);
+    await Deno.symlink("real", `${space.path}/received`);
+    const real = `${space.path}/real`;
+    const linked = await space.run("get", "a", ...at);
+    assertEquals(
+      linked.errors,
+      "Cannot get a: Cannot write to " +
+        `${real}: run again with --allow-read=${real} --allow-write=${real}\n`,
+    );
+
+    await Deno.rename(`${space.path}/shared`, `${space.path}/gone`);
+    await space.write("b", 5);
+    const lost = await space.run("send", "b", ...at);
+    assertMatch(lost.errors, /^b: the folder that it belongs into is gone$/m);
+    await Deno.symlink("gone", `${space.path}/shared`);
+    const gone = `${space.path}/gone`;
+    const serving = await space.run("serve", "--listen", "127.0.0.1:0");
+    assertEquals(
+      serving.errors,
+      "Cannot serve " +
+        `${gone}: run again with --allow-read=${gone} --allow-write=${gone}\n`,
+    );
+  },
+});
+
+Deno.test({
   name: "files/serve speaks TLS over a Unix socket, too, and takes no other's",
   ignore: Deno.build.os === "windows",
   timeout,
