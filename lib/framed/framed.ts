@@ -576,7 +576,7 @@ export class Framed<In, Out = In>
    * their way; what the codec's `finish` would add is not sent.
    *
    * @returns The socket, which belongs to the caller again.
-   * @throws {BusyError} A `receive` is under way.
+   * @throws {BusyError} A `receive` is under way, or a frame is being encoded.
    * @throws {ClosedError} The socket has ended.
    *
    * @example Lines first, then raw bytes
@@ -595,6 +595,8 @@ export class Framed<In, Out = In>
    */
   detach(): { socket: Socket } {
     this.#frames.readLoop.check("detach");
+    // What is being encoded is of this framing, and so is the `finish` of a switch.
+    if (!this.#writer.isOver) this.#writer.check("detach");
     this.#writer.endSources();
     this.#detached = true;
     if (this.#writer.trailer === this.#trailer) {

@@ -304,6 +304,23 @@ Deno.test("finish() of two framings of a socket is refused, whichever comes seco
   );
 });
 
+Deno.test("finish() cannot detach its framing, which would keep the next one's place", async () => {
+  using pair = spiedPair();
+  let inner: unknown;
+  const first: Framed<string> = framed(
+    pair.left,
+    counted((out) => {
+      inner = assertThrows(() => first.detach(), BusyError);
+      out.writeText("end\n");
+    }),
+  );
+  first.switch(counted());
+  assertInstanceOf(inner, BusyError);
+  first.detach();
+  await framed(pair.left, counted()).closeWrite();
+  assertEquals(await restOf(pair.right), "end\n0 lines\n");
+});
+
 Deno.test("a large trailer is sent whole", async () => {
   using pair = spiedPair();
   const { left, right } = pair;
