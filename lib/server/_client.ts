@@ -156,7 +156,13 @@ export class Client {
   }
 
   #secure(): void {
-    if (this.#transport.handshake === undefined) this.#handle();
+    let isPlain: boolean;
+    try {
+      isPlain = this.#transport.handshake === undefined;
+    } catch (error) {
+      return this.#refuseTransport(error);
+    }
+    if (isPlain) this.#handle();
     else this.#performHandshake();
   }
 
@@ -187,6 +193,11 @@ export class Client {
     this.#refuse({ type: "tls-failed", error, remoteAddr });
   }
 
+  /** A transport of the user's fails where it is only looked at. */
+  #refuseTransport(error: unknown): void {
+    this.#refuse({ type: "accept-error", error, retryMs: 0 });
+  }
+
   /** Ends a client before its handler could start. */
   #refuse(event: ServerEvent): void {
     closeQuietly(this.#transport);
@@ -196,7 +207,12 @@ export class Client {
 
   #handle(): void {
     const { handler, socketOptions, ageLimits, context } = this.#owner;
-    const socket = new Socket(this.#transport, socketOptions);
+    let socket: Socket;
+    try {
+      socket = new Socket(this.#transport, socketOptions);
+    } catch (error) {
+      return this.#refuseTransport(error);
+    }
     this.#socket = socket;
     this.#stage = "handling";
     this.#owner.onHandling();

@@ -237,7 +237,7 @@ export interface ServerStats {
   readonly handshakes: number;
   /** Connections whose PROXY header and handshake, if any, were done. */
   readonly accepted: number;
-  /** Clients turned away, or whose PROXY header or handshake failed. */
+  /** Clients turned away, or whose PROXY header, handshake or transport failed. */
   readonly rejected: number;
   /** Handlers that threw. */
   readonly failed: number;

@@ -455,6 +455,49 @@ Deno.test(
 );
 
 Deno.test(
+  "a transport that fails where it is looked at harms no server",
+  TIMEOUT,
+  async () => {
+    for (const name of ["handshake", "read", "constructor"]) {
+      for (const isSecure of [false, true]) {
+        for (let times = 0; times < 4; times++) {
+          using hooks = new FailedHooks();
+          const acceptor = new MemoryAcceptor("failing", () => {});
+          const accept = acceptor.accept.bind(acceptor);
+          Object.assign(acceptor, {
+            async accept() {
+              const transport = await accept();
+              let left = times;
+              const handshake = () => Promise.resolve();
+              return new Proxy(transport, {
+                get(_, asked) {
+                  if (asked === name && left-- === 0) throw failure;
+                  if (isSecure && asked === "handshake") return handshake;
+                  const value = Reflect.get(transport, asked);
+                  return asked !== "constructor" && typeof value === "function"
+                    ? value.bind(transport)
+                    : value;
+                },
+              });
+            },
+          });
+          const server = serve({ acceptor, onError: () => {} }, () => {});
+          await turn();
+          const [left, right] = memoryTransportPair();
+          acceptor.offer(right);
+          await left.read(new Uint8Array(1)).catch(() => null);
+          left.close();
+          await server.shutdown();
+          const { accepted, acceptErrors, rejected } = server.stats;
+          assertEquals(accepted + acceptErrors + rejected, 1, name);
+          assertEquals(hooks.errors, []);
+        }
+      }
+    }
+  },
+);
+
+Deno.test(
   "a transport that fails at its address ends no listener",
   TIMEOUT,
   async () => {
