@@ -308,7 +308,8 @@ export class Connection implements ConnectionContext, AlarmListener {
     if (idleMs === Infinity && this.#idle === undefined) return;
     this.#idle ??= new Alarm(this, IDLE_ALARM);
     this.#idle.limitMs = idleMs;
-    this.#idle.arm();
+    // What moves in a handshake is not seen here.
+    if (this.#state !== "upgrading") this.#idle.arm();
   }
 
   /** Nothing has moved for too long. */

@@ -25,7 +25,7 @@ import {
   memoryPair,
   memoryTransportPair,
 } from "@sluice/net/testing";
-import { tcpConns } from "../_support/sockets.ts";
+import { tcpConns, turn } from "../_support/sockets.ts";
 import { createAuthority } from "../_support/certificates.ts";
 
 const TIMEOUT = { timeout: 10_000 };
@@ -603,5 +603,31 @@ Deno.test(
         await Promise.all([closed, peer.close()]);
       }
     }
+  },
+);
+
+Deno.test(
+  "idleMs that is set during a handshake counts from its end",
+  TIMEOUT,
+  async () => {
+    const tls = await (await createAuthority()).issue();
+    using clock = fakeClock();
+    const [server, client] = memoryPair();
+    const accepting = server.acceptTls({ ...tls, timeoutMs: 60_000 });
+    // The handshake begins in a later turn, with code that is loaded.
+    await turn();
+    server.setTimeouts({ idleMs: 1_000 });
+    await clock.advance(5_000);
+    assertEquals(server.signal.aborted, false);
+    const starting = client.startTls({
+      dangerouslySkipChainCheck: true,
+      verify: () => {},
+    });
+    await Promise.all([accepting, starting]);
+    await clock.advance(900);
+    assertEquals(server.signal.aborted, false);
+    await clock.advance(500);
+    assertInstanceOf(server.signal.reason, TimeoutError);
+    client.abort();
   },
 );
