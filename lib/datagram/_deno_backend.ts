@@ -269,7 +269,6 @@ class UnixTransport extends DenoTransport<Deno.UnixAddr> {
         this.#full.add(path);
         reject(this.#fullError(path));
       };
-      this.#alarm.arm();
       // A copy, as it may still be on its way when the call has ended.
       sender.send(copyOf(data), denoAddr(to)).then((count) => {
         this.#onSettled(path, sender);
@@ -278,6 +277,7 @@ class UnixTransport extends DenoTransport<Deno.UnixAddr> {
         this.#onSettled(path, sender);
         reject(error);
       });
+      this.#alarm.arm();
     });
   }
 

@@ -13,7 +13,12 @@ import {
   isA,
   TEXT_OR_BYTES,
 } from "../_check.ts";
-import { ClosedError, LimitError, TimeoutError } from "../errors.ts";
+import {
+  BrokenError,
+  ClosedError,
+  LimitError,
+  TimeoutError,
+} from "../errors.ts";
 import { formatIp, parseIp, withoutBrackets } from "../ip.ts";
 import {
   type CallOptions,
@@ -299,7 +304,7 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
       limits;
     const request = new PendingRequest<Uint8Array<ArrayBuffer>>(
       accept,
-      () => this.send(data),
+      () => this.#sendQuery(data),
       { attempts, firstMs: retransmitMs ?? firstWaitMs(attempts, timeoutMs) },
     );
     this.#isAsked = true;
@@ -363,6 +368,17 @@ export class DatagramPeer<A extends DatagramAddr = DatagramAddr>
   get #addresses(): { localAddr: A; remoteAddr: A } {
     const { localAddr, remoteAddr } = this;
     return { localAddr, remoteAddr };
+  }
+
+  /** Where a queue is full it is as if it was lost: there may be room the next time. */
+  async #sendQuery(data: Uint8Array | string): Promise<void> {
+    try {
+      await this.send(data);
+    } catch (error) {
+      const isFull = error instanceof BrokenError &&
+        error.reason === "exhausted";
+      if (!isFull) throw error;
+    }
   }
 
   #intercept({ data, from }: Datagram<A>): boolean {

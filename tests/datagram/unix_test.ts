@@ -186,3 +186,34 @@ testUnix(
     receiver.close();
   },
 );
+
+testUnix(
+  "a request whose receiver takes nothing at first is answered later",
+  async (folder) => {
+    const path = `${folder}/busy`;
+    const receiver = Deno.listenDatagram({ transport: "unixpacket", path });
+    await using peer = await connectDatagram({
+      path,
+      localPath: `${folder}/peer`,
+    });
+    const fill = async () => {
+      for (;;) await peer.send("full", soon);
+    };
+    await assertRejects(fill, BrokenError, "takes nothing");
+    const answer = peer.request("?", {
+      accept: () => true,
+      attempts: 10,
+      retransmitMs: 5,
+      ...soon,
+    });
+    // It is refused at once.
+    await new Promise((resolve) => setTimeout(resolve));
+    let query;
+    do query = await receiver.receive(); while (
+      textOf({ data: query[0] }) !== "?"
+    );
+    await receiver.send(new Uint8Array([7]), query[1]);
+    assertEquals(await answer, new Uint8Array([7]));
+    receiver.close();
+  },
+);
