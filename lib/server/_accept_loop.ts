@@ -4,7 +4,13 @@
  * @module
  */
 
-import { checkObject, checkText, checkTransport, isA } from "../_check.ts";
+import {
+  checkFunction,
+  checkObject,
+  checkText,
+  checkTransport,
+  isA,
+} from "../_check.ts";
 import type { Addr } from "../addr.ts";
 import { BrokenError, BusyError, ClosedError } from "../errors.ts";
 import { waitWithin } from "../time/call_limits.ts";
@@ -264,7 +270,10 @@ export class AcceptLoop<A extends Addr = Addr> {
 function checkAccepted(transport: AcceptedTransport): void {
   try {
     checkTransport("accept", "the connection", transport);
-    const { localAddr, remoteAddr } = transport;
+    const { localAddr, remoteAddr, handshake } = transport;
+    if (handshake !== undefined) {
+      checkFunction("accept", "handshake of the connection", handshake);
+    }
     checkObject("accept", "localAddr of the connection", localAddr);
     checkObject("accept", "remoteAddr of the connection", remoteAddr);
     // The server decides by this address which clients may come in.

@@ -112,15 +112,23 @@ const NONSENSE: Record<string, (transport: AcceptedTransport) => unknown> = {
     close,
   }),
   "a connection whose address throws": (transport) =>
-    Object.defineProperty({ ...transport }, "remoteAddr", {
+    Object.defineProperty(transport, "remoteAddr", {
       get() {
         throw failure;
       },
     }),
   "a connection whose host is no text": (transport) =>
-    Object.defineProperty({ ...transport }, "remoteAddr", {
+    Object.defineProperty(transport, "remoteAddr", {
       value: { transport: "tcp", hostname: undefined, port: 1 },
     }),
+  "a connection whose handshake throws where it is asked for": (transport) =>
+    Object.defineProperty(transport, "handshake", {
+      get() {
+        throw failure;
+      },
+    }),
+  "a connection whose handshake is null": (transport) =>
+    Object.assign(transport, { handshake: null }),
   "a rejection": () => Promise.reject(failure),
   "a rejection with nothing": () => Promise.reject(undefined),
 };
