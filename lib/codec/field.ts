@@ -8,7 +8,7 @@
  *
  * | | the package | the field |
  * | --- | --- | --- |
- * | **reading** | gives it the bytes from its own first one on, never more than the packet has | takes all of its bytes and nothing else; looks at nothing that it has not taken |
+ * | **reading** | gives it the bytes from its own first one on, never more than the packet has | takes all of its bytes and nothing else; looks at nothing that it has not taken; asks the decoder that it is read by for nothing |
  * | **missing bytes** | ends the call from inside of `take` or `takeUntil`, and where more can still come reads the field again from its first byte | lets pass what these throw; does nothing in `read` that cannot be done twice |
  * | **claims** | throws before it allocates for a length that is not there | `take`s before it makes room for what a length claims |
  * | **cost** | on a stream reads it from its first byte again for each byte that is missing | is short, or stands in `sized`, which waits for all of it; counts how deep it is, if it contains itself |

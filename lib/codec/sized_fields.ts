@@ -172,13 +172,14 @@ let strict: TextDecoder | undefined;
 /** Text of bytes; refuses what is not UTF-8. A byte order mark is data. */
 export function readText(bytes: Uint8Array): string {
   lossy ??= new TextDecoder("utf-8", { ignoreBOM: true });
-  const text = lossy.decode(bytes);
-  // Deno's fatal decoder is two to nine times slower: it only judges doubtful text.
-  if (!text.includes("\ufffd")) return text;
-  strict ??= new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
   try {
+    const text = lossy.decode(bytes);
+    // Deno's fatal decoder is two to nine times slower: it only judges doubtful text.
+    if (!text.includes("\ufffd")) return text;
+    strict ??= new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
     return strict.decode(bytes);
   } catch (cause) {
+    // Or it is more than a string can hold.
     throw new Refusal(`must be valid UTF-8, got ${bytes.length} bytes`, cause);
   }
 }

@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import * as codecs from "../../lib/codec/mod.ts";
 import { objectMaker, slowObject } from "../../lib/codec/_object_maker.ts";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import {
   array,
   bool,
@@ -12,6 +13,7 @@ import {
   literal,
   MalformedFrameError,
   optional,
+  packets,
   type Struct,
   struct,
   u16,
@@ -285,6 +287,32 @@ Deno.test("struct() refuses text that is not UTF-8", () => {
   const packet = struct({ text: utf8Field(u8) });
   assertMalformed(() => packet.decode(bytes(1, 255)), 'field "text"');
   assertEquals(packet.decode(bytes(3, 0xef, 0xbb, 0xbf)).text, "\ufeff");
+});
+
+Deno.test("struct() refuses text that is more than a string can hold", () => {
+  const { decode } = TextDecoder.prototype;
+  const long = struct({ text: utf8Field(u8) });
+  const queue = new ByteQueue();
+  queue.append(bytes(1, 97));
+  // As the engine does from 512 MiB on.
+  TextDecoder.prototype.decode = () => {
+    throw new TypeError("buffer exceeds maximum length");
+  };
+  try {
+    const error = assertThrows(
+      () => long.decode(bytes(1, 97)),
+      MalformedFrameError,
+      'field "text" must be valid UTF-8, got 1 bytes',
+    );
+    assertEquals(error.recoverable, true);
+    assertThrows(
+      () => packets(long).decoder().decode(queue),
+      MalformedFrameError,
+    );
+  } finally {
+    TextDecoder.prototype.decode = decode;
+  }
+  assertEquals(long.decode(bytes(1, 97)), { text: "a" });
 });
 
 Deno.test("enumOf() names numbers, and refuses all others", () => {
