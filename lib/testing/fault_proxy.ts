@@ -54,8 +54,8 @@ export class FaultProxy implements AsyncDisposable {
   #changed: PromiseWithResolvers<void> | undefined;
   #port: number;
   #isUp = false;
-  /** A call of `up` that is under way. */
-  #listening: Promise<void> | undefined;
+  /** What `up` and `down` do, one after the other. */
+  #changes: Promise<unknown> = Promise.resolve();
   readonly #stats = {
     accepted: 0,
     refused: 0,
@@ -125,18 +125,19 @@ export class FaultProxy implements AsyncDisposable {
 
   /**
    * Is down, as a server that has crashed: connections are reset, and new ones refused,
-   * until {@linkcode FaultProxy.up}. Safe to call twice.
+   * until {@linkcode FaultProxy.up}. Safe to call twice. Calls of both take effect in their
+   * order, also where they are not awaited.
    */
-  async down(): Promise<void> {
-    // A server that is closed before it listens never says that it does.
-    if (this.#listening !== undefined) await this.#listening.catch(() => {});
-    const { promise, resolve } = Promise.withResolvers<void>();
-    // It calls back with an error where it was down.
-    this.#server.close(() => resolve());
-    this.reset();
-    this.#isUp = false;
-    const ends = [...this.#connections].map(({ closed }) => closed);
-    await Promise.all([promise, ...ends]);
+  down(): Promise<void> {
+    return this.#change(async () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // It calls back with an error where it was down.
+      this.#server.close(() => resolve());
+      this.reset();
+      this.#isUp = false;
+      const ends = [...this.#connections].map(({ closed }) => closed);
+      await Promise.all([promise, ...ends]);
+    });
   }
 
   /**
@@ -144,12 +145,17 @@ export class FaultProxy implements AsyncDisposable {
    *
    * @throws {BrokenError} The port is in use meanwhile.
    */
-  async up(): Promise<void> {
-    if (this.#isUp) return;
-    this.#listening ??= this.#listen().finally(() =>
-      this.#listening = undefined
-    );
-    await this.#listening;
+  up(): Promise<void> {
+    return this.#change(async () => {
+      if (!this.#isUp) await this.#listen();
+    });
+  }
+
+  /** Side by side, calls take effect in their order. */
+  #change(change: () => Promise<void>): Promise<void> {
+    const changed = this.#changes.then(change);
+    this.#changes = changed.catch(() => {});
+    return changed;
   }
 
   async #listen(): Promise<void> {

@@ -287,7 +287,7 @@ Deno.test(
     // Side by side they take effect in their order.
     await Promise.all([proxy.up(), proxy.up(), proxy.down()]);
     await assertRejects(() => connect({ port }), BrokenError);
-    await proxy.up();
+    await Promise.all([proxy.up(), proxy.down(), proxy.up()]);
     await proxy.up();
     assertEquals(proxy.addr.port, port);
     const accepting = listener.accept();
