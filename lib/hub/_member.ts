@@ -80,6 +80,11 @@ export class Member<Out> {
     return this.#topics.size;
   }
 
+  /** Whether it gets nothing any more, whatever was published. */
+  get hasFailed(): boolean {
+    return this.#writer.failure !== undefined;
+  }
+
   addTopic(topic: MemberTopic): void {
     this.#topics.add(topic);
   }

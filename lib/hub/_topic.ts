@@ -16,6 +16,7 @@ import {
   noteWrite,
 } from "../socket/flush_scheduler.ts";
 import { ENVELOPE_BYTES, readEnvelope } from "./_envelope.ts";
+import type { FlushOrder } from "./_flush_order.ts";
 import type { SharedBytes } from "./_frame_queue.ts";
 import type { Member, MemberContext, MemberTopic } from "./_member.ts";
 import { IncomingSequences } from "./_sequences.ts";
@@ -30,6 +31,7 @@ const FLUSH_BYTES = 64 * 1024;
 export interface TopicContext extends MemberContext {
   /** Who this hub is among the publishers of an engine. */
   readonly publisher: number;
+  readonly order: FlushOrder;
   /** Called once, when the topic has no members any more. */
   onEmpty(topic: Topic): void;
 }
@@ -71,6 +73,8 @@ export class Topic implements Flushable {
   #joining: TopicMember[] = [];
   #pending: PublishedFrame[] = [];
   #pendingBytes = 0;
+  /** Frames that were published so far. */
+  #published = 0;
   #isScheduled = false;
   #isFlushing = false;
   /** While `open` runs, the topic stays although it has no members. */
@@ -150,7 +154,7 @@ export class Topic implements Flushable {
   /** What was published before is still for the member. */
   remove(left: TopicMember): void {
     if (this.#members.get(left.member) === left) {
-      this.flush();
+      if (!left.member.hasFailed) this.flush();
       // A hook may have left the topic meanwhile.
       if (this.#members.get(left.member) !== left) return;
       this.#members.delete(left.member);
@@ -196,6 +200,7 @@ export class Topic implements Flushable {
   publish(bytes: Uint8Array, except: Member<never> | undefined): void {
     const { length } = bytes;
     if (length === 0) return;
+    this.#published++;
     this.#pending.push({ length, segments: [bytes], except });
     this.#pendingBytes += length;
     noteWrite();
@@ -204,9 +209,15 @@ export class Topic implements Flushable {
     flushSoon(this);
   }
 
+  /** Frames that were published so far. */
+  get published(): number {
+    return this.#published;
+  }
+
   /** Hands out what was published where it is as much as leaves in one write. */
   flushIfLarge(): void {
-    if (this.#pendingBytes >= FLUSH_BYTES) this.flush();
+    if (this.#pendingBytes < FLUSH_BYTES || this.#context.order.isBusy) return;
+    this.flush();
   }
 
   onFlush(): void {
@@ -214,13 +225,26 @@ export class Topic implements Flushable {
     this.flush();
   }
 
-  /** Hands what was published to the members. */
-  flush(): void {
-    const frames = this.#pending;
+  /**
+   * Hands what was published to the members.
+   *
+   * @param upTo How many frames of all that were {@linkcode Topic.published}.
+   */
+  flush(upTo: number = this.#published): void {
+    const count = upTo - (this.#published - this.#pending.length);
     // A hook of a member may ask for it meanwhile: what it published comes next.
-    if (frames.length === 0 || this.#isFlushing) return;
-    this.#pending = [];
-    this.#pendingBytes = 0;
+    if (count <= 0 || this.#isFlushing) return;
+    const frames = this.#take(count);
+    const { order } = this.#context;
+    const isOutermost = order.enter();
+    try {
+      this.#handOut(frames);
+    } finally {
+      if (isOutermost) order.leave();
+    }
+  }
+
+  #handOut(frames: PublishedFrame[]): void {
     this.#isFlushing = true;
     const slow: Member<never>[] = [];
     try {
@@ -230,6 +254,14 @@ export class Topic implements Flushable {
     }
     if (this.#joining.length > 0) this.#admitJoining();
     for (const member of slow) member.pull();
+  }
+
+  #take(count: number): PublishedFrame[] {
+    const frames = this.#pending;
+    this.#pending = frames.splice(count);
+    this.#pendingBytes = 0;
+    for (const { length } of this.#pending) this.#pendingBytes += length;
+    return frames;
   }
 
   #admitJoining(): void {

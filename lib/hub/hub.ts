@@ -26,6 +26,7 @@ import {
   waitWithin,
 } from "../time/call_limits.ts";
 import { ENVELOPE_BYTES, newPublisher, writeEnvelope } from "./_envelope.ts";
+import { FlushOrder } from "./_flush_order.ts";
 import { Member } from "./_member.ts";
 import { OutgoingSequences } from "./_sequences.ts";
 import type { Engine } from "./engine.ts";
@@ -192,6 +193,7 @@ export class Hub<Out> implements Disposable {
       settings: this.#settings,
       counters: this.#counters,
       publisher,
+      order: new FlushOrder(),
       onEmpty: ({ name }) => this.#topics.delete(name),
     };
     this.#sequences = new OutgoingSequences(
@@ -372,19 +374,24 @@ export class Hub<Out> implements Disposable {
       ? undefined
       : this.#members.get(options.except);
     const to = this.#topics.get(topic);
-    const latest = this.#latest;
-    // First, as hooks that are called below may publish, too: that comes after this frame.
-    if (to !== undefined) {
-      this.#latest = to;
-      to.publish(bytes, except as Member<never>);
+    const { order } = this.#context;
+    // Hooks that are called below may publish, too: that comes after this frame.
+    const isOutermost = order.enter();
+    let taken: Promise<void> | undefined;
+    try {
+      if (to !== undefined) {
+        const latest = this.#latest;
+        if (latest !== undefined && latest !== to) {
+          order.add(latest, latest.published);
+        }
+        this.#latest = to;
+        to.publish(bytes, except as Member<never>);
+      }
+      if (engine !== undefined) taken = this.#carry(engine, topic, message);
+    } finally {
+      if (isOutermost) order.leave();
     }
-    const taken = engine === undefined
-      ? undefined
-      : this.#carry(engine, topic, message);
-    if (to !== undefined) {
-      if (to !== latest) latest?.flush();
-      to.flushIfLarge();
-    }
+    to?.flushIfLarge();
     if (taken === undefined) return DONE;
     return observed(
       options === undefined ? taken : waitWithin(action, taken, options),

@@ -522,6 +522,76 @@ Deno.test("what a hook publishes within publish() comes after that frame, in eve
   assertEquals(await eve.read(2), ["first", "second"]);
 });
 
+Deno.test("frames of several topics keep their order, whatever hooks publish meanwhile", async () => {
+  const hub: Hub<string> = new Hub(lines(), {
+    engine: {
+      // It calls back at once, as the one of memory does.
+      publish: (_topic, data) => {
+        const text = new TextDecoder().decode(data);
+        if (text.endsWith("second\n")) hub.publish("room", "third");
+        return Promise.resolve();
+      },
+      subscribe: () => ({ ready: Promise.resolve(), close() {} }),
+    },
+    maxQueuedFrames: 10,
+    onSlow: "disconnect",
+  });
+  using ann = reader();
+  using bob = reader();
+  hub.join("room", ann.connection, {
+    onDropped: () => {
+      for (const text of ["fourth", "fifth", "sixth"]) {
+        hub.publish(text === "fifth" ? "news" : "room", text);
+      }
+    },
+  });
+  hub.join("news", ann.connection);
+  hub.join("room", bob.connection);
+  hub.join("news", bob.connection);
+  ann.spy.hold();
+  for (const line of numbers(0, 11)) {
+    hub.publish("room", line);
+    await turn();
+  }
+  hub.publish("room", "first");
+  // Before "first" is handed out, which disconnects ann, the engine hears of this one.
+  hub.publish("news", "second");
+  assertEquals(hub.stats.disconnected, 1);
+  assertEquals(await bob.read(17), [
+    ...numbers(0, 11),
+    ...["first", "second", "third", "fourth", "fifth", "sixth"],
+  ]);
+});
+
+Deno.test("frames of several topics keep their order where a hook publishes at the end of a turn", async () => {
+  const hub = new Hub(lines(), { maxQueuedFrames: 10, onSlow: "disconnect" });
+  using ann = reader();
+  using bob = reader();
+  using eve = reader();
+  // Two of a topic are more than leaves at once.
+  const topics = ["news", "news", "room", "room", "news", "news", "lobby"];
+  const expected = topics.map((topic) => topic.repeat(10_000));
+  const left = hub.join("lobby", eve.connection);
+  hub.join("room", ann.connection, {
+    onDropped: () => {
+      topics.forEach((topic, n) => hub.publish(topic, expected[n]));
+      // What was published before is still for the one that leaves.
+      left.leave();
+    },
+  });
+  hub.join("room", bob.connection);
+  hub.join("news", bob.connection);
+  ann.spy.hold();
+  for (const line of numbers(0, 12)) {
+    hub.publish("room", line);
+    await turn();
+  }
+  assertEquals(hub.stats.disconnected, 1);
+  assertEquals(await bob.read(12), numbers(0, 12));
+  assertEquals(await bob.read(6), expected.slice(0, 6));
+  assertEquals(await eve.read(1), expected.slice(6));
+});
+
 Deno.test("no more than 64 KiB of a queue are on their way at a time", async () => {
   const { hub, spy, peer } = await stalled({});
   const line = "x".repeat(999);
