@@ -41,9 +41,9 @@ const EXIT_CODES =
 
 /**
  * Reads the flags of an example. `--help` and `-h` print the help and end the program; a
- * flag that it does not know, or one without a value, ends it with exit code 2. What follows
- * a flag that takes a value is its value, also where it is empty or begins with `-`, as
- * temperatures do, but for other flags of the program.
+ * flag that it does not know, one without its value, or one with a value that takes none,
+ * ends it with exit code 2. What follows a flag that takes a value is its value, also where
+ * it is empty or begins with `-`, as temperatures do, but for other flags of the program.
  *
  * @param help What `--help` prints: what the program does, its usage, each flag with its
  * default, and examples. The exit codes are added where it says nothing of them.
@@ -153,7 +153,12 @@ function withValues(
     if (arg === "--") return { parsed, rest: args.slice(i + 1) };
     if (stopEarly && !/^-./s.test(arg)) return { parsed, rest: args.slice(i) };
     const name = flagOf(arg);
-    if (name === undefined || !valued.has(name) || arg.includes("=")) {
+    const equals = arg.indexOf("=");
+    if (name !== undefined && switches.has(name) && equals >= 0) {
+      const value = arg.slice(equals + 1) || '""';
+      stop(`Cannot run: --${name} must have no value, got ${value}`, BAD_USAGE);
+    }
+    if (name === undefined || !valued.has(name) || equals >= 0) {
       parsed.push(arg);
       continue;
     }

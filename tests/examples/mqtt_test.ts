@@ -275,6 +275,8 @@ Deno.test("mqtt/pub and mqtt/sub say in a line what is wrong", {
       2,
       "--null must be without --message",
     ],
+    ["pub", ["-t", "a", "--null=no"], 2, "--null must have no value, got no"],
+    ["pub", ["-t", "a", "-r="], 2, '--retain must have no value, got ""'],
     ["pub", ["-t", "a", "-m", ""], 2, "--message must have a value, got none"],
     ["pub", ["-t", "a", "-u", "none"], 2, "--user must come with the variable"],
     ["pub", ["-t", "a", "-u", "ann"], 2, "--user must come with the variable"],
