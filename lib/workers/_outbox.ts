@@ -53,6 +53,12 @@ export class Outbox {
       this.#missed.set(topic, Math.min(missed + 1, 0xffff_ffff));
       return;
     }
+    // A large one may have been left out, where this one fits: that comes first.
+    const missed = this.#missed.get(topic);
+    if (missed !== undefined) {
+      this.#missed.delete(topic);
+      this.#addGap(topic, missed);
+    }
     this.#add(frame);
     if (!this.#sending) this.#pump();
   }
@@ -88,10 +94,12 @@ export class Outbox {
   /** There is room again: behind what waits now, the worker is told what is missing. */
   #tellMissed(): void {
     if (this.#missed.size === 0) return;
-    for (const [topic, count] of this.#missed) {
-      this.#add(toWorker.encode({ type: "gap", topic, count }));
-    }
+    for (const [topic, count] of this.#missed) this.#addGap(topic, count);
     this.#missed.clear();
+  }
+
+  #addGap(topic: string, count: number): void {
+    this.#add(toWorker.encode({ type: "gap", topic, count }));
   }
 
   /** The worker does not listen to a topic any more. */

@@ -84,3 +84,24 @@ Deno.test("an outbox of a worker that has gone takes nothing", async () => {
   outbox.push("a", new Uint8Array(3));
   assertEquals(sent.length, 1);
 });
+
+Deno.test("an outbox tells of a large message that it left out before a small one that fits", async () => {
+  const { outbox, taken, take, push, message } = slow({
+    maxQueuedMessages: 100,
+    maxQueuedBytes: 100,
+  });
+  push("a", 1);
+  push("a", 2);
+  push("a", ...new Array(100));
+  push("b", ...new Array(100));
+  push("a", 3);
+  assertEquals(outbox.dropped, 2);
+  await take(4);
+  assertEquals(taken, [
+    message("a", 1),
+    message("a", 2),
+    { type: "gap", topic: "a", count: 1 },
+    message("a", 3),
+    { type: "gap", topic: "b", count: 1 },
+  ]);
+});
