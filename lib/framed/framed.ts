@@ -46,6 +46,12 @@ const CODEC_METHODS = ["decoder", "encoder"];
 const ENCODER_METHODS = ["encode"];
 
 /**
+ * With options, even with none in them, each wait counts as what it costs; without, calls share
+ * one. A `sendAll` that waits is an asynchronous function each, and costs much.
+ */
+const NO_LIMITS: CallOptions = Object.freeze({});
+
+/**
  * Sends and receives frames over a socket. The socket belongs to the result until
  * {@linkcode Framed.detach}.
  *
@@ -347,7 +353,7 @@ export class Framed<In, Out = In>
     if (typeof Object(frames)[Symbol.iterator] !== "function") {
       throw wrongKind("sendAll", "frames", "an iterable", frames);
     }
-    const limits = startLimits("sendAll", options);
+    const limits = startLimits("sendAll", options) ?? NO_LIMITS;
     this.#sendingAll++;
     try {
       if (!isPlainArray(frames)) await this.#sendEach(frames, limits);
@@ -366,7 +372,7 @@ export class Framed<In, Out = In>
     }
   }
 
-  async #sendEach(frames: Iterable<Out>, limits?: CallOptions) {
+  async #sendEach(frames: Iterable<Out>, limits: CallOptions) {
     const writer = this.#writer;
     let message: ByteWriter | undefined;
     let full = 0;
@@ -385,7 +391,7 @@ export class Framed<In, Out = In>
     }
   }
 
-  async #untilAccepted(limits?: CallOptions): Promise<void> {
+  async #untilAccepted(limits: CallOptions): Promise<void> {
     const writer = this.#writer;
     await writer.appended("sendAll", limits);
     writer.check("sendAll", limits);

@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertInstanceOf,
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
@@ -15,6 +16,7 @@ import {
   ClosedError,
   CodecError,
   FrameTooLargeError,
+  LimitError,
   TimeoutError,
 } from "../../lib/errors.ts";
 import { type Framed, framed } from "../../lib/framed/framed.ts";
@@ -144,6 +146,24 @@ Deno.test("sendAll() sends any number of frames in flat memory", async () => {
     await sending;
     assert(most <= 1_000, `${most} bytes were pending`);
   }, { left: { highWaterMarkBytes: 1_000 }, highWaterMarkBytes: 500 });
+});
+
+Deno.test("calls of sendAll() that are not awaited count as what they cost", async () => {
+  for (const frames of [["x"], new Set(["x"])]) {
+    using pair = spiedPair({ left: { maxPendingBytes: 1_000_000 } });
+    const { left, spy } = pair;
+    spy.hold();
+    left.write(bytes(70_000));
+    const sender = framed(left, lines());
+    const failures: unknown[] = [];
+    let calls = 0;
+    for (; calls < 10_000 && failures.length === 0; calls++) {
+      sender.sendAll(frames).catch((error) => failures.push(error));
+      if (calls % 100 === 0) await turn();
+    }
+    assertInstanceOf(failures[0], LimitError, `${calls} calls`);
+    assertEquals(failures[0].option, "maxPendingBytes");
+  }
 });
 
 Deno.test("sendAll() lets its array be used again for the next frame", async () => {
