@@ -12,33 +12,39 @@ import { memoryTransportPair } from "../../lib/transport/memory.ts";
 import { TIMEOUT, turn } from "../_support/sockets.ts";
 import { dial, until } from "./_clients.ts";
 
-Deno.test("shutdown() cuts clients that are still shaking hands, at once", async () => {
-  const events: string[] = [];
-  const acceptor = new MemoryAcceptor("handshakes", () => {});
-  const server = serve({
-    acceptor,
-    onEvent: ({ type }) => void events.push(type),
-  }, () => {});
-  const [near, far] = memoryTransportPair();
-  const shaking = Promise.withResolvers<void>();
-  const close = near.close.bind(near);
-  acceptor.offer(Object.assign(near, {
-    handshake: () => shaking.promise,
-    close() {
-      shaking.reject(new Deno.errors.Interrupted("operation canceled"));
-      close();
-    },
-  }));
-  await turn();
-  // It has its place, and no handler.
-  assertEquals([server.stats.active, events], [0, []]);
-  assertEquals(server.stats.handshakes, 1);
-  const report = await server.shutdown({ timeoutMs: Infinity });
-  assertEquals(report, { completed: 0, aborted: 0, handshakes: 1 });
-  assertEquals(events, ["drain", "tls-failed"]);
-  assertEquals(await far.read(new Uint8Array(1)), null);
-  far.close();
-});
+Deno.test(
+  "shutdown() cuts clients that are still shaking hands, at once",
+  TIMEOUT,
+  async () => {
+    const events: string[] = [];
+    const acceptor = new MemoryAcceptor("handshakes", () => {});
+    const server = serve({
+      acceptor,
+      // Nothing but the shutdown ends it.
+      handshakeTimeoutMs: Infinity,
+      onEvent: ({ type }) => void events.push(type),
+    }, () => {});
+    const [near, far] = memoryTransportPair();
+    const shaking = Promise.withResolvers<void>();
+    const close = near.close.bind(near);
+    acceptor.offer(Object.assign(near, {
+      handshake: () => shaking.promise,
+      close() {
+        shaking.reject(new Deno.errors.Interrupted("operation canceled"));
+        close();
+      },
+    }));
+    await turn();
+    // It has its place, and no handler.
+    assertEquals([server.stats.active, events], [0, []]);
+    assertEquals(server.stats.handshakes, 1);
+    const report = await server.shutdown({ timeoutMs: Infinity });
+    assertEquals(report, { completed: 0, aborted: 0, handshakes: 1 });
+    assertEquals(events, ["drain", "tls-failed"]);
+    assertEquals(await far.read(new Uint8Array(1)), null);
+    far.close();
+  },
+);
 
 Deno.test(
   "a handshake that fails or takes too long concerns its client alone",

@@ -25,6 +25,13 @@ const ENDS: Record<string, (pair: SpiedPair) => Promise<unknown>> = {
     spy.inner.reset();
     await waiting;
   },
+  async "a reset inside a frame"({ left, right, spy }) {
+    await right.write("fra");
+    await left.peek(3);
+    const waiting = outcome(left.readExactly(4));
+    spy.inner.reset();
+    await waiting;
+  },
   "a detach": ({ left }) => Promise.resolve(left.detach()),
 };
 

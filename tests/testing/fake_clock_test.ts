@@ -139,17 +139,25 @@ Deno.test("a socket made before has its limits on the fake clock, and back again
   // On the real clock, and still counting when the fake one comes.
   const [other, peer] = memoryPair({ socket: { readMs: 60_000 } });
   const waiting = other.read();
+  const [used, partner] = memoryPair({ socket: { readMs: 60_000 } });
+  const reading = used.read();
+  await partner.write("x");
+  await reading;
   {
     using clock = fakeClock();
     const limited = assertRejects(() => socket.read(), TimeoutError);
     await clock.advance(70_000);
     await limited;
+    // Its timer runs on the real clock, where it counts for no call any more.
+    const limitedToo = assertRejects(() => used.read(), TimeoutError);
+    await clock.advance(70_000);
+    await limitedToo;
   }
   await peer.write("x");
   assertEquals((await waiting)?.length, 1);
   socket.setTimeouts({ readMs: 20 });
   await assertRejects(() => socket.read(), TimeoutError);
-  for (const end of [socket, other, peer]) end.abort();
+  for (const end of [socket, other, peer, used, partner]) end.abort();
 });
 
 Deno.test("a pause begun before a fake clock ends in real time", async () => {
