@@ -180,11 +180,15 @@ async function listen(channels: string[]): Promise<never> {
       }
     },
   });
-  for (const [i, channel] of channels.entries()) {
-    await client.subscribe(channel, (message) => {
-      show(["message", channel, message]);
-    }, { timeoutMs: CONNECT_MS });
-    show(["subscribe", channel, i + 1]);
+  const heard = new Set<string>();
+  for (const channel of channels) {
+    if (!heard.has(channel)) {
+      await client.subscribe(channel, (message) => {
+        show(["message", channel, message]);
+      }, { timeoutMs: CONNECT_MS });
+      heard.add(channel);
+    }
+    show(["subscribe", channel, heard.size]);
   }
   return await new Promise<never>(() => {});
 }
