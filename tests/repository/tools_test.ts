@@ -129,3 +129,24 @@ Deno.test("holdsOther() lets the site take the place of a site alone", async () 
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("the tool of the tutorial writes nothing where it does not know a chapter", async () => {
+  const tool = new URL("../../tools/tutorial/main.ts", import.meta.url);
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-config",
+      "--allow-read",
+      tool.href,
+      "--help",
+    ],
+  }).output();
+  assertEquals(
+    [code, new TextDecoder().decode(stderr)],
+    [
+      2,
+      "Cannot write the tutorial: each argument must be how a chapter begins, such as 03, got --help\n",
+    ],
+  );
+});

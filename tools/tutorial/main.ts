@@ -21,14 +21,27 @@ import {
   ROOT,
   TUTORIAL,
 } from "./book.ts";
+import { shown } from "../_command.ts";
 import { drawPicture } from "./picture.ts";
 import { PICTURES } from "./pictures.ts";
 import { ChapterRun } from "./run.ts";
 import { masked } from "./masked.ts";
 
+const chapters = await readChapters(LANGUAGES[0]);
+const wrong = Deno.args.find((prefix) =>
+  prefix === "" || !chapters.some(({ name }) => name.startsWith(prefix))
+);
+if (wrong !== undefined) {
+  console.error(
+    `Cannot write the tutorial: each argument must be how a chapter begins, such as 03, got ${
+      shown(wrong)
+    }`,
+  );
+  Deno.exit(2);
+}
 await writePictures();
 await writeChineseReadme();
-for (const { name, text } of await readChapters(LANGUAGES[0])) {
+for (const { name, text } of chapters) {
   const wanted = Deno.args.length === 0 ||
     Deno.args.some((prefix) => name.startsWith(prefix));
   if (wanted) await writeChapter(name, text);
