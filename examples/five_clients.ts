@@ -60,7 +60,11 @@ await run(async () => {
 
 /** Asks and checks; every `await` lets the other clients go on. */
 async function converse(name: string, options: ConnectOptions): Promise<void> {
-  await using socket = await connect({ ...options, timeoutMs: 3_000 });
+  await using socket = await connect({
+    ...options,
+    timeoutMs: 3_000,
+    closeTimeoutMs: 500,
+  });
   const connection = framed(socket, lines());
   let slowestMs = 0;
   for (let round = 1; round <= rounds; round++) {

@@ -137,10 +137,9 @@ async function askOverTcp(
   limits: CallOptions,
 ): Promise<Message> {
   const { hostname, port } = server;
-  await using connection = framed(
-    await connect({ hostname, port, ...limits }),
-    TCP_FRAMES,
-  );
+  // Closed at once, not gracefully: a server that hangs is not to be waited for beyond the limit.
+  using socket = await connect({ hostname, port, ...limits });
+  const connection = framed(socket, TCP_FRAMES);
   await connection.send(encodeMessage(query), limits);
   const data = await connection.receive(limits);
   if (data === null) {

@@ -3,11 +3,12 @@ import {
   assertEquals,
   assertMatch,
   assertNotEquals,
+  assertRejects,
 } from "@std/assert";
-import { framed, serve } from "@sluice/net";
+import { framed, serve, TimeoutError } from "@sluice/net";
 import { datagram, type DatagramSocket } from "@sluice/net/datagram";
 import { AnswerLimits } from "../../../examples/dns/answer_limits.ts";
-import { TCP_FRAMES } from "../../../examples/dns/ask.ts";
+import { askServer, TCP_FRAMES } from "../../../examples/dns/ask.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -309,3 +310,33 @@ Deno.test("Networks has this machine and those of its list", () => {
     assert(thrown instanceof RangeError, text);
   }
 });
+
+Deno.test(
+  "askServer() over TCP waits for no server that hangs, beyond its limit",
+  {
+    timeout,
+  },
+  async () => {
+    await using server = serve(
+      { port: 0, onError() {} },
+      async (_, context) => {
+        await new Promise((resolve) =>
+          context.signal.addEventListener("abort", resolve)
+        );
+      },
+    );
+    const began = performance.now();
+    await assertRejects(
+      () =>
+        askServer(QUESTION, {
+          server: { hostname: "127.0.0.1", port: server.addr.port },
+          tcp: true,
+          timeoutMs: 100,
+        }),
+      TimeoutError,
+    );
+    // A graceful close would wait for five seconds.
+    assert(performance.now() - began < 4_000);
+    await server.shutdown({ timeoutMs: 0 });
+  },
+);
