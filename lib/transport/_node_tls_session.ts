@@ -6,7 +6,7 @@
  */
 
 import type { Addr } from "../addr.ts";
-import { closeQuietly } from "./close_quietly.ts";
+import { closeQuietly, quietly } from "./close_quietly.ts";
 import { duplexOver, type NodeDuplex } from "./_node_duplex.ts";
 import type {
   AcceptedTransport,
@@ -83,6 +83,10 @@ export class NodeTlsSession implements TlsTransport {
   /** Whether a read waits for bytes to come in. */
   #wantsBytes = false;
   #fed = Promise.withResolvers<void>();
+  /** Whether calls that are under way hold the process. */
+  #referenced = true;
+  /** Calls that are under way. */
+  #calls = 0;
   /** Settles when something has happened that a call may wait for. */
   #change = Promise.withResolvers<void>();
 
@@ -121,7 +125,12 @@ export class NodeTlsSession implements TlsTransport {
 
   async handshake(): Promise<void> {
     if (this.#closed) throw badResource();
-    await this.#open();
+    this.#begin();
+    try {
+      await this.#open();
+    } finally {
+      this.#end();
+    }
   }
 
   async read(p: Uint8Array): Promise<number | null> {
@@ -129,6 +138,7 @@ export class NodeTlsSession implements TlsTransport {
     if (this.#closed) throw badResource();
     if (this.#reading) throw new Busy("Another read is ongoing");
     this.#reading = true;
+    this.#begin();
     try {
       const socket = await this.#open();
       for (;;) {
@@ -144,11 +154,21 @@ export class NodeTlsSession implements TlsTransport {
     } finally {
       this.#reading = false;
       this.#wantsBytes = false;
+      this.#end();
     }
   }
 
   async write(p: Uint8Array): Promise<number> {
     if (this.#closed) throw badResource();
+    this.#begin();
+    try {
+      return await this.#write(p);
+    } finally {
+      this.#end();
+    }
+  }
+
+  async #write(p: Uint8Array): Promise<number> {
     const socket = await this.#open();
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#ended) throw new BrokenPipe("Broken pipe");
@@ -170,6 +190,15 @@ export class NodeTlsSession implements TlsTransport {
 
   async closeWrite(): Promise<void> {
     if (this.#closed) throw badResource();
+    this.#begin();
+    try {
+      await this.#closeWrite();
+    } finally {
+      this.#end();
+    }
+  }
+
+  async #closeWrite(): Promise<void> {
     const socket = await this.#open();
     if (this.#ended) return;
     this.#ended = true;
@@ -195,11 +224,25 @@ export class NodeTlsSession implements TlsTransport {
   }
 
   ref(): void {
-    this.#conn.ref?.();
+    this.#referenced = true;
+    if (this.#calls > 0) this.#conn.ref?.();
   }
 
   unref(): void {
+    this.#referenced = false;
     this.#conn.unref?.();
+  }
+
+  /** A call begins: the connection below, which is read from ahead, may hold the process. */
+  #begin(): void {
+    if (this.#calls++ > 0 || !this.#referenced) return;
+    quietly(() => this.#conn.ref?.());
+  }
+
+  /** A call is over. */
+  #end(): void {
+    if (--this.#calls > 0 || !this.#referenced) return;
+    quietly(() => this.#conn.unref?.());
   }
 
   #destroy(): void {

@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals } from "@std/assert";
+import { createAuthority } from "../_support/certificates.ts";
 import { DenoProgram } from "../_support/deno_program.ts";
 import { testOverMemoryAndTcp, TIMEOUT } from "../_support/sockets.ts";
 
@@ -234,6 +235,26 @@ Deno.test(
     // It does not hold the process, as its owner has said.
     other.read();
     console.log(leases.length);
+  `);
+  },
+);
+
+Deno.test(
+  "a connection over TLS for which no call waits keeps no process alive",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = JSON.stringify(await authority.issue());
+    const caCerts = JSON.stringify([authority.cert]);
+    await endsByItself(`
+    const other = new Socket(conn);
+    const verify = () => {};
+    await Promise.all([
+      other.acceptTls(${tls}),
+      socket.startTls({ caCerts: ${caCerts}, verify }),
+    ]);
+    await other.write("hello");
+    await socket.read();
   `);
   },
 );

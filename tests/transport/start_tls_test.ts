@@ -487,22 +487,36 @@ Deno.test(
 );
 
 Deno.test(
-  "TLS on node:tls passes on what holds the process",
+  "TLS on node:tls holds the process while a call waits, and passes on whether it shall",
   TIMEOUT,
   async () => {
     const [left, right] = memoryTransportPair();
-    const calls: string[] = [];
+    let isHeld = true;
     const counted = Object.assign(left, {
-      ref: () => calls.push("ref"),
-      unref: () => calls.push("unref"),
+      ref: () => void (isHeld = true),
+      unref: () => void (isHeld = false),
     });
-    const pair = await secured([counted, right]);
-    pair[0].unref?.();
-    pair[0].ref?.();
+    const [near, far] = await secured([counted, right]);
+    // Node reads ahead, for no call.
+    assertEquals(isHeld, false);
+    const buffer = new Uint8Array(1);
+    for (const isReferenced of [true, false, true]) {
+      if (isReferenced) near.ref?.();
+      else near.unref?.();
+      assertEquals(isHeld, false);
+      const reading = near.read(buffer);
+      assertEquals(isHeld, isReferenced);
+      near.unref?.();
+      assertEquals(isHeld, false);
+      if (isReferenced) near.ref?.();
+      assertEquals(isHeld, isReferenced);
+      await far.write(buffer);
+      await reading;
+      assertEquals(isHeld, false);
+    }
     // Memory holds nothing.
-    pair[1].unref?.();
-    assertEquals(calls, ["unref", "ref"]);
-    close(pair);
+    far.unref?.();
+    close([near, far]);
   },
 );
 
