@@ -107,8 +107,11 @@ export interface Encoder<T> {
    *
    * Arrays in `frame` are the caller's again when this returns: append them, but do
    * not keep them for later, and do not change them, as masking in place would.
+   *
+   * A method will do. It is a property here because TypeScript compares parameters
+   * strictly only then: an encoder of less than what is sent is refused.
    */
-  encode(frame: T, out: ByteWriter): void;
+  readonly encode: (frame: T, out: ByteWriter) => void;
 
   /**
    * Appends what stands behind the last frame: the trailer of a compressed stream, a
@@ -136,6 +139,8 @@ export interface Encoder<T> {
 
 /**
  * An immutable description of a framing, for any number of connections.
+ *
+ * Any codec is a `Codec<unknown, never>`: of what it may be sent nothing is known.
  *
  * @category Frames and codecs
  */

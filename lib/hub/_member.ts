@@ -42,6 +42,12 @@ export interface MemberContext {
   readonly counters: HubCounters;
 }
 
+/** A member as its topics see it, whatever its frames are. */
+export type AnyMember = Pick<
+  Member<never>,
+  "addTopic" | "removeTopic" | "send" | "push" | "pull" | "hasFailed"
+>;
+
 /** A connection, with all its topics. */
 export class Member<Out> {
   readonly #context: MemberContext;

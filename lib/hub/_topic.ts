@@ -18,7 +18,7 @@ import {
 import { ENVELOPE_BYTES, readEnvelope } from "./_envelope.ts";
 import type { FlushOrder } from "./_flush_order.ts";
 import type { SharedBytes } from "./_frame_queue.ts";
-import type { Member, MemberContext, MemberTopic } from "./_member.ts";
+import type { AnyMember, MemberContext, MemberTopic } from "./_member.ts";
 import { IncomingSequences } from "./_sequences.ts";
 import { observed } from "../socket/observed.ts";
 import type { Engine, EngineGap, EngineSubscription } from "./engine.ts";
@@ -38,20 +38,20 @@ export interface TopicContext extends MemberContext {
 
 /** A frame that was published, and the member that does not get it. */
 interface PublishedFrame extends SharedBytes {
-  readonly except: Member<never> | undefined;
+  readonly except: AnyMember | undefined;
 }
 
 /** A member of a topic. */
 export class TopicMember implements MemberTopic {
   readonly topic: Topic;
-  readonly member: Member<never>;
+  readonly member: AnyMember;
   readonly onDropped: ((count: number) => void) | undefined;
   dropped = 0;
   untold = 0;
 
   constructor(
     topic: Topic,
-    member: Member<never>,
+    member: AnyMember,
     onDropped: ((count: number) => void) | undefined,
   ) {
     this.topic = topic;
@@ -68,7 +68,7 @@ export class TopicMember implements MemberTopic {
 export class Topic implements Flushable {
   readonly name: string;
   readonly #context: TopicContext;
-  readonly #members = new Map<Member<never>, TopicMember>();
+  readonly #members = new Map<AnyMember, TopicMember>();
   /** Those who joined while what was published before them is delivered. */
   #joining: TopicMember[] = [];
   #pending: PublishedFrame[] = [];
@@ -134,7 +134,7 @@ export class Topic implements Flushable {
 
   /** What was published before is not for the new member. */
   add(
-    member: Member<never>,
+    member: AnyMember,
     onDropped: ((count: number) => void) | undefined,
   ): TopicMember {
     const joined = new TopicMember(this, member, onDropped);
@@ -146,7 +146,7 @@ export class Topic implements Flushable {
     return joined;
   }
 
-  has(member: Member<never>): boolean {
+  has(member: AnyMember): boolean {
     return this.#members.has(member) ||
       this.#joining.some((each) => each.member === member);
   }
@@ -197,7 +197,7 @@ export class Topic implements Flushable {
    *
    * @param bytes A frame, which does not change any more.
    */
-  publish(bytes: Uint8Array, except: Member<never> | undefined): void {
+  publish(bytes: Uint8Array, except: AnyMember | undefined): void {
     const { length } = bytes;
     if (length === 0) return;
     this.#published++;
@@ -246,7 +246,7 @@ export class Topic implements Flushable {
 
   #handOut(frames: PublishedFrame[]): void {
     this.#isFlushing = true;
-    const slow: Member<never>[] = [];
+    const slow: AnyMember[] = [];
     try {
       this.#deliver(frames, slow);
     } finally {
@@ -271,7 +271,7 @@ export class Topic implements Flushable {
     this.#joining = [];
   }
 
-  #deliver(frames: PublishedFrame[], slow: Member<never>[]): void {
+  #deliver(frames: PublishedFrame[], slow: AnyMember[]): void {
     const { counters } = this.#context;
     const all = frames.length === 1 ? frames[0] : joinFrames(frames);
     const exceptions = frames.some(({ except }) => except !== undefined);

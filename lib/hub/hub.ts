@@ -242,7 +242,7 @@ export class Hub<Out> implements Disposable {
       this.#openTopic(action, topic, member);
     const known = this.#members.get(member) ?? this.#newMember(member);
     return new Membership(
-      joined.add(known as Member<never>, options.onDropped),
+      joined.add(known, options.onDropped),
     );
   }
 
@@ -262,7 +262,7 @@ export class Hub<Out> implements Disposable {
     const { maxTopics, maxTopicsPerMember } = this.#settings;
     const member = this.#members.get(framed);
     const topic = this.#topics.get(name);
-    if (member !== undefined && topic?.has(member as Member<never>)) {
+    if (member !== undefined && topic?.has(member)) {
       throw new BusyError(
         `Cannot ${action}: this member has joined it already`,
         { operation: "join" },
@@ -385,7 +385,7 @@ export class Hub<Out> implements Disposable {
           order.add(latest, latest.published);
         }
         this.#latest = to;
-        to.publish(bytes, except as Member<never>);
+        to.publish(bytes, except);
       }
       if (engine !== undefined) taken = this.#carry(engine, topic, message);
     } finally {

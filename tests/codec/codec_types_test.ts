@@ -9,6 +9,7 @@ import {
   ByteQueue,
   ByteWriter,
   type Codec,
+  type Encoder,
   enumOf,
   json,
   lengthPrefixed,
@@ -19,6 +20,7 @@ import {
   u8,
   union,
 } from "../../lib/codec/mod.ts";
+import type { Framed } from "../../lib/framed/framed.ts";
 
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends
   (<T>() => T extends B ? 1 : 2) ? true : false;
@@ -76,4 +78,27 @@ Deno.test("mapped() keeps the literals that its inner codec takes", () => {
     ({ n }) => n.toFixed(),
   );
   assertEquals(typeof typed.decoder, "function");
+});
+
+Deno.test("an encoder of less than what is sent is refused, and one of more is welcome", () => {
+  const words: Codec<string, "on" | "off"> = mapped(
+    lines(),
+    (line) => line,
+    (word: "on" | "off") => word,
+  );
+  // @ts-expect-error it cannot encode every string
+  const wrong: Codec<string> = words;
+  const more: Codec<string, "on"> = words;
+  const any: Codec<unknown, never> = words;
+  // A method is compared as strictly.
+  const encoder = { encode(_frame: number, _out: ByteWriter) {} };
+  // @ts-expect-error it takes numbers alone
+  const wider: Encoder<number | string> = encoder;
+  const same: Encoder<number> = encoder;
+  // @ts-expect-error what it sends takes two words only
+  const sender: Framed<string> = {} as Framed<string, "on" | "off">;
+  assertEquals(
+    new Set([wrong, more, any, wider, same, sender].map((each) => typeof each)),
+    new Set(["object"]),
+  );
 });

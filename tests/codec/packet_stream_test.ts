@@ -249,7 +249,7 @@ Deno.test("packets() without frames waits for the end that a field searches, not
 const utf8Text = (data: Uint8Array) => new TextDecoder().decode(data);
 
 Deno.test("packets() without frames holds a field of one's own to its contract", () => {
-  const field = (read: Field<number>["read"]): Codec<unknown> =>
+  const field = (read: Field<number>["read"]): Codec<unknown, never> =>
     packets(struct({
       own: { kind: "own", minBytes: 1, read, write: () => {} } as Field<number>,
     }));

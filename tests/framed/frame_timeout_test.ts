@@ -77,7 +77,7 @@ Deno.test("frameTimeoutMs must be above 0", () => {
 });
 
 /** Codecs that drop a frame of more than four bytes, and how one begins on the wire. */
-const DROPPING: Record<string, [Codec<unknown>, string]> = {
+const DROPPING: Record<string, [Codec<unknown, never>, string]> = {
   lengthPrefixed: [
     lengthPrefixed({ maxFrameBytes: 4, oversize: "skip" }),
     "\x00\x00\x10\x00",

@@ -5,6 +5,7 @@
  */
 
 import { assertEquals } from "@std/assert";
+import type { Codec } from "../../lib/codec/codec.ts";
 import { json } from "../../lib/codec/json.ts";
 import { lengthPrefixed } from "../../lib/codec/length_prefixed.ts";
 import { lines } from "../../lib/codec/lines.ts";
@@ -40,7 +41,7 @@ interface PeerFault {
 }
 
 const readFrames =
-  (codec: () => Parameters<typeof framed>[1]): Handler => async (socket) => {
+  (codec: () => Codec<unknown, never>): Handler => async (socket) => {
     for await (const _ of framed(socket, codec())) {
       // They are dropped.
     }
