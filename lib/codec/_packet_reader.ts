@@ -31,7 +31,7 @@ const NO_VIEW = /* @__PURE__ */ new DataView(
 const KEPT_BYTES = 1_048_576;
 
 /** Thrown where bytes are missing that may still come. No error: nothing is wrong. */
-export const SHORT: object = { toString: () => "bytes are missing" };
+export const SHORT: object = { toString: () => "bytes missing" };
 
 /** How far a packet on a stream is. */
 export interface Progress {

@@ -112,6 +112,8 @@ export interface HeaderReader {
 
 /** Cuts out frames behind headers, and applies the policies. */
 export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
+  /** Whether a head was taken whose frame comes in parts. */
+  declare inFrame?: boolean;
   readonly #header: HeaderReader;
   readonly #settings: SizedSettings;
   readonly #most: number;
@@ -150,11 +152,12 @@ export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
 
   /**
    * Whether the header at the front is read, and is that of a frame which may be handed
-   * over: those that are too large are refused or dropped.
+   * over: those that are too large are refused or dropped. It is not where a hook that
+   * asks for more got the head of a frame in parts: what comes next is of that.
    */
   reachFrame(bytes: ByteQueue): boolean {
     const header = this.#header;
-    while (this.#dropping === 0 || this.#drop(bytes)) {
+    while (!this.inFrame && (this.#dropping === 0 || this.#drop(bytes))) {
       if (!header.read(bytes)) return false;
       if (header.frameBytes <= this.#most) return true;
       this.#refuse(bytes);
@@ -165,7 +168,7 @@ export class SizedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
   finish(bytes: ByteQueue): Uint8Array<ArrayBuffer> | undefined {
     const { atEof } = this.#settings;
     const received = bytes.length + this.#dropped;
-    if (received === 0 && this.#dropping === 0) return undefined;
+    if (received === 0) return undefined;
     if (atEof === "error") throw unexpectedEof(received, this.#expected(bytes));
     if (atEof === "emit" && this.#dropping === 0) return this.#emit(bytes);
     this.#dropping = this.#dropped = 0;

@@ -208,7 +208,12 @@ class StreamDecoder<In> {
   #next(): In | undefined {
     while (true) {
       try {
-        if (!this.#frames.queue.isIntact) throw transferred();
+        // A chunk, or a frame that is a view of one.
+        if (!this.#frames.queue.isIntact) {
+          throw new TypeError(
+            "Cannot decode a stream: bytes that wait were transferred (transfer a copy)",
+          );
+        }
         return this.#frames.next(this.#ended);
       } catch (error) {
         if (this.#onBadFrame === undefined || !isBadFrame(error)) throw error;
@@ -224,15 +229,6 @@ class StreamDecoder<In> {
     this.#waiting?.reject(reason);
     return true;
   }
-}
-
-/**
- * The error for a chunk, or a frame that is a view of one, whose memory was transferred.
- */
-function transferred(): TypeError {
-  return new TypeError(
-    "Cannot decode a stream: bytes that wait were transferred (transfer a copy)",
-  );
 }
 
 /** What the hook throws goes through, what it rejects with later does not. */

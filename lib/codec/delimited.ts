@@ -279,7 +279,7 @@ class DelimitedDecoder implements Decoder<Uint8Array<ArrayBuffer>> {
     if (last !== undefined) return last;
     const { atEof } = this.#settings;
     const received = bytes.length + this.#dropped;
-    if (received === 0 && !this.#dropping) return undefined;
+    if (received === 0) return undefined;
     if (atEof === "error") throw unexpectedEof(received, undefined);
     let frame: Uint8Array<ArrayBuffer> | undefined;
     if (atEof === "emit" && !this.#dropping) {

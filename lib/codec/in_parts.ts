@@ -6,10 +6,16 @@
 
 import type { ByteQueue } from "../bytes/byte_queue.ts";
 import type { ByteWriter } from "../bytes/byte_writer.ts";
-import { checkBytes, checkInteger, checkNames, wrongKind } from "../_check.ts";
+import {
+  checkBytes,
+  checkInteger,
+  checkNames,
+  checkObject,
+  wrongKind,
+} from "../_check.ts";
 import { CodecError } from "../errors.ts";
 import type { Codec, Decoder, Encoder, SizedCodec } from "./codec.ts";
-import { unexpectedEof } from "./policy.ts";
+import { type EofPolicy, unexpectedEof } from "./policy.ts";
 import {
   checkSize,
   type HeaderReader,
@@ -183,9 +189,8 @@ class PartsDecoder implements Decoder<FramePart> {
   readonly #header: HeaderReader;
   /** Finds the next header, and drops what is too large. */
   readonly #frames: SizedDecoder;
-  readonly #framing: SizedFraming;
+  readonly #atEof: EofPolicy;
   readonly #partBytes: number;
-  #inFrame = false;
   /** Bytes of the message, header and tail included, and those that were not taken. */
   #size = 0;
   #left = 0;
@@ -193,12 +198,12 @@ class PartsDecoder implements Decoder<FramePart> {
   constructor(framing: SizedFraming, partBytes: number) {
     this.#header = framing.header();
     this.#frames = new SizedDecoder(this.#header, framing.settings);
-    this.#framing = framing;
+    this.#atEof = framing.settings.atEof;
     this.#partBytes = partBytes;
   }
 
   get midFrame(): boolean {
-    return this.#inFrame || this.#frames.midFrame;
+    return this.#frames.inFrame || this.#frames.midFrame;
   }
 
   /** Parts are handed out as they come. */
@@ -207,42 +212,45 @@ class PartsDecoder implements Decoder<FramePart> {
   }
 
   decode(bytes: ByteQueue): FramePart | undefined {
-    if (!this.#inFrame) return this.#begin(bytes);
+    const frames = this.#frames;
     const { tailBytes } = this.#header;
+    if (!frames.inFrame && frames.reachFrame(bytes)) return this.#begin(bytes);
+    // Where a hook has asked for more meanwhile, it may have got the head.
+    if (!frames.inFrame) return undefined;
     const left = this.#left - tailBytes;
     const size = left > 0 ? Math.min(left, this.#partBytes) : tailBytes;
     if (bytes.length < size) return undefined;
     this.#left -= size;
     if (left > 0) return { part: bytes.take(size) };
-    this.#inFrame = false;
+    frames.inFrame = false;
     if (tailBytes > 0) this.#header.takeTail!(bytes);
     return { end: true };
   }
 
   #begin(bytes: ByteQueue): FramePart | undefined {
-    if (!this.#frames.reachFrame(bytes)) return undefined;
     const { headBytes, frameBytes: size, tailBytes } = this.#header;
     if (bytes.length < headBytes) return undefined;
-    this.#inFrame = true;
+    this.#frames.inFrame = true;
     this.#left = size + tailBytes;
     this.#size = headBytes + this.#left;
     return { head: { size, header: bytes.take(headBytes) } };
   }
 
   finish(bytes: ByteQueue): FramePart | undefined {
-    if (!this.#inFrame) {
+    if (!this.#frames.inFrame) {
       // Only a part of a header is there, which is no frame.
       this.#frames.finish(bytes);
       return undefined;
     }
-    const { atEof } = this.#framing.settings;
     const { length } = bytes;
-    if (atEof === "error") {
+    if (this.#atEof === "error") {
       throw unexpectedEof(this.#size - this.#left + length, this.#size);
     }
-    this.#inFrame = false;
+    this.#frames.inFrame = false;
     const left = Math.min(length, this.#left - this.#header.tailBytes);
-    const part = atEof === "emit" && left > 0 ? bytes.take(left) : undefined;
+    const part = this.#atEof === "emit" && left > 0
+      ? bytes.take(left)
+      : undefined;
     bytes.skip(bytes.length);
     return part && { part };
   }
@@ -267,7 +275,7 @@ class PartsEncoder implements Encoder<FramePartOut> {
     // Each is read once: a getter may give something else the next time.
     const { head, part, end } = checkFrame(frame);
     if (head !== undefined) return this.#begin(head, out);
-    if (!this.#inFrame) refuse("its head must come first", "none");
+    if (!this.#inFrame) refuse("its head must come first");
     if (part !== undefined) return this.#write(part, out);
     if (end !== true) {
       throw wrongKind("encode a frame", "end", "true", end);
@@ -283,7 +291,7 @@ class PartsEncoder implements Encoder<FramePartOut> {
   ): void {
     const action = "encode a frame";
     if (this.#inFrame) {
-      refuse("its end must come before another head", "none");
+      refuse("its end must come before another head");
     }
     checkInteger(action, "head.size", size, 0);
     if (header !== undefined) checkBytes(action, "head.header", header);
@@ -306,12 +314,12 @@ class PartsEncoder implements Encoder<FramePartOut> {
   finish(): void {
     if (!this.#inFrame) return;
     if (this.#left > 0) this.#refuseSize(this.#size - this.#left);
-    refuse("its end must come before that of the stream", "none");
+    refuse("its end must come before that of the stream");
   }
 
   #refuseSize(count: number): never {
     const must = `its parts must have the ${this.#size} bytes of its head`;
-    refuse(must, `${count}`);
+    refuse(must, count);
   }
 }
 
@@ -321,13 +329,11 @@ function checkFrame(frame: FramePartOut): FramePartOut {
   const count = [head, part, end].filter((each) => each !== undefined).length;
   const must = "an object with one of head, part and end";
   if (count !== 1) throw wrongKind("encode a frame", "frame", must, frame);
-  if (head !== undefined && (typeof head !== "object" || head === null)) {
-    throw wrongKind("encode a frame", "head", "an object", head);
-  }
+  if (head !== undefined) checkObject("encode a frame", "head", head);
   return { head, part, end } as FramePartOut;
 }
 
-function refuse(must: string, got: string): never {
+function refuse(must: string, got: string | number = "none"): never {
   throw new CodecError(`Cannot encode a frame: ${must}, got ${got}`, {
     operation: "encode",
   });

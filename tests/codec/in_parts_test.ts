@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertThrows,
 } from "@std/assert";
+import { ByteQueue } from "../../lib/bytes/byte_queue.ts";
 import { ByteWriter } from "../../lib/bytes/byte_writer.ts";
 import {
   contentLength,
@@ -296,4 +297,28 @@ Deno.test("inParts() works on streams of any kind", async () => {
   assertEquals(shown(received), [6, "stre", "am", "end"]);
   frames.pop();
   await assertRejects(() => Array.fromAsync(wire()), CodecError);
+});
+
+Deno.test("inParts() goes on in a frame whose head a hook has asked for meanwhile", () => {
+  const encoder = netstring().encoder();
+  const out = new ByteWriter();
+  // The content of the second would pass for a frame, too.
+  for (const content of ["too large", "1:a,2", "bb"]) {
+    encoder.encode(utf8(content), out);
+  }
+  const queue = new ByteQueue();
+  queue.append(out.toBytes());
+  const received: unknown[] = [];
+  const decoder = inParts(netstring({
+    maxFrameBytes: 5,
+    oversize: "skip",
+    onOversize: () => received.push(decoder.decode(queue)?.head?.size),
+  })).decoder();
+  for (;;) {
+    const frame = decoder.decode(queue);
+    if (frame === undefined) break;
+    received.push(frame.head?.size ?? frame.part ?? frame.end);
+  }
+  assertEquals(received, [5, utf8("1:a,2"), true, 2, utf8("bb"), true]);
+  assertEquals([queue.length, decoder.midFrame], [0, false]);
 });
