@@ -258,7 +258,7 @@ export class Topic implements Flushable {
 
   #take(count: number): PublishedFrame[] {
     const frames = this.#pending;
-    this.#pending = frames.splice(count);
+    this.#pending = count === frames.length ? [] : frames.splice(count);
     this.#pendingBytes = 0;
     for (const { length } of this.#pending) this.#pendingBytes += length;
     return frames;

@@ -377,17 +377,17 @@ export class Hub<Out> implements Disposable {
     const { order } = this.#context;
     // Hooks that are called below may publish, too: that comes after this frame.
     const isOutermost = order.enter();
+    const before = to === this.#latest ? undefined : this.#latest;
+    const upTo = before?.published ?? 0;
     let taken: Promise<void> | undefined;
     try {
       if (to !== undefined) {
-        const latest = this.#latest;
-        if (latest !== undefined && latest !== to) {
-          order.add(latest, latest.published);
-        }
+        if (before !== undefined && !isOutermost) order.add(before, upTo);
         this.#latest = to;
         to.publish(bytes, except);
       }
       if (engine !== undefined) taken = this.#carry(engine, topic, message);
+      if (to !== undefined && isOutermost) before?.flush(upTo);
     } finally {
       if (isOutermost) order.leave();
     }
