@@ -602,7 +602,8 @@ export class Framed<In, Out = In>
   detach(): { socket: Socket } {
     this.#frames.readLoop.check("detach");
     // What is being encoded is of this framing, and so is the `finish` of a switch.
-    if (!this.#writer.isOver) this.#writer.check("detach");
+    const { isOver, isOpen } = this.#writer;
+    if (!isOver && !isOpen) this.#writer.check("detach");
     this.#writer.endSources();
     this.#detached = true;
     if (this.#writer.trailer === this.#trailer) {

@@ -49,6 +49,20 @@ Deno.test("detach() hands over at the right byte under every split", async () =>
   });
 });
 
+Deno.test("detach() lets all leave that was sent, however much waits", async () => {
+  using pair = spiedPair({ left: { maxPendingBytes: 4 } });
+  const { left, right, spy } = pair;
+  spy.hold();
+  const frames = framed(left, lines());
+  frames.send("on its way");
+  left.flush();
+  frames.send("waiting");
+  frames.detach();
+  spy.release();
+  assertEquals(await right.readLine(), "on its way");
+  assertEquals(await right.readLine(), "waiting");
+});
+
 Deno.test("detached frames are of no use any more, the socket is", async () => {
   using pair = spiedPair();
   const { left, right } = pair;
