@@ -371,10 +371,11 @@ export class Pool<T> implements AsyncDisposable {
   }
 
   #wait(options: CallOptions = {}): Promise<Lease<T>> {
-    const { timeoutMs = this.#limits.acquireTimeoutMs } = options;
-    const { signal, deadline } = options;
     const startMs = performance.now();
     return new Promise((resolve, reject) => {
+      // In here, as a getter may throw: it rejects then.
+      const { timeoutMs = this.#limits.acquireTimeoutMs } = options;
+      const { signal, deadline } = options;
       const waiter: Waiter<T> = {
         grant: (lease) => {
           unwatch();

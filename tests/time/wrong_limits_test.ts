@@ -109,6 +109,16 @@ Deno.test("limits with getters are read once for a wait, and what is wrong by th
     times.count = 0;
     await assertRejects(() => sleep(60_000, times), error, "limitMs must be");
   }
+  await using pool = new Pool({ open: () => ({}), max: 1 });
+  await using _lease = await pool.acquire();
+  let count = 0;
+  const gone = {
+    get timeoutMs(): number {
+      if (count++ === 0) return 60_000;
+      throw new Error("gone");
+    },
+  };
+  await assertRejects(() => pool.acquire(gone), Error, "gone");
   // Nothing is left of them.
   await right.write("x");
   assertEquals((await left.read())?.length, 1);
@@ -126,8 +136,13 @@ Deno.test("a signal that aborts with a TimeoutError is no time that has passed",
   await rejects((options) => left.close(options));
   const requests = new Requests(framed(right, lines()), { match: "order" });
   await rejects((options) => requests.close(options));
-  const pool = new Pool({ open: () => ({}) });
+  const pool = new Pool({ open: () => ({}), max: 1 });
   await pool.acquire();
+  const controller = new AbortController();
+  const acquiring = pool.acquire({ signal: controller.signal });
+  controller.abort(reason);
+  assertStrictEquals(await assertRejects(() => acquiring), reason);
+  assertEquals(pool.stats.timeouts, 0);
   await rejects((options) => pool.close(options));
   const link = reconnect({ open: () => ({}) }, () => new Promise(() => {}));
   await link.connected();
