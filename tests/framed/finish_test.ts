@@ -304,6 +304,26 @@ Deno.test("finish() of two framings of a socket is refused, whichever comes seco
   );
 });
 
+Deno.test("finish() is no longer asked by a framing that went on without one", async () => {
+  using pair = spiedPair();
+  const { left, right } = pair;
+  const first = framed(left, counted());
+  first.switch(lines());
+  const second = framed(left, counted());
+  first.switch(lines({ newline: "\r\n" }));
+  await first.send("a");
+  await second.send("b");
+  await second.closeWrite();
+  assertEquals(await restOf(right), "0 lines\na\r\nb\n1 lines\n");
+});
+
+Deno.test("finish() of a framing is in no other's way once the socket has ended", () => {
+  const { left } = spiedPair();
+  framed(left, counted());
+  left.abort();
+  framed(left, counted());
+});
+
 Deno.test("finish() cannot detach its framing, which would keep the next one's place", async () => {
   using pair = spiedPair();
   let inner: unknown;
