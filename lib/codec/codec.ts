@@ -13,7 +13,7 @@
  * | **asking** | asks `decode` again until it returns `undefined`, then after each arrival of bytes and at the end of the stream; also with an empty queue | returns every frame that it can make before it returns `undefined` |
  * | **taking** | never looks at bytes that were taken, and never overwrites them (but under `lendFrames`) | may take bytes and keep them, as decompression and decryption do; a frame takes at least one byte, or is made of bytes that were taken before |
  * | **putting back** | | puts back only what it took in the same call, and leaves the queue no longer than it was |
- * | **errors** | goes on after one that is `recoverable` or `skipped`; any other is the last | has moved past the bad frame where its error says so, by the rule for frames |
+ * | **errors** | goes on after one that is `recoverable` or `skipped` (`decodeStream`: with `onBadFrame`); any other is the last | has moved past the bad frame where its error says so, by the rule for frames |
  * | **the end** | when `decode` has returned `undefined` for the last time, asks `finish` until it returns `undefined`, and asks nothing afterwards | uses up the queue or throws |
  * | **cost** | | looks at each byte a bounded number of times, however the bytes arrive: `indexOf` goes on where it stopped |
  *
@@ -25,11 +25,11 @@
  * | **the end** | asks `finish` once, before this side ends its stream or goes on with another codec; asks nothing afterwards | appends what ends the stream, or throws |
  *
  * A decoder that breaks this ends the frames with a `CodecError`, instead of running
- * for ever or filling the memory: at the first frame where no byte was ever taken; at
- * the first that comes without a byte and is `null`; and when more frames come in a row
- * without a byte than what it took can hold, which is 65,536 and 1,024 for each byte
- * taken, and never above 4,194,304 (65,536 for errors). `checkCodec` of
- * `@sluice/net/testing` holds a codec to all of it.
+ * for ever or filling the memory: at the first frame where no byte was ever taken (in
+ * `finish`, after 1,024); at the first that comes without a byte and is `null`; and when
+ * more frames come in a row without a byte than what it took can hold, which is 65,536 and
+ * 1,024 for each byte taken, and never above 4,194,304 (65,536 for errors). `checkCodec`
+ * of `@sluice/net/testing` holds a codec to all of it.
  *
  * This folder may import `bytes/`, `proxy_header/` (of which it imports nothing that does
  * I/O) and the files that all of `lib/` may import: it runs without Deno.

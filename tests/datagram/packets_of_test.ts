@@ -333,6 +333,24 @@ Deno.test("whatever a codec throws is a malformed datagram, and told", async () 
   assertEquals(told, ["a symbol", "an object", "undefined"]);
 });
 
+Deno.test("an onMalformed that throws, or rejects, is printed and breaks nothing", async () => {
+  using hooks = new FailedHooks();
+  await using socket = await datagram({ port: 0 });
+  const failures = [new Error("at once"), new Error("later")];
+  let calls = 0;
+  const byes = packetsOf(socket, bye, {
+    onMalformed: () => {
+      if (calls++ === 0) throw failures[0];
+      return Promise.reject(failures[1]);
+    },
+  });
+  const to = socket.localAddr;
+  for (let i = 0; i < 2; i++) await socket.send(new Uint8Array([i]), to);
+  await byes.send({ kind: 2, id: 1 }, to);
+  assertEquals((await byes.receive(soon))!.frame.id, 1);
+  assertEquals(hooks.errors, failures);
+});
+
 Deno.test("serveDatagrams() without a limit answers while others never end", async () => {
   await using socket = await datagram({ port: 0 });
   const goOn = Promise.withResolvers<void>();

@@ -44,6 +44,16 @@ const LIMITS: Record<string, (socket: Socket) => unknown> = {
     outcome(
       framed(socket, lengthPrefixed(), { frameTimeoutMs: 3_600_000 }).receive(),
     ),
+  "a heartbeat": (socket) =>
+    outcome(
+      framed(socket, lengthPrefixed(), {
+        heartbeat: {
+          intervalMs: 3_600_000,
+          ping: () => new Uint8Array(1),
+          isPong: () => false,
+        },
+      }).receive(),
+    ),
   "a limit of a call": (socket) =>
     Promise.all([
       outcome(socket.write("x", { timeoutMs: 3_600_000 })),
