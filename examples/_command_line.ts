@@ -229,6 +229,20 @@ export async function readFlag(name: string, path: string): Promise<string> {
   }
 }
 
+/** A certificate or a key in the file in a flag; ends the program where there is none. */
+export async function pemFlag(
+  name: string,
+  path: string,
+  kind: "CERTIFICATE" | "PRIVATE KEY",
+): Promise<string> {
+  const text = await readFlag(name, path);
+  if (new RegExp(`-----BEGIN (\\w+ )*${kind}-----`).test(text)) return text;
+  stop(
+    `Cannot use --${name} ${path}: it must have a ${kind} in PEM form`,
+    BAD_USAGE,
+  );
+}
+
 /** What went wrong, in one line, which may quote what the other side sent. */
 export function lineOf({ name, message, cause }: SocketError): string {
   // That a limit passed does not say what failed meanwhile.

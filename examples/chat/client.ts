@@ -17,7 +17,7 @@ import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
   commandLine,
   connectFlag,
-  readFlag,
+  pemFlag,
   run,
   stop,
   UNSET,
@@ -77,7 +77,9 @@ function nameFlag(flag: "name" | "room"): string | undefined {
 
 await run(async () => {
   await ensurePermissions(permissionsFor(address, { action: "connect" }));
-  const caCerts = flags.ca === UNSET ? [] : [await readFlag("ca", flags.ca)];
+  const caCerts = flags.ca === UNSET ? [] : [
+    await pemFlag("ca", flags.ca, "CERTIFICATE"),
+  ];
   const isTls = switches.tls || caCerts.length > 0 || "tls" in address;
   const { tls: _, ...where } = { tls: undefined, ...address };
   let screen: Screen | undefined;

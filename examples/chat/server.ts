@@ -15,7 +15,7 @@ import {
   commandLine,
   integerFlag,
   listenFlag,
-  readFlag,
+  pemFlag,
   run,
   stop,
   UNSET,
@@ -160,8 +160,8 @@ async function checkPermissions(): Promise<void> {
     await ensurePermissions(permissionsFor(nats, { action: "connect" }));
   }
   if (tls === undefined) return;
-  await readFlag("cert", tls.certFile);
-  await readFlag("key", tls.keyFile);
+  await pemFlag("cert", tls.certFile, "CERTIFICATE");
+  await pemFlag("key", tls.keyFile, "PRIVATE KEY");
 }
 
 /** One process for each core; this one starts them, and starts those again that die. */

@@ -490,6 +490,31 @@ Deno.test("chat refuses wrong flags in one line, with exit code 2", {
   }
 });
 
+Deno.test("chat says in one line that a file is no certificate", {
+  timeout,
+}, async () => {
+  const cases = [
+    ["chat/server", "--cert", "README.md", "--key", "README.md"],
+    ["chat/client", "--ca", "README.md"],
+  ];
+  for (const [name, ...args] of cases) {
+    const command = await exampleArguments(name, ["--allow-read=README.md"]);
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+      args: [...withImportMap(command, await findStdSource()), ...args],
+      cwd: ROOT,
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+    }).output();
+    assertEquals(
+      new TextDecoder().decode(stderr),
+      `Cannot use ${
+        args[0]
+      } README.md: it must have a CERTIFICATE in PEM form\n`,
+    );
+    assertEquals(code, 2);
+  }
+});
+
 Deno.test(
   "chat says which permission is missing",
   { timeout },
