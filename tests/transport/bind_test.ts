@@ -661,6 +661,26 @@ Deno.test(
 );
 
 Deno.test(
+  "bind() closes what it has opened when its file cannot be looked at",
+  UNIX,
+  () =>
+    withPath(async (path) => {
+      const { lstatSync } = Deno;
+      Deno.lstatSync = () => {
+        throw new Deno.errors.PermissionDenied("Permission denied");
+      };
+      try {
+        assertThrows(() => bind({ path }));
+      } finally {
+        Deno.lstatSync = lstatSync;
+      }
+      // The sanitizers find a listener that is left.
+      assert(!exists(path));
+      await Promise.resolve();
+    }),
+);
+
+Deno.test(
   "close() works when another folder or a file took the place of its own",
   UNIX,
   () =>
