@@ -15,6 +15,8 @@ import {
   TlsError,
 } from "../../lib/errors.ts";
 import { serve } from "../../lib/server/serve.ts";
+// Loaded before a clock stands still: `connect` loads it when it is needed.
+import "../../lib/socket/hosts.ts";
 import { connect, type ConnectOptions } from "../../lib/socket/connect.ts";
 import { fakeClock } from "../../lib/testing/fake_clock.ts";
 import { Deadline } from "../../lib/time/deadline.ts";
