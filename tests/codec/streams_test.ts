@@ -364,6 +364,27 @@ Deno.test("decodeStream() ends where onBadFrame is called again for the same byt
   assert(heard < 2, `${heard} errors`);
 });
 
+Deno.test("decodeStream() ends where a decoder that keeps bytes goes on with errors for ever", async () => {
+  const stuck = new MalformedFrameError("stuck", { recoverable: true });
+  let kept = 0;
+  const codec = withDecoder<string>(() => ({
+    decode(queue) {
+      kept += queue.length;
+      queue.skip(queue.length);
+      if (kept === 0) return undefined;
+      throw stuck;
+    },
+  }));
+  let heard = 0;
+  const stream = ReadableStream.from([new Uint8Array(4_096)]).pipeThrough(
+    decodeStream(codec, { onBadFrame: () => heard++ }),
+  );
+  const { error } = await readAll(stream);
+  assert(error instanceof CodecError);
+  // The first took the bytes. As many frames could be 4,194,304.
+  assertEquals(heard, 1 + 65_536);
+});
+
 Deno.test("decodeStream() goes on where the promise of onBadFrame rejects", async () => {
   const printed: unknown[][] = [];
   const original = console.error;
