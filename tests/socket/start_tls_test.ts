@@ -607,6 +607,27 @@ Deno.test(
 );
 
 Deno.test(
+  "closeWrite() over TLS waits until there is room for its last word",
+  TIMEOUT,
+  async () => {
+    const authority = await createAuthority();
+    const tls = await authority.issue();
+    const [left, right] = memoryTransportPair({ highWaterMarkBytes: 5 });
+    const [server, client] = [new Socket(left), new Socket(right)];
+    const starting = client.startTls({ caCerts: [authority.cert] });
+    await Promise.all([server.acceptTls(tls), starting]);
+    let ended = false;
+    const ending = client.closeWrite().then(() => ended = true);
+    for (let i = 0; i < 10; i++) await turn();
+    assertEquals(ended, false);
+    assertEquals(await server.read(), null);
+    await ending;
+    server.abort();
+    client.abort();
+  },
+);
+
+Deno.test(
   "idleMs that is set during a handshake counts from its end",
   TIMEOUT,
   async () => {

@@ -97,9 +97,12 @@ Deno.test("limits with getters are read once for a wait, and what is wrong by th
     },
   };
   await assertRejects(() => left.read(deadlines), TimeoutError, "read");
+  const controller = new AbortController();
+  const { signal } = controller;
   for (const [second, error] of [[-1, RangeError], ["1", TypeError]] as const) {
     const times = {
       count: 0,
+      signal,
       get timeoutMs() {
         return (this.count++ === 0 ? 60_000 : second) as number;
       },
@@ -119,9 +122,11 @@ Deno.test("limits with getters are read once for a wait, and what is wrong by th
     },
   };
   await assertRejects(() => pool.acquire(gone), Error, "gone");
-  // Nothing is left of them.
+  // Nothing is left of them, nor of the signal beside them.
+  const reading = left.read();
+  controller.abort();
   await right.write("x");
-  assertEquals((await left.read())?.length, 1);
+  assertEquals((await reading)?.length, 1);
   left.abort();
 });
 
