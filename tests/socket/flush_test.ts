@@ -3,9 +3,11 @@ import { ClosedError, TimeoutError } from "../../lib/errors.ts";
 import {
   bytes,
   isSettled,
+  outcome,
   spiedPair,
   testOverMemoryAndTcp,
   textOf,
+  TIMEOUT,
   underEverySplit,
 } from "../_support/sockets.ts";
 
@@ -124,3 +126,31 @@ Deno.test("of a hundred calls of flush() each ends once, by its signal or when i
     assertEquals([outcomes.length, sent], [100, 100 - given]);
   }
 });
+
+Deno.test(
+  "a flush() that was cut off beside another one leaves no later one waiting",
+  TIMEOUT,
+  async () => {
+    using pair = spiedPair();
+    const { left, spy } = pair;
+    spy.hold();
+    const { signal } = new AbortController();
+    const controller = new AbortController();
+    left.write("1");
+    const cut = left.flush({ signal: controller.signal });
+    left.write("2");
+    const other = left.flush({ signal });
+    controller.abort("cut");
+    assertEquals(await outcome(cut), "cut");
+    spy.release();
+    await other;
+    // Two batches, so that the last one still waits when the first has left.
+    spy.hold();
+    left.write("3");
+    left.flush();
+    left.write("4");
+    const last = left.flush();
+    spy.release();
+    await last;
+  },
+);
