@@ -11,7 +11,6 @@
  * @module
  */
 
-import { formatAddress } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
   commandLine,
@@ -24,6 +23,7 @@ import { echo } from "./_echo.ts";
 import { logEnd } from "./_drain.ts";
 import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "./_front.ts";
 import { log } from "./_log.ts";
+import { visibleAddress } from "./_safe_text.ts";
 import { superviseWorkers, WORKERS_HELP, WORKERS_RANGE } from "./_workers.ts";
 
 const HELP = `
@@ -64,6 +64,6 @@ await run(async () => {
   }
   const server = await echo(address, front, { drainOnSignals: true });
   await server.ready;
-  log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${visibleAddress(server.addr)}`);
   await logEnd(server);
 });

@@ -7,7 +7,6 @@
  */
 
 import { isIP } from "node:net";
-import { formatAddress } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import { supervise } from "@sluice/net/workers";
 import {
@@ -22,6 +21,7 @@ import {
 } from "../_command_line.ts";
 import { logDrain, logEnd } from "../_drain.ts";
 import { complain, log } from "../_log.ts";
+import { visibleAddress } from "../_safe_text.ts";
 import { whyEnded } from "../_workers.ts";
 import { type ChatSettings, MAX_CONNECTIONS, startChat } from "./service.ts";
 
@@ -149,7 +149,7 @@ async function runAlone(): Promise<void> {
   await checkPermissions();
   const server = await startChat(address, settings, { drainOnSignals: true });
   await server.ready;
-  log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${visibleAddress(server.addr)}`);
   await logEnd(server);
 }
 
@@ -194,7 +194,7 @@ async function runWorkers(): Promise<void> {
   });
   // Ctrl-C may have come while they started: then nothing listens.
   if (!isDraining) {
-    log(`listening on ${formatAddress(group.addr)} with ${workers} workers`);
+    log(`listening on ${visibleAddress(group.addr)} with ${workers} workers`);
   }
   await logEnd(group);
 }

@@ -8,7 +8,6 @@
 import {
   BrokenError,
   ClosedError,
-  formatAddress,
   serve,
   type Server,
   type Socket,
@@ -128,7 +127,7 @@ await run(async () => {
       }));
   const server = startWith(tls !== undefined, start);
   await server.ready;
-  log(`serving ${visibleText(dir)} on ${formatAddress(server.addr)}`);
+  log(`serving ${visibleText(dir)} on ${visibleAddress(server.addr)}`);
   await logEnd(server);
 });
 

@@ -8,7 +8,6 @@
 
 import {
   ClosedError,
-  formatAddress,
   interval,
   serve,
   type Socket,
@@ -114,7 +113,7 @@ await run(async () => {
     onError: report,
   }, (socket, context) => host.handle(socket, context));
   await server.ready;
-  log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${visibleAddress(server.addr)}`);
   log(`seed ${options.seed}, first to ${options.goal} gems`);
 
   const end = new AbortController();

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatAddress, serve, SocketError } from "@sluice/net";
+import { serve, SocketError } from "@sluice/net";
 import { ensurePermissions, permissionsFor } from "@sluice/net/permissions";
 import {
   commandLine,
@@ -18,6 +18,7 @@ import {
 import { logDrain, logEnd } from "../_drain.ts";
 import { Front, FRONT_FLAGS, FRONT_HELP, FRONT_LISTS } from "../_front.ts";
 import { complain, log } from "../_log.ts";
+import { visibleAddress } from "../_safe_text.ts";
 import { superviseWorkers, WORKERS_HELP, WORKERS_RANGE } from "../_workers.ts";
 import { converse, IDLE_MS } from "./conversation.ts";
 import { Database } from "./database.ts";
@@ -109,7 +110,7 @@ async function serveHere(): Promise<void> {
     )
   );
   await server.ready;
-  log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${visibleAddress(server.addr)}`);
   await logEnd(server);
 }
 

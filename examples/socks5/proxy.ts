@@ -122,7 +122,7 @@ await run(async () => {
     if (report.error !== undefined) throw report.error;
   });
   await server.ready;
-  log(`listening on ${formatAddress(server.addr)}`);
+  log(`listening on ${visibleAddress(server.addr)}`);
   await logEnd(server);
 });
 

@@ -649,7 +649,8 @@ Deno.test({
   timeout,
   async fn() {
     await using space = await Workspace.create();
-    const path = `${space.path}/s.sock`;
+    const path = `${space.path}/s\u202e.sock`;
+    const shown = `unix:${space.path}/s\\u{202e}.sock`;
     const paths = `${path},${space.path}/cert.pem,${space.path}/key.pem`;
     space.flags = [
       `--allow-read=${paths}`,
@@ -666,7 +667,10 @@ Deno.test({
       ...args,
       ...["--cert", "cert.pem", "--key", "key.pem"],
     );
-    await server.printed(/^serving/);
+    assertEquals(
+      (await server.printed(/^serving.*\n/))[0],
+      `serving shared on ${shown}\n`,
+    );
     const caCerts = [authority.cert];
     using _ = await connect({
       path,
@@ -675,7 +679,7 @@ Deno.test({
     assertEquals(await space.run("serve", ...args), {
       code: 1,
       output: "",
-      errors: `Cannot listen on unix:${path}: address already in use ` +
+      errors: `Cannot listen on ${shown}: address already in use ` +
         "(something is listening there)\n",
     });
   },
