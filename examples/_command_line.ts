@@ -229,7 +229,10 @@ export async function readFlag(name: string, path: string): Promise<string> {
   }
 }
 
-/** A certificate or a key in the file in a flag; ends the program where there is none. */
+/**
+ * A certificate or a key in the file in a flag; ends the program where there is none. One
+ * that is damaged is refused where it is used: see {@linkcode run}.
+ */
 export async function pemFlag(
   name: string,
   path: string,
@@ -251,12 +254,18 @@ export function lineOf({ name, message, cause }: SocketError): string {
   return visibleText(failed ? `${message} (${cause.message})` : message);
 }
 
-/** Runs an example; what the network did wrong is one line and exit code 1. */
+/**
+ * Runs an example; what the network did wrong is one line and exit code 1, and a damaged
+ * certificate or key one line and exit code 2.
+ */
 export async function run(main: () => void | Promise<void>): Promise<void> {
   try {
     await main();
   } catch (error) {
     if (error instanceof SocketError) stop(lineOf(error), FAILED);
+    if (error instanceof TypeError && error.message.includes("in PEM form")) {
+      stop(error.message, BAD_USAGE);
+    }
     throw error;
   }
 }

@@ -490,27 +490,47 @@ Deno.test("chat refuses wrong flags in one line, with exit code 2", {
   }
 });
 
-Deno.test("chat says in one line that a file is no certificate", {
+Deno.test("chat says in one line that a file is no certificate, or damaged", {
   timeout,
 }, async () => {
+  const damaged = await Deno.makeTempFile();
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(damaged));
+  const begin = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+  await Deno.writeTextFile(
+    damaged,
+    ["CERTIFICATE", "PRIVATE KEY"].map((kind) =>
+      `${begin}-----END CERTIFICATE-----\n`.replaceAll("CERTIFICATE", kind)
+    ).join(""),
+  );
+  const none = "it must have a CERTIFICATE in PEM form";
+  const must = "must be a CERTIFICATE in PEM form, got one that is damaged";
   const cases = [
-    ["chat/server", "--cert", "README.md", "--key", "README.md"],
-    ["chat/client", "--ca", "README.md"],
+    [
+      `Cannot use --cert README.md: ${none}`,
+      ...["chat/server", "--cert", "README.md", "--key", "README.md"],
+    ],
+    [
+      `Cannot use --ca README.md: ${none}`,
+      ...["chat/client", "--ca", "README.md"],
+    ],
+    [
+      `Cannot listen: cert ${must}`,
+      ...["chat/server", "--cert", damaged, "--key", damaged],
+    ],
+    [`Cannot connect: caCerts ${must}`, "chat/client", "--ca", damaged],
   ];
-  for (const [name, ...args] of cases) {
-    const command = await exampleArguments(name, ["--allow-read=README.md"]);
+  for (const [line, name, ...args] of cases) {
+    const command = await exampleArguments(name, [
+      `--allow-read=README.md,${damaged}`,
+    ]);
     const { code, stderr } = await new Deno.Command(Deno.execPath(), {
       args: [...withImportMap(command, await findStdSource()), ...args],
       cwd: ROOT,
       env: { NO_COLOR: "1" },
       stdin: "null",
     }).output();
-    assertEquals(
-      new TextDecoder().decode(stderr),
-      `Cannot use ${
-        args[0]
-      } README.md: it must have a CERTIFICATE in PEM form\n`,
-    );
+    assertEquals(new TextDecoder().decode(stderr), `${line}\n`);
     assertEquals(code, 2);
   }
 });
