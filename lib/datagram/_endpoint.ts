@@ -13,7 +13,13 @@
  */
 
 import { checkBytes, TEXT_OR_BYTES } from "../_check.ts";
-import { BrokenError, BusyError, ClosedError, SocketError } from "../errors.ts";
+import {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  LimitError,
+  SocketError,
+} from "../errors.ts";
 import {
   type CallOptions,
   checkCall,
@@ -42,6 +48,9 @@ import type {
 
 /** Milliseconds that `close` waits for sends by default: the system takes one at once. */
 const CLOSE_TIMEOUT_MS = 1_000;
+
+/** What a send that waits takes beside its data: promises, closures, and the call. */
+const SEND_BYTES = 1_024;
 
 const ENCODER = new TextEncoder();
 
@@ -80,6 +89,9 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
   readonly #closed = Promise.withResolvers<void>();
   /** Settles when all sends that are under way have. */
   #lastSend: Promise<unknown> | undefined;
+  readonly #maxPendingBytes: number;
+  /** What those take, also those of calls that were cut off. */
+  #pendingBytes = 0;
   #waiter: Waiter<A> | undefined;
   /** Why nothing arrives any more. */
   #end: SocketError | undefined;
@@ -108,6 +120,7 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       options.maxQueuedBytes,
       options.onFull === "drop-oldest",
     );
+    this.#maxPendingBytes = options.maxPendingBytes;
     this.#signal = options.signal;
     if (this.#signal !== undefined) {
       addAbortListener(this.#signal, this.#onAbort);
@@ -205,8 +218,10 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       );
     }
     this.checkOpen("send");
+    this.#checkPending(length);
     const call = { bytes, length, to, isOver: false };
     let sending: Promise<unknown> | undefined;
+    this.#pendingBytes += SEND_BYTES + length;
     try {
       sending = this.#sendInTurn(call);
       await (options === undefined
@@ -220,8 +235,8 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
       throw sendError(error, this.localAddr, to as DatagramTarget);
     } finally {
       call.isOver = true;
-      if (options === undefined) this.#forgetSend(sending);
-      else this.#forgetLater(sending);
+      if (options === undefined) this.#forgetSend(sending, length);
+      else this.#forgetLater(sending, length);
     }
     this.#sent++;
     this.#sentBytes += length;
@@ -348,14 +363,29 @@ export class Endpoint<A extends DatagramAddr> implements DatagramSink<A> {
     return this.#lastSend = before.then(send, send);
   }
 
-  #forgetSend(sending: Promise<unknown> | undefined): void {
+  /** One that waits alone is let through, however large. */
+  #checkPending(length: number): void {
+    const pending = this.#pendingBytes;
+    const limit = this.#maxPendingBytes;
+    if (pending === 0 || pending + SEND_BYTES + length <= limit) return;
+    throw new LimitError(
+      "maxPendingBytes",
+      limit,
+      `Cannot send: more than ${limit} bytes would be under way (await each send)`,
+      { operation: "send", localAddr: this.localAddr },
+    );
+  }
+
+  #forgetSend(sending: Promise<unknown> | undefined, length: number): void {
+    this.#pendingBytes -= SEND_BYTES + length;
     if (this.#lastSend === sending) this.#lastSend = undefined;
   }
 
   /** Where the call was cut off, the send itself may go on. */
-  #forgetLater(sending: Promise<unknown> | undefined): void {
-    const forget = () => this.#forgetSend(sending);
-    sending?.then(forget, forget);
+  #forgetLater(sending: Promise<unknown> | undefined, length: number): void {
+    const forget = () => this.#forgetSend(sending, length);
+    if (sending === undefined) forget();
+    else sending.then(forget, forget);
   }
 
   #wait<R>(

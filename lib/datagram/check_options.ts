@@ -44,6 +44,7 @@ const QUEUE_NAMES = [
   "maxQueuedBytes",
   "onFull",
   "maxDatagramBytes",
+  "maxPendingBytes",
   "signal",
 ] satisfies (keyof DatagramQueueOptions)[];
 
@@ -222,6 +223,7 @@ function checkQueueOptions(
   const { maxDatagramBytes, onFull, signal, ...limits } = withDefaults(options);
   checkLimit(action, "maxQueuedDatagrams", limits.maxQueuedDatagrams, 1);
   checkLimit(action, "maxQueuedBytes", limits.maxQueuedBytes, 1);
+  checkLimit(action, "maxPendingBytes", limits.maxPendingBytes, 1);
   checkInteger(action, "maxDatagramBytes", maxDatagramBytes, 1, maxBytes);
   checkOneOf(action, "onFull", onFull, ["drop-oldest", "drop-newest"]);
   if (signal !== undefined) checkSignal(action, "signal", signal);
@@ -236,6 +238,7 @@ export function withDefaults(
     maxQueuedBytes: options.maxQueuedBytes ?? 4 * 1024 * 1024,
     onFull: options.onFull ?? "drop-oldest",
     maxDatagramBytes: options.maxDatagramBytes ?? MAX_UDP_BYTES,
+    maxPendingBytes: options.maxPendingBytes ?? 16 * 1024 * 1024,
     signal: options.signal,
   };
 }

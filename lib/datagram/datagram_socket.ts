@@ -148,6 +148,7 @@ export class DatagramSocket<A extends DatagramAddr = DatagramAddr>
    * @throws {TypeError} `data` is no bytes, or `to` is no address.
    * @throws {RangeError} `data` is too large, or the port is out of range.
    * @throws {ClosedError} The socket is closed.
+   * @throws {LimitError} `maxPendingBytes` of sends are under way.
    * @throws {BrokenError} The system refuses it; see `reason`. A Unix socket that takes
    * nothing for a tenth of a second is `"exhausted"`, so that it holds up no other.
    * @throws {PermissionError} Deno denies it; the message says which flag is missing.

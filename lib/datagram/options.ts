@@ -135,7 +135,8 @@ export interface DatagramBackend {
 }
 
 /**
- * How much a socket holds for a program that does not receive.
+ * How much a socket holds for a program that does not receive, or does not await what it
+ * sends.
  *
  * @category Datagrams
  */
@@ -166,6 +167,14 @@ export interface DatagramQueueOptions {
    * @default {65_507}
    */
   maxDatagramBytes?: number | undefined;
+  /**
+   * Most bytes of sends that are under way together, each of which counts as 1,024 more; a
+   * further one rejects with `LimitError`, and the socket goes on. Only sends that are not
+   * awaited come that far.
+   *
+   * @default {16_777_216}
+   */
+  maxPendingBytes?: number | undefined;
   /** Closes the socket when it aborts. None by default. */
   signal?: AbortSignal | undefined;
 }

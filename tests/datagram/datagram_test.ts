@@ -1,6 +1,7 @@
 import {
   assert,
   assertEquals,
+  assertMatch,
   assertNotEquals,
   assertRejects,
 } from "@std/assert";
@@ -10,6 +11,7 @@ import {
   BusyError,
   ClosedError,
   Deadline,
+  LimitError,
   PermissionError,
   TimeoutError,
 } from "@sluice/net";
@@ -467,7 +469,8 @@ Deno.test("datagram() refuses bad options at once", async () => {
     "absent beside",
   );
   await assertRejects(open({ port: 0, onFull: "x" }), RangeError, "onFull");
-  for (const name of ["maxQueuedDatagrams", "maxQueuedBytes"]) {
+  const names = ["maxQueuedDatagrams", "maxQueuedBytes", "maxPendingBytes"];
+  for (const name of names) {
     await assertRejects(open({ port: 0, [name]: 0 }), RangeError, name);
   }
   await assertRejects(open({ port: 0, maxDatagramBytes: 65_536 }), RangeError);
@@ -1030,3 +1033,52 @@ testBackends(
     );
   },
 );
+
+Deno.test("sends that nothing awaits are bounded, cut off or not", async () => {
+  const localAddr: Deno.NetAddr = {
+    transport: "udp",
+    hostname: "127.0.0.1",
+    port: 9,
+  };
+  const taking: PromiseWithResolvers<void>[] = [];
+  const transport: DatagramTransport<Deno.NetAddr> = {
+    localAddr,
+    start() {},
+    send() {
+      taking.push(Promise.withResolvers<void>());
+      return taking.at(-1)!.promise;
+    },
+    close: () => Promise.resolve(),
+  };
+  await using socket = await datagram({
+    port: 9,
+    maxPendingBytes: 3 * (1_024 + 100),
+    backend: { bind: () => Promise.resolve(transport) },
+  });
+  const send = (length: number, options?: { timeoutMs: number }) =>
+    socket.send(new Uint8Array(length), localAddr, options);
+  const refused = async () => {
+    const error = await assertRejects(() => send(100), LimitError);
+    assertEquals(error.limit, 3 * (1_024 + 100));
+    assertMatch(error.message, /^Cannot send: more than 3372 bytes would be/);
+  };
+
+  const sends = [send(100), send(100), send(100)];
+  await refused();
+  taking[0].resolve();
+  await sends[0];
+  // What was cut off still waits for those before it.
+  await assertRejects(() => send(100, { timeoutMs: 1 }), TimeoutError);
+  await refused();
+  taking[1].resolve();
+  await sends[1];
+  taking[2].resolve();
+  await sends[2];
+  await until(() => socket.stats.sent === 3);
+  // One that is alone may be larger than the limit.
+  const large = send(5_000);
+  await refused();
+  taking[3].resolve();
+  await large;
+  assertEquals(socket.stats.sent, 4);
+});
