@@ -53,8 +53,9 @@ export interface AdmissionOptions {
    */
   allow?: readonly string[] | undefined;
   /**
-   * IP addresses and ranges that may not connect, also where `allow` has them.
-   * None by default.
+   * IP addresses and ranges that may not connect, also where `allow` has them. One of
+   * IPv6 says nothing of IPv4 clients, also where a listener on `::` takes both: every
+   * client is in `0.0.0.0/0` or in `::/0`. None by default.
    */
   deny?: readonly string[] | undefined;
 }

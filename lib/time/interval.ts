@@ -103,7 +103,9 @@ async function* ticks(
   let tick = 0;
   while (true) {
     const elapsedMs = time.now() - start;
-    tick = Math.max(tick + 1, Math.ceil(elapsedMs / ms));
+    // Bounded, as the quotient of a tiny `ms` is `Infinity`, and its tick would never come.
+    const due = Math.max(tick + 1, Math.ceil(elapsedMs / ms));
+    tick = Math.min(due, Number.MAX_SAFE_INTEGER);
     // Rounding may make the tick that is due now slightly earlier than now.
     try {
       await pause("tick", Math.max(0, tick * ms - elapsedMs), limits);

@@ -141,3 +141,13 @@ Deno.test("interval() ends at once by return, while a tick is waited for", async
   await assertRejects(() => thrown.throw!(new Error("mine")), Error, "mine");
   assertEquals((await waiting).done, true);
 });
+
+Deno.test("interval() of next to nothing ticks as fast as it can", async () => {
+  const ticks = interval(Number.MIN_VALUE, { timeoutMs: 30_000 });
+  for (let last = 0; last < Number.MAX_SAFE_INTEGER;) {
+    const { value } = await ticks.next();
+    last = value;
+  }
+  assertEquals((await ticks.next()).value, Number.MAX_SAFE_INTEGER);
+  await ticks.return?.();
+});
