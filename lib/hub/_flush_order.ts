@@ -16,7 +16,7 @@ export interface Ordered {
 
 /** See the module. */
 export class FlushOrder {
-  readonly #behind: { readonly topic: Ordered; readonly upTo: number }[] = [];
+  #behind: { readonly topic: Ordered; readonly upTo: number }[] = [];
   #isBusy = false;
 
   /** Whether frames are handed out just now. */
@@ -38,10 +38,10 @@ export class FlushOrder {
   /** Ends what `enter` has begun, with what hooks have published to all topics but one. */
   leave(): void {
     try {
-      for (let next; (next = this.#behind.shift()) !== undefined;) {
-        next.topic.flush(next.upTo);
-      }
+      // Those that are added meanwhile are reached, too.
+      for (const { topic, upTo } of this.#behind) topic.flush(upTo);
     } finally {
+      this.#behind = [];
       this.#isBusy = false;
     }
   }

@@ -72,6 +72,8 @@ export class Topic implements Flushable {
   /** Those who joined while what was published before them is delivered. */
   #joining: TopicMember[] = [];
   #pending: PublishedFrame[] = [];
+  /** Where in there the first is that was not handed out. */
+  #first = 0;
   #pendingBytes = 0;
   /** Frames that were published so far. */
   #published = 0;
@@ -231,7 +233,8 @@ export class Topic implements Flushable {
    * @param upTo How many frames of all that were {@linkcode Topic.published}.
    */
   flush(upTo: number = this.#published): void {
-    const count = upTo - (this.#published - this.#pending.length);
+    const handedOut = this.#published - (this.#pending.length - this.#first);
+    const count = upTo - handedOut;
     // A hook of a member may ask for it meanwhile: what it published comes next.
     if (count <= 0 || this.#isFlushing) return;
     const frames = this.#take(count);
@@ -256,11 +259,19 @@ export class Topic implements Flushable {
     for (const member of slow) member.pull();
   }
 
+  /** Leaves those that stay where they are: thousands may be taken one by one. */
   #take(count: number): PublishedFrame[] {
-    const frames = this.#pending;
-    this.#pending = count === frames.length ? [] : frames.splice(count);
-    this.#pendingBytes = 0;
-    for (const { length } of this.#pending) this.#pendingBytes += length;
+    const pending = this.#pending;
+    const first = this.#first;
+    const end = first + count;
+    if (end === pending.length) {
+      this.#pending = [];
+      this.#first = this.#pendingBytes = 0;
+      return first === 0 ? pending : pending.slice(first);
+    }
+    this.#first = end;
+    const frames = pending.slice(first, end);
+    for (const { length } of frames) this.#pendingBytes -= length;
     return frames;
   }
 
